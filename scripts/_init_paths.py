@@ -1,0 +1,14 @@
+"""Puts the repository root on `sys.path` in the place of the script's own folder.
+
+Every script in a sub-folder starts with `import _init_paths`. A module then has one name everywhere
+(`scripts.lib.voc_xml`), every script runs from any folder without PYTHONPATH, and no script's file name can
+shadow a library.
+"""
+
+import sys
+from pathlib import Path
+
+_SCRIPTS = Path(__file__).resolve().parent
+sys.path[:] = [str(_SCRIPTS.parent)] + [
+    entry for entry in sys.path if entry and Path(entry).resolve() not in (_SCRIPTS, _SCRIPTS.parent)
+]

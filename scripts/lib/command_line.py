@@ -1,0 +1,108 @@
+"""How every script starts, reports a user's mistake, and ends."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+from scripts.lib.findings import Finding, count_by_severity
+
+EXIT_DATA = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class UsageError(Exception):
+    """The command was called wrongly: a flag, a path that does not exist. Ends with exit status 2."""
+
+
+class DataError(Exception):
+    """The user's data is at fault. Ends with exit status 1.
+
+    Args:
+        findings: every mistake of the run, as `Finding`s or as finished sentences; all are shown.
+        consequence: what was therefore not done, e.g. "data/labels.csv was not written".
+    """
+
+    def __init__(self, findings: Iterable[Finding | str], consequence: str = ""):
+        self.findings = list(findings)
+        self.consequence = consequence
+        super().__init__("\n".join(map(str, self.findings)))
+
+
+def make_parser(docstring: str | None) -> argparse.ArgumentParser:
+    """A parser that shows the script's docstring as it is written and the default of every flag."""
+    summary, _, rest = (docstring or "").strip().partition("\n")
+    return argparse.ArgumentParser(
+        description=summary, epilog=rest.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False
+    )
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, "") or action.required:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:
+    """Runs `main(argv)` and ends the process with its status; a user's mistake becomes a message, never a traceback.
+
+    Args:
+        main: takes the arguments (None: `sys.argv[1:]`) and returns an exit status, or None for 0.
+        argv: passed on to `main`.
+    """
+    make_output_encodable()
+    try:
+        status = main(argv) or 0
+        sys.stdout.flush()
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = EXIT_USAGE
+    except DataError as error:
+        report(error)
+        status = EXIT_DATA
+    except BrokenPipeError:  # `... | head`: the reader has gone, nobody is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = EXIT_DATA
+    except OSError as error:
+        print(f"error: {explain_os_error(error)}", file=sys.stderr)
+        status = EXIT_DATA
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = EXIT_INTERRUPTED
+    sys.exit(status)
+
+
+def report(error: DataError) -> None:
+    """Prints all findings of a `DataError`, one a line, then their count and what was not done."""
+    for finding in error.findings:
+        print(f"error: {finding}" if isinstance(finding, str) else str(finding), file=sys.stderr)
+    if error.consequence:
+        count = count_by_severity(error.findings)
+        print(f"{count}: {error.consequence}." if count else f"{error.consequence}.", file=sys.stderr)
+
+
+def explain_os_error(error: OSError) -> str:
+    """One sentence for an operating-system error, with what to do where that is known."""
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    remedy = {
+        errno.ENOSPC: "free some disk space and run the command again",
+        errno.EACCES: "close the program that holds the file, or change its permissions",
+        errno.EPERM: "close the program that holds the file, or change its permissions",
+        errno.EISDIR: "give a file, not a folder",
+        errno.ENOTDIR: "give a folder, not a file",
+        errno.ENOENT: "check the path",
+        errno.ENAMETOOLONG: "use a shorter path",
+    }.get(error.errno or 0)
+    return f"{what}; {remedy}." if remedy else what
+
+
+def make_output_encodable() -> None:
+    """A file name that the console's code page lacks (Windows) is shown escaped instead of ending the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,63 @@
+"""Paths in both spellings, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
+
+
+def default_path(relative: str) -> Path:
+    """The default of a flag: a path below the repository root, wherever the command is run from."""
+    return REPOSITORY_ROOT / relative
+
+
+def display(path: Path | str) -> str:
+    """The path as messages and CSV files spell it: `/` on every platform, relative to the current folder if below it."""
+    path = Path(path)
+    with contextlib.suppress(ValueError, OSError):
+        path = path.resolve().relative_to(Path.cwd())
+    return path.as_posix()
+
+
+@contextlib.contextmanager
+def whole_file(path: Path | str, mode: str = "wb", **open_options) -> Iterator[IO]:
+    """Opens a file for writing that appears under its name only when the block has ended without an error.
+
+    It is written beside its place, flushed to the disk, and renamed. A process that is killed leaves at most a
+    `.<name>.<random>.partial`, which nothing reads; an exception removes that too and leaves an older file of
+    the name as it was.
+
+    Args:
+        path: the final name; its folder is made where it is missing.
+        mode: "wb", or "w" (UTF-8, line ends as written).
+        **open_options: passed to `open`.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if "b" not in mode:
+        open_options = {"encoding": "utf-8", "newline": "", **open_options}
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".partial")
+    try:
+        with open(descriptor, mode, **open_options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's 0600 would keep colleagues from reading it
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    """The process's umask, which can be read only by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,35 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests that take minutes, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="takes minutes; give --slow to run it"))
+
+
+@pytest.fixture(scope="session")
+def repository_root() -> Path:
+    return REPOSITORY_ROOT
+
+
+@pytest.fixture(scope="session")
+def reference_dir() -> Path:
+    """The folder of real photos and annotations, which is not part of the project."""
+    path = Path(os.environ.get("APPAREL_REFERENCE_DIR", REPOSITORY_ROOT.parent / "shared" / "reference"))
+    if not path.is_dir():
+        pytest.skip(f"no reference data at {path}; set APPAREL_REFERENCE_DIR to its folder")
+    return path
