@@ -18,7 +18,7 @@ def default_path(relative: str) -> Path:
 
 
 def display(path: Path | str) -> str:
-    """The path as messages and CSV files spell it: `/` on every platform, relative to the current folder if below it."""
+    """The path as messages spell it: `/` on every platform, relative to the current folder if below it."""
     path = Path(path)
     with contextlib.suppress(ValueError, OSError):
         path = path.resolve().relative_to(Path.cwd())
@@ -42,17 +42,18 @@ def whole_file(path: Path | str, mode: str = "wb", **open_options) -> Iterator[I
     path.parent.mkdir(parents=True, exist_ok=True)
     if "b" not in mode:
         open_options = {"encoding": "utf-8", "newline": "", **open_options}
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".partial")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".partial")
+    temporary = Path(name)
     try:
-        with open(descriptor, mode, **open_options) as file:
+        with os.fdopen(descriptor, mode, **open_options) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's 0600 would keep colleagues from reading it
-        os.replace(temporary, path)
+        temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would keep colleagues from reading it
+        temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
         raise
 
 

@@ -27,7 +27,9 @@ def progress(items: Iterable[Item], description: str, total: int | None = None, 
     if total is None and hasattr(items, "__len__"):
         total = len(items)
     if sys.stderr.isatty():
-        yield from tqdm(items, description, total, unit=f" {unit}s", delay=QUIET_SECONDS, leave=False, dynamic_ncols=True)
+        yield from tqdm(
+            items, description, total, unit=f" {unit}s", delay=QUIET_SECONDS, leave=False, dynamic_ncols=True
+        )
     else:
         yield from _with_lines(items, description, total, unit)
 

@@ -1,0 +1,75 @@
+"""Starts the Object Detection API's own entry points, with the drift mended and the noise kept out."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+from collections.abc import Callable, Sequence
+
+from scripts.lib.object_detection_api import logs, mends, versions
+
+
+def prepare(verbose: bool = False) -> None:
+    """Makes `object_detection` importable: checks the versions, sets up the log, applies the mends. Idempotent.
+
+    Args:
+        verbose: show what TensorFlow and its libraries log about themselves, too.
+
+    Raises:
+        UsageError: TensorFlow, tf_keras or the Object Detection API is missing.
+    """
+    versions.check()
+    logs.keep_out_noise(verbose)
+    mends.use_legacy_keras()
+    with logs.without_greeting(verbose):
+        import tensorflow  # noqa: F401
+    mends.apply()
+
+
+def run(
+    module_name: str,
+    argv: Sequence[str],
+    verbose: bool = False,
+    before_main: Callable[[], None] | None = None,
+) -> None:
+    """Runs an entry point of the API as `python -m MODULE ARGV` would.
+
+    Args:
+        module_name: e.g. "object_detection.legacy.train".
+        argv: its flags, without the program's name.
+        verbose: as in `prepare`.
+        before_main: called when the module has been imported and before its `main`, e.g. to watch what it writes.
+    """
+    prepare(verbose)
+    import tensorflow.compat.v1 as tf
+
+    print(f"Device: {describe_devices()}", flush=True)
+    module = importlib.import_module(module_name)
+    if before_main:
+        before_main()
+    with contextlib.suppress(_FinishedError):
+        tf.app.run(_finish_after(module.main), [module_name, *argv])
+
+
+class _FinishedError(BaseException):
+    """`tf.app.run` ends in `sys.exit`; this leaves it earlier, so that the caller goes on."""
+
+
+def _finish_after(main: Callable[[list[str]], None]) -> Callable[[list[str]], None]:
+    def main_and_finish(argv: list[str]) -> None:
+        main(argv)
+        raise _FinishedError
+
+    return main_and_finish
+
+
+def describe_devices() -> str:
+    """The devices TensorFlow will use, and what to do where a GPU is not used on Windows."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return ", ".join(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus)
+    hint = "; TensorFlow uses no GPU on native Windows since 2.11, only under WSL2" if os.name == "nt" else ""
+    return f"CPU, {os.cpu_count()} cores{hint}"

@@ -1,0 +1,76 @@
+"""What TensorFlow and its libraries log: what matters is shown, what they say of themselves is kept out."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+
+from absl import logging as _absl_logging  # noqa: F401, makes the absl logger of its own class before it is asked for
+
+# A record is dropped where its message has one of these. Nothing here tells about the user's data, config or run.
+_SELF_TALK = re.compile(
+    "|".join(
+        (
+            r"Instructions for updating",
+            r"\bdeprecated\b",
+            r"is being deprecated",
+            r"The name tf\.\S+ is",
+            r"From .*:\d+: ",  # the head of every deprecation warning of TensorFlow
+            r"Disabling control flow v2",
+            r"Entity <.*> could not be transformed",
+        )
+    )
+)
+
+
+# Lines that TensorFlow's C++ code prints while it is being imported, before its log level is in force.
+_GREETING = re.compile(
+    rb"absl::InitializeLog|oneDNN custom operations|Could not find cuda|cpu_feature_guard|To enable the following"
+    rb"|Unable to register cu|computation placer already registered|rebuild TensorFlow"
+)
+
+
+def keep_out_noise(verbose: bool) -> None:
+    """Drops deprecation warnings from the logs of TensorFlow and absl, and lowers the C++ log to errors."""
+    if verbose:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", module=r"(tensorflow|tf_keras|tf_slim|object_detection|keras)(\.|$)")
+    for name in ("tensorflow", "absl"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(existing, _SelfTalkFilter) for existing in logger.filters):
+            logger.addFilter(_SelfTalkFilter())
+
+
+@contextlib.contextmanager
+def without_greeting(verbose: bool) -> Iterator[None]:
+    """Keeps the lines that TensorFlow's C++ code prints on import from stderr; all other lines are passed on."""
+    if verbose or "tensorflow" in sys.modules:
+        yield
+        return
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            captured.seek(0)
+            for line in captured:
+                if not _GREETING.search(line):
+                    os.write(2, line)
+
+
+class _SelfTalkFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR or not _SELF_TALK.search(record.getMessage())

@@ -1,0 +1,289 @@
+"""What drifted between the Object Detection API of February 2022 and the libraries of today, one function each.
+
+The API itself stays as it was published. Each function here puts back one thing that it imports or calls and that
+its libraries have since moved or removed. `apply()` runs them all, in order, before `object_detection` is imported;
+running it again changes nothing.
+
+The imports are inside the functions because their order matters: `use_legacy_keras` must run before TensorFlow is
+imported, `use_graph_mode` before `object_detection` is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from scripts.lib.object_detection_api import protos
+
+
+def apply(without: Sequence[str] = ()) -> None:
+    """Applies every mend.
+
+    Args:
+        without: names of mends to leave out; the tests use it to show what each one is good for.
+    """
+    for mend in MENDS:
+        if mend.__name__ not in without:
+            mend()
+
+
+def use_legacy_keras() -> None:
+    """`tf.keras` is Keras 3 since TensorFlow 2.16; the API and tf-slim are written for Keras 2.
+
+    `TF_USE_LEGACY_KERAS=1`, read when TensorFlow is imported, makes `tf.keras` and `tf.compat.v1.layers` the package
+    tf_keras, which is Keras 2 carried on by its own authors.
+    """
+    if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+        raise RuntimeError("TensorFlow was imported before the Object Detection API's mends; import it after them")
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+def use_graph_mode() -> None:
+    """TensorFlow 2 runs eagerly; the legacy trainer, evaluator and exporter build TensorFlow 1 graphs.
+
+    `disable_v2_behavior` is TensorFlow's own switch. It also makes the API's `tf_version.is_tf1()` true, upon which
+    `model_builder` registers the tf-slim feature extractors, `ssd_mobilenet_v1` among them.
+    """
+    import tensorflow.compat.v1 as tf
+
+    if tf.executing_eagerly():
+        tf.disable_v2_behavior()
+
+
+def put_slim_on_path() -> None:
+    """The API imports slim's `nets` and `deployment` as top-level packages; its distribution puts them under itself.
+
+    The folder of `object_detection` is appended to `sys.path`, last, so that its `utils`, `core` and `models`
+    shadow nothing.
+    """
+    folder = str(Path(importlib.util.find_spec("object_detection").origin).parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+
+
+def rebuild_protobuf_messages() -> None:
+    """The API's generated `*_pb2.py` are refused by protobuf since 4.21: see `protos`, which mends it.
+
+    Measured on two CPU cores against `PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python`, protobuf's own way round, by
+    `scripts/benchmark.py startup`: see there for the figures.
+    """
+    protos.rebuild_protobuf_messages()
+
+
+def restore_numpy_aliases() -> None:
+    """`np.int`, `np.float` and `np.object` were removed in numpy 1.24, `np.bool` until numpy 2 brought it back.
+
+    They were names for the Python types, which every use in the API and tf-slim still means.
+    """
+    import numpy as np
+
+    for name, python_type in (("int", int), ("float", float), ("object", object), ("bool", bool)):
+        if name not in vars(np):
+            setattr(np, name, python_type)
+
+
+def restore_control_flow_names() -> None:
+    """tf-slim's `tfexample_decoder` calls `control_flow_ops.case`, `.cond` and `.while_loop`.
+
+    TensorFlow 2.14 moved them to modules of their own and left the functions as they were.
+    """
+    from tensorflow.python.ops import cond, control_flow_case, control_flow_ops, while_loop
+
+    for name, module in (("case", control_flow_case), ("cond", cond), ("while_loop", while_loop)):
+        if not hasattr(control_flow_ops, name):
+            setattr(control_flow_ops, name, getattr(module, name))
+
+
+def restore_legacy_layers_path() -> None:
+    """`tensorflow.python.layers` looks for `tf_keras.legacy_tf_layers`, which tf_keras keeps under `tf_keras.src`.
+
+    Without it tf-slim finds no convolution or batch normalisation layer. The modules are the same, so an alias will do.
+    """
+    alias = "tf_keras.legacy_tf_layers"
+    if alias not in sys.modules and importlib.util.find_spec(alias) is None:
+        for name in ("", ".base", ".convolutional", ".core", ".normalization", ".pooling"):
+            sys.modules[alias + name] = importlib.import_module(f"tf_keras.src.legacy_tf_layers{name}")
+
+
+def restore_font_getsize() -> None:
+    """`visualization_utils` measures text with `font.getsize`, which Pillow 10 removed in favour of `getbbox`.
+
+    The old result was the width and the height from the drawing origin, offset included: the right and bottom of
+    the new box.
+    """
+    from PIL import ImageFont
+
+    def getsize(font, text: str, *args, **kwargs) -> tuple[int, int]:
+        _, _, right, bottom = font.getbbox(text, *args, **kwargs)
+        return round(right), round(bottom)
+
+    for font_class in (ImageFont.FreeTypeFont, ImageFont.ImageFont, ImageFont.TransposedFont):
+        if not hasattr(font_class, "getsize"):
+            font_class.getsize = getsize
+
+
+def restore_moving_average_optimizer() -> None:
+    """`optimizer_builder` takes `MovingAverageOptimizer` from `tensorflow.contrib.opt`; TensorFlow 2.0 dropped contrib.
+
+    `use_moving_average` is true by default in optimizer.proto, so every config needs it. The stand-in is a real
+    optimizer: see `moving_average_optimizer`.
+    """
+    from scripts.lib.object_detection_api.moving_average_optimizer import MovingAverageOptimizer
+
+    _put_module("tensorflow.contrib.opt", MovingAverageOptimizer=MovingAverageOptimizer)
+
+
+def restore_model_analyzer() -> None:
+    """`exporter` prints the model's size with `tensorflow.contrib.tfprof`, gone with contrib in TensorFlow 2.0.
+
+    `tf.compat.v1.profiler.profile` is the same profiler under its new name, with the same options. It would print a
+    line for each of some hundred variables; here the totals are printed, which is what one looks for.
+    """
+    import tensorflow.compat.v1 as tf
+
+    builder = tf.profiler.ProfileOptionBuilder
+
+    def print_model_analysis(graph, tfprof_options):
+        counted = tfprof_options["select"]
+        profile = tf.profiler.profile(graph, cmd="scope", options={**tfprof_options, "output": "none"})
+        if "params" in counted:
+            print(f"Trainable parameters, batch normalisation left out: {profile.total_parameters:,}")
+        if "float_ops" in counted and profile.total_float_ops:
+            print(f"Floating-point operations with a fixed shape: {profile.total_float_ops:,}")
+        return profile
+
+    _put_module(
+        "tensorflow.contrib.tfprof.model_analyzer",
+        TRAINABLE_VARS_PARAMS_STAT_OPTIONS=builder.trainable_variables_parameter(),
+        FLOAT_OPS_OPTIONS=builder.float_operation(),
+        print_model_analysis=print_model_analysis,
+    )
+
+
+def stand_in_for_quantize() -> None:
+    """`exporter` and `graph_rewriter_builder` import `tensorflow.contrib.quantize`, gone in TensorFlow 2.0.
+
+    It rewrote graphs for quantisation-aware training, which no config here asks for and which has no successor for
+    TensorFlow 1 graphs. A config that does ask is told so.
+    """
+    refuse = _refusal(
+        "graph_rewriter (quantisation-aware training) needs tensorflow.contrib, which ended with TensorFlow 1; "
+        "remove it from the config and quantise the exported model instead"
+    )
+    _put_module("tensorflow.contrib.quantize.python.graph_matcher", OpTypePattern=refuse, GraphMatcher=refuse)
+    _put_module(
+        "tensorflow.contrib.quantize",
+        experimental_create_training_graph=refuse,
+        experimental_create_eval_graph=refuse,
+    )
+
+
+def stand_in_for_bipartite_match() -> None:
+    """`bipartite_matcher`, which `matcher_builder` imports always, takes its op from `tensorflow.contrib.image`.
+
+    The op was C++ and is gone since TensorFlow 2.0. The SSD and Faster R-CNN configs use the argmax matcher; one that
+    asks for `bipartite_matcher` is told what to use.
+    """
+    refuse = _refusal(
+        "bipartite_matcher needs an operation of tensorflow.contrib, which ended with TensorFlow 1; "
+        "use argmax_matcher in the config"
+    )
+    _put_module("tensorflow.contrib.image.python.ops.image_ops", bipartite_match=refuse)
+
+
+def restore_transform_graph() -> None:
+    """`export_tflite_ssd_graph_lib` imports `TransformGraph` from `tensorflow.tools.graph_transforms`, gone in 2.0.
+
+    It asks for the one transform `strip_unused_nodes`, which `strip_unused_lib` still does.
+    """
+
+    def TransformGraph(
+        input_graph_def, inputs: Sequence[str], outputs: Sequence[str], transforms: Sequence[str]
+    ):
+        from tensorflow.python.framework import dtypes
+        from tensorflow.python.tools import strip_unused_lib
+
+        if list(transforms) != ["strip_unused_nodes"]:
+            raise NotImplementedError(f"graph transforms {list(transforms)}: only strip_unused_nodes is available")
+        return strip_unused_lib.strip_unused(
+            input_graph_def, list(inputs), list(outputs), dtypes.float32.as_datatype_enum
+        )
+
+    _put_module("tensorflow.tools.graph_transforms", TransformGraph=TransformGraph)
+
+
+def stand_in_for_tensorflow_io() -> None:
+    """`deepmac_meta_arch` imports `tensorflow_io`, which has no release for a current TensorFlow.
+
+    Only the loss of the DeepMAC model calls it, in TensorFlow 2 mode.
+    """
+    if _is_missing("tensorflow_io"):
+        refuse = _refusal("the DeepMAC model needs tensorflow_io, which has no release for this TensorFlow")
+        _put_module("tensorflow_io.experimental.color", rgb_to_lab=refuse)
+
+
+def stand_in_for_lvis() -> None:
+    """`eval_util` imports the metrics of the LVIS data set, and they the package `lvis`, which pulls OpenCV.
+
+    Nothing but `lvis_mask_metrics` uses it; where `lvis` is installed, it is used.
+    """
+    if _is_missing("lvis"):
+        refuse = _refusal("lvis_mask_metrics needs the package lvis: python -m pip install lvis")
+        lvis_class = type("LVIS", (), {"__init__": refuse})
+        _put_module("lvis.lvis", LVIS=lvis_class)
+        _put_module("lvis.eval", LVISEval=lvis_class)
+        _put_module("lvis.results", LVISResults=lvis_class)
+
+
+def _is_missing(package: str) -> bool:
+    return package not in sys.modules and importlib.util.find_spec(package) is None
+
+
+def _refusal(sentence: str) -> Callable:
+    """A function that stands for something gone and says so when it is called."""
+
+    def refuse(*args, **kwargs):
+        raise NotImplementedError(sentence)
+
+    return refuse
+
+
+def _put_module(name: str, **attributes) -> ModuleType:
+    """Makes `import name` give a module with these attributes; packages on the way are made, existing ones kept."""
+    parent_name, _, own_name = name.rpartition(".")
+    parent = None
+    if parent_name:
+        parent = sys.modules.get(parent_name) or _put_module(parent_name)
+    module = sys.modules.get(name)
+    if module is None:
+        module = ModuleType(name, "Stands for a module that the Object Detection API imports and that is gone.")
+        module.__path__ = []
+        sys.modules[name] = module
+    vars(module).update(attributes)
+    if parent is not None:
+        setattr(parent, own_name, module)
+    return module
+
+
+MENDS: tuple[Callable[[], None], ...] = (
+    use_legacy_keras,
+    rebuild_protobuf_messages,
+    use_graph_mode,
+    put_slim_on_path,
+    restore_numpy_aliases,
+    restore_control_flow_names,
+    restore_legacy_layers_path,
+    restore_font_getsize,
+    restore_moving_average_optimizer,
+    restore_model_analyzer,
+    stand_in_for_quantize,
+    stand_in_for_bipartite_match,
+    restore_transform_graph,
+    stand_in_for_tensorflow_io,
+    stand_in_for_lvis,
+)

@@ -1,0 +1,59 @@
+"""The optimizer wrapper that `tensorflow.contrib.opt` used to offer, over TensorFlow's own moving averages."""
+
+from __future__ import annotations
+
+import tensorflow.compat.v1 as tf
+
+
+class MovingAverageOptimizer(tf.train.Optimizer):
+    """Keeps an exponential moving average of every trainable variable beside what another optimizer does.
+
+    After each update, with decay d and variable w: average <- d * average + (1 - d) * w
+    (Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992), by
+    `tf.train.ExponentialMovingAverage`. The averages are variables named `<variable>/ExponentialMovingAverage`,
+    which the API's evaluator and exporter read where `eval_config.use_moving_averages` is set.
+
+    Two things differ from the contrib class, and both are needed for that:
+    - The average of every trainable variable is kept, of frozen ones too: the evaluator looks for all of them.
+    - The averages start at the variables' values after the first update. Those at initialisation would be a second
+      draw of the random initialiser, and would miss the fine-tune checkpoint, which is restored afterwards.
+
+    Args:
+        opt: the optimizer that computes and applies the gradients.
+        average_decay: the decay d, in (0, 1).
+    """
+
+    def __init__(self, opt: tf.train.Optimizer, average_decay: float = 0.9999):
+        super().__init__(use_locking=False, name="MovingAverage")
+        self._optimizer = opt
+        self._average_decay = average_decay
+
+    def compute_gradients(self, *args, **kwargs):
+        return self._optimizer.compute_gradients(*args, **kwargs)
+
+    def apply_gradients(self, grads_and_vars, global_step=None, name=None):
+        """Applies the gradients, then updates the averages.
+
+        Args:
+            grads_and_vars: list of (gradient, variable).
+            global_step: variable that counts the updates; None: the graph's own.
+            name: name of the returned operation.
+
+        Returns:
+            The operation that does both.
+        """
+        step = tf.train.get_or_create_global_step() if global_step is None else global_step
+        update = self._optimizer.apply_gradients(grads_and_vars, global_step=step)
+        with tf.control_dependencies([update]):
+            is_first = tf.equal(step.read_value(), 1)
+            averages = tf.train.ExponentialMovingAverage(tf.where(is_first, 0.0, self._average_decay))
+            return tf.group(averages.apply(tf.trainable_variables()), name=name or "update_with_averages")
+
+    def get_slot(self, *args, **kwargs):
+        return self._optimizer.get_slot(*args, **kwargs)
+
+    def get_slot_names(self, *args, **kwargs):
+        return self._optimizer.get_slot_names(*args, **kwargs)
+
+    def variables(self):
+        return self._optimizer.variables()
