@@ -1,0 +1,28 @@
+"""Runs the tests in .venv; makes it where it is missing.
+
+    python scripts/run_tests.py
+    python scripts/run_tests.py -k split --slow
+
+In: the repository. Out: what pytest prints, and its exit status. All arguments are pytest's; `--slow` adds the tests
+that take minutes.
+"""
+
+import subprocess
+
+import _check_python  # noqa: F401  (ends here where Python is too old)
+import _init_paths  # noqa: F401
+
+from scripts.lib import command_line, environment, files
+from scripts.lib.stages import Stages
+
+
+def main(argv=None):
+    _, pytest_arguments = command_line.make_parser(__doc__).parse_known_args(argv)
+    python = environment.prepare(environment.TESTS, Stages())
+    command = [str(python), "-m", "pytest", *pytest_arguments]
+    print("+ " + " ".join(command), flush=True)
+    return subprocess.run(command, cwd=files.REPOSITORY_ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    command_line.run(main)
