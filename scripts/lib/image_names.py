@@ -1,0 +1,106 @@
+"""Names of images in annotations and CSV files: kept inside the image folder, found there however spelled."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"))
+
+MAX_LENGTH = 1000  # characters; file systems stop at 255 a part
+
+_PLAIN_NAME = re.compile(r"[^\W.][\w \-.]*").fullmatch  # what needs no closer look: the names of nearly all images
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:")
+
+
+def inside_folder(name: str) -> str:
+    r"""The name of an image relative to its folder, with `/` on every platform.
+
+    Names come from files that others made: one that would lead out of the image folder is refused, by the rules
+    of Windows and of POSIX alike, so that a data set means the same everywhere.
+
+    Args:
+        name: e.g. "dress.jpg", "shop/dress.jpg", "shop\\dress.jpg".
+
+    Raises:
+        ValueError: the name is empty, is absolute, goes up by `..`, is too long, or has control characters; says which.
+    """
+    if len(name) > MAX_LENGTH:
+        raise ValueError(f"the image name {name[:40]!r}... has {len(name)} characters")
+    if _PLAIN_NAME(name):
+        return name
+    if _CONTROL_CHARACTER.search(name):
+        raise ValueError(f"the image name {name!r} has a control character")
+    name = name.replace("\\", "/")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if not parts:
+        raise ValueError(f"the image name {name!r} names no file")
+    if _ABSOLUTE.match(name) or ".." in parts:
+        raise ValueError(f"the image name {name!r} leads out of the image folder")
+    return "/".join(parts)
+
+
+class ImageFolder:
+    """The images below a folder, listed once; finds the one that an annotation means.
+
+    The listing decides, not the file system: a name is found on Linux exactly if it is found on Windows and macOS,
+    which ignore case (macOS composes accents differently, too).
+    """
+
+    def __init__(self, folder: Path | str):
+        self.folder = Path(folder)
+        self.names: set[str] = set()
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        for parent, folders, files in os.walk(self.folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                if not name.startswith(".") and has_image_suffix(name) and _is_unicode(name):
+                    self._add((Path(parent) / name).relative_to(self.folder).as_posix())
+
+    def _add(self, name: str) -> None:
+        self.names.add(name)
+        self._by_name[_spelling(name)].append(name)
+        self._by_stem[_spelling(_without_suffix(name))].append(name)
+
+    def find(self, name: str, annotation_stem: str | None = None) -> str | None:
+        """The image of that name, however it is spelled there; else the image named like the annotation file.
+
+        Args:
+            name: as `inside_folder` returns it; upper and lower case, a missing or another suffix do not matter where
+                a single image answers to it.
+            annotation_stem: the annotation file's own name without its suffix, relative to the annotation folder, for
+                images that were renamed together with their annotation.
+
+        Returns:
+            The name relative to the folder, as it is spelled on the disk, or None: no image, or more than one.
+        """
+        if name in self.names:
+            return name
+        candidates = [self._by_name.get(_spelling(name)), self._by_stem.get(_spelling(name))]
+        if has_image_suffix(name):
+            candidates.append(self._by_stem.get(_spelling(_without_suffix(name))))
+        if annotation_stem:
+            candidates.append(self._by_stem.get(_spelling(annotation_stem)))
+        return next((found[0] for found in candidates if found and len(found) == 1), None)
+
+
+def has_image_suffix(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _is_unicode(name: str) -> bool:
+    """False for a Linux file name that is no UTF-8: no annotation and no CSV file can name it."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _without_suffix(name: str) -> str:
+    return PurePosixPath(name).with_suffix("").as_posix()
+
+
+def _spelling(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,115 @@
+"""XML to CSV: order, negatives, renamed images, every mistake at once."""
+
+from __future__ import annotations
+
+import pytest
+
+import xml_to_csv
+from scripts.lib import labels_csv, voc_xml
+from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.voc_xml import Annotation, VocObject
+
+
+@pytest.fixture
+def annotations_dir(tmp_path):
+    folder = tmp_path / "Anmerkungen ü"
+    annotate(folder / "b.xml", "b.jpg", ["Tops", "Skirts"])
+    annotate(folder / "B.2.xml", "B.2.jpg", ["Tops"])
+    annotate(folder / "none.xml", "none.jpg", [])
+    return folder
+
+
+def annotate(path, filename, classes):
+    voc_xml.write(path, Annotation(filename, 64, 48, [VocObject(name, 1, 2, 30, 40) for name in classes]))
+
+
+def convert(annotations_dir, *flags):
+    output = annotations_dir.parent / "data" / "labels.csv"
+    xml_to_csv.main(["--annotations_dir", str(annotations_dir), "--output_csv", str(output), *flags])
+    return output.read_text(encoding="utf-8").splitlines()[1:]
+
+
+def test_files_in_order_of_names_boxes_in_file_order(annotations_dir, capsys):
+    assert convert(annotations_dir) == [
+        "B.2.jpg,64,48,Tops,1,2,30,40",
+        "b.jpg,64,48,Tops,1,2,30,40",
+        "b.jpg,64,48,Skirts,1,2,30,40",
+    ]
+    printed = capsys.readouterr().out
+    assert "3 files read" in printed and "3 boxes in 2 images" in printed
+    assert "1 images without objects left out" in printed
+
+
+def test_negatives_are_kept_on_demand(annotations_dir, capsys):
+    assert convert(annotations_dir, "--include_negatives")[-1] == "none.jpg,64,48,,,,,"
+    assert "1 images without objects kept" in capsys.readouterr().out
+
+
+def test_function_gives_the_table_of_boxes(annotations_dir):
+    table = xml_to_csv.xml_to_csv(str(annotations_dir))
+    assert list(table.columns) == list(labels_csv.COLUMNS)
+    assert table["class"].tolist() == ["Tops", "Tops", "Skirts"] and table["xmax"].tolist() == [30, 30, 30]
+
+
+def test_all_malformed_files_are_reported_and_nothing_is_written(annotations_dir):
+    (annotations_dir / "a.xml").write_text("<annotation>", encoding="utf-8")
+    (annotations_dir / "z.xml").write_text("", encoding="utf-8")
+    with pytest.raises(DataError) as error:
+        convert(annotations_dir)
+    assert [finding.file[-5:] for finding in error.value.findings] == ["a.xml", "z.xml"]
+    assert error.value.consequence.endswith("labels.csv was not written")
+    assert not (annotations_dir.parent / "data").exists()
+
+
+@pytest.mark.parametrize("classes", [None, []])
+def test_nothing_to_convert_is_an_error(tmp_path, classes):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    if classes is not None:
+        annotate(folder / "a.xml", "a.jpg", classes)
+    with pytest.raises(DataError, match=r"there is no \.xml file|no annotation has an object"):
+        convert(folder)
+
+
+def test_missing_folder_is_wrong_usage(tmp_path):
+    with pytest.raises(UsageError, match="no such folder"):
+        convert(tmp_path / "absent")
+
+
+def test_renamed_image_is_found_by_the_stem_of_its_xml(annotations_dir, tmp_path, capsys):
+    images = tmp_path / "samples"
+    images.mkdir()
+    annotate(annotations_dir / "new.name.xml", "old.jpg", ["Tops"])
+    annotate(annotations_dir / "bare.xml", "bare", ["Tops"])
+    for name in ("new.name.png", "bare.JPG", "b.jpg"):
+        (images / name).touch()
+    rows = convert(annotations_dir, "--image_dir", str(images))
+    assert [row.split(",")[0] for row in rows] == ["B.2.jpg", "b.jpg", "b.jpg", "bare.JPG", "new.name.png"]
+    assert "'old.jpg', the image is 'new.name.png'" in capsys.readouterr().out
+
+
+def test_image_annotated_twice_is_an_error(annotations_dir):
+    annotate(annotations_dir / "c.xml", "b.jpg", ["Tops"])
+    with pytest.raises(DataError, match="names the image 'b.jpg', as .*b.xml does"):
+        convert(annotations_dir)
+
+
+def test_sub_folder_means_the_image_sub_folder_of_that_name(annotations_dir, tmp_path):
+    annotate(annotations_dir / "shop" / "b.xml", "b.jpg", ["Shorts"])
+    annotate(annotations_dir / "shop" / "d.xml", "d.jpg", ["Shorts"])
+    images = tmp_path / "samples"
+    for name in ("b.jpg", "d.jpg", "shop/b.jpg"):
+        (images / name).parent.mkdir(parents=True, exist_ok=True)
+        (images / name).touch()
+    rows = convert(annotations_dir, "--image_dir", str(images))
+    assert [row.split(",")[0] for row in rows if "Shorts" in row] == ["shop/b.jpg", "d.jpg"]
+
+
+def test_reference_annotations_give_the_published_rows(reference_dir, tmp_path):
+    output = tmp_path / "labels.csv"
+    xml_to_csv.main(["--annotations_dir", str(reference_dir / "annotations"), "--output_csv", str(output)])
+    header, *rows = output.read_text(encoding="utf-8").splitlines()
+    photos = {path.name for path in (reference_dir / "samples").iterdir()}
+    published = (reference_dir / "model_one_class" / "Pants_labels.csv").read_text(encoding="utf-8").splitlines()
+    assert [header] + [row for row in rows if row.split(",")[0] in photos] == published
+    assert len(rows) == 748 and len({row.split(",")[0] for row in rows}) == 421
