@@ -1,13 +1,14 @@
-"""Runs the tests in .venv; makes it where it is missing.
+"""Runs the tests in .venv; makes it, or adds the test tools to it, where they are missing.
 
-    python scripts/run_tests.py
-    python scripts/run_tests.py -k split --slow
+In:   the repository; all arguments are passed on to pytest (--slow adds the tests that take minutes).
+Out:  what pytest prints, and its exit status.
 
-In: the repository. Out: what pytest prints, and its exit status. All arguments are pytest's; `--slow` adds the tests
-that take minutes.
+  python scripts/run_tests.py
+  python scripts/run_tests.py tests/test_split_dataset.py -k seed
 """
 
 import subprocess
+from collections.abc import Sequence
 
 import _check_python  # noqa: F401  (ends here where Python is too old)
 import _init_paths  # noqa: F401
@@ -16,7 +17,7 @@ from scripts.lib import command_line, environment, files
 from scripts.lib.stages import Stages
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int | None:
     _, pytest_arguments = command_line.make_parser(__doc__).parse_known_args(argv)
     python = environment.prepare(environment.TESTS, Stages())
     command = [str(python), "-m", "pytest", *pytest_arguments]
