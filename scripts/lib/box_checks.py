@@ -1,7 +1,7 @@
 """What can be wrong with the boxes of one image, given the image itself.
 
-`generate_tfrecord.py` refuses and `check_dataset.py` reports what is found here, in the same words. Boxes are corners in
-pixels as LabelImg writes them: xmin, ymin from 0, xmax, ymax up to the width and height.
+`generate_tfrecord.py` refuses and `check_dataset.py` reports what is found here, in the same words. Boxes are corners
+in pixels as LabelImg writes them: xmin, ymin from 0, xmax, ymax up to the width and height.
 """
 
 from __future__ import annotations
@@ -41,7 +41,6 @@ def check_boxes(
     annotated_size: Size,
     raw_size: Size,
     orientation: int,
-    known_classes: Collection[str],
 ) -> CheckedBoxes:
     """Checks the boxes of one image and brings them into the frame of the upright image.
 
@@ -52,41 +51,47 @@ def check_boxes(
         annotated_size: width and height of the image as the annotation states them; 0 where it does not.
         raw_size: width and height of the image as its file stores it.
         orientation: EXIF orientation of the file, 1..8; 1 is upright.
-        known_classes: the names in the label map.
     """
-    findings = []
     upright_size = raw_size[::-1] if orientation >= 5 else raw_size
-    in_raw_frame = False
-    if orientation != 1:
-        in_raw_frame, frame_findings = _frame(file, annotated_size, raw_size, upright_size, orientation)
-        findings += frame_findings
-    expected = raw_size if in_raw_frame else upright_size
-    if not findings or orientation == 1:
-        findings += _check_size(file, annotated_size, expected)
+    in_raw_frame, findings = _frame(file, annotated_size, raw_size, upright_size, orientation)
+    findings += _check_size(file, annotated_size, raw_size if in_raw_frame else upright_size)
     if in_raw_frame:
         boxes_xyxy = [upright_box(box, raw_size, orientation) for box in boxes_xyxy]
 
     checked = []
     for number, (name, box) in enumerate(zip(class_names, boxes_xyxy, strict=True), start=1):
-        place = {"file": file, "object": f"object {number} ({name})"}
-        findings += check_class(name, known_classes, **place)
-        box, box_findings = check_box(box, upright_size, **place)
+        box, box_findings = check_box(box, upright_size, file, _object(number, name))
         findings += box_findings
         checked.append(box)
     findings += _duplicates(file, class_names, checked)
     return CheckedBoxes(checked, findings)
 
 
-def check_class(name: str, known_classes: Collection[str], file: str, object: str = "") -> list[Finding]:
-    """An unknown class, with the known one that is spelled most like it."""
-    if name in known_classes:
-        return []
+def check_classes(file: str, class_names: Sequence[str], known_classes: Collection[str]) -> list[Finding]:
+    """Finds the classes that are not in the label map, with the known one that is spelled most like each.
+
+    Args:
+        file: named in the findings.
+        class_names: class of each box.
+        known_classes: the names in the label map.
+    """
+    return [
+        unknown_class(name, known_classes, file, _object(number, name))
+        for number, name in enumerate(class_names, start=1)
+        if name not in known_classes
+    ]
+
+
+def unknown_class(name: str, known_classes: Collection[str], file: str, object: str = "") -> Finding:
     nearest = _nearest(name, known_classes)
-    meant = f"did you mean {nearest!r}? " if nearest else ""
-    remedy = f"{meant}Correct the annotation, or add the class to the label map"
-    known = ", ".join(known_classes)
-    message = f"class {name!r} is not in the label map ({known})"
-    return [Finding(ERROR, "unknown-class", file, message, remedy, object=object)]
+    meant = f"did you mean {nearest!r}? If not, " if nearest else ""
+    message = f"class {name!r} is not in the label map ({', '.join(known_classes)})"
+    remedy = f"{meant}correct the annotation, or add the class to the label map"
+    return Finding(ERROR, "unknown-class", file, message, remedy, object=object)
+
+
+def _object(number: int, class_name: str) -> str:
+    return f"object {number} ({class_name})"
 
 
 def _nearest(name: str, known_classes: Collection[str]) -> str | None:
@@ -116,7 +121,7 @@ def check_box(box_xyxy: Box, size: Size, file: str, object: str = "") -> tuple[B
     redraw = "draw the box again in LabelImg"
 
     if xmin > xmax or ymin > ymax:
-        return box_xyxy, [finding(ERROR, "box-inverted", f"{shown} is inverted: its minimum exceeds its maximum", redraw)]
+        return box_xyxy, [finding(ERROR, "box-inverted", f"{shown} is inverted: a minimum exceeds its maximum", redraw)]
     outside = max(-xmin, -ymin, xmax - width, ymax - height)
     if outside > CLIP_PIXELS:
         message = f"{shown} reaches {outside:g} pixels out of the image of {width}x{height}"
@@ -131,7 +136,7 @@ def check_box(box_xyxy: Box, size: Size, file: str, object: str = "") -> tuple[B
     if xmin >= xmax or ymin >= ymax:
         return clipped, [*findings, finding(ERROR, "box-zero-area", f"{shown} has no area", redraw)]
     if xmax - xmin < TINY_SHARE * width or ymax - ymin < TINY_SHARE * height:
-        message = f"{shown} is narrower than {TINY_SHARE:.0%} of the image of {width}x{height}: a detector cannot see it"
+        message = f"{shown} is narrower than {TINY_SHARE:.0%} of the {width}x{height} image: no detector can see it"
         findings.append(finding(WARNING, "box-tiny", message, "remove it unless it is meant"))
     return clipped, findings
 
@@ -144,16 +149,15 @@ def _frame(
     LabelImg turns images upright since September 2020; its older annotations are in the stored (raw) frame. The size
     that the annotation states tells which, unless both frames are of one size.
     """
+    if orientation == 1:
+        return False, []
     turned = f"its EXIF orientation is {orientation}"
     if annotated_size == raw_size != upright_size:
         message = f"{turned}, and the boxes are in the frame of the stored pixels, as older LabelImg wrote them; turned"
         return True, [Finding(NOTE, "exif-raw-frame", file, message)]
     if annotated_size == upright_size != raw_size:
         return False, []
-    why = "both frames are of one size" if raw_size == upright_size else (
-        f"the annotation's size {_times(annotated_size)} fits neither the stored {_times(raw_size)} "
-        f"nor the upright {_times(upright_size)}"
-    )  # fmt: skip
+    why = "both frames are of one size" if raw_size == upright_size else "the annotation's size fits neither"
     message = f"{turned}, and nothing tells whether the boxes are in the upright frame ({why}); upright is assumed"
     remedy = "look at the boxes in a current LabelImg, which shows the image upright"
     return False, [Finding(WARNING, "exif-frame-undecidable", file, message, remedy)]

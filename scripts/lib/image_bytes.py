@@ -28,6 +28,7 @@ from PIL import ExifTags, Image
 from scripts.lib.findings import ERROR, NOTE, WARNING, Finding
 
 MAX_PIXELS = Image.MAX_IMAGE_PIXELS or 89_478_485  # where Pillow begins to suspect a decompression bomb: 256 MB of RGB
+MAX_BYTES = 3 * MAX_PIXELS  # of a file: as large as the largest image without compression
 MIN_SIDE = 16  # pixels; a smaller picture shows no garment: a tracking pixel, a failed download
 JPEG_QUALITY = 95
 
@@ -283,8 +284,8 @@ def _error(code: str, file: str, message: str, remedy: str) -> Finding:
 
 
 def _too_large(file: str, size: str) -> Finding:
-    limit = f"the image {size}is too large (limit: {MAX_PIXELS / 1e6:.0f} million pixels): a decompression bomb?"
-    return _error("image-too-large", file, limit, "shrink it in an image editor, or remove it and its annotation")
+    message = f"the image {size}exceeds the limit of {MAX_PIXELS / 1e6:.0f} million pixels (a decompression bomb?)"
+    return _error("image-too-large", file, message, "shrink it in an image editor, or remove it and its annotation")
 
 
 def _unreadable(data: bytes, file: str, error: Exception) -> Finding:

@@ -15,7 +15,7 @@ import glob
 import os
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,12 +45,13 @@ def framed(data: bytes) -> bytes:
     return b"".join((length, _CRC.pack(masked_crc32c(length)), data, _CRC.pack(masked_crc32c(data))))
 
 
-def write_records(file: BinaryIO, records: Iterable[bytes]) -> int:
-    """Appends records to an open binary file; returns how many."""
-    count = 0
-    for count, data in enumerate(records, start=1):  # noqa: B007  the count is what is returned
-        file.write(framed(data))
-    return count
+def is_record(path: Path | str) -> bool:
+    """Whether a file begins as a TFRecord file does; an empty one is none."""
+    with Path(path).open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    return len(header) == _HEADER_BYTES and (
+        _CRC.unpack_from(header, _LENGTH.size)[0] == masked_crc32c(header[: _LENGTH.size])
+    )
 
 
 def read_records(path: Path | str) -> Iterator[bytes]:
@@ -111,6 +112,28 @@ def _frames(file: BinaryIO, path: Path | str) -> Iterator[tuple[int, int]]:
 def _damaged(path: Path | str, message: str) -> DataError:
     remedy = "make it again with generate_tfrecord.py"
     return DataError([Finding(ERROR, "record-damaged", display(path), message, remedy)])
+
+
+class ShardWriter:
+    """Deals records out to the open files of a record, one after another.
+
+    Attributes:
+        counts: records in each file so far.
+    """
+
+    def __init__(self, shards: Sequence[BinaryIO]):
+        self._shards = shards
+        self.counts = [0] * len(shards)
+
+    def write(self, data: bytes) -> None:
+        index = sum(self.counts) % len(self._shards)
+        self._shards[index].write(framed(data))
+        self.counts[index] += 1
+
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes in each file so far."""
+        return [shard.tell() for shard in self._shards]
 
 
 def shard_paths(path: Path | str, num_shards: int) -> list[Path]:

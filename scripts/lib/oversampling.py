@@ -1,0 +1,36 @@
+"""Repeat factor sampling: images of rare classes are recorded more than once.
+
+Source: Gupta, Dollar, Girshick, "LVIS: A Dataset for Large Vocabulary Instance Segmentation", CVPR 2019, "repeat factor
+sampling". With f(c) the share of images that show class c and a threshold t, the factor of a class is
+r(c) = max(1, sqrt(t / f(c))), and that of an image the largest of its classes'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+
+def class_factors(classes_of_images: Sequence[Iterable[str]], threshold: float) -> dict[str, float]:
+    """The repeat factor of each class that occurs.
+
+    Args:
+        classes_of_images: the classes of each image; an image without objects counts as an image.
+        threshold: t; classes in a smaller share of the images are repeated.
+    """
+    images_with = Counter(name for classes in classes_of_images for name in set(classes))
+    total = len(classes_of_images)
+    return {name: max(1.0, math.sqrt(threshold * total / count)) for name, count in sorted(images_with.items())}
+
+
+def copies(filename: str, classes: Iterable[str], factors: Mapping[str, float]) -> int:
+    """How often an image is recorded, 1 or more.
+
+    The paper rounds a factor of 1.3 up in three of ten epochs, at random. A record is written once, so a hash of the
+    name decides: three of ten images are rounded up, the same ones on every run and platform.
+    """
+    factor = max((factors.get(name, 1.0) for name in classes), default=1.0)
+    draw = int.from_bytes(hashlib.sha256(filename.encode()).digest()[:8], "big") / 2**64  # in [0, 1)
+    return math.floor(factor) + (draw < factor - math.floor(factor))

@@ -1,0 +1,40 @@
+"""Work on all cores, results in the order of the input."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_AHEAD = 3  # items in work or waiting, for each worker: enough to keep it busy, few enough for the memory
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], num_workers: int) -> Iterator[Result]:
+    """Yields `function(item)` of each item in order; a few items ahead are in work, never all of them.
+
+    The workers are threads: decoding, hashing and reading files let go of Python's interpreter lock, and threads start
+    at once, share their memory and behave alike on every platform.
+    """
+    pool = ThreadPoolExecutor(num_workers)
+    pending = deque()
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) >= _AHEAD * num_workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:  # the reader may have stopped early
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,73 @@
+"""The manifest of a record: `<record>.json` beside it, which says what the record holds and what it was made from.
+
+It is the last file that appears. Training and evaluation check it (`check`), so that a half-replaced set of shards, or
+a record of another label map, is noticed before the first step.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+
+from scripts.lib import files, tf_record
+from scripts.lib.findings import ERROR, WARNING, Finding
+
+VERSION = 1
+_LIBRARIES = ("pillow", "simplejpeg", "protobuf", "google-crc32c")
+
+
+def path_of(record: Path | str) -> Path:
+    """data/train.record.json for data/train.record, for one of its shards, and for their pattern."""
+    base = tf_record.base_path(record)
+    return base.with_name(f"{base.name}.json")
+
+
+def text(content: dict) -> str:
+    """The manifest's JSON; the same content gives the same text."""
+    versions = {"python": platform.python_version(), **{name: metadata.version(name) for name in _LIBRARIES}}
+    return json.dumps({"version": VERSION, **content, "versions": versions}, indent=2, ensure_ascii=False) + "\n"
+
+
+def read(record: Path | str) -> dict | None:
+    """The manifest of a record, or None where it has none (records of other tools) or it cannot be read."""
+    try:
+        content = json.loads(path_of(record).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and content.get("version") == VERSION else None
+
+
+def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[Finding]:
+    """Compares a record with its manifest; no findings where it has none.
+
+    Args:
+        record: a record's path or the pattern of its shards.
+        class_ids: class name -> id of the label map that is about to be used.
+    """
+    manifest = read(record)
+    if manifest is None:
+        return []
+    again = "make the record again with generate_tfrecord.py"
+    findings = []
+    folder = path_of(record).parent
+    for shard in manifest["shards"]:
+        path = folder / shard["file"]
+        size = path.stat().st_size if path.is_file() else None
+        if size != shard["bytes"]:
+            what = "is missing" if size is None else f"has {size} bytes"
+            message = f"the file {what}; its manifest says {shard['bytes']} bytes"
+            findings.append(Finding(ERROR, "record-manifest", files.display(path), message, again))
+    if class_ids is not None:
+        recorded = {name: entry["id"] for name, entry in manifest["classes"].items()}
+        differing = [name for name in recorded if recorded[name] != class_ids.get(name)]
+        if differing:
+            message = "was made with another label map: " + ", ".join(
+                f"{name} is {recorded[name]} in the record, {class_ids.get(name, 'missing')} now" for name in differing
+            )
+            findings.append(Finding(ERROR, "record-label-map", files.display(record), message, again))
+    if manifest["examples"] and not manifest["boxes"]:
+        message = "holds no object at all"
+        findings.append(Finding(WARNING, "record-no-object", files.display(record), message, "check the labels CSV"))
+    return findings
