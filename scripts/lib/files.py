@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,3 +63,23 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+def replace_folder(made: Path, place: Path) -> None:
+    """Moves a finished folder to its place; one that is there already goes only once the new one can take its place.
+
+    Args:
+        made: the finished folder, on the same file system.
+        place: its final path.
+    """
+    if not place.exists():
+        made.rename(place)
+        return
+    former = made.with_name(f"{made.name}.former")
+    place.rename(former)
+    try:
+        made.rename(place)
+    except BaseException:
+        former.rename(place)
+        raise
+    shutil.rmtree(former)

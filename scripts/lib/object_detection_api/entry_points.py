@@ -6,8 +6,21 @@ import contextlib
 import importlib
 import os
 from collections.abc import Callable, Sequence
+from types import ModuleType
 
 from scripts.lib.object_detection_api import logs, mends, versions
+
+
+def tensorflow(verbose: bool = False) -> ModuleType:
+    """`tensorflow.compat.v1`, in graph mode and quiet, for running an exported model without the API itself."""
+    logs.keep_out_noise(verbose)
+    mends.use_legacy_keras()
+    with logs.without_greeting(verbose):
+        import tensorflow.compat.v1 as tf
+
+        tf.config.list_physical_devices()  # looks for GPUs now, and complains now where there are none
+    mends.use_graph_mode()
+    return tf
 
 
 def prepare(verbose: bool = False) -> None:
@@ -20,10 +33,7 @@ def prepare(verbose: bool = False) -> None:
         UsageError: TensorFlow, tf_keras or the Object Detection API is missing.
     """
     versions.check()
-    logs.keep_out_noise(verbose)
-    mends.use_legacy_keras()
-    with logs.without_greeting(verbose):
-        import tensorflow  # noqa: F401
+    tensorflow(verbose)
     mends.apply()
 
 
@@ -42,8 +52,7 @@ def run(
         before_main: called when the module has been imported and before its `main`, e.g. to watch what it writes.
     """
     prepare(verbose)
-    import tensorflow.compat.v1 as tf
-
+    tf = tensorflow(verbose)
     print(f"Device: {describe_devices()}", flush=True)
     module = importlib.import_module(module_name)
     if before_main:

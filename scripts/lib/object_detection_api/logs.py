@@ -11,7 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
-from absl import logging as _absl_logging  # noqa: F401, makes the absl logger of its own class before it is asked for
+from absl import logging as absl_logging
 
 # A record is dropped where its message has one of these. Nothing here tells about the user's data, config or run.
 _SELF_TALK = re.compile(
@@ -22,8 +22,9 @@ _SELF_TALK = re.compile(
             r"is being deprecated",
             r"The name tf\.\S+ is",
             r"From .*:\d+: ",  # the head of every deprecation warning of TensorFlow
-            r"Disabling control flow v2",
-            r"Entity <.*> could not be transformed",
+            r"does not have groundtruth difficult flag",  # the evaluator then counts all objects, as it should
+            r"^(No assets to|SavedModel written to|Writing pipeline config file to)",  # the script says where
+            r"Variable \[.*/(RMSProp(_1)?|Momentum|Adam(_1)?|ExponentialMovingAverage)\] is not available",  # slots
         )
     )
 )
@@ -31,8 +32,8 @@ _SELF_TALK = re.compile(
 
 # Lines that TensorFlow's C++ code prints while it is being imported, before its log level is in force.
 _GREETING = re.compile(
-    rb"absl::InitializeLog|oneDNN custom operations|Could not find cuda|cpu_feature_guard|To enable the following"
-    rb"|Unable to register cu|computation placer already registered|rebuild TensorFlow"
+    rb"absl::InitializeLog|oneDNN custom operations|Could not find cuda|cuInit|cpu_feature_guard"
+    rb"|To enable the following|Unable to register cu|computation placer already registered|rebuild TensorFlow"
 )
 
 
@@ -44,16 +45,17 @@ def keep_out_noise(verbose: bool) -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", module=r"(tensorflow|tf_keras|tf_slim|object_detection|keras)(\.|$)")
-    for name in ("tensorflow", "absl"):
-        logger = logging.getLogger(name)
-        if not any(isinstance(existing, _SelfTalkFilter) for existing in logger.filters):
-            logger.addFilter(_SelfTalkFilter())
+    # Both TensorFlow and absl, which passes on what TensorFlow logs, have a handler: each line would come twice.
+    logging.getLogger("tensorflow").propagate = False
+    for place in (logging.getLogger("tensorflow"), absl_logging.get_absl_handler()):
+        if not any(isinstance(existing, _SelfTalkFilter) for existing in place.filters):
+            place.addFilter(_SelfTalkFilter())
 
 
 @contextlib.contextmanager
 def without_greeting(verbose: bool) -> Iterator[None]:
-    """Keeps the lines that TensorFlow's C++ code prints on import from stderr; all other lines are passed on."""
-    if verbose or "tensorflow" in sys.modules:
+    """Keeps what TensorFlow's C++ code says of itself from stderr; all other lines are passed on."""
+    if verbose:
         yield
         return
     sys.stderr.flush()

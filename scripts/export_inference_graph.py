@@ -1,0 +1,85 @@
+"""Exports a trained detector: the Object Detection API's own export_inference_graph.py, with its flags.
+
+In:   a pipeline config and a checkpoint (a prefix such as train/model.ckpt-800, or the training's folder: its latest).
+Out:  in output_directory: frozen_inference_graph.pb, saved_model/, model.ckpt.*, checkpoint, pipeline.config, and
+      label_map.pbtxt, so that whoever uses the model needs nothing else.
+
+The folder appears whole or not at all; an earlier export in it is replaced.
+
+  python scripts/export_inference_graph.py --input_type image_tensor \\
+      --pipeline_config_path configs/ssd_mobilenet_v1_multi.config \\
+      --trained_checkpoint_prefix runs/multi/train --output_directory exported_model
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import _init_paths  # noqa: F401
+
+from scripts.lib import checkpoints, command_line, exported_model, files, object_detection_api, pipeline_config
+from scripts.lib.object_detection_api import flags
+
+
+def main(argv: Sequence[str] | None = None) -> int | None:
+    args = parse_arguments(argv)
+    config = pipeline_config.read(args.pipeline_config_path)
+    findings = pipeline_config.check_model(config, args.pipeline_config_path)
+    label_map_path = pipeline_config.label_map_path(config)
+    findings += pipeline_config.check_label_map(config, label_map_path, args.pipeline_config_path)
+    pipeline_config.raise_errors(findings, "nothing was exported")
+    checkpoint = checkpoints.find(args.trained_checkpoint_prefix)
+    output_directory = Path(args.output_directory)
+    check_output_directory(output_directory)
+
+    print(f"Exporting {checkpoint} to {files.display(output_directory)}", flush=True)
+    output_directory.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        pipeline_config.written(config) as config_path,
+        tempfile.TemporaryDirectory(dir=output_directory.parent, prefix=f".{output_directory.name}.partial-") as folder,
+    ):
+        made = Path(folder) / "export"
+        api_flags = flags.to_argv(
+            flags.EXPORT,
+            args,
+            pipeline_config_path=config_path.as_posix(),
+            trained_checkpoint_prefix=checkpoint,
+            output_directory=made.as_posix(),
+        )
+        object_detection_api.run("object_detection.export_inference_graph", api_flags, args.verbose)
+        shutil.copyfile(label_map_path, made / exported_model.LABEL_MAP)
+        files.replace_folder(made, output_directory)
+    print(f"The exported model is in {files.display(output_directory)}")
+    return 0
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_line.make_parser(__doc__)
+    flags.add_to(parser, flags.EXPORT)
+    return flags.parse(parser, argv, required=("pipeline_config_path", "trained_checkpoint_prefix", "output_directory"))
+
+
+def check_output_directory(folder: Path) -> None:
+    """Refuses a folder that holds anything but an earlier export: it is going to be replaced.
+
+    Raises:
+        UsageError: names what is in the way.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise command_line.UsageError(f"--output_directory {files.display(folder)} is a file; give a folder")
+    there = folder.iterdir() if folder.is_dir() else ()
+    foreign = sorted(path.name for path in there if not exported_model.is_part(path.name))
+    if foreign:
+        names = ", ".join(foreign[:5]) + (" ..." if len(foreign) > 5 else "")
+        raise command_line.UsageError(
+            f"--output_directory {files.display(folder)} holds files that are no part of an export ({names}); "
+            "give an empty or a new folder"
+        )
+
+
+if __name__ == "__main__":
+    command_line.run(main)

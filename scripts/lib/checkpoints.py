@@ -1,0 +1,83 @@
+"""TensorFlow checkpoints on disk, found without importing TensorFlow.
+
+A checkpoint is `<prefix>.index` with `<prefix>.data-?????-of-?????`; a file named `checkpoint` (a text proto,
+tensorflow/python/training/checkpoint_state.proto) says which of a folder is the latest.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from scripts.lib import files
+from scripts.lib.command_line import UsageError
+
+_LATEST = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
+_STEP = re.compile(r"-(\d+)$")
+
+
+def exists(prefix: Path | str) -> bool:
+    """Whether a checkpoint lies at the prefix: its index, or the single file of before TensorFlow 0.12."""
+    return Path(f"{prefix}.index").is_file() or Path(prefix).is_file()
+
+
+def prefixes(folder: Path | str) -> list[Path]:
+    """The checkpoints of a folder, by step."""
+    found = (path.with_suffix("") for path in Path(folder).glob("*.index"))
+    return sorted(found, key=lambda prefix: (step_of(prefix) or 0, prefix.name))
+
+
+def step_of(prefix: Path | str) -> int | None:
+    """The step in a checkpoint's name, e.g. 800 of model.ckpt-800."""
+    match = _STEP.search(Path(prefix).name)
+    return int(match[1]) if match else None
+
+
+def latest(folder: Path | str) -> Path | None:
+    """The checkpoint that TensorFlow would go on from, or None: the one that the folder's `checkpoint` file names."""
+    folder = Path(folder)
+    try:
+        match = _LATEST.search((folder / "checkpoint").read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    if not match:
+        return None
+    named = match[1].replace("\\\\", "/").replace("\\", "/")
+    # A folder that was moved or copied from another machine holds absolute paths of its former place.
+    candidates = (folder / named, folder / Path(named).name)
+    return next((candidate for candidate in candidates if exists(candidate)), None)
+
+
+def latest_step(folder: Path | str) -> int | None:
+    """The step of the latest checkpoint of a local folder, or None."""
+    prefix = latest(folder)
+    return step_of(prefix) if prefix else None
+
+
+def find(path: Path | str) -> str:
+    """The checkpoint that a prefix or a folder means.
+
+    Args:
+        path: a prefix such as train/model.ckpt-800, one of its files, or a folder: its latest checkpoint.
+
+    Returns:
+        The prefix, with `/`; a remote path (`gs://`) as it is.
+
+    Raises:
+        UsageError: there is none; names those that are there.
+    """
+    text = str(path)
+    if "://" in text:
+        return text
+    path = Path(re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", text.replace("\\", "/")))
+    if path.is_dir():
+        found = latest(path) or next(reversed(prefixes(path)), None)
+        if found:
+            return found.as_posix()
+    elif exists(path):
+        return path.as_posix()
+    folder = path if path.is_dir() else path.parent
+    there = ", ".join(prefix.name for prefix in prefixes(folder)) if folder.is_dir() else ""
+    raise UsageError(
+        f"there is no checkpoint {files.display(path)}; {files.display(folder)} holds {there or 'no checkpoint'}"
+    )

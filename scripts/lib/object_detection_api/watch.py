@@ -1,0 +1,68 @@
+"""Looks on while the Object Detection API works: its results, handed to us beside what it writes itself."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from scripts.lib.command_line import DataError
+
+
+def metrics(report: Callable[[dict[str, float], int], None]) -> None:
+    """Has `report(metrics, global_step)` called after each evaluation of the legacy evaluator, which has no callback.
+
+    `eval_util.repeated_checkpoint_run` hands its result to `eval_util.write_metrics`, which writes the event file;
+    that function is wrapped. Call it when `object_detection` can be imported.
+    """
+    from object_detection import eval_util
+
+    original = getattr(eval_util.write_metrics, "__wrapped__", eval_util.write_metrics)
+
+    @functools.wraps(original)
+    def write_metrics_and_report(values: dict[str, float], global_step: int, summary_dir: str) -> None:
+        original(values, global_step, summary_dir)
+        report({name: float(value) for name, value in values.items()}, int(global_step))
+
+    eval_util.write_metrics = write_metrics_and_report
+
+
+def restored_variables() -> None:
+    """Has the trainer say how much of the model the fine-tune checkpoint gave, and stop where it gave nothing.
+
+    The trainer restores what matches by name and shape and warns of the rest, a line a variable; a checkpoint of
+    another model then trains from scratch in silence. Optimizer slots, which no such checkpoint holds, do not count.
+
+    Raises (when the trainer builds its graph):
+        DataError: no variable of the model matched.
+    """
+    import tensorflow.compat.v1 as tf
+    from object_detection.utils import variables_helper
+
+    function = variables_helper.get_variables_available_in_checkpoint
+    original = getattr(function, "__wrapped__", function)
+
+    @functools.wraps(original)
+    def restore_and_report(variables, checkpoint_path: str, include_global_step: bool = True):
+        available = original(variables, checkpoint_path, include_global_step)
+        model_variables = {variable.op.name for variable in tf.model_variables()}
+        wanted = sorted(name for name, variable in _by_name(variables).items() if variable.op.name in model_variables)
+        missing = [name for name in wanted if name not in available]
+        if len(missing) == len(wanted):
+            raise DataError(
+                [
+                    f"fine_tune_checkpoint {checkpoint_path} has none of the {len(wanted)} variables of this model "
+                    f"(looked for {wanted[0]} ...); it belongs to another model, or fine_tune_checkpoint_type is "
+                    'wrong: "classification" for a backbone trained on ImageNet, "detection" for a whole detector'
+                ],
+                "the training was not started",
+            )
+        first_missing = f"; first missing: {missing[0]}" if missing else ""
+        count = f"{len(wanted) - len(missing)} of {len(wanted)}"
+        print(f"Restored {count} variables from {checkpoint_path}{first_missing}", flush=True)
+        return available
+
+    variables_helper.get_variables_available_in_checkpoint = restore_and_report
+
+
+def _by_name(variables) -> dict:
+    return variables if isinstance(variables, dict) else {variable.op.name: variable for variable in variables}

@@ -1,0 +1,276 @@
+"""Pipeline configs of the Object Detection API: reading, resolving their paths, and checking them without TensorFlow.
+
+Format: object_detection/protos/pipeline.proto (TrainEvalPipelineConfig), in text form.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
+
+from scripts.lib import checkpoints, files, label_map, tf_record
+from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.findings import ERROR, Finding
+from scripts.lib.object_detection_api import protos
+
+_PATH_FIELD = re.compile(r'\b((?:input_path|label_map_path|fine_tune_checkpoint)\s*:\s*)("[^"\n]*"|\'[^\'\n]*\')')
+
+
+# ---------------------------------------------------------------------------------------------------------- reading
+
+
+def read(path: Path | str) -> Message:
+    """Reads a pipeline config and resolves its paths.
+
+    Raises:
+        UsageError: there is no such file.
+        DataError: it does not parse; the line is named.
+    """
+    config = _parse(path, protos.load("pipeline").TrainEvalPipelineConfig())
+    _resolve_paths(config)
+    return config
+
+
+def read_parts(
+    model: Path | str = "",
+    train_config: Path | str = "",
+    train_input: Path | str = "",
+    eval_config: Path | str = "",
+    eval_input: Path | str = "",
+) -> Message:
+    """Reads the separate files that the API's flags `--model_config_path` etc. name into one pipeline config."""
+    config = protos.load("pipeline").TrainEvalPipelineConfig()
+    if model:
+        _parse(model, config.model)
+    if train_config:
+        _parse(train_config, config.train_config)
+    if train_input:
+        _parse(train_input, config.train_input_reader)
+    if eval_config:
+        _parse(eval_config, config.eval_config)
+    if eval_input:
+        _parse(eval_input, config.eval_input_reader.add())
+    _resolve_paths(config)
+    return config
+
+
+def _parse(path: Path | str, message: Message) -> Message:
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"there is no config {files.display(path)}") from None
+    except UnicodeDecodeError as error:
+        raise DataError([_finding(path, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")]) from error
+    # A Windows path in a text proto is a string with escapes: C:\train would hold a tab. Paths are read with `/`.
+    text = _PATH_FIELD.sub(lambda match: match[1] + match[2].replace("\\\\", "/").replace("\\", "/"), text)
+    try:
+        return text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        reason = str(error).split(" : ", 1)[-1].strip()
+        raise DataError([_finding(path, reason, "see the configs in configs/", error.GetLine())]) from error
+
+
+def _resolve_paths(config: Message) -> None:
+    """Makes every path of the config one that the API finds: as given from the current folder, else from the root."""
+    if config.train_config.fine_tune_checkpoint:
+        config.train_config.fine_tune_checkpoint = resolve_path(
+            config.train_config.fine_tune_checkpoint, checkpoints.exists
+        )
+    for reader in input_readers(config):
+        if reader.label_map_path:
+            reader.label_map_path = resolve_path(reader.label_map_path)
+        paths = reader.tf_record_input_reader.input_path
+        paths[:] = [resolve_path(path, _record_exists) for path in paths]
+
+
+def resolve_path(path: str, exists=lambda candidate: Path(candidate).exists()) -> str:
+    """A config's path as the API can open it from any folder, with `/`; `gs://` and the like stay as they are."""
+    if is_remote(path) or Path(path).is_absolute():
+        return path
+    for folder in (Path.cwd(), files.REPOSITORY_ROOT):
+        if exists((folder / path).as_posix()):
+            return (folder / path).as_posix()
+    return path
+
+
+def _record_exists(pattern: str) -> bool:
+    try:
+        return bool(tf_record.matching_files(pattern))
+    except UsageError:
+        return False
+    except DataError:  # some shards are missing, which the checks report
+        return True
+
+
+def is_remote(path: str) -> bool:
+    return "://" in path
+
+
+def input_readers(config: Message) -> list[Message]:
+    """The readers that the config has, for training first."""
+    train = [config.train_input_reader] if config.HasField("train_input_reader") else []
+    return train + list(config.eval_input_reader)
+
+
+# ---------------------------------------------------------------------------------------------------------- changing
+
+
+def override_num_steps(config: Message, num_steps: int) -> None:
+    """Sets the number of training steps; a learning rate schedule that ended with the training still does."""
+    former = config.train_config.num_steps
+    config.train_config.num_steps = num_steps
+    optimizer = config.train_config.optimizer
+    learning_rate = getattr(optimizer, optimizer.WhichOneof("optimizer")).learning_rate
+    if learning_rate.WhichOneof("learning_rate") == "cosine_decay_learning_rate":
+        schedule = learning_rate.cosine_decay_learning_rate
+        if schedule.total_steps == former:
+            schedule.total_steps = num_steps
+            schedule.warmup_steps = min(schedule.warmup_steps, num_steps // 2)
+
+
+def count_eval_examples(config: Message, reader: Message) -> None:
+    """Fills in `eval_config.num_examples` where the config leaves it out: every image once.
+
+    The API would take its default of 5,000 and go round the record as often as that needs.
+    """
+    paths = reader.tf_record_input_reader.input_path
+    if not config.eval_config.HasField("num_examples") and not any(map(is_remote, paths)):
+        config.eval_config.num_examples = sum(map(tf_record.count_records, paths))
+
+
+@contextlib.contextmanager
+def written(config: Message) -> Iterator[Path]:
+    """The config as a file for the API's entry points, which copy it into the folder of their results."""
+    with tempfile.TemporaryDirectory(prefix="pipeline_config_") as folder:
+        path = Path(folder) / "pipeline.config"
+        path.write_text(text_format.MessageToString(config, as_utf8=True), encoding="utf-8")
+        yield path
+
+
+# ---------------------------------------------------------------------------------------------------------- checking
+
+
+def num_classes(config: Message) -> int:
+    return getattr(config.model, config.model.WhichOneof("model")).num_classes
+
+
+def check_model(config: Message, path: Path | str) -> list[Finding]:
+    if config.model.WhichOneof("model") is None:
+        return [_finding(path, "has no model", "see the configs in configs/")]
+    return []
+
+
+def check_training(config: Message, path: Path | str) -> list[Finding]:
+    """What would stop the training, or let it learn the wrong thing, hours later."""
+    findings = check_model(config, path)
+    if not config.train_config.HasField("optimizer"):
+        findings.append(_finding(path, "train_config has no optimizer", "see the configs in configs/"))
+    checkpoint = config.train_config.fine_tune_checkpoint
+    if checkpoint and not is_remote(checkpoint) and not checkpoints.exists(checkpoint):
+        findings.append(
+            _finding(
+                path,
+                f"fine_tune_checkpoint: there is no checkpoint {checkpoint!r}",
+                "name it without .index and .data, or remove the line to train from scratch",
+            )
+        )
+    if not config.HasField("train_input_reader"):
+        return [*findings, _finding(path, "has no train_input_reader", "see the configs in configs/")]
+    return findings + check_input(config, config.train_input_reader, "train_input_reader", path)
+
+
+def check_evaluation(config: Message, path: Path | str, reader: Message | None = None) -> list[Finding]:
+    """What would make the evaluation fail, hang, or measure something else.
+
+    Args:
+        config: the pipeline config.
+        path: its file, for the findings.
+        reader: the input that is evaluated; None: the config's own.
+    """
+    findings = check_model(config, path)
+    if reader is None:
+        if not config.eval_input_reader:
+            return [*findings, _finding(path, "has no eval_input_reader", "see the configs in configs/")]
+        reader = config.eval_input_reader[0]
+    input_findings = check_input(config, reader, "eval_input_reader", path)
+    findings += input_findings
+    paths = reader.tf_record_input_reader.input_path
+    if config.eval_config.HasField("num_examples") and not input_findings and not any(map(is_remote, paths)):
+        found, stated = sum(map(tf_record.count_records, paths)), config.eval_config.num_examples
+        if found != stated:
+            what_happens = "some images would count twice" if stated > found else "some images would never be seen"
+            findings.append(
+                _finding(
+                    path,
+                    f"eval_config.num_examples is {stated}, yet the record holds {found} images: {what_happens}",
+                    f"write num_examples: {found}, or remove the line and all images are evaluated once",
+                )
+            )
+    return findings
+
+
+def check_input(config: Message, reader: Message, field: str, path: Path | str) -> list[Finding]:
+    """Checks the label map and the records of one input reader."""
+    findings = check_label_map(config, reader.label_map_path, path, field)
+    paths = list(reader.tf_record_input_reader.input_path)
+    if not paths:
+        message = f"{field} has no tf_record_input_reader.input_path"
+        findings.append(_finding(path, message, "see the configs in configs/"))
+    for name in paths:
+        if not is_remote(name):
+            findings += _check_record(name, field, path)
+    return findings
+
+
+def label_map_path(config: Message) -> str:
+    """The label map of the first input reader that names one, or an empty string."""
+    return next((reader.label_map_path for reader in input_readers(config) if reader.label_map_path), "")
+
+
+def check_label_map(config: Message, label_map_path: str, path: Path | str, field: str = "") -> list[Finding]:
+    """Checks that a label map can be read and has as many classes as the model."""
+    place = f"{field}.label_map_path" if field else "label_map_path"
+    if not label_map_path:
+        return [_finding(path, f"{place} is missing", "see the configs in configs/")]
+    if is_remote(label_map_path):
+        return []
+    try:
+        classes = label_map.read(label_map_path)
+    except UsageError:
+        remedy = "give a path from the repository root, the current folder, or an absolute one"
+        return [_finding(path, f"{place}: there is no file {label_map_path!r}", remedy)]
+    except DataError as error:
+        return error.findings
+    if config.model.WhichOneof("model") and num_classes(config) != len(classes):
+        message = f"num_classes is {num_classes(config)}, yet {label_map_path} holds {len(classes)} classes"
+        return [_finding(path, message, f"write num_classes: {len(classes)}, or name the right label map")]
+    return []
+
+
+def _check_record(name: str, field: str, path: Path | str) -> list[Finding]:
+    try:
+        count = tf_record.count_records(name)
+    except UsageError:
+        return [_finding(path, f"{field}: there is no record {name!r}", "make it with generate_tfrecord.py")]
+    except DataError as error:
+        return error.findings
+    if count == 0:
+        return [_finding(path, f"{field}: the record {name!r} is empty", "make it again with generate_tfrecord.py")]
+    return []
+
+
+def raise_errors(findings: Iterable[Finding], consequence: str) -> None:
+    findings = list(dict.fromkeys(findings))  # train and eval reader often share a label map: say it once
+    if findings:
+        raise DataError(findings, consequence)
+
+
+def _finding(path: Path | str, message: str, remedy: str, line: int | None = None) -> Finding:
+    return Finding(ERROR, "pipeline-config", files.display(path), message, remedy, line=line)
