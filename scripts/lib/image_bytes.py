@@ -293,5 +293,7 @@ def _unreadable(data: bytes, file: str, error: Exception) -> Finding:
         start = data[:16].lstrip().lower()
         what = "a web page" if start.startswith((b"<!doctype", b"<html")) else "no image that can be read"
         return _error("image-unreadable", file, f"the file is {what} (it begins with {data[:8]!r})", _REPLACE)
-    reason = "it is truncated" if str(error).startswith("image file is truncated") else str(error)
+    reason = str(error)
+    if "truncated" in reason.lower() and not reason.startswith("it is truncated"):
+        reason = "it is truncated"  # Pillow says it in several ways
     return _error("image-unreadable", file, f"the image is damaged: {reason or type(error).__name__}", _REPLACE)
