@@ -205,11 +205,11 @@ def _why_the_trainer_cannot_read(image: Image.Image, data: bytes) -> str:
         return "" if _is_huffman_coded(data) else "arithmetic-coded or lossless JPEG"
     if image.format == "PNG":
         bit_depth, color_type = data[24], data[25]  # of IHDR, which is the first chunk
-        if bit_depth != 8:
-            return f"{bit_depth}-bit PNG"
-        if color_type in (0, 2):  # gray, RGB
-            return "PNG with transparency" if "transparency" in image.info else ""
-        return {3: "palette PNG"}.get(color_type, "PNG with transparency")
+        if color_type == 3:
+            return "palette PNG"
+        if color_type in (4, 6) or "transparency" in image.info:
+            return "PNG with transparency"
+        return "" if bit_depth == 8 else f"{bit_depth}-bit PNG"
     return image.format or "this format"
 
 
