@@ -1,6 +1,6 @@
 """Turns annotations into the labels CSV.
 
-In:  a folder of PASCAL VOC XML files, as LabelImg writes them.
+In:  a folder of PASCAL VOC XML files, as LabelImg writes them; its sub-folders are read, too.
 Out: a CSV file with the columns filename,width,height,class,xmin,ymin,xmax,ymax, one row a box; files in order of their
      names, boxes in the order of the file.
 
@@ -9,25 +9,39 @@ Out: a CSV file with the columns filename,width,height,class,xmin,ymin,xmax,ymax
 Files that cannot be read are all listed, and then nothing is written. Images without objects are left out unless
 --include_negatives is given. An image that is not in --image_dir under its <filename>, but under the name of its XML
 file, was renamed: the name on the disk is written, and said.
+
+Other formats are recognised, or named by --format; all but VOC need --image_dir, for the images' sizes:
+  yolo          LabelImg's YOLO text files with their classes.txt
+  createml      CreateML JSON, of LabelImg or others
+  rotated_rect  FIAT's CSV path,class,center_x,center_y,w,h,o; the upright box around the rotated one is written
+  style         "Apparel Classification with Style": fashion-data/ with labels.json, train.txt, test.txt, images/
+  deepfashion   DeepFashion: Anno/list_bbox.txt, list_category_img.txt, list_category_cloth.txt
+--class_map names a CSV theirs,ours that turns their classes into yours; an empty second field leaves a class out.
+
+    python xml_to_csv.py --annotations_dir DeepFashion --image_dir DeepFashion --class_map my_classes.csv
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from scripts.lib import command_line, files, labels_csv, voc_xml
+from scripts.lib import annotation_formats, command_line, files, labels_csv
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.findings import ERROR, NOTE, Finding
 from scripts.lib.image_names import ImageFolder
-from scripts.lib.labels_csv import Row
 from scripts.lib.progress import progress
 from scripts.lib.voc_xml import Annotation
 
 if TYPE_CHECKING:
     import pandas as pd
+
+CHUNK = 500  # files that one process converts at a time
+MAX_PROCESSES = 8  # more would wait for the disk
 
 
 def xml_to_csv(path: Path | str) -> pd.DataFrame:
@@ -42,108 +56,170 @@ def xml_to_csv(path: Path | str) -> pd.DataFrame:
     Raises:
         DataError: with every finding of every file.
     """
-    annotations = [annotation for annotation in read_annotations(Path(path)) if annotation.objects]
-    return labels_csv.frame(row for annotation in annotations for row in labels_csv.rows_of(annotation))
-
-
-def read_annotations(folder: Path) -> list[Annotation]:
-    """All annotations of a folder in order of their files' names.
-
-    Raises:
-        DataError: with every finding of every file; also where there is no file.
-    """
-    annotations, findings = [], []
-    for path in progress(voc_xml.find_files(folder), "reading annotations", unit="file"):
-        try:
-            annotations.append(voc_xml.read(path))
-        except DataError as error:
-            findings += error.findings
-    if findings:
+    source = Source(Path(path), "voc")
+    items = list(source.read(source.find_files()))
+    if findings := [item for item in items if isinstance(item, Finding)]:
         raise DataError(findings)
-    if not annotations:
-        raise DataError([f"{files.display(folder)}: there is no .xml file"])
-    return annotations
+    return labels_csv.frame(row for annotation in items if annotation.objects for row in labels_csv.rows_of(annotation))
+
+
+class Source(NamedTuple):
+    """The annotations of one run and how they are read."""
+
+    path: Path
+    format: str
+    images: ImageFolder | None = None
+    class_map: dict[str, str] | None = None
+
+    def find_files(self) -> list[str]:
+        """All annotation files in order of their names; raises DataError where there is none."""
+        found = annotation_formats.FORMATS[self.format].find_files(self.path)
+        if not found:
+            title = annotation_formats.FORMATS[self.format].title
+            raise DataError([f"{files.display(self.path)}: there is no file of this format: {title}"])
+        return found
+
+    def read(self, annotation_files: Iterable[str]) -> Iterator[Annotation | Finding]:
+        for file in annotation_files:
+            for item in annotation_formats.read_file(self.format, file, self.path, self.images):
+                if self.class_map is not None and isinstance(item, Annotation):
+                    yield from annotation_formats.rename_classes(item, self.class_map)
+                yield item
+
+
+class Part(NamedTuple):
+    """What came of some of the files.
+
+    Attributes:
+        lines: their lines of the CSV.
+        images: name of each image and the file that annotates it.
+        num_negatives: how many of them have no object.
+        boxes: their number by class.
+        findings: errors and notes.
+    """
+
+    lines: str
+    images: list[tuple[str, str]]
+    num_negatives: int
+    boxes: Counter[str]
+    findings: list[Finding]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    try:
+        name = args.format if args.format != "auto" else annotation_formats.recognize(args.annotations_dir)
+        class_map = annotation_formats.read_class_map(args.class_map) if args.class_map else None
+        source = Source(args.annotations_dir, name, image_folder(name, args.image_dir), class_map)
+        parts = convert_all(source, source.find_files(), args.include_negatives)
+        check(parts, args)
+    except DataError as error:
+        raise DataError(error.findings, f"{files.display(args.output_csv)} was not written") from error
+    labels_csv.write_lines((part.lines for part in parts), args.output_csv)
+    print_summary(parts, args)
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--annotations_dir", type=Path, default=files.default_path("annotations"))
     parser.add_argument("--output_csv", type=Path, default=files.default_path("data/labels.csv"))
-    parser.add_argument(
-        "--image_dir", type=Path, help="folder of the images, to find renamed ones (default: samples, if there is one)"
-    )
+    parser.add_argument("--format", choices=("auto", *sorted(annotation_formats.FORMATS)), default="auto")
+    parser.add_argument("--image_dir", type=Path, help="for sizes and renamed images (default: samples, if it exists)")
+    parser.add_argument("--class_map", type=Path, help="CSV theirs,ours that renames classes")
     parser.add_argument("--include_negatives", action="store_true", help="keep images without objects: one row each")
     args = parser.parse_args(argv)
-    if not args.annotations_dir.is_dir():
+    if not args.annotations_dir.exists():
         raise UsageError(f"--annotations_dir {args.annotations_dir}: there is no such folder")
     if args.image_dir and not args.image_dir.is_dir():
         raise UsageError(f"--image_dir {args.image_dir}: there is no such folder")
-    image_dir = args.image_dir or files.default_path("samples")
-
-    consequence = f"{files.display(args.output_csv)} was not written"
-    try:
-        annotations = read_annotations(args.annotations_dir)
-        if image_dir.is_dir():
-            for note in use_names_on_disk(annotations, args.annotations_dir, ImageFolder(image_dir)):
-                print(note)
-        check_images_are_distinct(annotations)
-        kept = annotations if args.include_negatives else [each for each in annotations if each.objects]
-        if not kept:
-            raise DataError([f"{files.display(args.annotations_dir)}: no annotation has an object"])
-    except DataError as error:
-        raise DataError(error.findings, consequence) from error
-
-    rows = [row for annotation in kept for row in labels_csv.rows_of(annotation)]
-    labels_csv.write_rows(rows, args.output_csv)
-    print_summary(annotations, rows, args)
+    return args
 
 
-def use_names_on_disk(annotations: Iterable[Annotation], annotations_dir: Path, images: ImageFolder) -> list[Finding]:
-    """Sets `filename` to what the image is called in the folder, where it is there at all.
+def image_folder(format_name: str, image_dir: Path | None) -> ImageFolder | None:
+    image_dir = image_dir or files.default_path("samples")
+    if image_dir.is_dir():
+        return ImageFolder(image_dir)
+    if annotation_formats.FORMATS[format_name].needs_images:
+        raise UsageError(f"--format {format_name} says nothing of the images' sizes: give their folder as --image_dir")
+    return None
 
-    An annotation in a sub-folder means the image in the sub-folder of the same name, else one directly in the folder.
 
-    Returns:
-        A note for each image that was found under another name than `<filename>`.
-    """
-    notes = []
-    for annotation in annotations:
-        if annotation.filename in images.names and annotation.source.parent == annotations_dir:
+def convert_all(source: Source, annotation_files: Sequence[str], include_negatives: bool) -> list[Part]:
+    """Converts the files, many at once where they are many; the parts are in the files' order."""
+    chunks = [annotation_files[start : start + CHUNK] for start in range(0, len(annotation_files), CHUNK)]
+    num_processes = min(len(chunks) // 2, os.cpu_count() or 1, MAX_PROCESSES)  # starting one takes as long as a chunk
+    if num_processes < 2:
+        return [convert(source, chunk, include_negatives) for chunk in progress(chunks, "reading", unit="chunk")]
+    import multiprocessing
+
+    with multiprocessing.Pool(num_processes, _set_up, (source, include_negatives)) as pool:
+        return list(progress(pool.imap(_convert, chunks), "reading", len(chunks), unit=f"{CHUNK} file"))
+
+
+def convert(source: Source, annotation_files: Iterable[str], include_negatives: bool) -> Part:
+    rows, images, num_negatives, findings = [], [], 0, []
+    for item in source.read(annotation_files):
+        if isinstance(item, Finding):
+            findings.append(item)
             continue
-        own_name = annotation.source.relative_to(annotations_dir)
-        mirrored = (own_name.parent / annotation.filename).as_posix()
-        stem = own_name.with_suffix("").as_posix()
-        found = images.find(mirrored) or images.find(annotation.filename, stem)
-        if found and found not in (annotation.filename, mirrored):
-            message = f"<filename> says {annotation.filename!r}, the image is {found!r}, which the CSV therefore names"
-            notes.append(Finding(NOTE, "filename-renamed", files.display(annotation.source), message))
-        annotation.filename = found or annotation.filename
-    return notes
-
-
-def check_images_are_distinct(annotations: Iterable[Annotation]) -> None:
-    """Raises DataError where two annotation files name the same image: its boxes would count twice, or be another's."""
-    first: dict[str, Annotation] = {}
-    findings = []
-    for annotation in annotations:
-        other = first.setdefault(annotation.filename, annotation)
-        if other is not annotation:
-            message = f"names the image {annotation.filename!r}, as {files.display(other.source)} does"
-            remedy = "keep one of the two, mend <filename>, or give --image_dir"
-            findings.append(Finding(ERROR, "image-annotated-twice", files.display(annotation.source), message, remedy))
-    if findings:
-        raise DataError(findings)
-
-
-def print_summary(annotations: Sequence[Annotation], rows: Sequence[Row], args) -> None:
+        images.append((item.filename, item.source))
+        num_negatives += not item.objects
+        if item.objects or include_negatives:
+            rows += labels_csv.rows_of(item)
     boxes = Counter(row.class_name for row in rows if row.class_name)
-    negatives = sum(not annotation.objects for annotation in annotations)
-    print(f"{len(annotations)} files read from {files.display(args.annotations_dir)}")
-    if negatives and args.include_negatives:
-        print(f"{negatives} images without objects kept, one row each")
-    elif negatives:
-        print(f"{negatives} images without objects left out (--include_negatives keeps them)")
-    print(f"{boxes.total()} boxes in {len({row.filename for row in rows if row.class_name})} images:")
+    return Part(labels_csv.lines_of(rows), images, num_negatives, boxes, findings)
+
+
+_worker_arguments = ()  # of a process of the pool
+
+
+def _set_up(*arguments) -> None:
+    global _worker_arguments
+    _worker_arguments = arguments
+
+
+def _convert(annotation_files: Iterable[str]) -> Part:
+    source, include_negatives = _worker_arguments
+    return convert(source, annotation_files, include_negatives)
+
+
+def check(parts: Iterable[Part], args: argparse.Namespace) -> None:
+    """Prints the notes; raises DataError with all errors, or where no row came of the annotations."""
+    findings = [finding for part in parts for finding in part.findings]
+    for finding in findings:
+        if finding.severity == NOTE:
+            print(finding)
+    errors = [finding for finding in findings if finding.severity == ERROR]
+    errors += check_images_are_distinct([image for part in parts for image in part.images])
+    if errors:
+        raise DataError(errors)
+    if not any(part.lines for part in parts):
+        raise DataError([f"{files.display(args.annotations_dir)}: no annotation has an object"])
+
+
+def check_images_are_distinct(images: Sequence[tuple[str, str]]) -> list[Finding]:
+    """An error for each image that two files, or two entries, name: its boxes would count twice, or be another's."""
+    first: dict[str, str] = {}
+    findings = []
+    for position, (name, file) in enumerate(images):
+        first.setdefault(name, file)
+        if len(first) <= position - len(findings):
+            message = f"names the image {name!r}, as {files.display(first[name])} does"
+            remedy = "keep one of the two, mend the name, or give --image_dir"
+            findings.append(Finding(ERROR, "image-annotated-twice", files.display(file), message, remedy))
+    return findings
+
+
+def print_summary(parts: Sequence[Part], args: argparse.Namespace) -> None:
+    num_images = sum(len(part.images) for part in parts)
+    num_negatives = sum(part.num_negatives for part in parts)
+    boxes = sum((part.boxes for part in parts), Counter())
+    print(f"{num_images} annotated images read from {files.display(args.annotations_dir)}")
+    if num_negatives and args.include_negatives:
+        print(f"{num_negatives} images without objects kept, one row each")
+    elif num_negatives:
+        print(f"{num_negatives} images without objects left out (--include_negatives keeps them)")
+    print(f"{sum(boxes.values())} boxes in {num_images - num_negatives} images:")
     for name, count in sorted(boxes.items()):
         print(f"  {name:<24} {count}")
     print(f"written: {files.display(args.output_csv)}")

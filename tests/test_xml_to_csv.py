@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 import xml_to_csv
 from scripts.lib import labels_csv, voc_xml
@@ -36,7 +37,7 @@ def test_files_in_order_of_names_boxes_in_file_order(annotations_dir, capsys):
         "b.jpg,64,48,Skirts,1,2,30,40",
     ]
     printed = capsys.readouterr().out
-    assert "3 files read" in printed and "3 boxes in 2 images" in printed
+    assert "3 annotated images read" in printed and "3 boxes in 2 images" in printed
     assert "1 images without objects left out" in printed
 
 
@@ -67,7 +68,7 @@ def test_nothing_to_convert_is_an_error(tmp_path, classes):
     folder.mkdir()
     if classes is not None:
         annotate(folder / "a.xml", "a.jpg", classes)
-    with pytest.raises(DataError, match=r"there is no \.xml file|no annotation has an object"):
+    with pytest.raises(DataError, match="no annotation of a known format|no annotation has an object"):
         convert(folder)
 
 
@@ -113,3 +114,35 @@ def test_reference_annotations_give_the_published_rows(reference_dir, tmp_path):
     published = (reference_dir / "model_one_class" / "Pants_labels.csv").read_text(encoding="utf-8").splitlines()
     assert [header] + [row for row in rows if row.split(",")[0] in photos] == published
     assert len(rows) == 748 and len({row.split(",")[0] for row in rows}) == 421
+
+
+def test_other_formats_are_recognised_and_their_classes_renamed(tmp_path, capsys):
+    folder, images = tmp_path / "yolo", tmp_path / "images"
+    for path in (folder, images):
+        path.mkdir()
+    Image.new("RGB", (100, 100)).save(images / "a.png")
+    (folder / "classes.txt").write_text("Tee\nBlazer\n", encoding="utf-8")
+    (folder / "a.txt").write_text("0 0.5 0.5 0.5 0.5\n1 0.5 0.5 1 1\n", encoding="utf-8")
+    class_map = tmp_path / "map.csv"
+    class_map.write_text("theirs,ours\nTee,Tops\nBlazer,\n", encoding="utf-8")
+    assert convert(folder, f"--image_dir={images}", f"--class_map={class_map}") == ["a.png,100,100,Tops,25,25,75,75"]
+    class_map.write_text("theirs,ours\nTee,Tops\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no line for 'Blazer'"):
+        convert(folder, f"--image_dir={images}", f"--class_map={class_map}")
+
+
+def test_format_without_sizes_needs_the_images(tmp_path, monkeypatch):
+    monkeypatch.setattr("xml_to_csv.files.default_path", lambda relative: tmp_path / "absent")
+    (tmp_path / "yolo").mkdir()
+    (tmp_path / "yolo" / "a.txt").touch()
+    with pytest.raises(UsageError, match="--format yolo says nothing of the images' sizes"):
+        convert(tmp_path / "yolo")
+
+
+def test_many_files_in_several_processes_give_the_same_lines_in_the_same_order(tmp_path, monkeypatch):
+    for number in range(40):
+        annotate(tmp_path / "many" / f"{number:02d}.xml", f"{number:02d}.jpg", ["Tops"] * (number % 3))
+    expected = convert(tmp_path / "many")
+    monkeypatch.setattr("xml_to_csv.CHUNK", 5)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert convert(tmp_path / "many") == expected

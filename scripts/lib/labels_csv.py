@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from scripts.lib import files, image_names
+from scripts.lib import files, image_names, text_files
 from scripts.lib.command_line import DataError
 from scripts.lib.findings import ERROR, Finding
 from scripts.lib.voc_xml import Annotation, parse_pixels
@@ -57,6 +57,20 @@ def write_rows(rows: Iterable[Row], path: Path | str) -> None:
         writer.writerows(rows)
 
 
+def lines_of(rows: Iterable[Row]) -> str:
+    """The rows as they stand in the CSV, for `write_lines`."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def write_lines(parts: Iterable[str], path: Path | str) -> None:
+    """Writes the CSV, whole or not at all, from what `lines_of` made in several processes."""
+    with files.whole_file(path, "w") as file:
+        file.write(lines_of([COLUMNS]))
+        file.writelines(parts)
+
+
 def read_rows(path: Path | str) -> list[Row]:
     """Reads the CSV by column name; further columns are ignored.
 
@@ -68,7 +82,7 @@ def read_rows(path: Path | str) -> list[Row]:
     """
     path = Path(path)
     reader = _LineReader(path)
-    rows = reader.rows(_decoded(path))
+    rows = reader.rows(text_files.read_text(path))
     if reader.findings:
         raise DataError(reader.findings)
     return rows
@@ -101,16 +115,6 @@ def frame(rows: Iterable[Row]) -> pd.DataFrame:
 def is_negative(table: pd.DataFrame) -> pd.Series:
     """True for the rows that stand for an image without objects."""
     return table["class"] == ""
-
-
-def _decoded(path: Path) -> str:
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        message = f"is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start}"
-        raise DataError([_finding(path, "csv-encoding", message, line, 'save it as "CSV UTF-8"')]) from error
 
 
 class _LineReader:

@@ -8,12 +8,12 @@ counts them: xmin and ymin from 0 (older versions: from 1), xmax and ymax up to 
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 from scripts.lib import files, image_names
 from scripts.lib.command_line import DataError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 MAX_BYTES = 10 * 2**20  # LabelImg needs 300 bytes a box; anything larger is no annotation
+_USUAL_BYTES = 2**15
 MAX_TEXT = 1000  # characters in one field
 
 _BOX_TAGS = ("xmin", "ymin", "xmax", "ymax")
@@ -70,7 +71,7 @@ class Annotation:
     folder: str = ""
     image_path: str = ""
     depth: int = 3
-    source: Path | None = None
+    source: str | None = None
 
 
 def read(path: Path | str) -> Annotation:
@@ -83,23 +84,25 @@ def read(path: Path | str) -> Annotation:
         DataError: with a finding for each thing that is wrong with the file.
         OSError: the file cannot be opened.
     """
-    path = Path(path)
-    with path.open("rb", buffering=0) as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > MAX_BYTES:
-            message = f"has {size / 2**20:.0f} MB, an annotation at most {MAX_BYTES / 2**20:.0f} MB"
-            raise DataError([_finding(path, "xml-too-large", message)])
-        content = file.readall()
+    path = os.fspath(path)
+    with io.FileIO(path) as file:
+        content = file.read(_USUAL_BYTES)
+        while more := file.read(MAX_BYTES):
+            content += more
+            if len(content) > MAX_BYTES:
+                message = f"has more than {MAX_BYTES / 2**20:.0f} MB, which no annotation needs"
+                raise DataError([_finding(path, "xml-too-large", message)])
     return _read_label_img_layout(content, path) or _read_any_layout(content, path)
 
 
-def find_files(folder: Path | str, suffix: str = ".xml") -> list[Path]:
+def find_files(folder: Path | str, suffix: str = ".xml") -> list[str]:
     """The files of a folder and its sub-folders that have the suffix, in order of their names, the same everywhere.
 
     Names compare character by character, case-sensitively. Hidden files and folders are no annotations (macOS leaves
     `._name.xml` on foreign disks).
     """
-    return [Path(folder, name) for name in sorted(_relative_names(os.fspath(folder), suffix))]
+    folder = os.fspath(folder)
+    return [f"{folder}/{name}" for name in sorted(_relative_names(folder, suffix))]
 
 
 def _relative_names(folder: str, suffix: str, prefix: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
@@ -143,7 +146,7 @@ def _object_text(voc_object: VocObject) -> str:
 def _escape(text: str) -> str:
     if _NOT_IN_XML.search(text):
         raise ValueError(f"{text!r} has a character that XML cannot hold")
-    return escape(text, {"\r": "&#13;"})
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")
 
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
@@ -182,7 +185,7 @@ _OBJECT = """\
 # Reading any layout: lxml, by tag name.
 
 
-def _read_any_layout(content: bytes, path: Path) -> Annotation:
+def _read_any_layout(content: bytes, path: str) -> Annotation:
     root = _parse(content, path)
     reader = _FieldReader(path)
     size = reader.child(root, "size")
@@ -204,7 +207,7 @@ def _read_any_layout(content: bytes, path: Path) -> Annotation:
     return annotation
 
 
-def _parse(content: bytes, path: Path) -> Element:
+def _parse(content: bytes, path: str) -> Element:
     from lxml import etree  # here, since files as LabelImg writes them do without
 
     parser = etree.XMLParser(
@@ -230,7 +233,7 @@ def _parse(content: bytes, path: Path) -> Element:
 class _FieldReader:
     """Reads the fields of one file and collects what is wrong with them."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: str):
         self.path = path
         self.object = ""
         self.findings: list[Finding] = []
@@ -343,7 +346,7 @@ _REMEDIES = {
 }
 
 
-def _finding(path: Path, code: str, message: str, object: str = "", line: int | None = None) -> Finding:
+def _finding(path: str, code: str, message: str, object: str = "", line: int | None = None) -> Finding:
     remedy = _REMEDIES.get(code, "mend the file in LabelImg or a text editor")
     return Finding(ERROR, code, files.display(path), message, remedy, object, line)
 
@@ -375,7 +378,7 @@ _OBJECT_LAYOUT = re.compile(
 _TAIL = re.compile("</annotation>[ \t\r\n]*")
 
 
-def _read_label_img_layout(content: bytes, path: Path) -> Annotation | None:
+def _read_label_img_layout(content: bytes, path: str) -> Annotation | None:
     """The annotation, or None where the file has another layout."""
     try:
         text = content.decode()
