@@ -111,9 +111,7 @@ def write_image(output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:
 
 def print_summary(args: argparse.Namespace, boxes: collections.Counter[str]) -> None:
     total = sum(boxes.values())
-    print(
-        f"{args.num_images} images and their annotations in {files.display(args.output_dir)} (synthetic, seed {args.seed})"
-    )
+    print(f"{args.num_images} synthetic images (seed {args.seed}) and annotations: {files.display(args.output_dir)}")
     print(f"{'class':<16}{'boxes':>6}{'share':>8}")
     for name in studio.CLASS_WEIGHTS:
         print(f"{name:<16}{boxes[name]:>6}{boxes[name] / total:>8.1%}")

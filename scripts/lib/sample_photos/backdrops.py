@@ -1,4 +1,4 @@
-"""The grounds that garments are photographed on: studio, walls, floors, furnished rooms. RGB images of the photo's size."""
+"""The grounds that garments are photographed on, RGB of the photo's size: studio, walls, floors, furnished rooms."""
 
 from __future__ import annotations
 

@@ -154,11 +154,7 @@ class _Table:
     def _stitch(self, line: Line) -> None:
         points = _rounded(self.placement(line.points))
         width = max(1, round(line.width * self.placement.scale))
-        if line.dashed:
-            for start, end in zip(points[::2], points[1::2], strict=False):
-                self.draw.line((start, end), fill=line.colour, width=width)
-        else:
-            self.draw.line(points, fill=line.colour, width=width, joint="curve")
+        self.draw.line(points, fill=line.colour, width=width, joint="curve")
 
     def _button(self, dot: Dot) -> None:
         ((x, y),) = self.placement((dot.centre,))

@@ -41,12 +41,11 @@ class Piece:
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A seam, a stitching (dashed), a drawstring; lies on the cloth and adds nothing to the garment's extent."""
+    """A seam, a stitching, a drawstring; lies on the cloth and adds nothing to the garment's extent."""
 
     points: Points
     width: float = 0.025
     colour: RGBA = SEAM
-    dashed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +80,24 @@ def _catmull_rom(p0: float, p1: float, p2: float, p3: float, t: float) -> float:
 
 def mirror(points: Iterable[Point]) -> Points:
     return [(-x, y) for x, y in points]
+
+
+def pair(*items: Item) -> list[Item]:
+    """The items for both sides: mirrored on the left, as given on the right and above those."""
+    return [_mirrored(item) for item in items] + list(items)
+
+
+def _mirrored(item: Item) -> Item:
+    if isinstance(item, Piece):
+        folds = tuple(Fold(_flip(fold.start), _flip(fold.end), fold.width, fold.tone) for fold in item.folds)
+        return dataclasses.replace(item, outline=mirror(item.outline), folds=folds)
+    if isinstance(item, Line):
+        return dataclasses.replace(item, points=mirror(item.points))
+    return dataclasses.replace(item, centre=_flip(item.centre))
+
+
+def _flip(point: Point) -> Point:
+    return -point[0], point[1]
 
 
 def symmetric(*right_half: Sequence[Point]) -> Points:

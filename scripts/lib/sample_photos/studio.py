@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from scripts.lib.sample_photos import backdrops, fabrics, figure, garments
-from scripts.lib.sample_photos.rendering import Placement, render, silhouette
+from scripts.lib.sample_photos.rendering import Layer, Placement, render, silhouette
 from scripts.lib.sample_photos.shapes import Item, Piece, bounds
 
 CLASS_WEIGHTS = {
@@ -70,7 +70,7 @@ def take_photo(seed: int, index: int) -> Photo:
     for attempt in range(ARRANGEMENTS):
         disorder = 1.0 - attempt / (ARRANGEMENTS - 1)
         things = _arrange(rng, wearers, size, lying, disorder)
-        if _all_visible(things, size):
+        if all_visible(things, size):
             break
     return _develop(rng, things, size, lying)
 
@@ -91,7 +91,7 @@ def _dress_wearers(rng: random.Random, names: Sequence[str]) -> list[tuple[str, 
 def _frame(rng: random.Random, wearers: int) -> tuple[int, int]:
     """Width and height: upright for one wearer, wider for several."""
     longest = rng.randint(400, SIDES[1])
-    low, high = {1: (0.62, 1.0), 2: (0.95, 1.35), 3: (1.2, 1.6), 4: (1.0, 1.5)}[wearers]
+    low, high = {1: (0.62, 1.0), 2: (0.95, 1.35), 3: (1.2, 1.6), 4: (0.8, 1.2)}[wearers]
     aspect = rng.uniform(low, high)
     width, height = (longest, longest / aspect) if aspect > 1 else (longest * aspect, longest)
     return max(SIDES[0], round(width)), max(SIDES[0], round(height))
@@ -107,14 +107,14 @@ def _arrange(
     things: list[Thing] = []
     for position, names in enumerate(wearers):
         corner = (position % columns * cell[0], position // columns * cell[1])
-        pose = (figure.laid_out if lying else figure.standing)(rng)
+        support = _support(rng, names, lying or rows > 1)
+        pose = (figure.standing if support in figure.BODIES else figure.laid_out)(rng)
         cut = [
-            garments.CUTS[name](rng, pose, **({"short": True} if name == "Tops" and len(names) > 1 else {}))
+            garments.short_top(rng, pose) if name == "Tops" and len(names) > 1 else garments.CUTS[name](rng, pose)
             for name in names
         ]
         placement = _fit(rng, [item for items in cut for item in items], corner, cell, disorder)
-        behind = _support(rng, pose, names, cut, lying or rows > 1)
-        things += [Thing("", behind, placement)] if behind else []
+        things += [Thing("", support(rng, pose), placement)] if support else []
         things += [Thing(name, items, placement) for name, items in zip(names, cut, strict=True)]
     return things
 
@@ -126,7 +126,7 @@ def _fit(
     left, top, right, bottom = bounds(items)
     widen = 1 + rng.uniform(-0.08, 0.16)
     scale = min(cell[0] / ((right - left) * widen), cell[1] / (bottom - top))
-    scale *= 0.92 + disorder * rng.uniform(-0.28, 0.12)
+    scale *= 0.92 + disorder * rng.uniform(-0.2, 0.1)
     turn = rng.uniform(-0.05, 0.05) * disorder  # tangent of half the angle
     cosine, sine = (1 - turn * turn) / (1 + turn * turn), 2 * turn / (1 + turn * turn)
     slant = rng.uniform(-0.05, 0.05)
@@ -134,27 +134,27 @@ def _fit(
     ((x, y),) = placement([((left + right) / 2, (top + bottom) / 2)])
     room = (cell[0] - (right - left) * widen * scale, cell[1] - (bottom - top) * scale)
     shift = [
-        disorder * rng.uniform(-0.5, 0.5) * max(space, 0.16 * extent) for space, extent in zip(room, cell, strict=True)
+        disorder * rng.uniform(-0.5, 0.5) * max(space, 0.32 * extent) for space, extent in zip(room, cell, strict=True)
     ]
     return dataclasses.replace(
         placement, left=corner[0] + cell[0] / 2 - x + shift[0], top=corner[1] + cell[1] / 2 - y + shift[1]
     )
 
 
-def _support(
-    rng: random.Random, pose: figure.Pose, names: Sequence[str], cut: Sequence[Sequence[Item]], no_body: bool
-) -> list[Item]:
-    """What wears or carries the garments: a model, a mannequin, a hanger, or nothing."""
-    if not no_body and rng.random() < 0.75:
-        return (figure.model if rng.random() < 0.6 else figure.mannequin)(rng, pose)
-    if rng.random() < 0.4 and names[0] != "Lingerie":
-        _, top, _, _ = bounds([item for items in cut for item in items])
-        hangs_by_shoulders = "Tops" in names or "Dresses" in names
-        return figure.hanger(rng, 0.1 if hangs_by_shoulders else top - 0.12, 0.85 if hangs_by_shoulders else 0.8)
-    return []
+def _support(rng: random.Random, names: Sequence[str], no_body: bool) -> figure.Support | None:
+    """What wears or carries the garments, so that nobody is half dressed; None for nothing."""
+    if no_body or rng.random() < 0.25:
+        if names == ("Lingerie",) or rng.random() < 0.6:
+            return None
+        return figure.clothes_hanger if names[-1] in ("Tops", "Dresses") else figure.trouser_hanger
+    if len(names) > 1 or names == ("Dresses",):
+        return rng.choice((figure.model, figure.model, figure.mannequin))
+    if names[0] in garments.BOTTOMS:
+        return figure.legs
+    return rng.choice((figure.bust, figure.mannequin))
 
 
-def _all_visible(things: Sequence[Thing], size: tuple[int, int]) -> bool:
+def all_visible(things: Sequence[Thing], size: tuple[int, int]) -> bool:
     """Whether of each garment enough is within the frame and not behind others (estimated on small silhouettes)."""
     margin = max(size) // CHECK_REDUCTION
     small = (size[0] // CHECK_REDUCTION, size[1] // CHECK_REDUCTION)
@@ -185,12 +185,12 @@ def _develop(rng: random.Random, things: Sequence[Thing], size: tuple[int, int],
             continue
         solid = Image.new("L", size)
         solid.paste(layer.solid, layer.corner)
-        image = _cast_shadow(rng, image, solid, thing.placement.scale, lying)
+        _cast_shadow(image, layer, thing.placement.scale, lying)
         image.paste(layer.image, layer.corner, layer.image)
         visible = [(name, ImageChops.subtract(mask, solid)) for name, mask in visible]
         if thing.name:
             visible.append((thing.name, solid))
-    return Photo(_exposed(rng, image), [_box(name, mask) for name, mask in visible])
+    return Photo(_exposed(rng, image), [box_of(name, mask) for name, mask in visible])
 
 
 def _ground(rng: random.Random, things: Sequence[Thing], size: tuple[int, int], lying: bool) -> Image.Image:
@@ -206,13 +206,25 @@ def _ground(rng: random.Random, things: Sequence[Thing], size: tuple[int, int], 
     return image
 
 
-def _cast_shadow(rng: random.Random, image: Image.Image, solid: Image.Image, scale: float, lying: bool) -> Image.Image:
-    """Darkens the ground beside a thing, softly."""
-    reach = scale * (0.06 if lying else 0.12)
-    small = solid.reduce(4).filter(ImageFilter.GaussianBlur(max(0.5, reach / 3)))
-    shadow = ImageChops.offset(small, max(1, round(reach / 4)), max(1, round(reach / 3)))
-    lighting = shadow.point([128 - value * 45 // 255 for value in range(256)])
-    return fabrics.light(image, lighting.resize(image.size, Image.Resampling.BILINEAR))
+def _cast_shadow(image: Image.Image, layer: Layer, scale: float, lying: bool) -> None:
+    """Darkens what is below and to the right of a layer, softly and in place."""
+    reach = max(4, round(scale * (0.06 if lying else 0.12)))
+    margin = 5 * reach  # where the shadow has faded
+    size = tuple((side + 2 * margin) // 4 for side in layer.solid.size)
+    small = Image.new("L", size)
+    small.paste(layer.solid.reduce(4), ((margin + reach) // 4, (margin + reach) // 4))
+    small = small.filter(ImageFilter.GaussianBlur(reach / 3))
+    lighting = small.point([128 - value * 45 // 255 for value in range(256)])
+    left, top = layer.corner[0] - margin, layer.corner[1] - margin
+    box = (
+        max(0, left),
+        max(0, top),
+        min(image.width, left + small.width * 4),
+        min(image.height, top + small.height * 4),
+    )
+    lighting = lighting.resize((small.width * 4, small.height * 4), Image.Resampling.BILINEAR)
+    lighting = lighting.crop((box[0] - left, box[1] - top, box[2] - left, box[3] - top))
+    image.paste(fabrics.light(image.crop(box), lighting), box)
 
 
 def _exposed(rng: random.Random, image: Image.Image) -> Image.Image:
@@ -228,7 +240,7 @@ def _exposed(rng: random.Random, image: Image.Image) -> Image.Image:
     return fabrics.light(image, fabrics.tiled(noise, image.size))
 
 
-def _box(name: str, mask: Image.Image) -> Box:
+def box_of(name: str, mask: Image.Image) -> Box:
     extent = mask.point([255 if value > 127 else 0 for value in range(256)]).getbbox()
-    assert extent, f"a garment ({name}) that nothing is seen of"  # _all_visible has seen most of it
+    assert extent, f"a garment ({name}) that nothing is seen of"  # all_visible has seen most of it
     return Box(name, *extent)
