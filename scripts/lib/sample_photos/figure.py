@@ -148,8 +148,6 @@ def _body(skin: Fabric, pose: Pose) -> list[Item]:
     arm = ribbon(
         [SHOULDER, pose.elbow, pose.wrist, _beyond(pose.elbow, pose.wrist, 0.45)], [0.25, 0.22, 0.17, 0.12, 0.1]
     )
-        [SHOULDER, pose.elbow, pose.wrist, _beyond(pose.elbow, pose.wrist, 0.45)], [0.25, 0.22, 0.17, 0.12, 0.1]
-    )
     torso = symmetric(
         _TORSO_ABOVE_WAIST, curve((0.8, 1.1), (0.78, 1.5), (0.62, WAIST_Y), (0.8, HIP_Y - 0.4)), [(0, HIP_Y)]
     )
