@@ -18,11 +18,11 @@ from __future__ import annotations
 import dataclasses
 import io
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
 
-import simplejpeg
 from PIL import ExifTags, Image
 
 from scripts.lib.findings import ERROR, NOTE, WARNING, Finding
@@ -153,8 +153,10 @@ def _verified(image: Image.Image, data: bytes, file: str) -> list[Finding]:
     if image.format == "PNG":
         _check_png_chunks(data)
     if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
+        import simplejpeg  # here, since it imports numpy, which takes longer than all else at the start
+
         try:
-            simplejpeg.decode_jpeg(data, "RGB" if image.mode == "RGB" else "GRAY", strict=True)
+            simplejpeg.decode_jpeg(data, "RGB", strict=True, buffer=_pixel_buffer(3 * image.width * image.height))
             return []
         except ValueError as error:
             image.load()
@@ -164,6 +166,19 @@ def _verified(image: Image.Image, data: bytes, file: str) -> list[Finding]:
             ]  # fmt: skip
     image.load()
     return []
+
+
+_scratch = threading.local()
+_SCRATCH_BYTES = 3 * 2**22  # of 4 million pixels; what is larger is rare, and gets memory of its own
+
+
+def _pixel_buffer(size: int) -> bytearray | None:
+    """Memory for pixels that nobody looks at, used again by each thread: fresh memory costs a fifth of the decoding."""
+    if size > _SCRATCH_BYTES:
+        return None
+    if len(getattr(_scratch, "buffer", b"")) < size:
+        _scratch.buffer = bytearray(size)
+    return _scratch.buffer
 
 
 def _check_png_chunks(data: bytes) -> None:

@@ -39,10 +39,12 @@ def masked_crc32c(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def framed(data: bytes) -> bytes:
-    """The record as it stands in the file: length, data, and the check of each."""
+def write_record(file: BinaryIO, data: bytes) -> None:
+    """Appends one record to an open file."""
     length = _LENGTH.pack(len(data))
-    return b"".join((length, _CRC.pack(masked_crc32c(length)), data, _CRC.pack(masked_crc32c(data))))
+    file.write(length + _CRC.pack(masked_crc32c(length)))
+    file.write(data)  # by itself, since images are too large to be copied for nothing
+    file.write(_CRC.pack(masked_crc32c(data)))
 
 
 def is_record(path: Path | str) -> bool:
@@ -127,7 +129,7 @@ class ShardWriter:
 
     def write(self, data: bytes) -> None:
         index = sum(self.counts) % len(self._shards)
-        self._shards[index].write(framed(data))
+        write_record(self._shards[index], data)
         self.counts[index] += 1
 
     @property

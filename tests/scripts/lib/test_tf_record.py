@@ -11,7 +11,9 @@ RECORDS = [b"first", b"", b"x" * 100_000]
 
 
 def write(path, records=RECORDS):
-    path.write_bytes(b"".join(map(tf_record.framed, records)))
+    with path.open("wb") as file:
+        for data in records:
+            tf_record.write_record(file, data)
     return path
 
 
