@@ -24,7 +24,7 @@ CLASS_WEIGHTS = {
 COUNT_WEIGHTS = {1: 48, 2: 34, 3: 13, 4: 5}  # garments on a photo: 1.75 on average, the original's 1,586 boxes / 911
 SIDES = (300, 640)  # pixels, shortest and longest
 LEAST_VISIBLE = 0.62  # of a garment's area; what is hidden further is arranged anew
-ARRANGEMENTS = 12  # tries; each is more orderly than the one before, the last has no overlap between wearers
+ARRANGEMENTS = 12  # tries; each is more orderly than the one before, in the last everybody keeps to his cell
 CHECK_REDUCTION = 4  # visibility is estimated on silhouettes of a quarter of the size
 
 
@@ -130,7 +130,7 @@ def _fit(
     turn = rng.uniform(-0.05, 0.05) * disorder  # tangent of half the angle
     cosine, sine = (1 - turn * turn) / (1 + turn * turn), 2 * turn / (1 + turn * turn)
     slant = rng.uniform(-0.05, 0.05)
-    placement = Placement(0, 0, scale, cosine * widen, -sine + slant, sine * widen * rng.choice((1, 1)), cosine)
+    placement = Placement(0, 0, scale, cosine * widen, -sine + slant, sine * widen, cosine)
     ((x, y),) = placement([((left + right) / 2, (top + bottom) / 2)])
     room = (cell[0] - (right - left) * widen * scale, cell[1] - (bottom - top) * scale)
     shift = [
