@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # whichever test imports TensorFlow first, it is the one the mends need
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,3 +36,14 @@ def reference_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"no reference data at {path}; set APPAREL_REFERENCE_DIR to its folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def tf():
+    """TensorFlow in graph mode, with the Object Detection API importable."""
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("TensorFlow is not installed")
+    from scripts.lib import object_detection_api
+
+    object_detection_api.prepare()
+    return object_detection_api.tensorflow()

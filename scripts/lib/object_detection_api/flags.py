@@ -52,7 +52,7 @@ EVAL = (
 )
 
 EXPORT = (
-    _PIPELINE,
+    _PIPELINE._replace(default=None),
     ApiFlag("trained_checkpoint_prefix", None, "checkpoint, e.g. train/model.ckpt-800, or a folder: its latest one"),
     ApiFlag("output_directory", None, "folder for the exported model"),
     ApiFlag("input_type", "image_tensor", "image_tensor, encoded_image_string_tensor or tf_example"),

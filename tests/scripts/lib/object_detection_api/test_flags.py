@@ -1,0 +1,92 @@
+"""The API's flags, spelled in every way that absl allows, and what is passed on to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.lib import command_line
+from scripts.lib.object_detection_api import flags
+
+
+def parse(argv, api_flags=flags.EVAL, required=()):
+    parser = command_line.make_parser("Test.")
+    flags.add_to(parser, api_flags)
+    return flags.parse(parser, argv, required)
+
+
+@pytest.mark.parametrize(
+    ("argv", "run_once"),
+    [
+        (["--run_once"], True),
+        (["-run_once"], True),
+        (["--run_once=true"], True),
+        (["--run_once=True"], True),
+        (["--run_once=1"], True),
+        (["--norun_once"], False),
+        (["--run_once=false"], False),
+        (["--run_once", "--norun_once"], False),
+        ([], False),
+    ],
+)
+def test_booleans(argv, run_once):
+    assert parse(argv).run_once is run_once
+
+
+@pytest.mark.parametrize("argv", [["--eval_dir=a b"], ["--eval_dir", "a b"], ["-eval_dir=a b"], ["-eval_dir", "a b"]])
+def test_texts(argv):
+    assert parse(argv).eval_dir == "a b"
+
+
+def test_only_what_differs_from_the_default_is_passed_on():
+    args = parse(["--eval_dir=out", "--run_once", "--noeval_training_data"])
+    argv = flags.to_argv(flags.EVAL, args, pipeline_config_path="C:/x/pipeline.config")
+    assert argv == ["--pipeline_config_path=C:/x/pipeline.config", "--eval_dir=out", "--run_once=True"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--eval_dir=x"], "--checkpoint_dir is missing"),
+        (["--run_once=maybe"], "'maybe' is neither true nor false"),
+        (["--evaldir=x"], "unrecognized arguments: --evaldir=x"),
+    ],
+)
+def test_wrong_usage_ends_with_status_2(argv, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        parse(argv, required=("checkpoint_dir",))
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_alternatives_of_a_required_flag(capsys):
+    required = ("pipeline_config_path|model_config_path+input_config_path",)
+    assert parse(["--pipeline_config_path=a"], required=required)
+    assert parse(["--model_config_path=a", "--input_config_path=b"], required=required)
+    with pytest.raises(SystemExit):
+        parse(["--model_config_path=a"], required=required)
+    assert (
+        "--pipeline_config_path is missing, or all of --model_config_path, --input_config_path"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "ours"),
+    [
+        ("object_detection.legacy.train", flags.TRAIN),
+        ("object_detection.legacy.eval", flags.EVAL),
+        ("object_detection.export_inference_graph", flags.EXPORT),
+    ],
+)
+def test_names_and_defaults_are_those_of_the_api(module, ours, tf):
+    """Read from the API's source, since its modules cannot be imported together (they define the same flags)."""
+    import ast
+    import importlib.util
+    from pathlib import Path
+
+    calls = [
+        node for node in ast.walk(ast.parse(Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("flags.DEFINE_")
+    ]  # fmt: skip
+    theirs = {ast.literal_eval(call.args[0]): ast.literal_eval(call.args[1]) for call in calls}
+    assert {flag.name: flag.default for flag in ours} == theirs

@@ -1,0 +1,202 @@
+"""Pipeline configs: reading them, resolving their paths, and every check that spares hours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.lib import files, pipeline_config, tf_record
+from scripts.lib.command_line import DataError, UsageError
+
+CONFIGS = sorted((files.REPOSITORY_ROOT / "configs").glob("*.config"))
+
+
+def write_record(path: Path, count: int) -> None:
+    with path.open("wb") as file:
+        for _ in range(count):
+            tf_record.write_record(file, b"example")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with records of 8 and 2 images, a label map of 2 classes, a checkpoint, and a config that fits."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    write_record(tmp_path / "data" / "train.record", 8)
+    write_record(tmp_path / "data" / "test.record", 2)
+    (tmp_path / "data" / "map.pbtxt").write_text("item { id: 1 name: 'a' } item { id: 2 name: 'b' }", encoding="utf-8")
+    (tmp_path / "model.ckpt.index").write_bytes(b"")
+    return tmp_path
+
+
+CONFIG = """
+model { ssd { num_classes: 2 } }
+train_config {
+  optimizer { adam_optimizer { learning_rate { cosine_decay_learning_rate { total_steps: 100 warmup_steps: 60 } } } }
+  fine_tune_checkpoint: "model.ckpt"
+  num_steps: 100
+}
+train_input_reader { label_map_path: "data/map.pbtxt" tf_record_input_reader { input_path: "data/train.record" } }
+eval_config { num_examples: 2 }
+eval_input_reader { label_map_path: "data/map.pbtxt" tf_record_input_reader { input_path: "data/test.record" } }
+"""
+
+
+def read(project: Path, *changes: tuple[str, str]):
+    text = CONFIG
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = project / "pipeline.config"
+    path.write_text(text, encoding="utf-8")
+    return pipeline_config.read(path), path
+
+
+def all_findings(config, path) -> str:
+    findings = pipeline_config.check_training(config, path) + pipeline_config.check_evaluation(config, path)
+    return "\n".join(map(str, findings))
+
+
+# ------------------------------------------------------------------------------------------- reading and its paths
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_projects_configs_parse_and_are_complete(path):
+    config = pipeline_config.read(path)
+    assert pipeline_config.num_classes(config) in (1, 6)
+    assert config.train_config.num_steps > 0
+    assert config.train_config.HasField("optimizer")
+    assert len(config.eval_input_reader) == 1
+    assert re.match(r"#", path.read_text(encoding="utf-8")), "a config begins with what it is for"
+
+
+def test_a_config_that_fits_has_no_findings(project):
+    assert all_findings(*read(project)) == ""
+
+
+@pytest.mark.parametrize("spelling", ["data\\train.record", "data\\\\train.record", "data/train.record"])
+def test_both_slashes(project, spelling):
+    config, path = read(project, ("data/train.record", spelling))
+    assert list(config.train_input_reader.tf_record_input_reader.input_path) == [
+        (project / "data" / "train.record").as_posix()
+    ]
+    assert all_findings(config, path) == ""
+
+
+def test_paths_from_the_repository_root_where_the_current_folder_has_none(project):
+    config, _ = read(
+        project,
+        (
+            '"data/map.pbtxt" tf_record_input_reader { input_path: "data/train',
+            '"data/apparel_label_map.pbtxt" tf_record_input_reader { input_path: "data/train',
+        ),
+    )
+    assert (
+        config.train_input_reader.label_map_path == (files.REPOSITORY_ROOT / "data/apparel_label_map.pbtxt").as_posix()
+    )
+
+
+def test_remote_paths_stay(project):
+    config, path = read(
+        project, ("data/train.record", "gs://bucket/train.record"), ("model.ckpt", "gs://bucket/model.ckpt")
+    )
+    assert list(config.train_input_reader.tf_record_input_reader.input_path) == ["gs://bucket/train.record"]
+    assert all_findings(config, path) == ""
+
+
+def test_shards_count_as_one_record(project):
+    for index in range(2):
+        write_record(project / "data" / f"test.record-{index:05d}-of-00002", index)
+    config, path = read(project, ("data/test.record", "data/test.record-?????-of-00002"), ("num_examples: 2", ""))
+    assert all_findings(config, path) == ""
+    pipeline_config.count_eval_examples(config, config.eval_input_reader[0])
+    assert config.eval_config.num_examples == 1
+
+
+def test_separate_config_files(project):
+    for name, text in (
+        ("model", "ssd { num_classes: 2 }"),
+        ("train", "num_steps: 7"),
+        ("input", 'label_map_path: "data/map.pbtxt"'),
+    ):
+        (project / f"{name}.pbtxt").write_text(text, encoding="utf-8")
+    config = pipeline_config.read_parts(model="model.pbtxt", train_config="train.pbtxt", train_input="input.pbtxt")
+    assert (pipeline_config.num_classes(config), config.train_config.num_steps) == (2, 7)
+    assert config.train_input_reader.label_map_path == (project / "data" / "map.pbtxt").as_posix()
+
+
+def test_a_written_config_reads_the_same(project):
+    config, _ = read(project)
+    with pipeline_config.written(config) as path:
+        assert pipeline_config.read(path) == config
+    assert not path.exists()
+
+
+# -------------------------------------------------------------------------------------------------------- mistakes
+
+
+def test_a_config_that_does_not_parse_names_file_and_line(project):
+    with pytest.raises(DataError, match=r"pipeline\.config:2: .*num_clases"):
+        read(project, ("num_classes", "num_clases"))
+
+
+def test_a_config_that_is_not_there(tmp_path):
+    with pytest.raises(UsageError, match="there is no config"):
+        pipeline_config.read(tmp_path / "none.config")
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ([("num_classes: 2", "num_classes: 3")], "num_classes is 3, yet .*map.pbtxt holds 2 classes; write num_classes: 2"),
+        ([("model { ssd { num_classes: 2 } }", "")], "has no model"),
+        ([("model.ckpt", "other.ckpt")], "there is no checkpoint 'other.ckpt'"),
+        ([("data/train.record", "data/none.record")], "train_input_reader: there is no record 'data/none.record'"),
+        ([("data/map.pbtxt", "data/none.pbtxt")], "label_map_path: there is no file 'data/none.pbtxt'"),
+        ([("num_examples: 2", "num_examples: 3")], "is 3, yet the record holds 2 images: some images would count twice"),
+        ([("num_examples: 2", "num_examples: 1")], "is 1, yet the record holds 2 images: some images would never be seen"),
+        ([('label_map_path: "data/map.pbtxt" tf_record_input_reader { input_path: "data/test.record" }', "")],
+         "eval_input_reader.label_map_path is missing"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(project, changes, says):
+    assert re.search(says, all_findings(*read(project, *changes)))
+
+
+def test_empty_and_damaged_records_and_label_maps(project):
+    write_record(project / "data" / "train.record", 0)
+    content = (project / "data" / "test.record").read_bytes()
+    (project / "data" / "test.record").write_bytes(content[:-1])
+    (project / "data" / "map.pbtxt").write_text("item { id: 0 name: 'a' }", encoding="utf-8")
+    findings = all_findings(*read(project))
+    assert "train.record' is empty" in findings
+    assert "test.record: it ends at byte" in findings
+    assert "the ids must be 1 to 1" in findings
+
+
+def test_all_mistakes_are_reported_once_and_together(project):
+    config, path = read(project, ("num_classes: 2", "num_classes: 3"), ("model.ckpt", "other.ckpt"))
+    findings = pipeline_config.check_training(config, path) + pipeline_config.check_evaluation(config, path)
+    with pytest.raises(DataError) as error:
+        pipeline_config.raise_errors(findings, "nothing was done")
+    assert len(error.value.findings) == len(set(error.value.findings)) == 3
+    assert error.value.consequence == "nothing was done"
+
+
+# -------------------------------------------------------------------------------------------------------- changes
+
+
+def test_more_steps_stretch_a_schedule_that_ended_with_the_training(project):
+    config, _ = read(project)
+    pipeline_config.override_num_steps(config, 30)
+    schedule = config.train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate
+    assert (config.train_config.num_steps, schedule.total_steps, schedule.warmup_steps) == (30, 30, 15)
+
+
+def test_a_schedule_of_its_own_length_stays(project):
+    config, _ = read(project, ("total_steps: 100", "total_steps: 500"))
+    pipeline_config.override_num_steps(config, 30)
+    schedule = config.train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate
+    assert (schedule.total_steps, schedule.warmup_steps) == (500, 60)
