@@ -18,15 +18,13 @@ train.record-00000-of-00010 and so on; a pipeline config reads them as data/trai
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
-import os
 import sys
 from collections import Counter, namedtuple
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from scripts.lib import (
     box_checks,
@@ -117,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
 
     content = Content(class_ids)
-    with whole_record(args.output_path, args.num_shards) as (writer, manifest):
+    with record_manifest.whole_record(args.output_path, args.num_shards) as (writer, manifest):
         examples = parallel.ordered_map(make_example, repeated, args.num_workers)
         for made in progress(examples, "writing records", total=len(repeated)):
             content.add(made)
@@ -206,7 +204,7 @@ class Content:
         self.left_out: list[str] = []
         self.examples = self.negatives = 0
         self.boxes: Counter[str] = Counter()
-        self.images: Counter[str] = Counter()
+        self.examples_with: Counter[str] = Counter()
         self.images_sha256 = hashlib.sha256()
         self._seen: set[str] = set()
 
@@ -222,7 +220,7 @@ class Content:
             self.examples += 1
             self.negatives += not class_names
             self.boxes.update(class_names)
-            self.images.update(set(class_names))
+            self.examples_with.update(set(class_names))
 
     def check(self, args: argparse.Namespace) -> None:
         """Raises DataError where no record may be written."""
@@ -246,7 +244,7 @@ class Content:
             "negatives": self.negatives,
             "boxes": self.boxes.total(),
             "classes": {
-                name: {"id": class_id, "boxes": self.boxes[name], "examples": self.images[name]}
+                name: {"id": class_id, "boxes": self.boxes[name], "examples": self.examples_with[name]}
                 for name, class_id in self.class_ids.items()
             },
             "left_out": self.left_out,
@@ -272,45 +270,14 @@ class Content:
             print(f"left out {len(self.left_out)} images with errors: {', '.join(self.left_out)}")
         width = max(map(len, self.class_ids))
         for name, class_id in self.class_ids.items():
-            print(f"{class_id:3} {name:{width}} {self.boxes[name]:6} boxes in {self.images[name]} images")
-        negatives = f" ({self.negatives} without objects)" if self.negatives else ""
+            print(f"{class_id:3} {name:{width}} {self.boxes[name]:6} boxes in {self.examples_with[name]} examples")
+        without_objects = f" ({self.negatives} without objects)" if self.negatives else ""
         record = tf_record.shard_pattern(files.display(args.output_path), args.num_shards)
-        print(f"{record}: {self.examples} images{negatives}, {self.boxes.total()} boxes")
+        print(f"{record}: {self.examples} examples{without_objects}, {self.boxes.total()} boxes")
 
 
 def _file_hash(path: Path) -> dict[str, str]:
     return {"path": files.display(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
-@contextlib.contextmanager
-def whole_record(path: Path, num_shards: int) -> Iterator[tuple[tf_record.ShardWriter, IO[str]]]:
-    """A record's files and its manifest, which appear together when the block ends without an error.
-
-    Whenever the process is killed, there is either the old record or the new one, or a set that a reader sees to be
-    incomplete: what an earlier run left of manifest and shards goes first, the manifest comes last.
-    """
-    shards = tf_record.shard_paths(path, num_shards)
-    with contextlib.ExitStack() as stack:  # leaves in the opposite order: the manifest, entered first, appears last
-        manifest = stack.enter_context(files.whole_file(record_manifest.path_of(path), "w"))
-        opened = [stack.enter_context(files.whole_file(shard)) for shard in shards]
-        yield tf_record.ShardWriter(opened), manifest
-        for file in (*opened, manifest):  # a full disk shows now, before anything is removed
-            file.flush()
-            os.fsync(file.fileno())
-        _remove_earlier(path, shards)
-
-
-def _remove_earlier(path: Path, shards: Sequence[Path]) -> None:
-    """Removes the manifest and the shards of an earlier run with this output path, which would mix with the new ones.
-
-    A record in one file stays until the new one takes its place at one stroke.
-    """
-    manifest = record_manifest.read(path)
-    record_manifest.path_of(path).unlink(missing_ok=True)
-    earlier = {path.with_name(Path(shard["file"]).name) for shard in manifest["shards"]} if manifest else set()
-    for shard in earlier.union(shards):
-        if tf_record.base_path(shard) == path and shards != [shard]:
-            shard.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

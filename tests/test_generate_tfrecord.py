@@ -142,7 +142,7 @@ def test_rows_without_a_box_are_images_without_objects(project, capsys):
     negative, positive = project.add("a.jpg").add("b.jpg", BOX).run()
     assert set(negative) == FEATURES and negative["image/object/class/label"] == []
     assert positive["image/object/class/label"] == [1]
-    assert "2 images (1 without objects), 1 boxes" in capsys.readouterr().out
+    assert "2 examples (1 without objects), 1 boxes" in capsys.readouterr().out
 
 
 def test_a_renamed_image_is_found_by_its_stem_and_that_is_said(project, capsys):

@@ -22,12 +22,14 @@ import threading
 import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 from PIL import ExifTags, Image
 
 from scripts.lib.findings import ERROR, NOTE, WARNING, Finding
 
 MAX_PIXELS = Image.MAX_IMAGE_PIXELS or 89_478_485  # where Pillow begins to suspect a decompression bomb: 256 MB of RGB
+LARGE_PIXELS = 2**24  # images with more are decoded one at a time, whatever the number of threads: for the memory
 MAX_BYTES = 3 * MAX_PIXELS  # of a file: as large as the largest image without compression
 MIN_SIDE = 16  # pixels; a smaller picture shows no garment: a tracking pixel, a failed download
 JPEG_QUALITY = 95
@@ -82,7 +84,7 @@ def prepare(
     if not data:
         return None, [_error("image-empty", file, "the image file is empty (0 bytes)", _REPLACE)]
     try:
-        with _opened(data) as image:
+        with _opened(data) as image, _one_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
             return _prepare_opened(image, data, file, verify, max_side)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None, [_too_large(file, "")]
@@ -168,6 +170,7 @@ def _verified(image: Image.Image, data: bytes, file: str) -> list[Finding]:
     return []
 
 
+_one_at_a_time = threading.Lock()
 _scratch = threading.local()
 _SCRATCH_BYTES = 3 * 2**22  # of 4 million pixels; what is larger is rare, and gets memory of its own
 
@@ -252,8 +255,9 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
         image = _eight_bits(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        page = Image.new("RGB", image.size, "white")
+        page.paste(image, mask=image.getchannel("A"))
+        image = page
     image = image.convert("RGB")
     transpose = _TRANSPOSE.get(orientation)
     return image if transpose is None else image.transpose(transpose)

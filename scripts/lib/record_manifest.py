@@ -6,10 +6,14 @@ a record of another label map, is noticed before the first step.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import platform
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import IO
 
 from scripts.lib import files, tf_record
 from scripts.lib.findings import ERROR, WARNING, Finding
@@ -71,3 +75,34 @@ def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[F
         message = "holds no object at all"
         findings.append(Finding(WARNING, "record-no-object", files.display(record), message, "check the labels CSV"))
     return findings
+
+
+@contextlib.contextmanager
+def whole_record(path: Path, num_shards: int) -> Iterator[tuple[tf_record.ShardWriter, IO[str]]]:
+    """A record's files and its manifest, which appear together when the block ends without an error.
+
+    Whenever the process is killed, there is either the old record or the new one, or a set that a reader sees to be
+    incomplete: what an earlier run left of manifest and shards goes first, the manifest comes last.
+    """
+    shards = tf_record.shard_paths(path, num_shards)
+    with contextlib.ExitStack() as stack:  # leaves in the opposite order: the manifest, entered first, appears last
+        manifest = stack.enter_context(files.whole_file(path_of(path), "w"))
+        opened = [stack.enter_context(files.whole_file(shard)) for shard in shards]
+        yield tf_record.ShardWriter(opened), manifest
+        for file in (*opened, manifest):  # a full disk shows now, before anything is removed
+            file.flush()
+            os.fsync(file.fileno())
+        _remove_earlier(path, shards)
+
+
+def _remove_earlier(path: Path, shards: Sequence[Path]) -> None:
+    """Removes the manifest and the shards of an earlier run with this output path, which would mix with the new ones.
+
+    A record in one file stays until the new one takes its place at one stroke.
+    """
+    former = read(path)
+    path_of(path).unlink(missing_ok=True)
+    earlier = {path.with_name(Path(shard["file"]).name) for shard in former["shards"]} if former else set()
+    for shard in earlier.union(shards):
+        if tf_record.base_path(shard) == path and shards != [shard]:
+            shard.unlink(missing_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from scripts.lib import box_checks
@@ -130,6 +132,19 @@ def test_an_undecidable_frame_is_flagged_and_upright_assumed(annotated_size, raw
     boxes, findings = check([box], annotated_size, raw_size, orientation)
     assert boxes == [box]
     assert codes(findings) == expected and findings[0].severity == "warning"
+
+
+pixel = st.integers(-5, 210)
+
+
+@given(st.lists(st.tuples(pixel, pixel, pixel, pixel), max_size=4), st.integers(1, 8), st.booleans())
+def test_boxes_without_an_error_are_inside_the_image_and_have_an_area(boxes, orientation, in_raw_frame):
+    upright = SIZE[::-1] if orientation >= 5 else SIZE
+    checked, findings = check(boxes, SIZE if in_raw_frame else upright, SIZE, orientation)
+    assert len(checked) == len(boxes)
+    if not errors(findings):
+        for xmin, ymin, xmax, ymax in checked:
+            assert 0 <= xmin < xmax <= upright[0] and 0 <= ymin < ymax <= upright[1]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import zlib
 import numpy as np
 import pytest
 import simplejpeg
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from scripts.lib import image_bytes
@@ -216,3 +218,18 @@ def test_any_bit_may_be_flipped_anywhere(name):
         damaged[position] ^= 0xFF
         image, findings = image_bytes.prepare(bytes(damaged), "a.jpg")
         assert (image is None) == any(finding.severity == "error" for finding in findings)
+
+
+@given(
+    name=st.sampled_from([*PASSING, *CONVERTED]),
+    start=st.floats(0, 1),
+    removed=st.integers(0, 200),
+    inserted=st.binary(max_size=40),
+)
+def test_hostile_bytes_never_raise(name, start, removed, inserted):
+    data = PASSING[name] if name in PASSING else CONVERTED[name][0]
+    position = int(start * len(data))
+    image, findings = image_bytes.prepare(data[:position] + inserted + data[position + removed :], "a.jpg")
+    assert (image is None) == any(finding.severity == "error" for finding in findings)
+    if image is not None:
+        assert pixels(image.encoded).shape == (image.size[1], image.size[0], 3)
