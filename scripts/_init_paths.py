@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 _SCRIPTS = Path(__file__).resolve().parent
-sys.path[:] = [str(_SCRIPTS.parent)] + [
-    entry for entry in sys.path if entry and Path(entry).resolve() not in (_SCRIPTS, _SCRIPTS.parent)
+sys.path[:] = [
+    str(_SCRIPTS.parent),
+    *(entry for entry in sys.path if entry and Path(entry).resolve() not in (_SCRIPTS, _SCRIPTS.parent)),
+    str(_SCRIPTS),  # last: a worker process that is started anew (Windows, macOS) imports this module again
 ]

@@ -190,7 +190,7 @@ def install(requirements: Requirements, folder: Path) -> None:
     logged_before = log.stat().st_size if log.exists() else 0
     _write_state(folder, unfinished=requirements.file)
     status = _install_with_progress(
-        [*_pip(python_of(folder)), "install", "--prefer-binary", "--use-pep517", "--no-compile",
+        [*pip(python_of(folder)), "install", "--prefer-binary", "--use-pep517", "--no-compile",
          "--log", str(log), *requirements.options, "-r", str(requirements.path)]
     )  # fmt: skip
     said = log.read_bytes()[logged_before:].decode("utf-8", "replace") if log.exists() else ""
@@ -206,14 +206,14 @@ def _install_with_progress(command: Sequence[str]) -> int:
     """Runs pip; a terminal shows its own output with progress bars; a log only the lines about larger things."""
     if sys.stdout.isatty():
         return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    with subprocess.Popen(command, **_CAPTURED) as pip:
-        for line in pip.stdout:
+    with subprocess.Popen(command, **_CAPTURED) as process:
+        for line in process.stdout:
             if re.search(r"\([\d.]+ [MG]B\)|^\s*(Building|Installing|ERROR)", line):
                 print(f"    {line.strip()[:110]}", flush=True)
-    return pip.returncode
+    return process.returncode
 
 
-def _pip(python: Path) -> list[str]:
+def pip(python: Path) -> list[str]:
     """pip, deaf to PYTHONPATH and the like; its own configuration (PIP_..., pip.conf) holds."""
     return [str(python), "-I", "-X", "utf8", "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
@@ -285,12 +285,17 @@ def check_package_index(python: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as scratch:
         probe = _run(
-            [*_pip(python), "download", "-vv", "--no-deps", "--no-cache-dir", "--retries", "1", "--timeout", "10",
+            [*pip(python), "download", "-vv", "--no-deps", "--no-cache-dir", "--retries", "1", "--timeout", "10",
              "--dest", scratch, PROBE]
         )  # fmt: skip
     if probe.returncode:
         raise DataError([explain(probe.stdout)], "nothing was installed")
 
+
+_UNREACHABLE = (
+    "The package index {0} cannot be reached ({1}): check the network, HTTPS_PROXY and `pip config list`, and run this "
+    "again."
+)
 
 # What pip's log says -> what it means and what to do. The first that is found counts; {0}, {1}: the pattern's groups.
 _EXPLANATIONS = {
@@ -302,20 +307,21 @@ _EXPLANATIONS = {
         "A path became too long for Windows: move the project to a short folder such as C:\\apparel, or switch on long "
         "paths (https://pip.pypa.io/warnings/enable-long-paths), and run this again."
     ),
-    r"ProxyError|Cannot connect to proxy|Tunnel connection failed": (
+    r"(?i)ProxyError|proxy connection error|connect to proxy|Tunnel connection failed": (
         "The proxy to the package index does not answer: check HTTPS_PROXY and `pip config list`, and run this again."
     ),
     r"Could not fetch URL (\S+): There was a problem confirming the ssl certificate": (
         "The certificate of the package index {0} is not trusted: where a company inspects the traffic, let PIP_CERT "
         "point to its certificate, and run this again."
     ),
-    r"Could not fetch URL (\S+): (40[137]) Client Error": (
+    r"The repository located at (\S+) is not a trusted or secure host": (
+        "pip does not take packages from {0} without encryption: configure its https address (`pip config list`)."
+    ),
+    r"Could not fetch URL (\S+): (401|403|407) Client Error": (
         "The package index {0} refuses access (HTTP {1}): check the name and password in `pip config list`."
     ),
-    r"Could not fetch URL (\S+): connection error: .*?(?:\[Errno -?\d+\] )?([\w ,.'-]+?)[')]* - skipping": (
-        "The package index {0} cannot be reached ({1}): check the network, HTTPS_PROXY and `pip config list`, and run "
-        "this again."
-    ),
+    r"Could not fetch URL (\S+): connection error: .*\[\w+ -?\d+\] ([^'\")]+)": _UNREACHABLE,
+    r"Could not fetch URL (\S+): (connection error|5\d\d Server Error)": _UNREACHABLE,
     r"Read timed out|read operation timed out|IncompleteRead|ConnectionResetError|connection broken by": (
         "The connection to the package index broke off: run this again; what has been downloaded is kept."
     ),
