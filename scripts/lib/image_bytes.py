@@ -7,7 +7,8 @@ The trainer decodes a record's image with tf_slim's `tfexample_decoder.Image(cha
   in Pillow (up to the rounding of the DCT, 1/255 on average). CMYK: depends on Adobe's inversion marker.
 - PNG with 8 bits in RGB or gray: the same pixels. A transparent one shows what its author made invisible.
 - GIF and WebP: four dimensions where the trainer needs three. TIFF and others: refused. BMP: some kinds only.
-- A truncated JPEG, or a PNG without its end, which Pillow accepts: training stops.
+- A truncated JPEG, or a PNG without its end, which Pillow accepts: training stops. So it does, now and then, at a JPEG
+  that libjpeg merely warns of.
 
 Hence: JPEG and PNG of the kinds of the first two lines pass byte for byte when they are upright and whole; whatever
 else Pillow can read is stored as an upright RGB JPEG.
@@ -129,21 +130,21 @@ def _prepare_opened(
     foreign = _why_the_trainer_cannot_read(image, data)
     shrinks = max_side is not None and max(raw_size) > max_side
 
-    if foreign or orientation != 1 or shrinks:
-        findings += _verified(image, data, file)
-        pixels = _upright_rgb(image)
-        if shrinks:
-            pixels = _shrunk(pixels, max_side)
-        if foreign:
-            findings.append(
-                Finding(NOTE, "image-converted", file, f"the trainer cannot decode {foreign}; stored as RGB JPEG")
-            )
-        return RecordImage(_jpeg(pixels), "jpeg", pixels.size, upright_size, raw_size, orientation), findings
+    changes = bool(foreign) or orientation != 1 or shrinks
+    damage = _verified(image, data, file) if verify or changes else []
+    findings += damage
+    if not (changes or damage):
+        format_name = "png" if image.format == "PNG" else "jpeg"
+        return RecordImage(data, format_name, raw_size, raw_size, raw_size, 1), findings
 
-    if verify:
-        findings += _verified(image, data, file)
-    format_name = "png" if image.format == "PNG" else "jpeg"
-    return RecordImage(data, format_name, raw_size, raw_size, raw_size, 1), findings
+    pixels = _upright_rgb(image)
+    if shrinks:
+        pixels = _shrunk(pixels, max_side)
+    if foreign:
+        findings.append(
+            Finding(NOTE, "image-converted", file, f"the trainer cannot decode {foreign}; stored as RGB JPEG")
+        )
+    return RecordImage(_jpeg(pixels), "jpeg", pixels.size, upright_size, raw_size, orientation), findings
 
 
 def _verified(image: Image.Image, data: bytes, file: str) -> list[Finding]:
@@ -163,7 +164,7 @@ def _verified(image: Image.Image, data: bytes, file: str) -> list[Finding]:
         except ValueError as error:
             image.load()
             return [
-                Finding(WARNING, "image-damaged", file, f"the JPEG data is damaged ({error}); a part may look wrong",
+                Finding(WARNING, "image-damaged", file, f"the JPEG is damaged ({error}); stored as far as it decodes",
                         "look at the image, and replace it with an intact copy if a part of it is missing")
             ]  # fmt: skip
     image.load()

@@ -198,9 +198,11 @@ def test_what_cannot_be_used_is_an_error_that_says_why(data, code, message):
     assert (finding.code, finding.file) == (code, "folder/a.jpg") and message in finding.message and finding.remedy
 
 
-def test_a_jpeg_that_was_cut_and_closed_again_is_a_warning():
-    image, (finding,) = prepare_well(JPEG[: len(JPEG) - 60] + b"\xff\xd9")
+def test_a_jpeg_that_was_cut_and_closed_again_is_a_warning_and_stored_anew():
+    closed = JPEG[: len(JPEG) - 60] + b"\xff\xd9"
+    image, (finding,) = prepare_well(closed)
     assert finding.severity == "warning" and finding.code == "image-damaged"
+    assert image.encoded != closed and simplejpeg.decode_jpeg(image.encoded, strict=True).shape == (40, 60, 3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (15, 400)])
