@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 from decimal import Decimal
 
 import pytest
+from PIL import Image
 
 import split_dataset
+import xml_to_csv
 from scripts.lib import labels_csv
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.labels_csv import Row
@@ -59,12 +63,13 @@ def test_by_image_never_by_box_and_nothing_is_lost(tmp_path):
     ],
 )
 def test_training_set_has_exactly_the_floor(num_images, test_fraction, num_train):
-    assert split_dataset.train_size(num_images, Decimal(test_fraction)) == num_train
+    assert split_dataset.split_sizes(num_images, Decimal(test_fraction)) == [num_train, num_images - num_train]
 
 
-def test_the_same_seed_gives_the_same_split_for_ever():
-    images = [f"{number}.jpg" for number in range(10)]
-    assert sorted(split_dataset.random_split(images, 5, 1)) == ["0.jpg", "3.jpg", "5.jpg", "8.jpg", "9.jpg"]
+def test_the_same_seed_gives_the_same_split_for_ever(tmp_path):
+    rows = [Row(f"{number}.jpg", 9, 9, "Tops", 0, 0, 9, 9) for number in range(10)]
+    train, *_ = split(tmp_path, rows, "--test_fraction=0.5")
+    assert sorted(images_of(train)) == ["0.jpg", "3.jpg", "5.jpg", "8.jpg", "9.jpg"]
 
 
 def test_split_depends_on_the_seed_and_not_on_the_order_of_rows(tmp_path):
@@ -112,3 +117,121 @@ def test_fraction_outside_0_to_1_is_wrong_usage(tmp_path, value):
 def test_output_over_another_file_is_wrong_usage(tmp_path):
     with pytest.raises(UsageError, match="--input_csv and --test_csv are the same file"):
         split_dataset.main(["--input_csv", str(tmp_path / "a.csv"), "--test_csv", str(tmp_path / "a.csv")])
+
+
+REFERENCE_BOXES = {"Dresses": 454, "Lingerie": 120, "Pants_Leggings": 301, "Shorts": 151, "Skirts": 109, "Tops": 451}
+
+
+def rows_like_the_reference(seed: int, num_images: int = 911) -> list[Row]:
+    """As many images, and boxes of each class, as the published set has; which box is in which image is random."""
+    generator = random.Random(seed)
+    names = [name for name, count in REFERENCE_BOXES.items() for _ in range(count)]
+    generator.shuffle(names)
+    images = [*range(num_images), *(generator.randrange(num_images) for _ in names[num_images:])]
+    return [Row(f"{image}.jpg", 640, 640, name, 0, 0, 9, 9) for image, name in zip(images, names, strict=True)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_stratified_every_class_is_within_2_points_of_80_to_20(tmp_path, seed):
+    train, test, summary = split(tmp_path, rows_like_the_reference(seed), "--stratify", f"--seed={seed}")
+    assert (len(images_of(train)), len(images_of(test))) == (728, 183)
+    for line in summary[1:]:
+        name, counts_train, _, total = line.split(",")
+        assert int(total) == REFERENCE_BOXES[name]
+        assert abs(100 * int(counts_train) / int(total) - 80) < 2, name
+
+
+def test_stratified_split_of_the_reference(reference_dir, tmp_path):
+    source = tmp_path / "labels.csv"
+    xml_to_csv.main([f"--annotations_dir={reference_dir / 'annotations'}", f"--output_csv={source}"])
+    _, _, summary = split(tmp_path, labels_csv.read_rows(source), "--stratify")
+    for line in summary[1:]:
+        _, counts_train, _, total = line.split(",")
+        assert abs(100 * int(counts_train) / int(total) - 80) < 2
+
+
+def test_images_of_one_product_stay_on_one_side(tmp_path, capsys):
+    rows = [
+        row for row in make_rows(90) for row in [row._replace(filename=f"{int(row.filename[:4]) // 3}_{row.filename}")]
+    ]
+    for flags in ([], ["--stratify"]):
+        train, test, _ = split(tmp_path, rows, r"--group_by=^(\d+)_", *flags)
+        assert not {row.filename.split("_")[0] for row in train} & {row.filename.split("_")[0] for row in test}
+        assert (len(images_of(train)), len(images_of(test))) == (72, 18)
+    assert "90 images in 30 groups; the largest has 3" in capsys.readouterr().out
+
+
+def test_images_that_match_no_group_are_said_and_stay_alone(tmp_path, capsys):
+    train, test, _ = split(tmp_path, make_rows(10), "--group_by=^(a)")
+    assert (len(images_of(train)), len(images_of(test))) == (8, 2)
+    assert "10 images do not match --group_by" in capsys.readouterr().out
+
+
+def test_near_duplicates_stay_on_one_side(tmp_path):
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    generator = random.Random(3)
+    for number in range(10):
+        photo = Image.frombytes("L", (8, 8), generator.randbytes(64)).resize((320, 320), Image.Resampling.BICUBIC)
+        photo.save(folder / f"{number}_a.png")
+        photo.resize((200, 200)).save(folder / f"{number}_b.jpg", quality=70)
+    rows = [Row(path.name, 9, 9, "Tops", 0, 0, 9, 9) for path in sorted(folder.iterdir())]
+    train, test, _ = split(tmp_path, rows, "--group_by=duplicates", f"--image_dir={folder}")
+    assert len(train) == 16 and len(test) == 4
+    assert not {row.filename[0] for row in train} & {row.filename[0] for row in test}
+    with pytest.raises(DataError, match="absent.jpg: is not in"):
+        split(
+            tmp_path,
+            [rows[0], rows[0]._replace(filename="absent.jpg")],
+            "--group_by=duplicates",
+            f"--image_dir={folder}",
+        )
+
+
+@pytest.mark.parametrize("flags", [[], ["--stratify"]])
+def test_every_image_is_tested_in_one_fold(tmp_path, flags):
+    rows = make_rows(23)
+    labels_csv.write_rows(rows, tmp_path / "input.csv")
+    paths = {name: tmp_path / "out" / f"{name}.csv" for name in ("train", "test", "summary")}
+    arguments = [f"--{name}_csv={path}" for name, path in paths.items()]
+    split_dataset.main([f"--input_csv={tmp_path / 'input.csv'}", *arguments, "--folds=4", *flags])
+    tested = []
+    for fold in range(4):
+        train, test = (labels_csv.read_rows(tmp_path / "out" / f"{name}_fold_{fold}.csv") for name in ("train", "test"))
+        assert sorted(train + test) == sorted(rows) and not images_of(train) & images_of(test)
+        assert (tmp_path / "out" / f"summary_fold_{fold}.csv").is_file()
+        tested.append(images_of(test))
+    assert [len(images) for images in tested] == [6, 6, 6, 5]
+    assert set.union(*tested) == images_of(rows)
+
+
+def test_manifest_says_how_the_split_was_made(tmp_path):
+    split(tmp_path, make_rows(10), "--seed=7", "--stratify", r"--group_by=(\d+)")
+    manifest = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))
+    assert manifest["input_sha256"] == hashlib.sha256((tmp_path / "input.csv").read_bytes()).hexdigest()
+    assert (manifest["seed"], manifest["stratify"], manifest["group_by"]) == (7, True, r"(\d+)")
+    (only,) = manifest["splits"]
+    assert (only["images_train"], only["images_test"]) == (8, 2)
+    assert sum(counts["train"] + counts["test"] for counts in only["boxes"].values()) == len(make_rows(10))
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--folds=1"], "needs at least 2"),
+        (["--folds=3", "--test_fraction=0.2"], "leave out --test_fraction"),
+        (["--group_by=(("], "is no regular expression"),
+        (["--group_by=abc"], "has no"),
+        (["--group_by=duplicates", "--image_dir=absent"], "there is no folder --image_dir absent"),
+    ],
+)
+def test_flags_that_make_no_sense_are_wrong_usage(flags, words):
+    with pytest.raises(UsageError, match=words):
+        split_dataset.main(flags)
+
+
+def test_one_group_of_all_images_cannot_be_split(tmp_path):
+    with pytest.raises(DataError, match="1 groups cannot fill 2 sets"):
+        split(tmp_path, make_rows(10), "--group_by=(.)jpg")
+    with pytest.raises(DataError, match="10 images cannot make 11 folds"):
+        split(tmp_path, make_rows(10), "--folds=11")

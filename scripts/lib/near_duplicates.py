@@ -1,0 +1,104 @@
+"""Exact and near duplicates among images: the same photo in another size, quality or format.
+
+Each image becomes a 64-bit perceptual hash (ImageHash's `phash`: the signs of the lowest 8x8 frequencies of the
+brightness, after Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010). Two images are
+near duplicates where at most MAX_DISTANCE bits differ.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scripts.lib import files
+from scripts.lib.command_line import DataError
+from scripts.lib.findings import ERROR, Finding
+from scripts.lib.progress import progress
+
+# Bits of 64. Measured on 100 product photos: half the size at JPEG quality 60 changes at most 2, a crop of 2.5% mostly
+# 2 to 8; the nearest two different photos are 14 apart, half of all pairs 32.
+MAX_DISTANCE = 6
+_BLOCK = 2**22  # distances computed at a time: 32 MB
+_MANY = 200  # images that are worth starting processes for
+
+
+def perceptual_hash(path: Path | str) -> int:
+    """The image's 64-bit hash, as it is seen upright.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    import imagehash
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            image.draft("L", (128, 128))  # a JPEG is decoded at an eighth of its size, which the hash does not see
+            return int(str(imagehash.phash(ImageOps.exif_transpose(image))), 16)
+    except Exception as error:  # Pillow's plugins raise whatever a broken file leads them to
+        message = f"is no image that can be read: {error}"
+        finding = Finding(ERROR, "image-unreadable", files.display(path), message, "replace or remove the file")
+        raise DataError([finding]) from error
+
+
+def hash_images(paths: Sequence[Path | str]) -> np.ndarray:
+    """The hashes of many images, uint64[N], computed on all cores.
+
+    Raises:
+        DataError: with a finding for each image that cannot be read.
+    """
+    if len(paths) < _MANY:
+        results = [_hash_or_findings(path) for path in progress(paths, "comparing images")]
+    else:
+        import multiprocessing
+
+        with multiprocessing.Pool(os.cpu_count()) as pool:
+            hashing = pool.imap(_hash_or_findings, paths, chunksize=32)
+            results = list(progress(hashing, "comparing images", len(paths)))
+    if findings := [finding for result in results if isinstance(result, list) for finding in result]:
+        raise DataError(findings)
+    return np.array(results, dtype=np.uint64)
+
+
+def _hash_or_findings(path: Path | str) -> int | list:
+    try:
+        return perceptual_hash(path)
+    except DataError as error:
+        return error.findings
+
+
+def near_pairs(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.ndarray:
+    """All pairs of images whose hashes differ in at most `max_distance` bits.
+
+    Every pair is compared, a block at a time: some ten seconds for fifty thousand images.
+
+    Args:
+        hashes: uint64[N].
+        max_distance: in bits.
+
+    Returns:
+        int64[P, 2], indices i < j in rising order.
+    """
+    pairs = [np.empty((0, 2), np.int64)]
+    step = max(1, _BLOCK // max(1, len(hashes)))
+    for start in range(0, len(hashes), step):
+        block = hashes[start : start + step, None]  # [B, 1]
+        distances = np.bitwise_count(block ^ hashes[None, start:])  # [B, N - start]
+        rows, columns = np.nonzero(distances <= max_distance)
+        later = columns > rows
+        pairs.append(np.stack([rows[later], columns[later]], axis=1) + start)
+    return np.concatenate(pairs)
+
+
+def group(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.ndarray:
+    """A group number for each image, int[N]: near duplicates, and theirs in turn, share one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    distinct, of_image = np.unique(hashes, return_inverse=True)  # many equal hashes would make quadratically many pairs
+    first, second = near_pairs(distinct, max_distance).T
+    links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(distinct), len(distinct)))
+    return connected_components(links, directed=False)[1][of_image]
