@@ -153,7 +153,7 @@ def convert_all(source: Source, annotation_files: Sequence[str], include_negativ
     import multiprocessing
 
     with multiprocessing.Pool(num_processes, _set_up, (source, include_negatives)) as pool:
-        return list(progress(pool.imap(_convert, chunks), "reading", len(chunks), unit=f"{CHUNK} file"))
+        return list(progress(pool.imap(_convert, chunks), "reading", len(chunks), unit="chunk"))
 
 
 def convert(source: Source, annotation_files: Iterable[str], include_negatives: bool) -> Part:
@@ -216,9 +216,9 @@ def print_summary(parts: Sequence[Part], args: argparse.Namespace) -> None:
     boxes = sum((part.boxes for part in parts), Counter())
     print(f"{num_images} annotated images read from {files.display(args.annotations_dir)}")
     if num_negatives and args.include_negatives:
-        print(f"{num_negatives} images without objects kept, one row each")
+        print(f"images without objects, kept as one row each: {num_negatives}")
     elif num_negatives:
-        print(f"{num_negatives} images without objects left out (--include_negatives keeps them)")
+        print(f"images without objects, left out: {num_negatives} (--include_negatives keeps them)")
     print(f"{sum(boxes.values())} boxes in {num_images - num_negatives} images:")
     for name, count in sorted(boxes.items()):
         print(f"  {name:<24} {count}")

@@ -38,12 +38,12 @@ def test_files_in_order_of_names_boxes_in_file_order(annotations_dir, capsys):
     ]
     printed = capsys.readouterr().out
     assert "3 annotated images read" in printed and "3 boxes in 2 images" in printed
-    assert "1 images without objects left out" in printed
+    assert "images without objects, left out: 1 " in printed
 
 
 def test_negatives_are_kept_on_demand(annotations_dir, capsys):
     assert convert(annotations_dir, "--include_negatives")[-1] == "none.jpg,64,48,,,,,"
-    assert "1 images without objects kept" in capsys.readouterr().out
+    assert "images without objects, kept as one row each: 1" in capsys.readouterr().out
 
 
 def test_function_gives_the_table_of_boxes(annotations_dir):

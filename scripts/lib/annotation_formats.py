@@ -16,7 +16,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib import files, image_names, text_files, voc_xml
@@ -83,9 +83,9 @@ def _read_voc(file: str, path: Path, images: ImageFolder | None) -> Items:
     annotation = voc_xml.read(file)
     if images:
         own_name = _own_name(file, path)
-        mirrored = (own_name.parent / annotation.filename).as_posix()
-        stem = own_name.with_suffix("").as_posix()
-        found = images.find(mirrored) or images.find(annotation.filename, stem)
+        folder, slash, _ = own_name.rpartition("/")
+        mirrored = folder + slash + annotation.filename
+        found = images.find(mirrored) or images.find(annotation.filename, own_name)
         if found and found not in (annotation.filename, mirrored):
             message = f"<filename> says {annotation.filename!r}, the image is {found!r}, which the CSV therefore names"
             yield Finding(NOTE, "filename-renamed", files.display(file), message)
@@ -104,7 +104,7 @@ def _read_yolo(file: str, path: Path, images: ImageFolder) -> Items:
     """One text file an image, as LabelImg writes it (`libs/yolo_io.py`): a line `class x_center y_center width height`
     for each box, the class as a line number of `classes.txt`, from 0, the others as fractions of the image's sides."""
     class_names = _yolo_classes(Path(file).parent, path)
-    image = _Image.find(_own_name(file, path).with_suffix("").as_posix(), images, file)
+    image = _Image.find(_own_name(file, path), images, file)
     objects, findings = [], []
     for line, text in _lines(file):
         try:
@@ -401,10 +401,11 @@ def _files(path: Path, suffix: str) -> list[str]:
     return voc_xml.find_files(path, suffix)
 
 
-def _own_name(file: str, path: Path) -> PurePosixPath:
-    """The annotation file's name relative to the folder of annotations."""
-    folder = path if path.is_dir() else path.parent
-    return PurePosixPath(Path(file).relative_to(folder).as_posix())
+def _own_name(file: str, path: Path) -> str:
+    """The annotation file's name without its suffix, relative to the folder of annotations: "shop/dress"."""
+    folder, name = os.fspath(path), file.replace(os.sep, "/")
+    name = name[len(folder) + 1 :] if file != folder else name.rpartition("/")[2]
+    return name.rpartition(".")[0]
 
 
 def _first_line(file: str) -> str:

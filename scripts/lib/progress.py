@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from tqdm import tqdm
-
 Item = TypeVar("Item")
 
 QUIET_SECONDS = 2.0  # nothing is shown for work that is done sooner
@@ -27,6 +25,8 @@ def progress(items: Iterable[Item], description: str, total: int | None = None, 
     if total is None and hasattr(items, "__len__"):
         total = len(items)
     if sys.stderr.isatty():
+        from tqdm import tqdm  # here, since it takes as long to import as all else of a data script
+
         yield from tqdm(
             items, description, total, unit=f" {unit}s", delay=QUIET_SECONDS, leave=False, dynamic_ncols=True
         )

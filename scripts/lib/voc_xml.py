@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
 MAX_BYTES = 10 * 2**20  # LabelImg needs 300 bytes a box; anything larger is no annotation
-_USUAL_BYTES = 2**15
+_USUAL_BYTES = 2**15  # read at once: a file is rarely larger
 MAX_TEXT = 1000  # characters in one field
 
 _BOX_TAGS = ("xmin", "ymin", "xmax", "ymax")
@@ -87,7 +87,7 @@ def read(path: Path | str) -> Annotation:
     path = os.fspath(path)
     with io.FileIO(path) as file:
         content = file.read(_USUAL_BYTES)
-        while more := file.read(MAX_BYTES):
+        while len(content) >= _USUAL_BYTES and (more := file.read(MAX_BYTES)):
             content += more
             if len(content) > MAX_BYTES:
                 message = f"has more than {MAX_BYTES / 2**20:.0f} MB, which no annotation needs"
@@ -119,12 +119,19 @@ def _relative_names(folder: str, suffix: str, prefix: str = "", above: tuple[str
 
 
 def write(path: Path | str, annotation: Annotation) -> None:
-    """Writes one file, byte for byte as LabelImg lays it out, whole or not at all.
+    """Writes one file, whole or not at all; raises ValueError as `document` does."""
+    text = document(annotation)
+    with files.whole_file(path) as file:
+        file.write(text.encode())
+
+
+def document(annotation: Annotation) -> str:
+    """The file's text, character for character as LabelImg lays it out.
 
     Raises:
         ValueError: a name has a character that XML cannot hold.
     """
-    text = _DOCUMENT.format(
+    return _DOCUMENT.format(
         folder=_escape(annotation.folder),
         filename=_escape(annotation.filename),
         image_path=_escape(annotation.image_path),
@@ -133,8 +140,6 @@ def write(path: Path | str, annotation: Annotation) -> None:
         depth=annotation.depth,
         objects="".join(map(_object_text, annotation.objects)),
     )
-    with files.whole_file(path) as file:
-        file.write(text.encode())
 
 
 def _object_text(voc_object: VocObject) -> str:

@@ -226,10 +226,9 @@ def test_pixels_are_rounded_to_the_nearest(number):
     assert voc_xml.parse_pixels(text) == expected
 
 
-def test_reference_files_are_read_and_written_byte_for_byte(reference_dir, tmp_path):
+def test_reference_files_are_read_and_written_byte_for_byte(reference_dir):
     for path in voc_xml.find_files(reference_dir / "annotations"):
         content = Path(path).read_bytes()
         annotation = voc_xml.read(path)
         assert annotation == voc_xml._read_any_layout(content, path)
-        voc_xml.write(tmp_path / "again.xml", annotation)
-        assert (tmp_path / "again.xml").read_bytes() == content.replace(b"\r\n", b"\n")
+        assert voc_xml.document(annotation).encode() == content.replace(b"\r\n", b"\n")
