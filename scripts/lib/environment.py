@@ -320,24 +320,29 @@ _EXPLANATIONS = {
     r"Could not fetch URL (\S+): (401|403|407) Client Error": (
         "The package index {0} refuses access (HTTP {1}): check the name and password in `pip config list`."
     ),
-    r"Could not fetch URL (\S+): connection error: .*\[\w+ -?\d+\] ([^'\")]+)": _UNREACHABLE,
+    r"Could not fetch URL (\S+): connection error: .*\[\w+ -?\d+\] (.+?)(?:['\")]| - skipping)": _UNREACHABLE,
     r"Could not fetch URL (\S+): (connection error|5\d\d Server Error)": _UNREACHABLE,
     r"Read timed out|read operation timed out|IncompleteRead|ConnectionResetError|connection broken by": (
         "The connection to the package index broke off: run this again; what has been downloaded is kept."
     ),
     r"No matching distribution found for (\S+)": (
-        "The package index has no {0} for this computer ({system}, Python {python})."
+        "The package index has no {0} for {computer}."
     ),
 }
 
 
-def explain(log: str) -> str:
-    """One sentence for what pip says when it fails."""
+def explain(log: str, computer: str = "") -> str:
+    """One sentence for what pip says when it fails.
+
+    Args:
+        log: pip's output.
+        computer: what it was to install for; empty for this computer.
+    """
+    computer = computer or f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     for pattern, sentence in _EXPLANATIONS.items():
         match = re.search(pattern, log)
         if match:
-            system, python = f"{platform.system()} {platform.machine()}", platform.python_version()
-            return sentence.format(*match.groups(), system=system, python=python)
+            return sentence.format(*match.groups(), computer=computer)
     errors = re.findall(r"ERROR: (.+)", log)
     return f"pip failed: {errors[-1] if errors else _last_line(log)}"
 

@@ -1,0 +1,108 @@
+"""The quickstart: the README's commands, one after another, and a summary."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import quickstart
+from scripts.lib.command_line import DataError
+from scripts.lib.stages import Stages, duration
+
+PYTHON = Path(sys.executable)
+
+
+def test_the_steps_are_the_pipelines_in_order():
+    steps = quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG)
+    assert [Path(step.script).stem for step in steps] == [
+        "make_sample_dataset", "xml_to_csv", "split_dataset", "generate_tfrecord", "generate_tfrecord", "train", "eval",
+        "export_inference_graph", "detect",
+    ]  # fmt: skip
+
+
+def test_each_script_knows_the_flags_that_it_is_given(repository_root):
+    """Each script's --help, without TensorFlow, lists the flag."""
+    for step in quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG, num_steps=5):
+        command = [sys.executable, step.script, "--help"]
+        usage = subprocess.run(command, cwd=repository_root, capture_output=True, encoding="utf-8", check=True).stdout
+        for flag in (argument for argument in step.arguments if argument.startswith("--")):
+            assert flag in usage, (step.script, flag)
+
+
+def test_paths_below_the_repository_are_shown_relative_to_it():
+    for step in quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG):
+        assert not [argument for argument in step.arguments if str(quickstart.ROOT) in argument]
+
+
+def test_steps_are_passed_on_to_the_training_alone():
+    steps = quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG, num_steps=7)
+    assert [step.script for step in steps if "--num_train_steps" in step.arguments] == ["scripts/train.py"]
+
+
+def test_another_folder_gets_a_config_with_its_own_paths(tmp_path, monkeypatch):
+    config = tmp_path / "sample.config"
+    config.write_text('input_path: "runs/quickstart/train.record"\nnum_steps: 3\n', encoding="utf-8")
+    monkeypatch.setattr(quickstart, "CONFIG", config)
+    copy = quickstart.config_for(tmp_path / "elsewhere")
+    expected = f'input_path: "{(tmp_path / "elsewhere").as_posix()}/train.record"\nnum_steps: 3\n'
+    assert copy.read_text(encoding="utf-8") == expected
+    assert quickstart.config_for(quickstart.RESULTS) == config
+
+
+def test_the_samples_config_names_the_quickstarts_folder():
+    """Else `--output_dir` would not reach the config."""
+    assert quickstart.CONFIG.read_text(encoding="utf-8").count('"runs/quickstart/') >= 2
+
+
+def test_a_failing_step_is_named_with_its_command_and_status(tmp_path, monkeypatch, capfd):
+    (tmp_path / "fails.py").write_text("raise SystemExit(3)", encoding="utf-8")
+    monkeypatch.setattr(quickstart, "ROOT", tmp_path)
+    with pytest.raises(DataError, match=r"Training failed \(exit status 3\): .*fails.py --flag 'a b'"):
+        quickstart.run(quickstart.Step("Training", "fails.py", ["--flag", "a b"]), PYTHON)
+    assert "fails.py --flag" in capfd.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals of this kind")
+def test_a_killed_step_is_told_from_a_failed_one(tmp_path, monkeypatch):
+    (tmp_path / "dies.py").write_text("import os; os.kill(os.getpid(), 9)", encoding="utf-8")
+    monkeypatch.setattr(quickstart, "ROOT", tmp_path)
+    with pytest.raises(DataError, match="killed by signal 9; was memory short"):
+        quickstart.run(quickstart.Step("Training", "dies.py", []), PYTHON)
+
+
+def test_fresh_removes_the_results_and_nothing_else(tmp_path):
+    for name in ("train/model.ckpt-5.index", "exported_model/saved_model/x", "labels.csv", "train_labels.csv",
+                 "train.record", "notes.txt", "other/keep"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    quickstart.remove_results(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "other"]
+
+
+def test_the_summary_has_figures_places_and_the_tensorboard_command(tmp_path):
+    (tmp_path / "eval").mkdir()
+    metrics = {
+        "PascalBoxes_Precision/mAP@0.5IOU": 0.8125,
+        "PascalBoxes_PerformanceByCategory/AP@0.5IOU/Skirts": 0.75,
+        "PascalBoxes_PerformanceByCategory/AP@0.5IOU/Tops": None,
+    }
+    content = {"global_step": 5, "num_examples": 3, "metrics": metrics}
+    (tmp_path / "eval/metrics.json").write_text(json.dumps(content), encoding="utf-8")
+    stages = Stages()
+    with stages.stage("Training"):
+        pass
+    text = quickstart.summary(tmp_path, PYTHON, stages)
+    for expected in ("synthetic", "0.812", "Skirts", "0.750", "no ground truth", "exported_model", "detections",
+                     "-m tensorboard.main --logdir", "Training", "total"):  # fmt: skip
+        assert expected in text
+
+
+@pytest.mark.parametrize(
+    "seconds, expected", [(0.04, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"), (185.2, "3 min 05 s")]
+)
+def test_durations_read_well(seconds, expected):
+    assert duration(seconds) == expected
