@@ -132,22 +132,23 @@ def rows_like_the_reference(seed: int, num_images: int = 911) -> list[Row]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_stratified_every_class_is_within_2_points_of_80_to_20(tmp_path, seed):
+def test_stratified_every_class_is_within_1_point_of_80_to_20(tmp_path, seed):
     train, test, summary = split(tmp_path, rows_like_the_reference(seed), "--stratify", f"--seed={seed}")
     assert (len(images_of(train)), len(images_of(test))) == (728, 183)
     for line in summary[1:]:
         name, counts_train, _, total = line.split(",")
         assert int(total) == REFERENCE_BOXES[name]
-        assert abs(100 * int(counts_train) / int(total) - 80) < 2, name
+        assert abs(100 * int(counts_train) / int(total) - 80) < 1, name
 
 
-def test_stratified_split_of_the_reference(reference_dir, tmp_path):
+@pytest.mark.parametrize("flags", [[], [r"--group_by=^(\d+)_"]])
+def test_stratified_split_of_the_reference(reference_dir, tmp_path, flags):
     source = tmp_path / "labels.csv"
     xml_to_csv.main([f"--annotations_dir={reference_dir / 'annotations'}", f"--output_csv={source}"])
-    _, _, summary = split(tmp_path, labels_csv.read_rows(source), "--stratify")
+    _, _, summary = split(tmp_path, labels_csv.read_rows(source), "--stratify", *flags)
     for line in summary[1:]:
         _, counts_train, _, total = line.split(",")
-        assert abs(100 * int(counts_train) / int(total) - 80) < 2
+        assert abs(100 * int(counts_train) / int(total) - 80) < 1
 
 
 def test_images_of_one_product_stay_on_one_side(tmp_path, capsys):

@@ -219,7 +219,7 @@ def test_any_bytes_in_any_format_are_read_or_refused(tmp_path, name, data):
         assert is_sound(item) if isinstance(item, Annotation) else str(item)
 
 
-@fuzz
+@settings(fuzz, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["a", "b", ""])), min_size=2, max_size=60), st.integers())
 def test_any_split_keeps_every_row_once(tmp_path, boxes, seed):
     rows = [Row(f"{n}.jpg", 9, 9, name, *((0, 0, 9, 9) if name else (None,) * 4)) for n, name in boxes]
