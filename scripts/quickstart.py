@@ -169,7 +169,7 @@ def summary(output_dir: Path, python: Path, stages: Stages) -> str:
         "checkpoints, event files": "train",
         "metrics": "eval/metrics.json",
         "model": "exported_model",
-        "pictures with boxes": "detections",
+        "pictures with boxes": "detections/images",
         "boxes as a table": "detections/detections.csv",
     }
     tensorboard = command_text(python, "-m", "tensorboard.main", "--logdir", shown(output_dir))
