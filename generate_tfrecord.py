@@ -114,6 +114,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.image_dir, class_ids, verify=not args.trust_images, max_image_side=args.max_image_side
     )
 
+    make_example.refuse_shared_images(images)
     content = Content(class_ids)
     with record_manifest.whole_record(args.output_path, args.num_shards) as (writer, manifest):
         examples = parallel.ordered_map(make_example, repeated, args.num_workers)

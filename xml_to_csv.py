@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.lib import annotation_formats, command_line, files, labels_csv
 from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import ERROR, NOTE, Finding
+from scripts.lib.findings import ERROR, Finding
 from scripts.lib.image_names import ImageFolder
 from scripts.lib.progress import progress
 from scripts.lib.voc_xml import Annotation
@@ -184,30 +184,17 @@ def _convert(annotation_files: Iterable[str]) -> Part:
 
 
 def check(parts: Iterable[Part], args: argparse.Namespace) -> None:
-    """Prints the notes; raises DataError with all errors, or where no row came of the annotations."""
+    """Prints notes and warnings; raises DataError with all errors, or where no row came of the annotations."""
     findings = [finding for part in parts for finding in part.findings]
     for finding in findings:
-        if finding.severity == NOTE:
+        if finding.severity != ERROR:
             print(finding)
     errors = [finding for finding in findings if finding.severity == ERROR]
-    errors += check_images_are_distinct([image for part in parts for image in part.images])
+    errors += annotation_formats.check_images_are_distinct([image for part in parts for image in part.images])
     if errors:
         raise DataError(errors)
     if not any(part.lines for part in parts):
-        raise DataError([f"{files.display(args.annotations_dir)}: no annotation has an object"])
-
-
-def check_images_are_distinct(images: Sequence[tuple[str, str]]) -> list[Finding]:
-    """An error for each image that two files, or two entries, name: its boxes would count twice, or be another's."""
-    first: dict[str, str] = {}
-    findings = []
-    for position, (name, file) in enumerate(images):
-        first.setdefault(name, file)
-        if len(first) <= position - len(findings):
-            message = f"names the image {name!r}, as {files.display(first[name])} does"
-            remedy = "keep one of the two, mend the name, or give --image_dir"
-            findings.append(Finding(ERROR, "image-annotated-twice", files.display(file), message, remedy))
-    return findings
+        raise DataError([annotation_formats.no_object(args.annotations_dir)])
 
 
 def print_summary(parts: Sequence[Part], args: argparse.Namespace) -> None:

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         rows += ((name, detection) for detection in detections)
         print(f"{name}: {tags(detections)}", flush=True)
         picture = drawing.draw_detections(image, detections, class_names)
-        with files.whole_file(picture_path(args.output_dir, name)) as file:
+        with files.whole_file(picture_path(args.output_dir, name), durable=False) as file:
             picture.save(file, "JPEG", quality=90)
 
     write_detections(args.output_dir / "detections.csv", rows)

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import argparse
 import collections
+import concurrent.futures
+import functools
 import io
 import re
 from collections.abc import Sequence
@@ -47,9 +49,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     with files.whole_file(args.output_dir / README, "w") as file:
         file.write(README_TEXT.format(num_images=args.num_images, seed=args.seed))
     boxes: collections.Counter[str] = collections.Counter()
-    for index in progress(range(args.num_images), "drawing"):
-        annotation = write_image(args.output_dir, args.seed, index)
-        boxes.update(voc_object.name for voc_object in annotation.objects)
+    draw = functools.partial(write_image, args.output_dir, args.seed)
+    with concurrent.futures.ProcessPoolExecutor() as executor:
+        annotations = executor.map(draw, range(args.num_images), chunksize=8)
+        for annotation in progress(annotations, "drawing", args.num_images):
+            boxes.update(voc_object.name for voc_object in annotation.objects)
     print_summary(args, boxes)
 
 
@@ -103,7 +107,7 @@ def write_image(output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:
     annotation = voc_xml.Annotation(f"{name}.jpg", width, height, objects, IMAGES, f"{IMAGES}/{name}.jpg")
     jpeg = io.BytesIO()
     photo.image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
-    with files.whole_file(output_dir / IMAGES / f"{name}.jpg") as file:
+    with files.whole_file(output_dir / IMAGES / f"{name}.jpg", durable=False) as file:
         file.write(jpeg.getvalue())
     voc_xml.write(output_dir / ANNOTATIONS / f"{name}.xml", annotation)
     return annotation

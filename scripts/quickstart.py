@@ -94,7 +94,9 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
     images = result("sample/samples")
     more_steps = ["--num_train_steps", str(num_steps)] if num_steps else []
     return [
-        Step("Drawing the sample data set", "scripts/make_sample_dataset.py", ["--output_dir", result("sample")]),
+        Step("Drawing the sample data set", "scripts/make_sample_dataset.py", [
+            "--output_dir", result("sample"), "--num_images", "800",
+        ]),
         Step("Reading the annotations", "xml_to_csv.py", [
             "--annotations_dir", result("sample/annotations"), "--output_csv", result("labels.csv"),
         ]),
@@ -105,7 +107,7 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
         *(
             Step(f"Writing {part}.record", "generate_tfrecord.py", [
                 "--csv_input", result(f"{part}_labels.csv"), "--output_path", result(f"{part}.record"),
-                "--image_dir", images,
+                "--image_dir", images, "--max_image_side", "224",
             ])
             for part in ("train", "test")
         ),

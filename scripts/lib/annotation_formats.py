@@ -15,13 +15,13 @@ import math
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib import files, image_names, text_files, voc_xml
 from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import ERROR, NOTE, Finding
+from scripts.lib.findings import ERROR, NOTE, WARNING, Finding
 from scripts.lib.image_names import ImageFolder
 from scripts.lib.voc_xml import Annotation, VocObject, round_half_up
 
@@ -72,6 +72,28 @@ def read_file(name: str, file: str, path: Path, images: ImageFolder | None) -> I
         yield _error(file, "file-unreadable", f"cannot be read: {error.strerror or error}", "check the file")
 
 
+def check_images_are_distinct(images: Sequence[tuple[str, str]]) -> list[Finding]:
+    """An error for each image that two files, or two entries, name: its boxes would count twice, or be another's.
+
+    Args:
+        images: name of each image and the file that annotates it.
+    """
+    first: dict[str, str] = {}
+    findings = []
+    for position, (name, file) in enumerate(images):
+        first.setdefault(name, file)
+        if len(first) <= position - len(findings):
+            message = f"names the image {name!r}, as {files.display(first[name])} does"
+            remedy = "keep one of the two, mend the name, or give --image_dir"
+            findings.append(_error(file, "image-annotated-twice", message, remedy))
+    return findings
+
+
+def no_object(path: Path) -> Finding:
+    """The error of a set of annotations that would make an empty labels CSV."""
+    return _error(path, "no-object", "no annotation has an object", "label the images, or give --include_negatives")
+
+
 # PASCAL VOC
 
 
@@ -89,6 +111,10 @@ def _read_voc(file: str, path: Path, images: ImageFolder | None) -> Items:
         if found and found not in (annotation.filename, mirrored):
             message = f"<filename> says {annotation.filename!r}, the image is {found!r}, which the CSV therefore names"
             yield Finding(NOTE, "filename-renamed", files.display(file), message)
+        elif found and (other := images.find(own_name)) not in (None, found):
+            message = f"<filename> says {annotation.filename!r}, yet there is an image {other!r}, named as this file is"
+            remedy = "look at the boxes on both, and mend <filename> if they belong to the other"
+            yield Finding(WARNING, "filename-mismatch", files.display(file), message, remedy)
         annotation.filename = found or annotation.filename
     yield annotation
 
@@ -241,7 +267,9 @@ def _find_style(path: Path) -> list[str]:
 def _read_style(file: str, path: Path, images: ImageFolder) -> Items:
     """The Style data set (Bossard et al., "Apparel Classification with Style", ACCV 2012), folder `fashion-data`:
     `labels.json` has a line `number: 'name'` for each of 15 classes, `train.txt` and `test.txt` a line `number/image`
-    for `images/number/image.jpg`. The images are cut out around the garment, so the box is the whole image."""
+    for `images/number/image.jpg` (as its public converters read it, e.g. choas/Apparel-Dataset-Creator). The set was
+    made for classification and states no boxes: the whole image is taken as the box. Look at some before relying on it.
+    """
     names = dict(_STYLE_LABEL.findall(text_files.read_text(path / "labels.json")))
     for line, text in _lines(file):
         number = text.partition("/")[0].strip()

@@ -53,6 +53,8 @@ def check_boxes(
         orientation: EXIF orientation of the file, 1..8; 1 is upright.
     """
     upright_size = raw_size[::-1] if orientation >= 5 else raw_size
+    if not boxes_xyxy and (0 in annotated_size or annotated_size in (raw_size, upright_size)):
+        return CheckedBoxes([], [])  # neither the size nor the frame of nothing matters
     in_raw_frame, findings = _frame(file, annotated_size, raw_size, upright_size, orientation)
     findings += _check_size(file, annotated_size, raw_size if in_raw_frame else upright_size)
     if in_raw_frame:

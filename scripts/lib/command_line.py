@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
+from scripts.lib import files
 from scripts.lib.findings import Finding, count_by_severity
 
 EXIT_DATA = 1
@@ -46,6 +49,13 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
         if action.default in (None, False, "") or action.required:
             return action.help
         return super()._get_help_string(action)
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        """Default paths as they stand in the repository: shorter, and the same for everyone."""
+        if isinstance(action.default, Path) and action.default.is_relative_to(files.REPOSITORY_ROOT):
+            action = copy.copy(action)
+            action.default = action.default.relative_to(files.REPOSITORY_ROOT).as_posix()
+        return super()._expand_help(action)
 
 
 def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:

@@ -27,7 +27,7 @@ def display(path: Path | str) -> str:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path | str, mode: str = "wb", **open_options) -> Iterator[IO]:
+def whole_file(path: Path | str, mode: str = "wb", durable: bool = True, **open_options) -> Iterator[IO]:
     """Opens a file for writing that appears under its name only when the block has ended without an error.
 
     It is written beside its place, flushed to the disk, and renamed. A process that is killed leaves at most a
@@ -37,6 +37,7 @@ def whole_file(path: Path | str, mode: str = "wb", **open_options) -> Iterator[I
     Args:
         path: the final name; its folder is made where it is missing.
         mode: "wb", or "w" (UTF-8, line ends as written).
+        durable: wait until the disk has it; False for one of many files that are quickly made again.
         **open_options: passed to `open`.
     """
     path = Path(path)
@@ -49,7 +50,8 @@ def whole_file(path: Path | str, mode: str = "wb", **open_options) -> Iterator[I
         with os.fdopen(descriptor, mode, **open_options) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would keep colleagues from reading it
         temporary.replace(path)
     except BaseException:

@@ -7,6 +7,7 @@ The checks that make findings are shared by every step, so that one mistake has 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 
 ERROR = "error"  # a record must not be written with it
@@ -40,10 +41,14 @@ class Finding:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         where = f"{place}: {self.object}" if self.object else place
         sentence = f"{self.severity}: {where}: {self.message}"
-        return f"{sentence}; {self.remedy}." if self.remedy else f"{sentence}."
+        sentence = f"{sentence}; {self.remedy}." if self.remedy else f"{sentence}."
+        return _CONTROL_CHARACTER.sub(lambda match: repr(match[0])[1:-1], sentence)  # a name may hold any: one line
 
     def as_json(self) -> dict[str, str | int | None]:
         return dataclasses.asdict(self)
+
+
+_CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:

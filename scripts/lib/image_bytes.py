@@ -85,7 +85,7 @@ def prepare(
     if not data:
         return None, [_error("image-empty", file, "the image file is empty (0 bytes)", _REPLACE)]
     try:
-        with _opened(data) as image, _one_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
+        with open_image(data) as image, _one_at_a_time if image.width * image.height > LARGE_PIXELS else nullcontext():
             return _prepare_opened(image, data, file, verify, max_side)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None, [_too_large(file, "")]
@@ -99,12 +99,16 @@ def decoded_upright(data: bytes) -> Image.Image:
     Raises:
         OSError, ValueError, ...: what `prepare` reports as a finding.
     """
-    with _opened(data) as image:
+    with open_image(data) as image:
         return _upright_rgb(image)
 
 
-def _opened(data: bytes) -> Image.Image:
-    """Opens an image by its content; Pillow's plugins for the rarer formats are loaded when one is met."""
+def open_image(data: bytes) -> Image.Image:
+    """Opens an image by its content; Pillow's plugins for the rarer formats are loaded when one is met.
+
+    Raises:
+        OSError, ValueError, ...: what `prepare` reports as a finding.
+    """
     try:
         return Image.open(io.BytesIO(data), formats=_COMMON_FORMATS)
     except Image.UnidentifiedImageError:
@@ -312,6 +316,8 @@ def _unreadable(data: bytes, file: str, error: Exception) -> Finding:
     if isinstance(error, Image.UnidentifiedImageError):
         start = data[:16].lstrip().lower()
         what = "a web page" if start.startswith((b"<!doctype", b"<html")) else "no image that can be read"
+        if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc"):
+            return _error("image-unreadable", file, "the file is a HEIC photo, which is not read", "save it as JPEG")
         return _error("image-unreadable", file, f"the file is {what} (it begins with {data[:8]!r})", _REPLACE)
     reason = str(error)
     if "truncated" in reason.lower() and not reason.startswith("it is truncated"):

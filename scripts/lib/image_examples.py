@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from google.protobuf.message import Message
@@ -45,12 +46,18 @@ class ImageExample:
         example: the message, or None where a finding is an error.
         findings: what was found.
         sha256: of the image file's bytes; empty where it could not be read.
+        name: of the image file, relative to the image folder; empty where there is none.
+        upright_size: width and height in pixels, where the image can be read.
+        boxes_xyxy: in pixels of the upright image; good only where no finding is an error.
     """
 
     image: LabelledImage
     example: Message | None
     findings: list[Finding]
     sha256: bytes = b""
+    name: str = ""
+    upright_size: box_checks.Size | None = None
+    boxes_xyxy: Sequence[box_checks.Box] = ()
 
 
 def labelled_images(rows: Iterable[Row]) -> list[LabelledImage]:
@@ -93,6 +100,31 @@ class ExampleMaker:
         self.verify = verify
         self.max_image_side = max_image_side
         self._folder: image_names.ImageFolder | None = None
+        self._images_of_others: dict[str, str] = {}
+
+    @property
+    def folder(self) -> image_names.ImageFolder:
+        """The images of the folder, listed once they are asked for."""
+        if self._folder is None:
+            self._folder = image_names.ImageFolder(self.image_dir)
+        return self._folder
+
+    def refuse_shared_images(self, images: Iterable[LabelledImage]) -> None:
+        """From now on refuses names that stand for an image file only for want of a better one, where another does, too.
+
+        Which boxes belong to that image, and where the other image is, nobody but the user can tell.
+
+        Args:
+            images: all images of the data set.
+        """
+        names_of: dict[str, list[str]] = defaultdict(list)
+        for image in images:
+            names_of[self._name_on_disk(image.filename)[0]].append(image.filename)
+        for found, names in names_of.items():
+            if found is not None and len(names) > 1:
+                for name in names:
+                    if name != found:
+                        self._images_of_others[name] = found if found in names else next(n for n in names if n != name)
 
     def __call__(self, image: LabelledImage) -> ImageExample:
         findings = box_checks.check_classes(image.filename, image.class_names, self.class_ids)
@@ -111,7 +143,7 @@ class ExampleMaker:
         )
         findings += image_findings
         if prepared is None:
-            return ImageExample(image, None, findings, sha256)
+            return ImageExample(image, None, findings, sha256, name)
 
         checked = box_checks.check_boxes(
             image.filename,
@@ -126,26 +158,29 @@ class ExampleMaker:
         if not errors(findings):
             class_ids = [self.class_ids[class_name] for class_name in image.class_names]
             example = _example(name, prepared, image.class_names, class_ids, checked.boxes_xyxy)
-        return ImageExample(image, example, findings, sha256)
+        return ImageExample(image, example, findings, sha256, name, prepared.upright_size, checked.boxes_xyxy)
 
     def _name_on_disk(self, filename: str) -> tuple[str | None, list[Finding]]:
-        """The image's name below the folder; the folder is listed once a name is not found as it stands."""
+        """The image's name below the folder, and what there is to say of it."""
         try:
             name = image_names.inside_folder(filename)
         except ValueError as error:
             remedy = "write the name of the image below the image folder"
             return None, [Finding(ERROR, "filename-outside-folder", filename, str(error), remedy)]
-        if os.path.isfile(self._path(name)):  # noqa: PTH113  False, not an error, for a name that is too long
+        found = self.folder.find(name)
+        if found is None and os.path.isfile(self._path(name)):  # noqa: PTH113  an image without an image's ending
+            found = name
+        if found == name:
             return name, []
-
-        if self._folder is None:
-            self._folder = image_names.ImageFolder(self.image_dir)
-        found = self._folder.find(name)
         folder = files.display(self.image_dir)
         if found is None:
             remedy = "put it there, mend the name, or remove the annotation"
             message = f"there is no such image in {folder}, nor a single one of that name with another ending"
             return None, [Finding(ERROR, "image-missing", filename, message, remedy)]
+        if other := self._images_of_others.get(filename):
+            message = f"there is no such image in {folder}; {found!r}, the only one of that name, is that of {other!r}, too"
+            remedy = "put the image there, mend the name, or remove the annotation"
+            return None, [Finding(ERROR, "image-annotated-twice", filename, message, remedy)]
         message = f"there is no such image in {folder}; {found!r}, the only one of that name, is taken"
         return found, [Finding(NOTE, "filename-renamed", filename, message)]
 

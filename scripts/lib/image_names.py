@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"))
+from scripts.lib import listing
+
+# What can be read as an image; and HEIC, which telephones write and which is refused, but not overlooked.
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".ppm", ".pgm")
+    + (".heic", ".heif")
+)
 
 MAX_LENGTH = 1000  # characters; file systems stop at 255 a part
 
@@ -49,6 +54,11 @@ class ImageFolder:
 
     The listing decides, not the file system: a name is found on Linux exactly if it is found on Windows and macOS,
     which ignore case (macOS composes accents differently, too).
+
+    Attributes:
+        folder: where they are.
+        names: relative to it, with `/`.
+        unnameable: Linux file names that are no UTF-8: no annotation and no CSV file can name them.
     """
 
     def __init__(self, folder: Path | str):
@@ -56,11 +66,12 @@ class ImageFolder:
         self.names: set[str] = set()
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
-        for parent, folders, files in os.walk(self.folder):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                if not name.startswith(".") and has_image_suffix(name) and _is_unicode(name):
-                    self._add((Path(parent) / name).relative_to(self.folder).as_posix())
+        self.unnameable: list[str] = []
+        for name in listing.names_below(folder, tuple(IMAGE_SUFFIXES)):
+            if _is_unicode(name):
+                self._add(name)
+            else:
+                self.unnameable.append(name)
 
     def _add(self, name: str) -> None:
         self.names.add(name)
@@ -94,7 +105,6 @@ def has_image_suffix(name: str) -> bool:
 
 
 def _is_unicode(name: str) -> bool:
-    """False for a Linux file name that is no UTF-8: no annotation and no CSV file can name it."""
     return not any("\ud800" <= character <= "\udfff" for character in name)
 
 

@@ -29,13 +29,25 @@ def read(path: Path | str) -> dict[str, int]:
         UsageError: there is no such file.
         DataError: it does not parse, or names or ids break the rules; every such item is listed.
     """
+    class_ids, findings = inspect(path)
+    if findings:
+        raise DataError(findings)
+    return class_ids
+
+
+def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
+    """Like `read`, for a report that goes on: what names and ids there are, and what is wrong with them.
+
+    Raises:
+        UsageError: there is no such file.
+    """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UsageError(f"there is no label map {files.display(path)}") from None
     except UnicodeDecodeError as error:
-        raise DataError([_finding(path, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")]) from error
+        return {}, [_finding(path, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")]
 
     label_map = protos.load("string_int_label_map").StringIntLabelMap()
     try:
@@ -43,14 +55,11 @@ def read(path: Path | str) -> dict[str, int]:
     except text_format.ParseError as error:
         # protobuf's own message starts with "line:column : "
         reason = str(error).split(" : ", 1)[-1].strip()
-        raise DataError(
-            [_finding(path, f"is no label map: {reason}", "write it like data/apparel_label_map.pbtxt", error.GetLine())]
-        ) from error
+        remedy = "write it like data/apparel_label_map.pbtxt"
+        return {}, [_finding(path, f"is no label map: {reason}", remedy, error.GetLine())]
 
-    findings = check_items(path, [(item.name, item.id) for item in label_map.item])
-    if findings:
-        raise DataError(findings)
-    return {item.name: item.id for item in sorted(label_map.item, key=lambda item: item.id)}
+    class_ids = {item.name: item.id for item in sorted(label_map.item, key=lambda item: item.id)}
+    return class_ids, check_items(path, [(item.name, item.id) for item in label_map.item])
 
 
 def check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]:

@@ -80,12 +80,25 @@ def read_rows(path: Path | str) -> list[Row]:
         DataError: with a finding for each line that is wrong.
         OSError: the file cannot be opened.
     """
-    path = Path(path)
-    reader = _LineReader(path)
-    rows = reader.rows(text_files.read_text(path))
-    if reader.findings:
-        raise DataError(reader.findings)
+    rows, _, findings = inspect(path)
+    if findings:
+        raise DataError(findings)
     return rows
+
+
+def inspect(path: Path | str) -> tuple[list[Row], list[Row], list[Finding]]:
+    """Like `read_rows`, for a report that goes on.
+
+    Returns:
+        The sound rows; the others, as far as they can be read; and what is wrong with those.
+    """
+    path = Path(path)
+    try:
+        text = text_files.read_text(path)
+    except DataError as error:
+        return [], [], error.findings
+    reader = _LineReader(path)
+    return reader.rows(text), reader.damaged, reader.findings
 
 
 def read(path: Path | str) -> pd.DataFrame:
@@ -124,6 +137,7 @@ class _LineReader:
         self.path = path
         self.line = 1
         self.findings: list[Finding] = []
+        self.damaged: list[Row] = []
 
     def report(self, message: str, code: str = "csv-value", remedy: str = "mend the line") -> None:
         self.findings.append(_finding(self.path, code, message, self.line, remedy))
@@ -137,7 +151,9 @@ class _LineReader:
             self.line = lines.line_num + 1
             for fields in lines if positions else ():
                 if len(fields) == len(header):
-                    rows.append(self.row([fields[position] for position in positions]))
+                    known = len(self.findings)
+                    row = self.row([fields[position] for position in positions])
+                    (rows if len(self.findings) == known else self.damaged).append(row)
                 elif fields:
                     self.report(f"has {len(fields)} fields, the first line has {len(header)}", "csv-fields")
                 self.line = lines.line_num + 1  # a quoted field may hold a line break: where the next row begins

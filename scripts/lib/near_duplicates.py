@@ -8,12 +8,14 @@ near duplicates where at most MAX_DISTANCE bits differ.
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from scripts.lib import files
+from scripts.lib import files, image_bytes
 from scripts.lib.command_line import DataError
 from scripts.lib.findings import ERROR, Finding
 from scripts.lib.progress import progress
@@ -21,6 +23,7 @@ from scripts.lib.progress import progress
 # Bits of 64. Measured on 100 product photos: half the size at JPEG quality 60 changes at most 2, a crop of 2.5% mostly
 # 2 to 8; the nearest two different photos are 14 apart, half of all pairs 32.
 MAX_DISTANCE = 6
+TRAINING, TEST = "training", "test"
 _BLOCK = 2**22  # distances computed at a time: 32 MB
 _MANY = 200  # images that are worth starting processes for
 
@@ -32,10 +35,10 @@ def perceptual_hash(path: Path | str) -> int:
         DataError: it cannot be read.
     """
     import imagehash
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     try:
-        with Image.open(path) as image:
+        with image_bytes.open_image(Path(path).read_bytes()) as image:
             image.draft("L", (128, 128))  # a JPEG is decoded at an eighth of its size, which the hash does not see
             return int(str(imagehash.phash(ImageOps.exif_transpose(image))), 16)
     except Exception as error:  # Pillow's plugins raise whatever a broken file leads them to
@@ -102,3 +105,64 @@ def group(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.ndarray:
     first, second = near_pairs(distinct, max_distance).T
     links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(distinct), len(distinct)))
     return connected_components(links, directed=False)[1][of_image]
+
+
+class Duplicate(NamedTuple):
+    """An image that shows the same as another one.
+
+    Attributes:
+        image, other: their indices.
+        distance: bits of their hashes that differ; None where the files are equal byte for byte.
+    """
+
+    image: int
+    other: int
+    distance: int | None
+
+
+def find_duplicates(
+    contents: Sequence[bytes], hashes: np.ndarray, sides: Sequence[str], max_distance: int = MAX_DISTANCE
+) -> list[Duplicate]:
+    """Each image that repeats another one, once, with the most similar that it repeats.
+
+    An image of the test set is compared with the training set first; whatever finds nothing there, with the images
+    before it.
+
+    Args:
+        contents: hash of each file's bytes.
+        hashes: perceptual hashes, uint64[N].
+        sides: TRAINING, TEST, or "" for each image.
+    """
+    near: dict[int, list[tuple[int, int]]] = defaultdict(list)  # hash -> (distance, hash) of its neighbours
+    distinct = np.unique(hashes)
+    for pair in near_pairs(distinct, max_distance):
+        one, other = distinct[pair].tolist()
+        distance = (one ^ other).bit_count()
+        near[one].append((distance, other))
+        near[other].append((distance, one))
+
+    values = hashes.tolist()
+    first: dict[tuple[str, bytes | int], int] = {}  # the first image of a side with a content, or a hash
+    for index, keys in enumerate(zip(contents, values, strict=True)):
+        for key in keys:
+            first.setdefault((sides[index], key), index)
+
+    duplicates = []
+    for index, side in enumerate(sides):
+        value = values[index]
+        alike = [(None, contents[index]), (0, value), *sorted(near[value])]
+        earlier = [
+            (other, distance)
+            for distance, key in alike
+            for other_side in _compared_before(side)
+            if (other := first.get((other_side, key), index)) < index
+        ]
+        across = [(first[TRAINING, key], distance) for distance, key in alike if (TRAINING, key) in first]
+        for other, distance in (across if side == TEST else [])[:1] or earlier[:1]:
+            duplicates.append(Duplicate(index, other, distance))
+    return duplicates
+
+
+def _compared_before(side: str) -> tuple[str, ...]:
+    """The sides whose earlier images an image is compared with: a training image leaves those of the test set to them."""
+    return {TRAINING: (TRAINING, ""), TEST: (TEST, "")}.get(side, (TRAINING, TEST, ""))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,9 +15,9 @@ from pathlib import Path
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from scripts.lib import checkpoints, files, label_map, tf_record
+from scripts.lib import checkpoints, files, label_map, record_manifest, tf_record
 from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import ERROR, Finding
+from scripts.lib.findings import ERROR, Finding, errors
 from scripts.lib.object_detection_api import protos
 
 _PATH_FIELD = re.compile(r'\b((?:input_path|label_map_path|fine_tune_checkpoint)\s*:\s*)("[^"\n]*"|\'[^\'\n]*\')')
@@ -202,7 +203,7 @@ def check_evaluation(config: Message, path: Path | str, reader: Message | None =
     input_findings = check_input(config, reader, "eval_input_reader", path)
     findings += input_findings
     paths = reader.tf_record_input_reader.input_path
-    if config.eval_config.HasField("num_examples") and not input_findings and not any(map(is_remote, paths)):
+    if config.eval_config.HasField("num_examples") and not errors(input_findings) and not any(map(is_remote, paths)):
         found, stated = sum(map(tf_record.count_records, paths)), config.eval_config.num_examples
         if found != stated:
             what_happens = "some images would count twice" if stated > found else "some images would never be seen"
@@ -225,8 +226,16 @@ def check_input(config: Message, reader: Message, field: str, path: Path | str) 
         findings.append(_finding(path, message, "see the configs in configs/"))
     for name in paths:
         if not is_remote(name):
-            findings += _check_record(name, field, path)
+            findings += _check_record(name, field, path, _class_ids(reader.label_map_path))
     return findings
+
+
+def _class_ids(label_map_path: str) -> dict[str, int] | None:
+    """The label map's classes, or None where it cannot be read here, which `check_label_map` reports."""
+    try:
+        return None if is_remote(label_map_path) else label_map.read(label_map_path)
+    except (UsageError, DataError):
+        return None
 
 
 def label_map_path(config: Message) -> str:
@@ -254,7 +263,8 @@ def check_label_map(config: Message, label_map_path: str, path: Path | str, fiel
     return []
 
 
-def _check_record(name: str, field: str, path: Path | str) -> list[Finding]:
+def _check_record(name: str, field: str, path: Path | str, class_ids: dict[str, int] | None) -> list[Finding]:
+    """Checks a record, and that it is still what its manifest, if it has one, says of it."""
     try:
         count = tf_record.count_records(name)
     except UsageError:
@@ -263,13 +273,16 @@ def _check_record(name: str, field: str, path: Path | str) -> list[Finding]:
         return error.findings
     if count == 0:
         return [_finding(path, f"{field}: the record {name!r} is empty", "make it again with generate_tfrecord.py")]
-    return []
+    return record_manifest.check(name, class_ids)
 
 
 def raise_errors(findings: Iterable[Finding], consequence: str) -> None:
+    """Raises DataError where a finding is an error; warnings alone are printed."""
     findings = list(dict.fromkeys(findings))  # train and eval reader often share a label map: say it once
-    if findings:
+    if errors(findings):
         raise DataError(findings, consequence)
+    for finding in findings:
+        print(finding, file=sys.stderr)
 
 
 def _finding(path: Path | str, message: str, remedy: str, line: int | None = None) -> Finding:

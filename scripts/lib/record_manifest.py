@@ -19,6 +19,7 @@ from scripts.lib import files, tf_record
 from scripts.lib.findings import ERROR, WARNING, Finding
 
 VERSION = 1
+_FIELDS = {"examples", "boxes", "classes", "shards"}  # what the checks need
 _LIBRARIES = ("pillow", "simplejpeg", "protobuf", "google-crc32c")
 
 
@@ -40,7 +41,7 @@ def read(record: Path | str) -> dict | None:
         content = json.loads(path_of(record).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) and content.get("version") == VERSION else None
+    return content if isinstance(content, dict) and content.get("version") == VERSION and _FIELDS <= set(content) else None
 
 
 def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[Finding]:

@@ -11,11 +11,10 @@ import dataclasses
 import io
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.lib import files, image_names
+from scripts.lib import files, image_names, listing
 from scripts.lib.command_line import DataError
 from scripts.lib.findings import ERROR, Finding
 
@@ -96,26 +95,8 @@ def read(path: Path | str) -> Annotation:
 
 
 def find_files(folder: Path | str, suffix: str = ".xml") -> list[str]:
-    """The files of a folder and its sub-folders that have the suffix, in order of their names, the same everywhere.
-
-    Names compare character by character, case-sensitively. Hidden files and folders are no annotations (macOS leaves
-    `._name.xml` on foreign disks).
-    """
-    folder = os.fspath(folder)
-    return [f"{folder}/{name}" for name in sorted(_relative_names(folder, suffix))]
-
-
-def _relative_names(folder: str, suffix: str, prefix: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
-    above = (*above, os.path.realpath(folder))
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                if os.path.realpath(entry.path) not in above:  # a link back to a folder above would never end
-                    yield from _relative_names(entry.path, suffix, f"{prefix}{entry.name}/", above)
-            elif entry.name[-len(suffix) :].lower() == suffix and entry.is_file():
-                yield prefix + entry.name
+    """The files below a folder that have the suffix, in order of their names (see `listing.names_below`)."""
+    return [f"{os.fspath(folder)}/{name}" for name in listing.names_below(folder, suffix)]
 
 
 def write(path: Path | str, annotation: Annotation) -> None:
