@@ -229,8 +229,7 @@ class Content:
         if errors(self.findings) and not args.skip_invalid:
             raise DataError(self.findings, f"{consequence} (--skip_invalid leaves images with errors out)")
         if not self.examples:
-            csv_input = files.display(args.csv_input)
-            raise DataError([*self.findings, f"{csv_input}: no image is left to record"], consequence)
+            raise DataError([*self.findings, image_examples.nothing_to_record(args.csv_input)], consequence)
         if self.examples < args.num_shards:
             message = f"--num_shards is {args.num_shards}, more than the {self.examples} examples there are"
             raise UsageError(f"{message}; {consequence}")

@@ -104,14 +104,14 @@ def _read_voc(file: str, path: Path, images: ImageFolder | None) -> Items:
     """
     annotation = voc_xml.read(file)
     if images:
-        own_name = _own_name(file, path)
-        folder, slash, _ = own_name.rpartition("/")
+        stem = own_name(file, path)
+        folder, slash, _ = stem.rpartition("/")
         mirrored = folder + slash + annotation.filename
-        found = images.find(mirrored) or images.find(annotation.filename, own_name)
+        found = images.find(mirrored) or images.find(annotation.filename, stem)
         if found and found not in (annotation.filename, mirrored):
             message = f"<filename> says {annotation.filename!r}, the image is {found!r}, which the CSV therefore names"
             yield Finding(NOTE, "filename-renamed", files.display(file), message)
-        elif found and (other := images.find(own_name)) not in (None, found):
+        elif found and (other := images.find(stem)) not in (None, found):
             message = f"<filename> says {annotation.filename!r}, yet there is an image {other!r}, named as this file is"
             remedy = "look at the boxes on both, and mend <filename> if they belong to the other"
             yield Finding(WARNING, "filename-mismatch", files.display(file), message, remedy)
@@ -130,7 +130,7 @@ def _read_yolo(file: str, path: Path, images: ImageFolder) -> Items:
     """One text file an image, as LabelImg writes it (`libs/yolo_io.py`): a line `class x_center y_center width height`
     for each box, the class as a line number of `classes.txt`, from 0, the others as fractions of the image's sides."""
     class_names = _yolo_classes(Path(file).parent, path)
-    image = _Image.find(_own_name(file, path), images, file)
+    image = _Image.find(own_name(file, path), images, file)
     objects, findings = [], []
     for line, text in _lines(file):
         try:
@@ -429,7 +429,7 @@ def _files(path: Path, suffix: str) -> list[str]:
     return voc_xml.find_files(path, suffix)
 
 
-def _own_name(file: str, path: Path) -> str:
+def own_name(file: str, path: Path) -> str:
     """The annotation file's name without its suffix, relative to the folder of annotations: "shop/dress"."""
     folder, name = os.fspath(path), file.replace(os.sep, "/")
     name = name[len(folder) + 1 :] if file != folder else name.rpartition("/")[2]

@@ -78,6 +78,11 @@ def _labelled_image(filename: str, rows: list[Row]) -> LabelledImage:
     )
 
 
+def nothing_to_record(place: Path | str) -> Finding:
+    """The error of a set of labels of which no Example can be made."""
+    return Finding(ERROR, "nothing-to-record", files.display(place), "no image is left to record", "label some images")
+
+
 class ExampleMaker:
     """Makes the Example of an image; the result depends on the image, its labels and these settings alone.
 
@@ -110,7 +115,7 @@ class ExampleMaker:
         return self._folder
 
     def refuse_shared_images(self, images: Iterable[LabelledImage]) -> None:
-        """From now on refuses names that stand for an image file only for want of a better one, where another does, too.
+        """From now on refuses a name that means an image for want of a better one, where another name means it, too.
 
         Which boxes belong to that image, and where the other image is, nobody but the user can tell.
 
@@ -178,7 +183,7 @@ class ExampleMaker:
             message = f"there is no such image in {folder}, nor a single one of that name with another ending"
             return None, [Finding(ERROR, "image-missing", filename, message, remedy)]
         if other := self._images_of_others.get(filename):
-            message = f"there is no such image in {folder}; {found!r}, the only one of that name, is that of {other!r}, too"
+            message = f"there is no such image in {folder}; {found!r}, the only one of that name, is meant by {other!r}"
             remedy = "put the image there, mend the name, or remove the annotation"
             return None, [Finding(ERROR, "image-annotated-twice", filename, message, remedy)]
         message = f"there is no such image in {folder}; {found!r}, the only one of that name, is taken"

@@ -11,7 +11,7 @@ from scripts.lib import listing
 
 # What can be read as an image; and HEIC, which telephones write and which is refused, but not overlooked.
 IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".ppm", ".pgm")
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".ppm")
     + (".heic", ".heif")
 )
 

@@ -164,5 +164,5 @@ def find_duplicates(
 
 
 def _compared_before(side: str) -> tuple[str, ...]:
-    """The sides whose earlier images an image is compared with: a training image leaves those of the test set to them."""
+    """The sides whose earlier images an image is compared with; between training and test set, the latter compares."""
     return {TRAINING: (TRAINING, ""), TEST: (TEST, "")}.get(side, (TRAINING, TEST, ""))

@@ -41,7 +41,8 @@ def read(record: Path | str) -> dict | None:
         content = json.loads(path_of(record).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) and content.get("version") == VERSION and _FIELDS <= set(content) else None
+    is_manifest = isinstance(content, dict) and content.get("version") == VERSION and content.keys() >= _FIELDS
+    return content if is_manifest else None
 
 
 def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[Finding]:

@@ -1,0 +1,433 @@
+"""The doctor of a data set: reads every annotation, decodes every image, and lists all that is wrong or odd.
+
+In:  annotations (or a labels CSV), the images, the label map. Nothing of it is changed.
+Out: a report; with --json FILE every finding with severity, kind, file, object, message and remedy; with --plot FILE
+     a picture: boxes per class, their sizes and aspect ratios against the config's anchors, image sizes.
+
+    python scripts/check_dataset.py --annotations_dir annotations --image_dir samples
+    python scripts/check_dataset.py --csv_input data/labels.csv --train_csv data/train_labels.csv \\
+        --test_csv data/test_labels.csv --plot data/labels.png \\
+        --pipeline_config_path configs/ssd_mobilenet_v1_multi.config
+
+An error is what xml_to_csv.py and generate_tfrecord.py refuse, in the same words; a warning is accepted there, yet most
+likely not what was meant; a note is worth knowing. Annotations are in any format that xml_to_csv.py reads. Images that
+show the same are found by a perceptual hash, above all those that are on both sides of the split: that of --train_csv
+and --test_csv, or else the one that split_dataset.py would make without flags.
+
+Exit status: 0 no errors (there may be warnings and notes), 1 errors, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import _init_paths  # noqa: F401
+
+from scripts.lib import (
+    annotation_formats,
+    box_checks,
+    command_line,
+    dataset_report,
+    files,
+    image_examples,
+    label_map,
+    labels_csv,
+    parallel,
+    pipeline_config,
+)
+from scripts.lib.command_line import EXIT_DATA, DataError, UsageError
+from scripts.lib.findings import ERROR, NOTE, WARNING, Finding, errors
+from scripts.lib.image_examples import ExampleMaker, LabelledImage
+from scripts.lib.image_names import ImageFolder
+from scripts.lib.progress import progress
+from scripts.lib.stratification import Unit, divide
+
+TRAINING, TEST = "training", "test"
+
+
+class Labels(NamedTuple):
+    """What is labelled.
+
+    Attributes:
+        images: what can be read, one entry an annotation.
+        damaged: names of images whose annotation cannot be read.
+        findings: what is wrong with the annotations.
+    """
+
+    images: list[LabelledImage]
+    damaged: set[str]
+    findings: list[Finding]
+
+
+class Examined(NamedTuple):
+    """What is known of one image.
+
+    Attributes:
+        name: of the image file, relative to the image folder; empty where there is none.
+        size: width and height in pixels, upright; None where it cannot be read.
+        class_names, boxes_xyxy: of its objects, in pixels of the upright image.
+        findings: what was found.
+        sha256: of the file's bytes.
+        perceptual_hash: None where the image cannot be read.
+    """
+
+    name: str
+    size: box_checks.Size | None
+    class_names: tuple[str, ...]
+    boxes_xyxy: Sequence[box_checks.Box]
+    findings: list[Finding]
+    sha256: bytes
+    perceptual_hash: int | None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    config = pipeline_config.read(args.pipeline_config_path) if args.pipeline_config_path else None
+    folder = ImageFolder(args.image_dir)
+    class_ids, findings = label_map.inspect(args.label_map)
+    labels = read_labels_csv(args, folder) if args.csv_input else read_annotations(args, folder)
+    findings += labels.findings + unnameable_images(folder)
+
+    if not class_ids:  # the label map's own error is told; the other checks go on
+        class_ids = {name: 0 for image in labels.images for name in image.class_names}
+    findings += classes_without_boxes(class_ids, labels.images, args.label_map)
+    examined = []
+    for image in examine_all(labels, folder, class_ids, args):
+        findings += image.findings
+        examined.append(image)
+    sides, split_findings = read_split(args, folder) if args.train_csv else (expected_split(labels.images, folder), [])
+    findings += split_findings
+    findings += duplicate_images(examined, sides, planned=not args.train_csv)
+
+    for line in dataset_report.lines(findings, args.num_shown):
+        print(line)
+    facts = count(examined, class_ids)
+    print_summary(findings, facts, config, examined, args)
+    if args.json:
+        dataset_report.write_json(args.json, findings, facts)
+        print(f"all findings: {files.display(args.json)}")
+    if args.plot:
+        plot(args.plot, examined, class_ids, sides if args.train_csv else {}, config)
+        print(f"picture: {files.display(args.plot)}")
+    return EXIT_DATA if errors(findings) else 0
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_line.make_parser(__doc__)
+    data = parser.add_argument_group("data")
+    data.add_argument("--annotations_dir", type=Path, help="folder of the annotations (default: annotations)")
+    data.add_argument(
+        "--format", choices=("auto", *sorted(annotation_formats.FORMATS)), default="auto", help="of the annotations"
+    )
+    data.add_argument("--csv_input", type=Path, help="labels CSV, instead of the annotations")
+    data.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="folder of the images")
+    data.add_argument(
+        "--label_map", type=Path, default=files.default_path("data/apparel_label_map.pbtxt"), help="class names and ids"
+    )
+    data.add_argument("--include_negatives", action="store_true", help="images without objects are to be recorded")
+    data.add_argument("--train_csv", type=Path, help="training set, to find images that are on both sides of the split")
+    data.add_argument("--test_csv", type=Path, help="test set, likewise")
+
+    report = parser.add_argument_group("report")
+    report.add_argument("--num_shown", type=int, default=5, metavar="N", help="findings of each kind to show; 0: all")
+    report.add_argument("--json", type=Path, metavar="FILE", help="write all findings there")
+    report.add_argument("--plot", type=Path, metavar="FILE.png", help="write the picture there")
+    report.add_argument("--pipeline_config_path", type=Path, help="config whose anchors the boxes are held against")
+    parser.add_argument("--num_workers", type=int, default=parallel.available_cores(), help="threads")
+
+    args = parser.parse_args(argv)
+    if args.csv_input and args.annotations_dir:
+        raise UsageError("--csv_input and --annotations_dir both name what is to be checked: give one of them")
+    if bool(args.train_csv) != bool(args.test_csv):
+        raise UsageError("--train_csv and --test_csv are the two sides of one split: give both, or neither")
+    if args.num_shown < 0 or not 1 <= args.num_workers <= 1024:
+        raise UsageError("--num_shown is 0 or more, --num_workers 1 to 1024")
+    args.annotations_dir = args.annotations_dir or files.default_path("annotations")
+    for flag in ("csv_input", "train_csv", "test_csv"):
+        path = getattr(args, flag)
+        if path and not path.is_file():
+            raise UsageError(f"--{flag} {files.display(path)}: there is no such file")
+    if not args.csv_input and not args.annotations_dir.exists():
+        raise UsageError(f"--annotations_dir {files.display(args.annotations_dir)}: there is no such folder")
+    if not args.image_dir.is_dir():
+        raise UsageError(f"--image_dir {files.display(args.image_dir)}: there is no such folder")
+    for path in filter(None, (args.json, args.plot)):
+        if path.is_dir() or (path.exists() and path.suffix.lower() not in (".json", ".png")):
+            raise UsageError(f"{files.display(path)} exists and is no report of an earlier run; choose another name")
+    return args
+
+
+# Labels
+
+
+def read_annotations(args: argparse.Namespace, folder: ImageFolder) -> Labels:
+    """Reads all annotation files as xml_to_csv.py does."""
+    images, damaged, findings, named = [], set(), [], []
+    try:
+        name = args.format if args.format != "auto" else annotation_formats.recognize(args.annotations_dir)
+        paths = annotation_formats.FORMATS[name].find_files(args.annotations_dir)
+        if not paths:
+            title = annotation_formats.FORMATS[name].title
+            raise DataError([f"there is no file of this format: {title}"])
+    except DataError as error:
+        remedy = "give the folder that holds them as --annotations_dir"
+        place = files.display(args.annotations_dir)
+        return Labels([], set(), [Finding(ERROR, "no-annotation", place, str(m), remedy) for m in error.findings])
+
+    for path in progress(paths, "reading annotations", unit="file"):
+        for item in annotation_formats.read_file(name, path, args.annotations_dir, folder):
+            if isinstance(item, Finding):
+                findings.append(item)
+                if item.severity == ERROR:
+                    damaged.add(folder.find(annotation_formats.own_name(path, args.annotations_dir)))
+                continue
+            named.append((item.filename, path))
+            images += image_examples.labelled_images(labels_csv.rows_of(item))
+            if not item.objects and not args.include_negatives:
+                message = "its annotation has no object; xml_to_csv.py leaves it out"
+                remedy = "to record it, call both with --include_negatives"
+                findings.append(Finding(NOTE, "image-without-objects", item.filename, message, remedy))
+    findings += annotation_formats.check_images_are_distinct(named)
+    if not any(image.class_names for image in images) and not args.include_negatives:
+        findings.append(annotation_formats.no_object(args.annotations_dir))
+    return Labels(sorted(images, key=lambda image: image.filename), damaged, findings)
+
+
+def read_labels_csv(args: argparse.Namespace, folder: ImageFolder) -> Labels:
+    rows, damaged_rows, findings = labels_csv.inspect(args.csv_input)
+    images = image_examples.labelled_images(rows)
+    if not images and not findings:
+        findings = [image_examples.nothing_to_record(args.csv_input)]
+    return Labels(images, {folder.find(row.filename) for row in damaged_rows}, findings)
+
+
+def classes_without_boxes(
+    class_ids: Iterable[str], images: Iterable[LabelledImage], label_map_path: Path
+) -> list[Finding]:
+    found = {name for image in images for name in image.class_names}
+    remedy = "label some of its objects, or take it out of the label map: it can be neither learnt nor measured"
+    return [
+        Finding(WARNING, "class-without-boxes", files.display(label_map_path), f"no box has the class {name!r}", remedy)
+        for name in class_ids
+        if name not in found
+    ]
+
+
+# Images
+
+
+def examine_all(
+    labels: Labels, folder: ImageFolder, class_ids: dict[str, int], args: argparse.Namespace
+) -> Iterator[Examined]:
+    """Examines the labelled images, then those that no annotation names, on all cores.
+
+    What is wrong with an image that no record will hold is no error: nothing refuses it.
+    """
+    make_example = ExampleMaker(args.image_dir, class_ids)
+    make_example.refuse_shared_images(labels.images)
+    annotated = {folder.find(image.filename) for image in labels.images}
+    others = [LabelledImage(name, (0, 0), (), ()) for name in sorted(folder.names - annotated)]
+    images = [*labels.images, *others]
+    work = parallel.ordered_map(partial(examine, make_example), images, args.num_workers)
+    for number, examined in enumerate(progress(work, "checking images", total=len(images)), start=1):
+        image, findings = images[number - 1], examined.findings
+        is_annotated = number <= len(labels.images) or image.filename in labels.damaged
+        if not is_annotated:
+            message, remedy = "no annotation names this image", "label it, or move it out of the image folder"
+            findings = [Finding(WARNING, "image-not-annotated", image.filename, message, remedy), *findings]
+        if not is_annotated or not (image.class_names or args.csv_input or args.include_negatives):
+            findings = list(map(no_error, findings))
+        yield examined._replace(findings=findings)
+
+
+def no_error(finding: Finding) -> Finding:
+    return dataclasses.replace(finding, severity=WARNING) if finding.severity == ERROR else finding
+
+
+def examine(make_example: ExampleMaker, image: LabelledImage) -> Examined:
+    """All that generate_tfrecord.py would say of the image, and what the comparison with others needs."""
+    from scripts.lib import near_duplicates
+
+    made = make_example(image)
+    visible = made.upright_size is not None
+    perceptual_hash = near_duplicates.perceptual_hash(make_example.image_dir / made.name) if visible else None
+    boxes = [] if errors(made.findings) else made.boxes_xyxy
+    return Examined(
+        name=made.name,
+        size=made.upright_size,
+        class_names=image.class_names if boxes else (),
+        boxes_xyxy=boxes,
+        findings=made.findings,
+        sha256=made.sha256,
+        perceptual_hash=perceptual_hash,
+    )
+
+
+def unnameable_images(folder: ImageFolder) -> list[Finding]:
+    message, remedy = "the file's name is no UTF-8, so that no annotation can name it", "rename it"
+    return [Finding(WARNING, "image-unnameable", name, message, remedy) for name in folder.unnameable]
+
+
+# The split, and images that show the same
+
+
+def read_split(args: argparse.Namespace, folder: ImageFolder) -> tuple[dict[str, str], list[Finding]]:
+    """The side that each image is on, and what is wrong with the two CSV files."""
+    sides: dict[str, str] = {}
+    findings = []
+    for side, path in ((TRAINING, args.train_csv), (TEST, args.test_csv)):
+        rows, _, csv_findings = labels_csv.inspect(path)
+        findings += csv_findings
+        for filename in dict.fromkeys(row.filename for row in rows):
+            name = folder.find(filename) or filename
+            if sides.setdefault(name, side) != side:
+                message = f"is in {files.display(args.train_csv)} and in {files.display(args.test_csv)}"
+                remedy = "split again with split_dataset.py: what was trained on cannot be a test"
+                findings.append(Finding(WARNING, "image-on-both-sides", name, message, remedy))
+    return sides, findings
+
+
+def expected_split(images: Iterable[LabelledImage], folder: ImageFolder) -> dict[str, str]:
+    """The side that split_dataset.py would put each image on if it were called without flags."""
+    names = sorted({image.filename for image in images if image.class_names})
+    units = [Unit((name,), Counter()) for name in names]
+    sizes = [4 * len(names) // 5, len(names) - 4 * len(names) // 5]
+    subsets = zip((TRAINING, TEST), divide(units, sizes, seed=1), strict=True)
+    return {folder.find(unit.images[0]) or unit.images[0]: side for side, units in subsets for unit in units}
+
+
+def duplicate_images(examined: Iterable[Examined], sides: dict[str, str], planned: bool) -> list[Finding]:
+    """A warning for each image that repeats another one; see `near_duplicates.find_duplicates`.
+
+    Args:
+        examined: all images.
+        sides: TRAINING or TEST by name.
+        planned: nothing was split yet.
+    """
+    import numpy as np
+
+    from scripts.lib import near_duplicates
+
+    images = list({image.name: image for image in examined if image.perceptual_hash is not None}.values())
+    contents = [image.sha256 for image in images]
+    hashes = np.array([image.perceptual_hash for image in images], np.uint64)
+    sides_of = [sides.get(image.name, "") for image in images]
+    findings = []
+    for index, other, distance in near_duplicates.find_duplicates(contents, hashes, sides_of):
+        repeated = images[other].name
+        alike = (
+            f"is byte for byte the file {repeated!r}"
+            if distance is None
+            else f"shows the same as {repeated!r} (their perceptual hashes differ in {distance} of 64 bits)"
+        )
+        if {sides_of[index], sides_of[other]} == {TRAINING, TEST}:
+            code = "duplicate-across-split"
+            where = "split_dataset.py without flags would test on the one and train" if planned else "the one is tested"
+            alike += f"; {where}"
+            remedy = "split with split_dataset.py --group_by duplicates"
+        else:
+            code = "duplicate-image" if distance is None else "near-duplicate-image"
+            remedy = "keep one of them" if distance is None else "keep one, or split with --group_by duplicates"
+        findings.append(Finding(WARNING, code, images[index].name, alike, remedy))
+    return findings
+
+
+# Summary and picture
+
+
+def count(examined: Sequence[Examined], class_ids: Iterable[str]) -> dict:
+    boxes = Counter(name for image in examined for name in image.class_names)
+    return {
+        "images": len({image.name for image in examined if image.name}),
+        "images_readable": len({image.name for image in examined if image.size}),
+        "images_with_sound_boxes": sum(bool(image.class_names) for image in examined),
+        "boxes": {name: boxes[name] for name in class_ids},
+    }
+
+
+def print_summary(
+    findings: Sequence[Finding],
+    facts: dict,
+    config: pipeline_config.Message | None,
+    examined: Sequence[Examined],
+    args: argparse.Namespace,
+) -> None:
+    print(
+        f"{facts['images']} images, {facts['images_readable']} of them readable; "
+        f"{sum(facts['boxes'].values())} boxes without errors in {facts['images_with_sound_boxes']} images:"
+    )
+    for name, number in facts["boxes"].items():
+        print(f"{number:7}  {name}")
+    if config is not None and (line := anchor_fit(examined, config)):
+        print(line)
+    print()
+    for line in dataset_report.summary(findings):
+        print(line)
+    for step in next_steps(findings, args):
+        print(f"- {step}")
+
+
+def anchor_fit(examined: Sequence[Examined], config: pipeline_config.Message) -> str:
+    """How many boxes an anchor of the config can match at all; empty where the config has no SSD anchors."""
+    import numpy as np
+
+    from scripts.lib import ssd_anchors
+
+    anchors = ssd_anchors.shapes_by_layer(config)
+    shapes = shapes_of(examined, config)
+    if anchors is None or not len(shapes):
+        return ""
+    matched = ssd_anchors.best_overlaps(shapes, np.concatenate(anchors)) >= 0.5
+    return f"{matched.sum()} of {len(shapes)} boxes fit an anchor's shape with an IoU of 0.5 or more"
+
+
+def next_steps(findings: Sequence[Finding], args: argparse.Namespace) -> Iterator[str]:
+    codes = {finding.code for finding in findings}
+    if errors(findings):
+        refused = "generate_tfrecord.py refuses" if args.csv_input else "xml_to_csv.py or generate_tfrecord.py refuses"
+        yield f"mend the errors, which {refused}; generate_tfrecord.py --skip_invalid leaves images with errors out"
+    if "duplicate-across-split" in codes:
+        yield "split with: python split_dataset.py --group_by duplicates"
+    if not errors(findings):
+        yield "read the warnings; then: python " + ("generate_tfrecord.py" if args.csv_input else "xml_to_csv.py")
+
+
+def plot(
+    path: Path, examined: Sequence[Examined], class_ids: Iterable[str], sides: dict[str, str], config
+) -> None:
+    from scripts.lib import dataset_plot, ssd_anchors
+
+    boxes_by_class = {}
+    for side in (TRAINING, TEST) if sides else ("boxes",):
+        images = [image for image in examined if not sides or sides.get(image.name) == side]
+        counts = Counter(name for image in images for name in image.class_names)
+        boxes_by_class[side] = {name: counts[name] for name in class_ids}
+    dataset_plot.draw(
+        path,
+        boxes_by_class,
+        shapes_of(examined, config),
+        [name for image in examined for name in image.class_names],
+        list({image.name: image.size for image in examined if image.size}.values()),
+        ssd_anchors.shapes_by_layer(config) if config is not None else None,
+    )
+
+
+def shapes_of(examined: Iterable[Examined], config: pipeline_config.Message | None):
+    """The shapes of all boxes without errors, float[N, 2], as `ssd_anchors.box_shapes` gives them."""
+    import numpy as np
+
+    from scripts.lib import ssd_anchors
+
+    rows = [(*box, *image.size) for image in examined for box in image.boxes_xyxy]
+    table = np.array(rows, np.float64).reshape(-1, 6)
+    return ssd_anchors.box_shapes(table[:, :4], table[:, 4:], config)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,94 @@
+"""The anchor boxes of an SSD config, computed without TensorFlow.
+
+Formulas: Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016), section 2.2, as the Object Detection API's
+anchor_generators/multiple_grid_anchor_generator.py (`create_ssd_anchors`) and grid_anchor_generator.py
+(`tile_anchors`) fill them in. Only shapes are computed: every cell of a layer's grid has the same ones.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from google.protobuf.message import Message
+
+
+def shapes_by_layer(config: Message) -> list[np.ndarray] | None:
+    """The anchors of each feature map, finest first.
+
+    Args:
+        config: a TrainEvalPipelineConfig.
+
+    Returns:
+        float64[anchors of a cell, 2] for each layer: width and height as shares of the shorter side of the detector's
+        input; None where the model has no `ssd_anchor_generator`.
+    """
+    if config.model.WhichOneof("model") != "ssd" or not config.model.ssd.anchor_generator.HasField(
+        "ssd_anchor_generator"
+    ):
+        return None
+    generator = config.model.ssd.anchor_generator.ssd_anchor_generator
+    base = generator.base_anchor_width, generator.base_anchor_height
+    return [_shapes(specs) * base for specs in _scales_and_ratios(generator)]
+
+
+def _scales_and_ratios(generator: Message) -> list[list[tuple[float, float]]]:
+    """(scale, aspect ratio) of each anchor of each layer; see `create_ssd_anchors`."""
+    steps = max(generator.num_layers - 1, 1)
+    span = generator.max_scale - generator.min_scale
+    scales = list(generator.scales) or [generator.min_scale + span * i / steps for i in range(generator.num_layers)]
+    scales = [*scales[: generator.num_layers], 1.0]
+    layers = []
+    for layer, (scale, next_scale) in enumerate(zip(scales[:-1], scales[1:], strict=True)):
+        if layer == 0 and generator.reduce_boxes_in_lowest_layer:
+            layers.append([(0.1, 1.0), (scale, 2.0), (scale, 0.5)])
+            continue
+        anchors = [(scale, ratio) for ratio in generator.aspect_ratios]
+        if generator.interpolated_scale_aspect_ratio > 0:
+            anchors.append((math.sqrt(scale * next_scale), generator.interpolated_scale_aspect_ratio))
+        layers.append(anchors)
+    return layers
+
+
+def _shapes(specs: list[tuple[float, float]]) -> np.ndarray:
+    """Width and height from scale and aspect ratio (width / height); see `tile_anchors`."""
+    scales, ratios = np.array(specs, np.float64).reshape(-1, 2).T
+    return np.stack([scales * np.sqrt(ratios), scales / np.sqrt(ratios)], axis=1)
+
+
+def box_shapes(boxes_xyxy: np.ndarray, image_sizes: np.ndarray, config: Message | None) -> np.ndarray:
+    """Boxes as the detector sees them, in the unit of its anchors.
+
+    Args:
+        boxes_xyxy: float[N, 4], pixels of the image.
+        image_sizes: float[N, 2], width and height in pixels of the image of each box.
+        config: a TrainEvalPipelineConfig, whose `image_resizer` counts; None: resized to a square.
+
+    Returns:
+        float64[N, 2]: width and height as shares of the shorter side of the resized image.
+    """
+    sizes = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
+    resizer = config.model.ssd.image_resizer if config is not None else None
+    if resizer is not None and resizer.HasField("keep_aspect_ratio_resizer"):
+        pads = resizer.keep_aspect_ratio_resizer.pad_to_max_dimension  # to a square of the longer side
+        side = image_sizes.max(axis=1) if pads else image_sizes.min(axis=1)
+        return sizes / side[:, None]
+    shape = (1, 1)
+    if resizer is not None and resizer.HasField("fixed_shape_resizer"):
+        shape = (resizer.fixed_shape_resizer.width, resizer.fixed_shape_resizer.height)
+    return sizes / image_sizes * np.divide(shape, min(shape))
+
+
+def best_overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """The IoU of each box with the anchor whose shape fits it best, both having the same centre: its upper bound.
+
+    Args:
+        shapes: float[N, 2], width and height.
+        anchors: float[A, 2], in the same unit.
+
+    Returns:
+        float64[N]
+    """
+    intersections = np.minimum(shapes[:, None], anchors[None]).prod(axis=2)  # [N, A]
+    unions = shapes.prod(axis=1)[:, None] + anchors.prod(axis=1)[None] - intersections
+    return (intersections / unions).max(axis=1, initial=0.0)
