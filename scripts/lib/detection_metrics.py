@@ -1,0 +1,231 @@
+"""How good detections are: PASCAL VOC's average precision as the Object Detection API computes it, and what follows
+from the same matching: precision and recall, the best score threshold, calibration.
+
+Everything is computed from `ClassMatches`, with a weight for each image, so that a bootstrap over images
+(bootstrap.py) costs a cumulative sum a resample and not a new evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class EvaluatedImage(NamedTuple):
+    """An image with its ground truth and what a model detected.
+
+    Attributes:
+        name: as in the record.
+        width, height: pixels.
+        true_boxes_yxyx: float32 [num_true, 4], pixels.
+        true_class_ids: int [num_true].
+        is_difficult: bool [num_true].
+        boxes_yxyx: float32 [num_detections, 4], pixels; best score first.
+        scores: float32 [num_detections].
+        class_ids: int [num_detections].
+    """
+
+    name: str
+    width: int
+    height: int
+    true_boxes_yxyx: np.ndarray
+    true_class_ids: np.ndarray
+    is_difficult: np.ndarray
+    boxes_yxyx: np.ndarray
+    scores: np.ndarray
+    class_ids: np.ndarray
+
+
+class ClassMatches(NamedTuple):
+    """The detections of one class on all images, best score first.
+
+    Attributes:
+        image_index: int [num_detections], into the images.
+        scores: float [num_detections].
+        is_true_positive: bool [num_detections].
+        num_true: int [num_images], objects of the class on each image, difficult ones left out.
+    """
+
+    image_index: np.ndarray
+    scores: np.ndarray
+    is_true_positive: np.ndarray
+    num_true: np.ndarray
+
+
+class PrecisionRecall(NamedTuple):
+    """Precision and recall where every detection of at least `scores` counts; float [num_detections] each."""
+
+    scores: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+    @property
+    def f1(self) -> np.ndarray:
+        """The harmonic mean of precision and recall."""
+        both = self.precision + self.recall
+        return np.divide(2 * self.precision * self.recall, both, out=np.zeros_like(both), where=both > 0)
+
+
+def iou(boxes_yxyx: np.ndarray, other_boxes_yxyx: np.ndarray) -> np.ndarray:
+    """Intersection over union of all pairs; boxes [N, 4] and [M, 4] in any one unit -> [N, M]."""
+    a, b = boxes_yxyx[:, np.newaxis], other_boxes_yxyx[np.newaxis]
+    sides = np.maximum(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0)
+    intersection = sides[..., 0] * sides[..., 1]
+    area_a, area_b = (np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1) for boxes in (a, b))
+    union = area_a + area_b - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+
+
+def match(images: Sequence[EvaluatedImage], class_id: int, iou_threshold: float = 0.5) -> ClassMatches:
+    """Tells true from false positives of one class as the API does (utils/per_image_evaluation.py).
+
+    In order of falling score, a detection belongs to the ground truth box that it overlaps most. It is a true positive
+    where the overlap reaches the threshold and no better detection has taken the box (it does not try the
+    second-nearest box); it does not count at all where that box is difficult. Boxes without area are left out.
+    """
+    image_index, scores, is_true_positive = [], [], []
+    num_true = np.zeros(len(images), int)
+    for index, image in enumerate(images):
+        of_class = image.true_class_ids == class_id
+        num_true[index] = np.count_nonzero(of_class & ~image.is_difficult)
+        has_area = (image.boxes_yxyx[:, :2] < image.boxes_yxyx[:, 2:]).all(axis=1)
+        chosen = np.flatnonzero((image.class_ids == class_id) & has_area)
+        if not chosen.size:
+            continue
+        chosen = chosen[np.argsort(image.scores[chosen])[::-1]]
+        counts, positive = _match_in_image(
+            iou(image.boxes_yxyx[chosen], image.true_boxes_yxyx[of_class]), image.is_difficult[of_class], iou_threshold
+        )
+        image_index.append(np.full(np.count_nonzero(counts), index))
+        scores.append(image.scores[chosen][counts])
+        is_true_positive.append(positive[counts])
+    if not scores:
+        return ClassMatches(np.zeros(0, int), np.zeros(0), np.zeros(0, bool), num_true)
+    all_scores = np.concatenate(scores)
+    order = np.argsort(all_scores)[::-1]  # as utils/metrics.py sorts, ties included
+    return ClassMatches(
+        np.concatenate(image_index)[order], all_scores[order], np.concatenate(is_true_positive)[order], num_true
+    )
+
+
+def _match_in_image(overlaps: np.ndarray, is_difficult: np.ndarray, iou_threshold: float):
+    """Which detections count, and which of them are true positives; overlaps [detections by falling score, true]."""
+    num_detections, num_true = overlaps.shape
+    counts, positive = np.ones(num_detections, bool), np.zeros(num_detections, bool)
+    if not num_true:
+        return counts, positive
+    nearest = overlaps.argmax(axis=1)
+    reaches = overlaps[np.arange(num_detections), nearest] >= iou_threshold
+    counts[reaches & is_difficult[nearest]] = False
+    candidates = np.flatnonzero(reaches & counts)
+    _, first = np.unique(nearest[candidates], return_index=True)
+    positive[candidates[first]] = True
+    return counts, positive
+
+
+def weighted_precision(
+    image_index: np.ndarray, is_true_positive: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The interpolated precision-recall curve at its true positives, the only places where recall grows.
+
+    Args:
+        image_index: int [num_detections], best score first.
+        is_true_positive: bool [num_detections].
+        weights: float [num_resamples, num_images], how often an image counts.
+
+    Returns:
+        (the weight of all true positives up to each one, the greatest precision from there on), both
+        [num_resamples, num_true_positives].
+    """
+    places = np.flatnonzero(is_true_positive)
+    if not places.size:
+        return np.zeros((len(weights), 0)), np.zeros((len(weights), 0))
+    positive = np.cumsum(weights[:, image_index[places]], axis=1)
+    detected = np.cumsum(weights[:, image_index[: places[-1] + 1]], axis=1)[:, places]
+    precision = np.divide(positive, detected, out=np.zeros_like(positive), where=detected > 0)
+    return positive, np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+
+
+def average_precision(matches: ClassMatches, weights: np.ndarray | None = None) -> np.ndarray:
+    """PASCAL VOC's average precision since 2010: the area under the interpolated curve (VOCdevkit, VOCap.m).
+
+    Args:
+        matches: of one class.
+        weights: float [num_resamples, num_images]; None: each image once.
+
+    Returns:
+        float [num_resamples], NaN where there is no object of the class.
+    """
+    weights = np.ones((1, len(matches.num_true))) if weights is None else weights
+    positive, precision = weighted_precision(matches.image_index, matches.is_true_positive, weights)
+    area = (np.diff(positive, axis=1, prepend=0) * precision).sum(axis=1)
+    num_true = weights @ matches.num_true
+    return np.divide(area, num_true, out=np.full(len(weights), np.nan), where=num_true > 0)
+
+
+def precision_recall(matches: ClassMatches) -> PrecisionRecall:
+    """Precision and recall at each detection's score; recall is NaN where there is no object of the class."""
+    positive = np.cumsum(matches.is_true_positive, dtype=float)
+    num_true = matches.num_true.sum()
+    recall = positive / num_true if num_true else np.full(len(positive), np.nan)
+    return PrecisionRecall(matches.scores, positive / np.arange(1, len(positive) + 1), recall)
+
+
+def best_threshold(matches: ClassMatches) -> tuple[float, float]:
+    """The score threshold with the best F1, and that F1.
+
+    The threshold lies midway between the last score that is kept and the first that is not: the figure itself is one
+    detection's score, and another photo's next-best detection is as likely above as below it.
+
+    Returns:
+        (threshold, F1); (0.5, 0.0) where nothing of the class was found.
+    """
+    curve = precision_recall(matches)
+    f1 = np.nan_to_num(curve.f1)
+    if not f1.size or not f1.any():
+        return 0.5, 0.0
+    best = int(f1.argmax())
+    lower = curve.scores[best + 1] if best + 1 < len(f1) else 0.0
+    return float((curve.scores[best] + lower) / 2), float(f1[best])
+
+
+class Calibration(NamedTuple):
+    """How often detections of a score are right; float [num_bins] each, empty bins left out.
+
+    Attributes:
+        mean_score: of the detections of a bin.
+        fraction_true: how many of them are true positives.
+        count: how many there are.
+    """
+
+    mean_score: np.ndarray
+    fraction_true: np.ndarray
+    count: np.ndarray
+
+    @property
+    def expected_error(self) -> float:
+        """Expected calibration error (Naeini, Cooper, Hauskrecht, AAAI 2015): the mean gap, weighted by count."""
+        if not self.count.sum():
+            return float("nan")
+        return float(np.average(np.abs(self.mean_score - self.fraction_true), weights=self.count))
+
+
+def calibration(matches: Sequence[ClassMatches], num_bins: int = 10, min_score: float = 0.05) -> Calibration:
+    """Calibration over equal bins of score, all classes together.
+
+    Args:
+        matches: of each class.
+        num_bins: between `min_score` and 1.
+        min_score: detections below it, of which a detector returns any number, are left out.
+    """
+    scores = np.concatenate([one.scores for one in matches])
+    is_true = np.concatenate([one.is_true_positive for one in matches])
+    kept = scores >= min_score
+    bins = np.minimum(((scores[kept] - min_score) / (1 - min_score) * num_bins).astype(int), num_bins - 1)
+    count = np.bincount(bins, minlength=num_bins)
+    sums = (np.bincount(bins, weights=values[kept], minlength=num_bins) for values in (scores, is_true))
+    filled = count > 0
+    mean_score, fraction_true = (values[filled] / count[filled] for values in sums)
+    return Calibration(mean_score, fraction_true, count[filled])
