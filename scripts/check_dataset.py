@@ -107,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     for line in dataset_report.lines(findings, args.num_shown):
         print(line)
-    facts = count(examined, class_ids)
+    facts = {"annotated_images": len(labels.images), **count(examined, class_ids)}
     print_summary(findings, facts, config, examined, args)
     if args.json:
         dataset_report.write_json(args.json, findings, facts)
@@ -157,9 +157,15 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         raise UsageError(f"--annotations_dir {files.display(args.annotations_dir)}: there is no such folder")
     if not args.image_dir.is_dir():
         raise UsageError(f"--image_dir {files.display(args.image_dir)}: there is no such folder")
-    for path in filter(None, (args.json, args.plot)):
-        if path.is_dir() or (path.exists() and path.suffix.lower() not in (".json", ".png")):
-            raise UsageError(f"{files.display(path)} exists and is no report of an earlier run; choose another name")
+    for flag, suffix in (("json", ".json"), ("plot", ".png")):
+        path = getattr(args, flag)
+        if path is None:
+            continue
+        if path.suffix.lower() != suffix or path.is_dir():
+            raise UsageError(f"--{flag} {files.display(path)}: the name of a file that ends in {suffix} is expected")
+        for folder in (args.image_dir, args.annotations_dir):
+            if path.resolve().is_relative_to(folder.resolve()):
+                raise UsageError(f"--{flag} {files.display(path)} would lie among the data that is checked")
     return args
 
 
@@ -359,7 +365,8 @@ def print_summary(
     args: argparse.Namespace,
 ) -> None:
     print(
-        f"{facts['images']} images, {facts['images_readable']} of them readable; "
+        f"{facts['annotated_images']} annotated images; {facts['images']} images in {files.display(args.image_dir)}, "
+        f"{facts['images_readable']} of them readable; "
         f"{sum(facts['boxes'].values())} boxes without errors in {facts['images_with_sound_boxes']} images:"
     )
     for name, number in facts["boxes"].items():
@@ -369,7 +376,7 @@ def print_summary(
     print()
     for line in dataset_report.summary(findings):
         print(line)
-    for step in next_steps(findings, args):
+    for step in next_steps(findings, facts, args):
         print(f"- {step}")
 
 
@@ -387,15 +394,19 @@ def anchor_fit(examined: Sequence[Examined], config: pipeline_config.Message) ->
     return f"{matched.sum()} of {len(shapes)} boxes fit an anchor's shape with an IoU of 0.5 or more"
 
 
-def next_steps(findings: Sequence[Finding], args: argparse.Namespace) -> Iterator[str]:
+def next_steps(findings: Sequence[Finding], facts: dict, args: argparse.Namespace) -> Iterator[str]:
     codes = {finding.code for finding in findings}
+    missing = sum(finding.code == "image-missing" for finding in errors(findings))
+    if missing > facts["images"]:
+        yield f"{missing} annotated images are not in {files.display(args.image_dir)}: is it the right --image_dir?"
     if errors(findings):
-        refused = "generate_tfrecord.py refuses" if args.csv_input else "xml_to_csv.py or generate_tfrecord.py refuses"
-        yield f"mend the errors, which {refused}; generate_tfrecord.py --skip_invalid leaves images with errors out"
+        scripts = "generate_tfrecord.py refuses" if args.csv_input else "xml_to_csv.py and generate_tfrecord.py refuse"
+        yield f"mend the errors, which {scripts}; generate_tfrecord.py --skip_invalid leaves images with errors out"
     if "duplicate-across-split" in codes:
         yield "split with: python split_dataset.py --group_by duplicates"
     if not errors(findings):
-        yield "read the warnings; then: python " + ("generate_tfrecord.py" if args.csv_input else "xml_to_csv.py")
+        begin = "read the warnings; then: " if findings else "next: "
+        yield f"{begin}python {'generate_tfrecord.py' if args.csv_input else 'xml_to_csv.py'}"
 
 
 def plot(

@@ -1,0 +1,28 @@
+"""How a script's help shows its flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.lib import command_line, files
+
+
+@pytest.mark.parametrize(
+    ("default", "shown"),
+    [
+        (files.default_path("data/train.record"), "(default: data/train.record)"),
+        (Path("elsewhere/a b.csv"), "(default: elsewhere/a b.csv)"),
+        (0.5, "(default: 0.5)"),
+        (None, ""),
+    ],
+)
+def test_default_paths_are_shown_as_in_the_repository(default, shown, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    parser = command_line.make_parser("Does it.\n\nIn: a, 100% of it.")
+    parser.add_argument("--flag", default=default, help="what it is")
+    text = " ".join(parser.format_help().split())
+    assert text.endswith("In: a, 100% of it.") and f"what it is {shown}".strip() in text
+    assert str(files.REPOSITORY_ROOT) not in text
+    assert parser.parse_args([]).flag == default
