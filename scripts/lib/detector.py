@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,20 @@ class Detection(NamedTuple):
     ymax: float
 
 
+class DetectionArrays(NamedTuple):
+    """All detections of one image, best score first.
+
+    Attributes:
+        boxes_yxyx: float32 [num_detections, 4], pixels of the image.
+        scores: float32 [num_detections].
+        class_ids: int64 [num_detections], as in the model's label map.
+    """
+
+    boxes_yxyx: np.ndarray
+    scores: np.ndarray
+    class_ids: np.ndarray
+
+
 class Detector:
     """Runs the frozen graph of an exported model.
 
@@ -50,7 +65,9 @@ class Detector:
             )
         classes = label_map.read(folder / exported_model.LABEL_MAP)
         self.class_names = {class_id: name for name, class_id in classes.items()}
-        self._session, self._outputs, self._input = _load(folder / exported_model.FROZEN_GRAPH)
+        self._session = _load(folder / exported_model.FROZEN_GRAPH)
+        names = {operation.name for operation in self._session.graph.get_operations()}
+        self._can_batch = names.issuperset(_RESIZED)
 
     def detect(self, image_rgb: np.ndarray, min_score: float = 0.0) -> list[Detection]:
         """Detects the objects of one image, after the model's own non-maximum suppression, best first.
@@ -59,31 +76,73 @@ class Detector:
             image_rgb: uint8 [height, width, 3], channels in the order red, green, blue, upright, of any size.
             min_score: detections below are left out.
         """
-        boxes_yxyx_normalized, scores, class_ids = self._session.run(
-            self._outputs, {self._input: image_rgb[np.newaxis]}
-        )
-        height, width = image_rgb.shape[:2]
-        boxes = boxes_yxyx_normalized[0] * (height, width, height, width)
+        (found,) = self.detect_each([image_rgb], batch_size=1)
         return [
-            Detection(self.class_names[int(class_id)], float(score), xmin, ymin, xmax, ymax)
-            for (ymin, xmin, ymax, xmax), score, class_id in zip(boxes.tolist(), scores[0], class_ids[0], strict=True)
-            if score >= min_score and int(class_id) in self.class_names
+            Detection(self.class_names[class_id], score, xmin, ymin, xmax, ymax)
+            for (ymin, xmin, ymax, xmax), score, class_id in zip(*(values.tolist() for values in found), strict=True)
+            if score >= min_score and class_id in self.class_names
         ]
+
+    def detect_each(self, images_rgb: Iterable[np.ndarray], batch_size: int = 16) -> Iterator[DetectionArrays]:
+        """Detects the objects of many images, several a run of the graph; yields their detections in the same order.
+
+        Photos differ in size, and the graph takes only images of one size together. Each is therefore put through the
+        graph's own resizer first; what comes out has one size with a fixed_shape_resizer, and is put through the rest
+        of the graph together. The detections are those of one image a run, to float32's last digit.
+
+        Args:
+            images_rgb: uint8 [height, width, 3] each, as in `detect`.
+            batch_size: images a run.
+        """
+        if batch_size == 1 or not self._can_batch:
+            for image in images_rgb:
+                yield from self._detections({_INPUT: image[np.newaxis]}, [image.shape])
+            return
+        resized, sizes = [], []
+        for image in images_rgb:
+            one = self._session.run([f"{name}:0" for name in _RESIZED], {_INPUT: image[np.newaxis]})
+            if resized and (len(resized) == batch_size or resized[0][0].shape != one[0].shape):
+                yield from self._detections(_together(resized), sizes)
+                resized, sizes = [], []
+            resized.append(one)
+            sizes.append(image.shape)
+        if resized:
+            yield from self._detections(_together(resized), sizes)
+
+    def _detections(self, feed: dict[str, np.ndarray], shapes: list[tuple[int, ...]]) -> Iterator[DetectionArrays]:
+        """One run of the graph on images of these shapes (height, width, ...)."""
+        for boxes, scores, class_ids, count, (height, width, *_) in zip(
+            *self._session.run(_OUTPUTS, feed), shapes, strict=True
+        ):
+            kept = slice(int(count))  # the rest is padding
+            boxes_yxyx = boxes[kept] * np.array([height, width, height, width], np.float32)
+            yield DetectionArrays(boxes_yxyx, scores[kept], class_ids[kept].astype(np.int64))
+
+
+_INPUT = "image_tensor:0"
+_OUTPUTS = [f"{name}:0" for name in ("detection_boxes", "detection_scores", "detection_classes", "num_detections")]
+# What the API's SSD models make of their input: images of the model's size, and how much of each is not padding.
+_RESIZED = tuple(f"Preprocessor/map/{name}/TensorArrayGatherV3" for name in ("TensorArrayStack", "TensorArrayStack_1"))
+
+
+def _together(resized: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Resized images as one batch, to be fed in the place of the resizer's outputs."""
+    return {
+        f"{name}:0": np.concatenate(values) for name, values in zip(_RESIZED, zip(*resized, strict=True), strict=True)
+    }
 
 
 def _load(frozen_graph: Path):
-    """A session on the frozen graph, its outputs (boxes, scores, classes) and its input."""
+    """A session on the frozen graph."""
     from scripts.lib import object_detection_api
 
     tf = object_detection_api.tensorflow()
     graph_def = tf.GraphDef.FromString(frozen_graph.read_bytes())
-    names = {node.name for node in graph_def.node}
-    if "image_tensor" not in names:
+    if "image_tensor" not in {node.name for node in graph_def.node}:
         raise UsageError(
             f"{files.display(frozen_graph)} takes no image_tensor; export it with --input_type image_tensor"
         )
     graph = tf.Graph()
     with graph.as_default():
         tf.import_graph_def(graph_def, name="")
-    outputs = [f"{name}:0" for name in ("detection_boxes", "detection_scores", "detection_classes")]
-    return tf.Session(graph=graph), outputs, "image_tensor:0"
+    return tf.Session(graph=graph)

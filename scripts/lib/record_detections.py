@@ -1,0 +1,119 @@
+"""A model's detections on all images of a record, kept in a file so that they are computed once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scripts.lib import exported_model, files, record_images, tf_record
+from scripts.lib.detection_metrics import EvaluatedImage
+from scripts.lib.detector import DetectionArrays, Detector
+from scripts.lib.progress import progress
+
+VERSION = 1
+
+
+def evaluated_images(model: Path | str, record: Path | str, cache: Path | str | None = None) -> list[EvaluatedImage]:
+    """All images of a record with their ground truth and the model's detections.
+
+    Args:
+        model: an exported model's folder.
+        record: a record, or the pattern of its shards.
+        cache: detections.json; read where it was made with this very model and record, else written. None: no cache.
+
+    Raises:
+        UsageError: there is no such model or record.
+        DataError: the record is damaged.
+    """
+    paths = tf_record.matching_files(record)
+    graph = Path(model) / exported_model.FROZEN_GRAPH
+    key = {"model_sha256": sha256([graph]) if graph.is_file() else "", "record_sha256": sha256(paths)}
+    images = cached(cache, key) if cache else None
+    if images is None:
+        images = list(_detect(Detector(model), record))
+        if cache:
+            write(cache, key, images)
+    return images
+
+
+def sha256(paths: Iterable[Path | str]) -> str:
+    """The hash of the files' bytes, one after another."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with Path(path).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _detect(detector: Detector, record: Path | str) -> Iterator[EvaluatedImage]:
+    waiting: list[record_images.RecordImage] = []
+    shapes: list[tuple[int, ...]] = []
+
+    def pixels() -> Iterator[np.ndarray]:
+        for image in record_images.read(record):
+            decoded = image.pixels()
+            waiting.append(image._replace(encoded=b""))  # a batch of photos is held, not all of them
+            shapes.append(decoded.shape)
+            yield decoded
+
+    total = tf_record.count_records(record)
+    for done, found in enumerate(progress(detector.detect_each(pixels()), "detecting", total)):
+        yield _evaluated(waiting[done], shapes[done], found)
+
+
+def _evaluated(image: record_images.RecordImage, shape: tuple[int, ...], found: DetectionArrays) -> EvaluatedImage:
+    height, width = shape[:2]
+    true_boxes = image.boxes_yxyx_normalized * np.array([height, width, height, width], np.float32)
+    return EvaluatedImage(image.name, width, height, true_boxes, image.class_ids, image.is_difficult, *found)
+
+
+# ------------------------------------------------------------------------------------------------------ detections.json
+
+
+def write(path: Path | str, key: dict[str, str], images: Sequence[EvaluatedImage]) -> None:
+    """Writes detections.json: every float32 with the digits that give it back exactly."""
+    rows = [
+        {name: _plain(value) if isinstance(value, np.ndarray) else value for name, value in image._asdict().items()}
+        for image in images
+    ]
+    with files.whole_file(path, "w") as file:
+        head = json.dumps({"version": VERSION, **key}, ensure_ascii=False)
+        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        file.write(f'{head[:-1]}, "images": [\n{lines}\n]}}\n')
+
+
+def _plain(values: np.ndarray) -> list:
+    if values.dtype != np.float32:
+        return values.tolist()
+    digits = [float(f"{number:.9g}") for number in values.ravel().tolist()]  # nine digits tell all float32 apart
+    return [digits[start : start + 4] for start in range(0, len(digits), 4)] if values.ndim == 2 else digits
+
+
+def cached(path: Path | str, key: dict[str, str]) -> list[EvaluatedImage] | None:
+    """What `write` wrote under the same key, or None: no such file, of another model or record, or broken."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        if {name: content[name] for name in ("version", *key)} != {"version": VERSION, **key}:
+            return None
+        return [_read_image(row) for row in content["images"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_image(row: dict) -> EvaluatedImage:
+    return EvaluatedImage(
+        row["name"],
+        row["width"],
+        row["height"],
+        np.array(row["true_boxes_yxyx"], np.float32).reshape(-1, 4),
+        np.array(row["true_class_ids"], np.int64),
+        np.array(row["is_difficult"], bool),
+        np.array(row["boxes_yxyx"], np.float32).reshape(-1, 4),
+        np.array(row["scores"], np.float32),
+        np.array(row["class_ids"], np.int64),
+    )
