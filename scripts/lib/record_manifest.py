@@ -19,7 +19,6 @@ from scripts.lib import files, tf_record
 from scripts.lib.findings import ERROR, WARNING, Finding
 
 VERSION = 1
-_FIELDS = {"examples", "boxes", "classes", "shards"}  # what the checks need
 _LIBRARIES = ("pillow", "simplejpeg", "protobuf", "google-crc32c")
 
 
@@ -41,8 +40,18 @@ def read(record: Path | str) -> dict | None:
         content = json.loads(path_of(record).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    is_manifest = isinstance(content, dict) and content.get("version") == VERSION and content.keys() >= _FIELDS
-    return content if is_manifest else None
+    return content if _is_manifest(content) else None
+
+
+def _is_manifest(content: object) -> bool:
+    """Whether it is of this version and has what the checks need."""
+    try:
+        shards = [(shard["file"], shard["bytes"]) for shard in content["shards"]]
+        ids = [entry["id"] for entry in content["classes"].values()]
+        values = (content["examples"], content["boxes"], *(size for _, size in shards), *ids)
+        return content["version"] == VERSION and all(isinstance(value, int) for value in values)
+    except (AttributeError, KeyError, TypeError):
+        return False
 
 
 def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[Finding]:

@@ -9,7 +9,7 @@ import pickle
 import pytest
 from PIL import Image
 
-from scripts.lib import image_bytes, image_examples, tf_example
+from scripts.lib import image_bytes, image_examples, image_names, tf_example
 from scripts.lib.labels_csv import Row
 
 CLASS_IDS = {"Tops": 1, "Skirts": 2}
@@ -65,3 +65,44 @@ def test_two_images_of_one_stem_are_not_chosen_between(folder):
     (folder / "a.png").write_bytes(b"")
     made = image_examples.ExampleMaker(folder, CLASS_IDS)(labelled("a"))
     assert [finding.code for finding in made.findings] == ["image-missing"]
+
+
+def refused(folder, *names):
+    """What each name gives once all of them are known: the image's name, or the code of the error."""
+    images = [labelled(name) for name in names]
+    maker = image_examples.ExampleMaker(folder, CLASS_IDS)
+    maker.refuse_shared_images(images)
+    made = [pickle.loads(pickle.dumps(maker))(image) for image in images]
+    return [result.name or result.findings[-1].code for result in made]
+
+
+def test_two_names_of_one_image_are_not_taken_for_it(folder):
+    twice = "image-annotated-twice"
+    assert refused(folder, "a") == refused(folder, "A.JPG") == ["a.jpg"]
+    assert refused(folder, "a.jpg", "a") == ["a.jpg", twice]
+    assert refused(folder, "a", "a.png", "b") == [twice, twice, "image-missing"]
+
+
+def test_an_image_of_an_unusual_ending_is_found_under_its_own_name_alone(folder):
+    (folder / "b.picture").write_bytes((folder / "a.jpg").read_bytes())
+    assert refused(folder, "b.picture", "b") == ["b.picture", "image-missing"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+def test_what_is_no_regular_file_is_missing_not_waited_for(folder):
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "null.jpg").symlink_to(os.devnull)
+    (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    assert refused(folder, "pipe.jpg", "null.jpg", "gone.jpg") == ["image-missing"] * 3
+
+
+def test_a_linked_folder_of_images_is_listed_and_a_circle_of_links_ends(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "b.jpg").write_bytes((folder / "a.jpg").read_bytes())
+    try:
+        (folder / "shop").symlink_to(other, target_is_directory=True)
+        (other / "back").symlink_to(folder, target_is_directory=True)
+    except OSError:
+        pytest.skip("this account may not make links")
+    assert image_names.ImageFolder(folder).names == {"a.jpg", "shop/b.jpg"}
+    assert refused(folder, "shop/b.jpg") == ["shop/b.jpg"]

@@ -67,3 +67,61 @@ def test_ten_thousand_equal_and_ten_thousand_different_images_take_seconds():
     groups = near_duplicates.group(np.concatenate([hashes, np.zeros(10_000, np.uint64)]))
     assert len(set(groups[10_000:])) == 1
     assert time.monotonic() - start < 30
+
+
+def find(hashes, sides=None, contents=None):
+    hashes = np.array(hashes, np.uint64)
+    contents = contents or [bytes([index]) for index in range(len(hashes))]
+    return near_duplicates.find_duplicates(contents, hashes, sides or [""] * len(hashes))
+
+
+NEAR, FAR = 0b111, 2**60 - 1
+
+
+def test_every_repeated_image_is_found_once_with_the_most_similar_before_it():
+    assert find([0, FAR, NEAR, 0b1, FAR]) == [(2, 0, 3), (3, 0, 1), (4, 1, 0)]
+    assert find([0, NEAR, FAR]) == [(1, 0, 3)]
+    assert find([]) == find([0, FAR]) == []
+
+
+def test_equal_files_are_told_from_images_that_look_alike():
+    assert find([0, 0, 0], contents=[b"small", b"large", b"large"]) == [(1, 0, 0), (2, 1, None)]
+
+
+@pytest.mark.parametrize(
+    ("sides", "expected"),
+    [
+        (["training", "test"], [(1, 0, 3)]),
+        (["test", "training"], [(0, 1, 3)]),  # said of the test image, whichever comes first
+        (["training", "training"], [(1, 0, 3)]),
+        (["test", ""], [(1, 0, 3)]),
+        (["", "test"], [(1, 0, 3)]),
+    ],
+)
+def test_a_test_image_is_compared_with_the_training_set_first(sides, expected):
+    assert find([0, NEAR], sides) == expected
+
+
+def test_an_image_on_the_other_side_counts_before_a_more_similar_one_on_its_own():
+    assert find([0, 0, NEAR], ["test", "test", "training"]) == [(0, 2, 3), (1, 2, 3)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_pair_across_the_split_is_missed(seed):
+    generator = np.random.default_rng(seed)
+    hashes = generator.integers(0, 2**7, 60, dtype=np.uint64) << np.uint64(20)
+    sides = generator.choice(["training", "test", ""], 60).tolist()
+    found = {duplicate.image: sides[duplicate.other] for duplicate in find(hashes, sides)}
+
+    def near(one, other):
+        return bin(int(hashes[one]) ^ int(hashes[other])).count("1") <= near_duplicates.MAX_DISTANCE
+
+    for index, side in enumerate(sides):
+        if side == "test" and any(near(index, other) for other in range(60) if sides[other] == "training"):
+            assert found[index] == "training"
+
+
+def test_a_file_that_would_start_another_program_is_not_opened(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n")
+    with pytest.raises(DataError, match="is no image that can be read"):
+        near_duplicates.perceptual_hash(tmp_path / "a.jpg")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lib import files, pipeline_config, tf_record
+from scripts.lib import files, pipeline_config, record_manifest, tf_record
 from scripts.lib.command_line import DataError, UsageError
 
 CONFIGS = sorted((files.REPOSITORY_ROOT / "configs").glob("*.config"))
@@ -183,6 +183,56 @@ def test_all_mistakes_are_reported_once_and_together(project):
         pipeline_config.raise_errors(findings, "nothing was done")
     assert len(error.value.findings) == len(set(error.value.findings)) == 2
     assert error.value.consequence == "nothing was done"
+
+
+# ------------------------------------------------------------------------------------- the manifest beside a record
+
+
+def write_manifest(record: Path, count: int, class_ids: dict[str, int], boxes: int = 9) -> None:
+    content = {
+        "examples": count,
+        "boxes": boxes,
+        "classes": {name: {"id": class_id} for name, class_id in class_ids.items()},
+        "shards": [{"file": record.name, "examples": count, "bytes": record.stat().st_size}],
+    }
+    record_manifest.path_of(record).write_text(record_manifest.text(content), encoding="utf-8")
+
+
+def test_records_that_fit_their_manifests_pass(project):
+    write_manifest(project / "data" / "train.record", 8, {"a": 1, "b": 2})
+    write_manifest(project / "data" / "test.record", 2, {"a": 1, "b": 2})
+    assert all_findings(*read(project)) == ""
+
+
+def test_a_record_of_another_label_map_is_refused_for_training_and_evaluation(project):
+    write_manifest(project / "data" / "train.record", 8, {"b": 1, "a": 2})
+    write_manifest(project / "data" / "test.record", 2, {"a": 1, "c": 2})
+    config, path = read(project)
+    with pytest.raises(DataError, match="train.record: was made with another label map: b is 1 in the record, 2 now, a is"):
+        pipeline_config.raise_errors(pipeline_config.check_training(config, path), "the training was not started")
+    with pytest.raises(DataError, match="test.record: was made with another label map: c is 2 in the record, missing now"):
+        pipeline_config.raise_errors(pipeline_config.check_evaluation(config, path), "nothing was evaluated")
+
+
+def test_a_record_that_changed_since_is_refused(project):
+    write_manifest(project / "data" / "train.record", 8, {"a": 1, "b": 2})
+    write_record(project / "data" / "train.record", 7)
+    assert re.search("train.record: the file has .* bytes; its manifest says .* make the record again", all_findings(*read(project)))
+
+
+def test_a_record_without_objects_is_a_warning_and_does_not_hide_other_checks(project, capsys):
+    write_manifest(project / "data" / "test.record", 2, {"a": 1, "b": 2}, boxes=0)
+    config, path = read(project)
+    findings = pipeline_config.check_evaluation(config, path)
+    pipeline_config.raise_errors(findings, "nothing was evaluated")
+    assert "warning: data/test.record: holds no object at all" in capsys.readouterr().err
+    assert "is 3, yet the record holds 2 images" in all_findings(*read(project, ("num_examples: 2", "num_examples: 3")))
+
+
+def test_a_record_is_not_held_against_a_label_map_that_cannot_be_read(project):
+    write_manifest(project / "data" / "train.record", 8, {"b": 1, "a": 2})
+    (project / "data" / "map.pbtxt").write_text("item {", encoding="utf-8")
+    assert "another label map" not in all_findings(*read(project))
 
 
 # -------------------------------------------------------------------------------------------------------- changes
