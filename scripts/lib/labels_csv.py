@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from scripts.lib import files, image_names, text_files
 from scripts.lib.command_line import DataError
 from scripts.lib.findings import ERROR, Finding
-from scripts.lib.voc_xml import Annotation, parse_pixels
+from scripts.lib.voc_xml import MAX_TEXT, Annotation, parse_pixels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,6 +183,8 @@ class _LineReader:
             return Row(filename, *size, "", None, None, None, None)
         if not class_name.strip():
             self.report("column class is empty, yet the row has a box")
+        if len(class_name) > MAX_TEXT:
+            self.report(f"column class has {len(class_name)} characters, at most {MAX_TEXT} make sense")
         return Row(filename, *size, class_name, *map(self.pixels, _BOX, corners))
 
     def pixels(self, column: str, text: str, smallest: int | None = None) -> int:
