@@ -176,15 +176,12 @@ def read_annotations(args: argparse.Namespace, folder: ImageFolder) -> Labels:
     """Reads all annotation files as xml_to_csv.py does."""
     images, damaged, findings, named = [], set(), [], []
     try:
-        name = args.format if args.format != "auto" else annotation_formats.recognize(args.annotations_dir)
-        paths = annotation_formats.FORMATS[name].find_files(args.annotations_dir)
-        if not paths:
-            title = annotation_formats.FORMATS[name].title
-            raise DataError([f"there is no file of this format: {title}"])
+        name, paths = annotation_formats.find_files(args.annotations_dir, args.format)
     except DataError as error:
         remedy = "give the folder that holds them as --annotations_dir"
         place = files.display(args.annotations_dir)
-        return Labels([], set(), [Finding(ERROR, "no-annotation", place, str(m), remedy) for m in error.findings])
+        messages = (str(message).removeprefix(f"{place}: ") for message in error.findings)
+        return Labels([], set(), [Finding(ERROR, "no-annotation", place, message, remedy) for message in messages])
 
     for path in progress(paths, "reading annotations", unit="file"):
         for item in annotation_formats.read_file(name, path, args.annotations_dir, folder):

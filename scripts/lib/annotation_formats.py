@@ -33,33 +33,42 @@ class Format(NamedTuple):
 
     Attributes:
         title: what it is called in messages.
-        find_files: the annotation files in (or at) a path, in order of their names; empty where there are none.
-        read_file: yields the annotations of one of them; takes it, the path given to `find_files`, and the images.
+        select_files: its own annotation files in (or at) a path; takes it, and all files that are there, by name.
+        read_file: yields the annotations of one of them; takes it, the path given to `select_files`, and the images.
         needs_images: it says nothing of the images' sizes.
     """
 
     title: str
-    find_files: Callable[[Path], list[str]]
+    select_files: Callable[[Path, list[str]], list[str]]
     read_file: Callable[[str, Path, ImageFolder | None], Items]
     needs_images: bool = True
 
 
-def recognize(path: Path) -> str:
-    """The name of the format that the files in (or at) the path have.
+def find_files(path: Path, name: str = "auto") -> tuple[str, list[str]]:
+    """The annotation files in (or at) a path, in order of their names.
+
+    Args:
+        path: a folder, or one file.
+        name: of their format; "auto": the one that there is.
+
+    Returns:
+        The format's name, and the files.
 
     Raises:
-        UsageError: there are files of more than one.
+        UsageError: there are files of more than one format, and none was named.
         DataError: there are none.
     """
-    found = [name for name, annotation_format in FORMATS.items() if annotation_format.find_files(path)]
+    listed = [os.fspath(path)] if path.is_file() else voc_xml.find_files(path, _SUFFIXES)  # once, for all formats
+    names = FORMATS if name == "auto" else [name]
+    found = {name: selected for name in names if (selected := FORMATS[name].select_files(path, listed))}
     if not found:
-        titles = "; ".join(f"{name}: {annotation_format.title}" for name, annotation_format in FORMATS.items())
-        raise DataError([f"{files.display(path)}: there is no annotation of a known format ({titles})"])
-    if found[0] in _WHOLE_SETS:
-        return found[0]
-    if len(found) > 1:
+        titles = "; ".join(f"{name}: {FORMATS[name].title}" for name in names)
+        which = "a known format" if name == "auto" else "this format"
+        raise DataError([f"{files.display(path)}: there is no annotation of {which} ({titles})"])
+    first = next(iter(found))
+    if len(found) > 1 and first not in _WHOLE_SETS:
         raise UsageError(f"{files.display(path)} holds annotations as {' and as '.join(found)}; choose one by --format")
-    return found[0]
+    return first, found[first]
 
 
 def read_file(name: str, file: str, path: Path, images: ImageFolder | None) -> Items:
@@ -97,6 +106,10 @@ def no_object(path: Path) -> Finding:
 # PASCAL VOC
 
 
+def _select_voc(path: Path, listed: list[str]) -> list[str]:
+    return _with_suffix(listed, ".xml")
+
+
 def _read_voc(file: str, path: Path, images: ImageFolder | None) -> Items:
     """One XML file. A renamed image is found by the name of its XML file.
 
@@ -122,8 +135,8 @@ def _read_voc(file: str, path: Path, images: ImageFolder | None) -> Items:
 # YOLO
 
 
-def _find_yolo(path: Path) -> list[str]:
-    return [file for file in _files(path, ".txt") if Path(file).name != "classes.txt"]
+def _select_yolo(path: Path, listed: list[str]) -> list[str]:
+    return [file for file in _with_suffix(listed, ".txt") if Path(file).name != "classes.txt"]
 
 
 def _read_yolo(file: str, path: Path, images: ImageFolder) -> Items:
@@ -156,8 +169,8 @@ def _yolo_classes(folder: Path, root: Path) -> list[str]:
 # CreateML
 
 
-def _find_create_ml(path: Path) -> list[str]:
-    return [file for file in _files(path, ".json") if _begins_with(file, "[")]
+def _select_create_ml(path: Path, listed: list[str]) -> list[str]:
+    return [file for file in _with_suffix(listed, ".json") if _begins_with(file, "[")]
 
 
 def _read_create_ml(file: str, path: Path, images: ImageFolder) -> Items:
@@ -211,8 +224,8 @@ def _json_number(mapping: dict, key: str) -> float:
 # FIAT
 
 
-def _find_rotated_rect(path: Path) -> list[str]:
-    return [file for file in _files(path, ".csv") if _RECT_LINE(_first_line(file))]
+def _select_rotated_rect(path: Path, listed: list[str]) -> list[str]:
+    return [file for file in _with_suffix(listed, ".csv") if _RECT_LINE(_first_line(file))]
 
 
 _RECT_LINE = re.compile(r"\ufeff?(?:path,class,|.+(?:,\s*[-+.0-9eE]+){5}(?:,|$))").match
@@ -258,7 +271,7 @@ def _enclosing_corners(x: float, y: float, width: float, height: float, degrees:
 # Apparel Classification with Style
 
 
-def _find_style(path: Path) -> list[str]:
+def _select_style(path: Path, listed: list[str]) -> list[str]:
     if not (path / "labels.json").is_file():
         return []
     return [os.fspath(path / name) for name in ("test.txt", "train.txt") if (path / name).is_file()]
@@ -290,7 +303,7 @@ _STYLE_LABEL = re.compile(r"""["']?\b(\d+)["']?\s*:\s*["'](.*?)["']\s*(?:[,}]|$)
 # DeepFashion
 
 
-def _find_deep_fashion(path: Path) -> list[str]:
+def _select_deep_fashion(path: Path, listed: list[str]) -> list[str]:
     folders = (path, path / "Anno", path / "Anno_coarse")
     return [os.fspath(folder / "list_bbox.txt") for folder in folders if (folder / "list_bbox.txt").is_file()][:1]
 
@@ -423,10 +436,8 @@ def _lines(path: Path | str) -> Iterator[tuple[int, str]]:
             yield number, text.rstrip("\r")
 
 
-def _files(path: Path, suffix: str) -> list[str]:
-    if path.is_file():
-        return [os.fspath(path)] if path.suffix.lower() == suffix else []
-    return voc_xml.find_files(path, suffix)
+def _with_suffix(listed: list[str], suffix: str) -> list[str]:
+    return [file for file in listed if file.lower().endswith(suffix)]
 
 
 def own_name(file: str, path: Path) -> str:
@@ -452,13 +463,14 @@ def _error(
 
 
 FORMATS = {
-    "deepfashion": Format("DeepFashion's list_bbox.txt", _find_deep_fashion, _read_deep_fashion),
-    "style": Format("the Style data set's labels.json with train.txt and test.txt", _find_style, _read_style),
-    "voc": Format("PASCAL VOC .xml", functools.partial(_files, suffix=".xml"), _read_voc, needs_images=False),
-    "yolo": Format("LabelImg's YOLO .txt with classes.txt", _find_yolo, _read_yolo),
-    "createml": Format("CreateML .json", _find_create_ml, _read_create_ml),
-    "rotated_rect": Format("FIAT's RotatedRect .csv", _find_rotated_rect, _read_rotated_rect),
+    "deepfashion": Format("DeepFashion's list_bbox.txt", _select_deep_fashion, _read_deep_fashion),
+    "style": Format("the Style data set's labels.json with train.txt and test.txt", _select_style, _read_style),
+    "voc": Format("PASCAL VOC .xml", _select_voc, _read_voc, needs_images=False),
+    "yolo": Format("LabelImg's YOLO .txt with classes.txt", _select_yolo, _read_yolo),
+    "createml": Format("CreateML .json", _select_create_ml, _read_create_ml),
+    "rotated_rect": Format("FIAT's RotatedRect .csv", _select_rotated_rect, _read_rotated_rect),
 }
+_SUFFIXES = (".xml", ".txt", ".json", ".csv")
 _WHOLE_SETS = ("deepfashion", "style")  # their lists have the suffixes of other formats
 
 

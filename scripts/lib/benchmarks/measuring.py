@@ -16,7 +16,7 @@ from scripts.lib import files
 from scripts.lib.parallel import available_cores
 
 MEGABYTE = 2**20
-_SAMPLE_SECONDS = 0.02
+_SAMPLE_SECONDS = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _wait(process: subprocess.Popen) -> tuple[float | None, int | None]:
 
 
 class _MemoryWatch:
-    """Looks, on Linux, at the memory of a process and its children together, fifty times a second."""
+    """Looks, on Linux, at the memory of a process and its children together, twenty times a second."""
 
     def __init__(self, pid: int):
         self.pid = pid

@@ -36,7 +36,7 @@ def folder(tmp_path):
 
 
 def read(name, folder, images) -> list[Annotation | Finding]:
-    found = annotation_formats.FORMATS[name].find_files(folder)
+    _, found = annotation_formats.find_files(folder, name)
     return [item for file in found for item in annotation_formats.read_file(name, file, folder, images)]
 
 
@@ -67,7 +67,7 @@ ALL = {"yolo": YOLO, "createml": CREATE_ML, "rotated_rect": RECT, "deepfashion":
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_the_same_box_in_every_format(name, line_end, folder, images):
     write(folder, {file: text.replace("\n", line_end) for file, text in ALL[name].items()})
-    assert annotation_formats.recognize(folder) == name
+    assert annotation_formats.find_files(folder)[0] == name
     (annotation,) = read(name, folder, images)
     assert boxes(annotation) == [("Dresses", 10, 20, 30, 60)]
     assert (annotation.filename, annotation.width, annotation.height) == ("dress.jpg", 100, 200)
@@ -78,7 +78,7 @@ def test_style_images_are_the_box(folder, tmp_path):
     for name in ("12/one.jpg", "0/two.jpg"):
         (folder / "images" / name).parent.mkdir(parents=True)
         Image.new("RGB", (32, 48)).save(folder / "images" / name)
-    assert annotation_formats.recognize(folder) == "style"
+    assert annotation_formats.find_files(folder)[0] == "style"
     annotations = read("style", folder, ImageFolder(folder / "images"))
     assert [(a.filename, boxes(a)) for a in annotations] == [
         ("0/two.jpg", [("Tops", 0, 0, 32, 48)]),
@@ -186,13 +186,13 @@ def test_deeply_nested_json_is_a_finding(folder, images):
 def test_two_formats_in_one_folder_have_to_be_told_apart(folder):
     write(folder, {**YOLO, "a.xml": ""})
     with pytest.raises(UsageError, match="as voc and as yolo; choose one by --format"):
-        annotation_formats.recognize(folder)
+        annotation_formats.find_files(folder)
 
 
 def test_folder_of_anything_else_is_refused(folder):
     write(folder, {"notes.md": "", "coco.json": "{}", "table.csv": "a,b\n"})
     with pytest.raises(DataError, match="no annotation of a known format"):
-        annotation_formats.recognize(folder)
+        annotation_formats.find_files(folder)
 
 
 def test_class_map_renames_leaves_out_and_reports_what_it_lacks(folder):
