@@ -72,10 +72,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--input_csv", type=Path, default=files.default_path("data/labels.csv"))
-    parser.add_argument("--train_csv", type=Path, default=files.default_path("data/train_labels.csv"))
-    parser.add_argument("--test_csv", type=Path, default=files.default_path("data/test_labels.csv"))
-    parser.add_argument("--summary_csv", type=Path, default=files.default_path("data/summary.csv"))
+    for flag, name, purpose in (
+        ("input", "labels", "labels CSV to split"), ("train", "train_labels", "training set to write"),
+        ("test", "test_labels", "test set to write"), ("summary", "summary", "boxes of each class to write"),
+    ):  # fmt: skip
+        parser.add_argument(f"--{flag}_csv", type=Path, default=files.default_path(f"data/{name}.csv"), help=purpose)
     parser.add_argument("--manifest_json", type=Path, help="default: split.json beside --train_csv")
     parser.add_argument("--test_fraction", type=fraction, help="part of the images for testing (default: 0.2)")
     parser.add_argument("--seed", type=int, default=1, help="which of the possible splits")

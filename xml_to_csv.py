@@ -114,9 +114,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--annotations_dir", type=Path, default=files.default_path("annotations"))
-    parser.add_argument("--output_csv", type=Path, default=files.default_path("data/labels.csv"))
-    parser.add_argument("--format", choices=("auto", *sorted(annotation_formats.FORMATS)), default="auto")
+    parser.add_argument(
+        "--annotations_dir", type=Path, default=files.default_path("annotations"), help="folder of the annotations"
+    )
+    parser.add_argument("--output_csv", type=Path, default=files.default_path("data/labels.csv"), help="CSV to write")
+    parser.add_argument(
+        "--format", choices=("auto", *sorted(annotation_formats.FORMATS)), default="auto", help="of the annotations"
+    )
     parser.add_argument("--image_dir", type=Path, help="for sizes and renamed images (default: samples, if it exists)")
     parser.add_argument("--class_map", type=Path, help="CSV theirs,ours that renames classes")
     parser.add_argument("--include_negatives", action="store_true", help="keep images without objects: one row each")

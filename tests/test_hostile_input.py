@@ -7,6 +7,7 @@ import io
 import json
 import os
 import struct
+import subprocess
 import sys
 import time
 import zlib
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 
 import generate_tfrecord
+import split_dataset
 import xml_to_csv
 from scripts import check_dataset
 from scripts.lib import command_line, labels_csv, record_manifest, tf_example, tf_record, voc_xml
@@ -265,3 +267,63 @@ def test_names_that_are_no_unicode_or_hold_line_ends_are_shown_on_one_line(proje
     assert "two\\nlines.jpg" in text and "\\x1b[31mred.jpg" in text and "\x1b" not in text
     assert sum(finding["code"] == "image-unnameable" for finding in findings) == 1
     assert sum(finding["code"] == "image-not-annotated" for finding in findings) == 2
+
+
+def test_no_file_of_the_user_is_ever_changed(project):
+    for name, text in BAD_XML.items():
+        project.xml(name, text.encode())
+    for name, data in {**BAD_IMAGES, **{name: data for name, (data, _) in GOOD_IMAGES.items()}}.items():
+        project.image(name, data)
+    labelled(project, dict.fromkeys([*BAD_IMAGES, *GOOD_IMAGES], (1, 2, 30, 40)))
+    inputs = [project.label_map, project.csv, *project.annotations.iterdir(), *project.images.iterdir()]
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in inputs}
+    project.check_xml(), project.check_csv(), project.to_csv(), project.to_record("--skip_invalid", "--max_image_side=20")
+    assert project.record.exists()
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in before} == before
+    assert set(project.images.iterdir()) | set(project.annotations.iterdir()) == set(inputs[2:])
+
+
+def test_every_step_reads_and_writes_utf_8_whatever_the_locale(project, repository_root, tmp_path):
+    """On Windows `open` takes the code page where no encoding is said: Python itself tells where that would happen."""
+    (project.label_map).write_text("item { id: 1 name: 'Kleid/Überwurf' }", encoding="utf-8")
+    for number in range(5):
+        name = f"платье {number}.jpg"
+        project.image(name, photo(color=(50 * number, 9, 9)))
+        project.xml(f"é{number}", annotation(name).replace("Tops", "Kleid/Überwurf").encode())
+    (project.annotations / "good.xml").unlink()
+    (project.images / "good.jpg").unlink()
+    split = {name: tmp_path / f"ü {name}.csv" for name in ("train", "test", "summary")}
+    image_dir, label_map = f"--image_dir={project.images}", f"--label_map={project.label_map}"
+    labels = f"--annotations_dir={project.annotations}"
+    for command in (
+        ["scripts/check_dataset.py", labels, image_dir, label_map, f"--json={project.report}"],
+        ["xml_to_csv.py", labels, image_dir, f"--output_csv={project.csv}"],
+        ["split_dataset.py", f"--input_csv={project.csv}", *(f"--{name}_csv={path}" for name, path in split.items())],
+        ["generate_tfrecord.py", f"--csv_input={split['train']}", image_dir, label_map, f"--output_path={project.record}"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-X", "warn_default_encoding", *command], cwd=repository_root, capture_output=True, check=False,
+            env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        warned = [line for line in done.stderr.decode().splitlines() if "EncodingWarning" in line]
+        assert not [line for line in warned if str(repository_root) in line]
+    assert len(project.recorded()) == 4 and all(name.startswith("платье ") for name in project.recorded())
+
+
+def test_images_without_objects_stay_through_csv_split_and_record(project, tmp_path):
+    for number in range(6):
+        project.image(f"{number}.jpg", photo(color=(40 * number, 99, 9)))
+        project.xml(str(number), voc_xml.document(Annotation(f"{number}.jpg", 64, 48)).encode())
+    assert project.check_xml()[0] == 0
+    xml_to_csv.main([
+        f"--annotations_dir={project.annotations}", f"--output_csv={project.csv}", "--include_negatives"
+    ])  # fmt: skip
+    split = {name: tmp_path / f"{name}.csv" for name in ("train", "test", "summary")}
+    split_dataset.main([f"--input_csv={project.csv}", *(f"--{name}_csv={path}" for name, path in split.items())])
+    recorded = []
+    for side in ("train", "test"):
+        project.csv = split[side]
+        assert project.check_csv()[0] == project.to_record()[0] == 0
+        recorded += project.recorded()
+    assert sorted(recorded) == [*(f"{number}.jpg" for number in range(6)), "good.jpg"]

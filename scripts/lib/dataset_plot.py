@@ -96,7 +96,7 @@ def _draw_aspect_ratios(axes, shapes: np.ndarray, anchors) -> None:
         for index, ratio in enumerate(np.unique(np.round(found[:, 0] / found[:, 1], 3))):
             label = "anchors' aspect ratios" if index == 0 else None
             axes.axvline(np.log2(ratio), color="black", linestyle="--", linewidth=1, label=label)
-        axes.legend(loc="upper left")
+        axes.legend(loc="upper right")
 
 
 def _draw_image_sizes(axes, image_sizes: Sequence[tuple[int, int]]) -> None:
@@ -106,8 +106,9 @@ def _draw_image_sizes(axes, image_sizes: Sequence[tuple[int, int]]) -> None:
         areas = [min(12 * count, 900) + 8 for count in counts.values()]
         axes.scatter(widths, heights, s=areas, alpha=0.45, color=PALETTE[4], linewidths=0)
         (commonest, number), *_ = counts.most_common(1)
-        note = f"{number} of {len(image_sizes)} have {commonest[0]}x{commonest[1]}"
-        axes.annotate(note, (0.98, 0.03), xycoords="axes fraction", ha="right", color=_GRAY)
+        if 10 * number >= len(image_sizes):
+            note = f"{number} of {len(image_sizes)} have {commonest[0]}x{commonest[1]}"
+            axes.annotate(note, (0.98, 0.03), xycoords="axes fraction", ha="right", color=_GRAY)
         axes.set_xlim(0, max(widths) * 1.08)
         axes.set_ylim(0, max(heights) * 1.08)
     axes.set(title=f"Size of {len(image_sizes)} images", xlabel="width in pixels", ylabel="height in pixels")

@@ -106,6 +106,7 @@ class ExampleMaker:
         self.max_image_side = max_image_side
         self._folder: image_names.ImageFolder | None = None
         self._images_of_others: dict[str, str] = {}
+        self._shown_dir = files.display(image_dir)
 
     @property
     def folder(self) -> image_names.ImageFolder:
@@ -177,7 +178,7 @@ class ExampleMaker:
             found = name
         if found == name:
             return name, []
-        folder = files.display(self.image_dir)
+        folder = self._shown_dir
         if found is None:
             remedy = "put it there, mend the name, or remove the annotation"
             message = f"there is no such image in {folder}, nor a single one of that name with another ending"

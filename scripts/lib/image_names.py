@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import unicodedata
 from collections import defaultdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from scripts.lib import listing
 
@@ -101,7 +102,7 @@ class ImageFolder:
 
 
 def has_image_suffix(name: str) -> bool:
-    return PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
+    return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def _is_unicode(name: str) -> bool:
@@ -109,7 +110,7 @@ def _is_unicode(name: str) -> bool:
 
 
 def _without_suffix(name: str) -> str:
-    return PurePosixPath(name).with_suffix("").as_posix()
+    return posixpath.splitext(name)[0]
 
 
 def _spelling(name: str) -> str:
