@@ -8,23 +8,38 @@ the record is evaluated once: leave num_examples out of the config and it is cou
 
   python scripts/eval.py --run_once --pipeline_config_path configs/ssd_mobilenet_v1_multi.config \\
       --checkpoint_dir runs/multi/train --eval_dir runs/multi/eval
+
+With --fast the latest checkpoint is exported (or --model names an export that is there, with its pipeline.config) and
+evaluated in batches: the same AP@0.5, no losses and no pictures, in a fraction of the time.
+
+  python scripts/eval.py --fast --model exported_model --eval_dir runs/multi/eval
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import checkpoints, command_line, evaluation_metrics, object_detection_api, pipeline_config
+from scripts.lib import (
+    checkpoints,
+    command_line,
+    evaluation_metrics,
+    exported_model,
+    label_map,
+    object_detection_api,
+    pipeline_config,
+)
 from scripts.lib.object_detection_api import flags, watch
 
 REQUIRED = (
-    "checkpoint_dir",
     "eval_dir",
-    "pipeline_config_path|model_config_path+eval_config_path+input_config_path",
+    "checkpoint_dir|fast+model",
+    "pipeline_config_path|model_config_path+eval_config_path+input_config_path|fast+model",
 )
 
 
@@ -35,13 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     findings = pipeline_config.check_evaluation(config, config_path, reader)
     pipeline_config.raise_errors(findings, "nothing was evaluated")
     pipeline_config.count_eval_examples(config, reader or config.eval_input_reader[0])
+    if args.fast:
+        evaluate_fast(args, config, reader or config.eval_input_reader[0])
+        return 0
     if args.run_once:
         checkpoints.find(args.checkpoint_dir)
 
     def report(metrics: dict[str, float], global_step: int) -> None:
-        result = evaluation_metrics.Evaluation(global_step, config.eval_config.num_examples, metrics)
-        evaluation_metrics.write(Path(args.eval_dir) / "metrics.json", result)
-        print(evaluation_metrics.table(result), flush=True)
+        show(evaluation_metrics.Evaluation(global_step, config.eval_config.num_examples, metrics), args.eval_dir)
 
     with pipeline_config.written(config) as path:
         api_flags = flags.to_argv(flags.EVAL, args, pipeline_config_path=path.as_posix())
@@ -51,16 +67,42 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     return 0
 
 
+def show(result: evaluation_metrics.Evaluation, eval_dir: str) -> None:
+    """Writes metrics.json and prints the table."""
+    evaluation_metrics.write(Path(eval_dir) / "metrics.json", result)
+    print(evaluation_metrics.table(result), flush=True)
+
+
+def evaluate_fast(args: argparse.Namespace, config: pipeline_config.Message, reader: pipeline_config.Message) -> None:
+    """Evaluates on an exported model, in batches; without --model the latest checkpoint is exported first."""
+    from scripts.lib import fast_evaluation
+
+    with contextlib.ExitStack() as stack:
+        model = args.model
+        if not model:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fast_evaluation_")))
+            model = fast_evaluation.export_checkpoint(config, args.checkpoint_dir, folder, args.verbose)
+        classes = label_map.read(reader.label_map_path)
+        result = fast_evaluation.evaluate(model, reader.tf_record_input_reader.input_path, classes)
+    fast_evaluation.write_events(args.eval_dir, result)
+    show(result, args.eval_dir)
+
+
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     flags.add_to(parser, flags.EVAL)
+    parser.add_argument("--fast", action="store_true", help="evaluate in batches on an exported model")
+    parser.add_argument("--model", type=Path, help="with --fast: the exported model, instead of a checkpoint")
     return flags.parse(parser, argv, required=REQUIRED)
 
 
 def read_config(args: argparse.Namespace) -> tuple[pipeline_config.Message, Path]:
     """The config and the file that messages name."""
-    if args.pipeline_config_path:
-        return pipeline_config.read(args.pipeline_config_path), Path(args.pipeline_config_path)
+    path = args.pipeline_config_path
+    if args.fast and args.model and not path:
+        path = args.model / exported_model.PIPELINE_CONFIG
+    if path:
+        return pipeline_config.read(path), Path(path)
     config = pipeline_config.read_parts(
         model=args.model_config_path, eval_config=args.eval_config_path, eval_input=args.input_config_path
     )

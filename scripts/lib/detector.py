@@ -65,9 +65,19 @@ class Detector:
             )
         classes = label_map.read(folder / exported_model.LABEL_MAP)
         self.class_names = {class_id: name for name, class_id in classes.items()}
+        self._checkpoint = folder / exported_model.CHECKPOINT
         self._session = _load(folder / exported_model.FROZEN_GRAPH)
         names = {operation.name for operation in self._session.graph.get_operations()}
         self._can_batch = names.issuperset(_RESIZED)
+
+    def global_step(self) -> int | None:
+        """The training step of the checkpoint that was exported, or None where the export does not hold it."""
+        if not self._checkpoint.with_name(f"{self._checkpoint.name}.index").is_file():
+            return None
+        from scripts.lib import object_detection_api
+
+        variables = object_detection_api.tensorflow().train.load_checkpoint(str(self._checkpoint))
+        return int(variables.get_tensor("global_step")) if variables.has_tensor("global_step") else None
 
     def detect(self, image_rgb: np.ndarray, min_score: float = 0.0) -> list[Detection]:
         """Detects the objects of one image, after the model's own non-maximum suppression, best first.

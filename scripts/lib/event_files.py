@@ -66,6 +66,11 @@ def _number(value) -> float | None:
     return None
 
 
+def new_path(folder: Path | str, what: str) -> Path:
+    """A file name for an event file of this second, e.g. new_path("eval", "report")."""
+    return Path(folder) / f"events.out.tfevents.{int(time.time())}.{what}"
+
+
 def write(
     path: Path | str,
     step: int,

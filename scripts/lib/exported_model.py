@@ -8,8 +8,19 @@ FROZEN_GRAPH = "frozen_inference_graph.pb"
 SAVED_MODEL = "saved_model"
 PIPELINE_CONFIG = "pipeline.config"
 LABEL_MAP = "label_map.pbtxt"
+CHECKPOINT = "model.ckpt"  # prefix
+SCORE_THRESHOLDS = "score_thresholds.json"  # added by report.py
 
-_PARTS = (FROZEN_GRAPH, SAVED_MODEL, PIPELINE_CONFIG, LABEL_MAP, "checkpoint", "model.ckpt.*", "inference_graph.pbtxt")
+_PARTS = (
+    FROZEN_GRAPH,
+    SAVED_MODEL,
+    PIPELINE_CONFIG,
+    LABEL_MAP,
+    SCORE_THRESHOLDS,
+    "checkpoint",
+    f"{CHECKPOINT}.*",
+    "inference_graph.pbtxt",
+)
 
 
 def is_part(name: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,27 +19,41 @@ from scripts.lib.progress import progress
 VERSION = 1
 
 
-def evaluated_images(model: Path | str, record: Path | str, cache: Path | str | None = None) -> list[EvaluatedImage]:
-    """All images of a record with their ground truth and the model's detections.
+class RecordDetections(NamedTuple):
+    """What a model detects on a record.
+
+    Attributes:
+        global_step: the training step of the model's checkpoint, or None where the export does not hold it.
+        images: with their ground truth, in the record's order.
+    """
+
+    global_step: int | None
+    images: list[EvaluatedImage]
+
+
+def detect(model: Path | str, records: Sequence[Path | str], cache: Path | str | None = None) -> RecordDetections:
+    """A model's detections on all images of a record.
 
     Args:
         model: an exported model's folder.
-        record: a record, or the pattern of its shards.
+        records: record files, or patterns of their shards.
         cache: detections.json; read where it was made with this very model and record, else written. None: no cache.
 
     Raises:
         UsageError: there is no such model or record.
         DataError: the record is damaged.
     """
-    paths = tf_record.matching_files(record)
+    paths = [path for record in records for path in tf_record.matching_files(record)]
     graph = Path(model) / exported_model.FROZEN_GRAPH
-    key = {"model_sha256": sha256([graph]) if graph.is_file() else "", "record_sha256": sha256(paths)}
-    images = cached(cache, key) if cache else None
-    if images is None:
-        images = list(_detect(Detector(model), record))
+    model_hash = sha256([graph]) if graph.is_file() else ""  # the detector says what is missing
+    key = {"model_sha256": model_hash, "record_sha256": sha256(paths)}
+    found = cached(cache, key) if cache else None
+    if found is None:
+        detector = Detector(model)
+        found = RecordDetections(detector.global_step(), list(_detect(detector, paths)))
         if cache:
-            write(cache, key, images)
-    return images
+            write(cache, key, found)
+    return found
 
 
 def sha256(paths: Iterable[Path | str]) -> str:
@@ -50,18 +66,18 @@ def sha256(paths: Iterable[Path | str]) -> str:
     return digest.hexdigest()
 
 
-def _detect(detector: Detector, record: Path | str) -> Iterator[EvaluatedImage]:
+def _detect(detector: Detector, paths: Sequence[Path]) -> Iterator[EvaluatedImage]:
     waiting: list[record_images.RecordImage] = []
     shapes: list[tuple[int, ...]] = []
 
     def pixels() -> Iterator[np.ndarray]:
-        for image in record_images.read(record):
+        for image in itertools.chain.from_iterable(map(record_images.read, paths)):
             decoded = image.pixels()
             waiting.append(image._replace(encoded=b""))  # a batch of photos is held, not all of them
             shapes.append(decoded.shape)
             yield decoded
 
-    total = tf_record.count_records(record)
+    total = sum(map(tf_record.count_records, paths))
     for done, found in enumerate(progress(detector.detect_each(pixels()), "detecting", total)):
         yield _evaluated(waiting[done], shapes[done], found)
 
@@ -75,14 +91,14 @@ def _evaluated(image: record_images.RecordImage, shape: tuple[int, ...], found: 
 # ------------------------------------------------------------------------------------------------------ detections.json
 
 
-def write(path: Path | str, key: dict[str, str], images: Sequence[EvaluatedImage]) -> None:
+def write(path: Path | str, key: dict[str, str], found: RecordDetections) -> None:
     """Writes detections.json: every float32 with the digits that give it back exactly."""
     rows = [
         {name: _plain(value) if isinstance(value, np.ndarray) else value for name, value in image._asdict().items()}
-        for image in images
+        for image in found.images
     ]
     with files.whole_file(path, "w") as file:
-        head = json.dumps({"version": VERSION, **key}, ensure_ascii=False)
+        head = json.dumps({"version": VERSION, **key, "global_step": found.global_step}, ensure_ascii=False)
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         file.write(f'{head[:-1]}, "images": [\n{lines}\n]}}\n')
 
@@ -94,13 +110,13 @@ def _plain(values: np.ndarray) -> list:
     return [digits[start : start + 4] for start in range(0, len(digits), 4)] if values.ndim == 2 else digits
 
 
-def cached(path: Path | str, key: dict[str, str]) -> list[EvaluatedImage] | None:
+def cached(path: Path | str, key: dict[str, str]) -> RecordDetections | None:
     """What `write` wrote under the same key, or None: no such file, of another model or record, or broken."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         if {name: content[name] for name in ("version", *key)} != {"version": VERSION, **key}:
             return None
-        return [_read_image(row) for row in content["images"]]
+        return RecordDetections(content["global_step"], [_read_image(row) for row in content["images"]])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
