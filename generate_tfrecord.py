@@ -18,10 +18,8 @@ train.record-00000-of-00010 and so on; a pipeline config reads them as data/trai
 from __future__ import annotations
 
 import argparse
-import hashlib
-import sys
-from collections import Counter, namedtuple
-from collections.abc import Iterable, Iterator, Sequence
+from collections import namedtuple
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,15 +31,13 @@ from scripts.lib import (
     image_examples,
     label_map,
     labels_csv,
-    oversampling,
     parallel,
+    record_content,
     record_manifest,
     tf_example,
     tf_record,
 )
 from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import Finding, count_by_severity, errors
-from scripts.lib.image_examples import ImageExample, LabelledImage
 from scripts.lib.progress import progress
 
 if TYPE_CHECKING:
@@ -109,21 +105,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     class_ids = label_map.read(args.label_map)
     images = image_examples.labelled_images(labels_csv.read_rows(args.csv_input))
-    repeated = repeat_rare_classes(images, class_ids, args.oversample) if args.oversample else images
+    repeated = record_content.repeat_rare_classes(images, class_ids, args.oversample) if args.oversample else images
     make_example = image_examples.ExampleMaker(
         args.image_dir, class_ids, verify=not args.trust_images, max_image_side=args.max_image_side
     )
 
     make_example.refuse_shared_images(images)
-    content = Content(class_ids)
+    content = record_content.Content(class_ids)
     with record_manifest.whole_record(args.output_path, args.num_shards) as (writer, manifest):
         examples = parallel.ordered_map(make_example, repeated, args.num_workers)
         for made in progress(examples, "writing records", total=len(repeated)):
-            content.add(made)
+            content.add(record_content.Outcome.of(made))
             if made.example is not None:
                 writer.write(tf_example.serialized(made.example))
         content.check(args)
-        manifest.write(record_manifest.text(content.summary(args, writer)))
+        shards = zip(writer.counts, writer.sizes, strict=True)
+        inputs = {name: getattr(args, name).read_bytes() for name in ("csv_input", "label_map")}
+        manifest.write(record_manifest.text(content.summary(args, shards, inputs)))
     content.report(args)
 
 
@@ -137,19 +135,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     paths.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="folder of the images")
     paths.add_argument("--label_map", type=Path, default=LABEL_MAP, help="class names and ids, a .pbtxt")
 
-    content = parser.add_argument_group("content")
-    content.add_argument("--skip_invalid", action="store_true", help="leave images with errors out and list them")
-    content.add_argument(
-        "--trust_images", action="store_true", help="store images that look fine without decoding their pixels"
-    )
-    content.add_argument(
-        "--max_image_side", type=int, metavar="PIXELS", help="shrink images whose longer side has more pixels"
-    )
-    content.add_argument(
-        "--oversample", type=float, nargs="?", const=-1.0, metavar="SHARE",
-        help="record images of classes that fewer than this share of the images show more than once (repeat factor "
-        "sampling); without a number: 1 / number of classes",
-    )  # fmt: skip
+    record_content.add_options(parser)
 
     work = parser.add_argument_group("work")
     work.add_argument("--num_shards", type=int, default=1, help="number of files to spread the record over")
@@ -158,12 +144,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
 
     args = parser.parse_args(argv)
-    for name, largest in (("num_shards", 99999), ("num_workers", 1024), ("max_image_side", 2**16)):
-        value = getattr(args, name)
-        if value is not None and not 1 <= value <= largest:
-            raise UsageError(f"--{name} is {value}, expected 1 to {largest}")
-    if args.oversample is not None and not (0 < args.oversample <= 1 or args.oversample == -1):
-        raise UsageError(f"--oversample is {args.oversample:g}, expected a share of the images above 0, up to 1")
+    record_content.check_options(args)
     if not args.csv_input.is_file():
         raise UsageError(f"there is no labels CSV {files.display(args.csv_input)}; make it with split_dataset.py")
     if not args.image_dir.is_dir():
@@ -172,112 +153,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         if path.is_dir() or (path.is_file() and path.stat().st_size and not tf_record.is_record(path)):
             raise UsageError(f"--output_path {files.display(path)} exists and is no TFRecord; choose another name")
     return args
-
-
-def repeat_rare_classes(
-    images: Sequence[LabelledImage], class_ids: Iterable[str], share: float
-) -> list[LabelledImage]:
-    """The images, those of rare classes more than once: all of them, then the second copies, and so on.
-
-    Args:
-        share: threshold of the repeat factor; -1: 1 / number of classes.
-    """
-    classes_of_images = [image.class_names for image in images]
-    factors = oversampling.class_factors(classes_of_images, share if share > 0 else 1 / len(list(class_ids)))
-    counts = [oversampling.copies(image.filename, image.class_names, factors) for image in images]
-    for name, factor in factors.items():
-        print(f"oversampling: {name} x{factor:.2f}")
-    print(f"oversampling: {len(images)} images become {sum(counts)} examples")
-    return [
-        image
-        for copy in range(max(counts, default=1))
-        for image, count in zip(images, counts, strict=True)
-        if copy < count
-    ]
-
-
-class Content:
-    """What a record holds, and what was found on the way."""
-
-    def __init__(self, class_ids: dict[str, int]):
-        self.class_ids = class_ids
-        self.findings: list[Finding] = []
-        self.left_out: list[str] = []
-        self.examples = self.negatives = 0
-        self.boxes: Counter[str] = Counter()
-        self.examples_with: Counter[str] = Counter()
-        self.images_sha256 = hashlib.sha256()
-        self._seen: set[str] = set()
-
-    def add(self, made: ImageExample) -> None:
-        filename, class_names = made.image.filename, made.image.class_names
-        if filename not in self._seen:  # a further copy would say the same again
-            self._seen.add(filename)
-            self.findings += made.findings
-            self.images_sha256.update(made.sha256)
-            if made.example is None:
-                self.left_out.append(filename)
-        if made.example is not None:
-            self.examples += 1
-            self.negatives += not class_names
-            self.boxes.update(class_names)
-            self.examples_with.update(set(class_names))
-
-    def check(self, args: argparse.Namespace) -> None:
-        """Raises DataError where no record may be written."""
-        consequence = f"{files.display(args.output_path)} was not written"
-        if errors(self.findings) and not args.skip_invalid:
-            raise DataError(self.findings, f"{consequence} (--skip_invalid leaves images with errors out)")
-        if not self.examples:
-            raise DataError([*self.findings, image_examples.nothing_to_record(args.csv_input)], consequence)
-        if self.examples < args.num_shards:
-            message = f"--num_shards is {args.num_shards}, more than the {self.examples} examples there are"
-            raise UsageError(f"{message}; {consequence}")
-
-    def summary(self, args: argparse.Namespace, writer: tf_record.ShardWriter) -> dict:
-        """The manifest's content; the same whatever the number of workers."""
-        shards = tf_record.shard_paths(args.output_path, args.num_shards)
-        return {
-            "input_path": tf_record.shard_pattern(args.output_path.name, args.num_shards),
-            "examples": self.examples,
-            "images": len(self._seen) - len(self.left_out),
-            "negatives": self.negatives,
-            "boxes": self.boxes.total(),
-            "classes": {
-                name: {"id": class_id, "boxes": self.boxes[name], "examples": self.examples_with[name]}
-                for name, class_id in self.class_ids.items()
-            },
-            "left_out": self.left_out,
-            "shards": [
-                {"file": path.name, "examples": count, "bytes": size}
-                for path, count, size in zip(shards, writer.counts, writer.sizes, strict=True)
-            ],
-            "options": {name: getattr(args, name) for name in (
-                "skip_invalid", "trust_images", "max_image_side", "oversample")},
-            "inputs": {
-                "csv_input": _file_hash(args.csv_input),
-                "label_map": _file_hash(args.label_map),
-                "images": {"sha256": self.images_sha256.hexdigest()},
-            },
-        }  # fmt: skip
-
-    def report(self, args: argparse.Namespace) -> None:
-        for finding in self.findings:
-            print(finding, file=sys.stderr)
-        if self.findings:
-            print(f"{count_by_severity(self.findings)}.", file=sys.stderr)
-        if self.left_out:
-            print(f"left out {len(self.left_out)} images with errors: {', '.join(self.left_out)}")
-        width = max(map(len, self.class_ids))
-        for name, class_id in self.class_ids.items():
-            print(f"{class_id:3} {name:{width}} {self.boxes[name]:6} boxes in {self.examples_with[name]} examples")
-        without_objects = f" ({self.negatives} without objects)" if self.negatives else ""
-        record = tf_record.shard_pattern(files.display(args.output_path), args.num_shards)
-        print(f"{record}: {self.examples} examples{without_objects}, {self.boxes.total()} boxes")
-
-
-def _file_hash(path: Path) -> dict[str, str]:
-    return {"path": files.display(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
 if __name__ == "__main__":

@@ -18,8 +18,15 @@ def default_path(relative: str) -> Path:
     return REPOSITORY_ROOT / relative
 
 
+def is_url(path: Path | str) -> bool:
+    """Whether it is the address of a file elsewhere, such as gs://bucket/train.record."""
+    return "://" in str(path)
+
+
 def display(path: Path | str) -> str:
-    """The path as messages spell it: `/` on every platform, relative to the current folder if below it."""
+    """The path as messages spell it: `/` on every platform, relative to the current folder if below it; a URL as is."""
+    if is_url(path):
+        return str(path)
     path = Path(path)
     with contextlib.suppress(ValueError, OSError):
         path = path.resolve().relative_to(Path.cwd())

@@ -37,8 +37,16 @@ def text(content: dict) -> str:
 def read(record: Path | str) -> dict | None:
     """The manifest of a record, or None where it has none (records of other tools) or it cannot be read."""
     try:
-        content = json.loads(path_of(record).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return parsed(path_of(record).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def parsed(text: str) -> dict | None:
+    """The content of a manifest, or None where the text is none."""
+    try:
+        content = json.loads(text)
+    except ValueError:
         return None
     return content if _is_manifest(content) else None
 

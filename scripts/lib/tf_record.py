@@ -50,7 +50,12 @@ def write_record(file: BinaryIO, data: bytes) -> None:
 def is_record(path: Path | str) -> bool:
     """Whether a file begins as a TFRecord file does; an empty one is none."""
     with Path(path).open("rb") as file:
-        header = file.read(_HEADER_BYTES)
+        return begins_record(file)
+
+
+def begins_record(file: BinaryIO) -> bool:
+    """Whether what an open file holds next is a record."""
+    header = file.read(_HEADER_BYTES)
     return len(header) == _HEADER_BYTES and (
         _CRC.unpack_from(header, _LENGTH.size)[0] == masked_crc32c(header[: _LENGTH.size])
     )
@@ -148,7 +153,7 @@ def shard_paths(path: Path | str, num_shards: int) -> list[Path]:
 
 def shard_pattern(path: Path | str, num_shards: int) -> str:
     """What a pipeline config's `input_path` says to read all shards, with `/` on every platform."""
-    path = Path(path).as_posix()
+    path = path.as_posix() if isinstance(path, Path) else path
     return path if num_shards == 1 else f"{path}-?????-of-{num_shards:05d}"
 
 
