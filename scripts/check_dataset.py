@@ -46,9 +46,7 @@ from scripts.lib.findings import ERROR, NOTE, WARNING, Finding, errors
 from scripts.lib.image_examples import ExampleMaker, LabelledImage
 from scripts.lib.image_names import ImageFolder
 from scripts.lib.progress import progress
-from scripts.lib.stratification import Unit, divide
-
-TRAINING, TEST = "training", "test"
+from scripts.lib.stratification import TEST, TRAINING, Unit, divide
 
 
 class Labels(NamedTuple):
@@ -331,8 +329,8 @@ def duplicate_images(examined: Iterable[Examined], sides: dict[str, str], planne
         )
         if {sides_of[index], sides_of[other]} == {TRAINING, TEST}:
             code = "duplicate-across-split"
-            where = "split_dataset.py without flags would test on the one and train" if planned else "the one is tested"
-            alike += f"; {where}"
+            this, that = "this one is in the test set", "the other in the training set"
+            alike += f"; split by split_dataset.py without flags, {this}, {that}" if planned else f"; {this}, {that}"
             remedy = "split with split_dataset.py --group_by duplicates"
         else:
             code = "duplicate-image" if distance is None else "near-duplicate-image"

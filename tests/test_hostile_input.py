@@ -307,7 +307,7 @@ def test_every_step_reads_and_writes_utf_8_whatever_the_locale(project, reposito
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
         warned = [line for line in done.stderr.decode().splitlines() if "EncodingWarning" in line]
-        assert not [line for line in warned if str(repository_root) in line]
+        assert not [line for line in warned if str(repository_root) in line and "site-packages" not in line]
     assert len(project.recorded()) == 4 and all(name.startswith("платье ") for name in project.recorded())
 
 

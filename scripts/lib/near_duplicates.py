@@ -19,11 +19,11 @@ from scripts.lib import files, image_bytes
 from scripts.lib.command_line import DataError
 from scripts.lib.findings import ERROR, Finding
 from scripts.lib.progress import progress
+from scripts.lib.stratification import TEST, TRAINING
 
 # Bits of 64. Measured on 100 product photos: half the size at JPEG quality 60 changes at most 2, a crop of 2.5% mostly
 # 2 to 8; the nearest two different photos are 14 apart, half of all pairs 32.
 MAX_DISTANCE = 6
-TRAINING, TEST = "training", "test"
 _BLOCK = 2**22  # distances computed at a time: 32 MB
 _MANY = 200  # images that are worth starting processes for
 
@@ -87,7 +87,7 @@ def near_pairs(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.ndarr
     """
     pairs = [np.empty((0, 2), np.int64)]
     step = max(1, _BLOCK // max(1, len(hashes)))
-    for start in range(0, len(hashes), step):
+    for start in progress(range(0, len(hashes), step), "comparing images", unit="block"):
         block = hashes[start : start + step, None]  # [B, 1]
         distances = np.bitwise_count(block ^ hashes[None, start:])  # [B, N - start]
         rows, columns = np.nonzero(distances <= max_distance)

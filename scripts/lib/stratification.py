@@ -14,6 +14,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
+TRAINING, TEST = "training", "test"  # the two sides of a split
+
 
 class Unit(NamedTuple):
     """Images that stay together.

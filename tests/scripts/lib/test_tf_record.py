@@ -32,10 +32,13 @@ def test_records_come_back(tmp_path):
     assert tf_record.count_records(path) == 3
 
 
-def test_tensorflow_reads_and_writes_the_same_file(tmp_path):
-    tf = pytest.importorskip("tensorflow")
+def test_tensorflow_reads_and_writes_the_same_file(tf, tmp_path):
     path = write(tmp_path / "ours.record")
-    assert [item.numpy() for item in tf.data.TFRecordDataset(str(path))] == RECORDS
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        item = tf.compat.v1.data.make_one_shot_iterator(tf.data.TFRecordDataset(str(path))).get_next()
+        assert [session.run(item) for _ in RECORDS] == RECORDS
+        with pytest.raises(tf.errors.OutOfRangeError):
+            session.run(item)
     with tf.io.TFRecordWriter(str(tmp_path / "theirs.record")) as writer:
         for data in RECORDS:
             writer.write(data)
