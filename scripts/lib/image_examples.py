@@ -112,7 +112,7 @@ class ExampleMaker:
     def folder(self) -> image_names.ImageFolder:
         """The images of the folder, listed once they are asked for."""
         if self._folder is None:
-            self._folder = image_names.ImageFolder(self.image_dir)
+            self._folder = self._list_folder()
         return self._folder
 
     def refuse_shared_images(self, images: Iterable[LabelledImage]) -> None:
@@ -125,7 +125,7 @@ class ExampleMaker:
         """
         names_of: dict[str, list[str]] = defaultdict(list)
         for image in images:
-            names_of[self._name_on_disk(image.filename)[0]].append(image.filename)
+            names_of[self.find(image.filename)[0]].append(image.filename)
         for found, names in names_of.items():
             if found is not None and len(names) > 1:
                 for name in names:
@@ -133,9 +133,11 @@ class ExampleMaker:
                         self._images_of_others[name] = found if found in names else next(n for n in names if n != name)
 
     def __call__(self, image: LabelledImage) -> ImageExample:
-        findings = box_checks.check_classes(image.filename, image.class_names, self.class_ids)
-        name, name_findings = self._name_on_disk(image.filename)
-        findings += name_findings
+        return self.make(image, *self.find(image.filename))
+
+    def make(self, image: LabelledImage, name: str | None, name_findings: Iterable[Finding]) -> ImageExample:
+        """Makes the Example of an image that `find` has looked for; needs no listing of the folder."""
+        findings = [*box_checks.check_classes(image.filename, image.class_names, self.class_ids), *name_findings]
         if name is None:
             return ImageExample(image, None, findings)
         data, read_findings = self._read(name)
@@ -166,7 +168,7 @@ class ExampleMaker:
             example = _example(name, prepared, image.class_names, class_ids, checked.boxes_xyxy)
         return ImageExample(image, example, findings, sha256, name, prepared.upright_size, checked.boxes_xyxy)
 
-    def _name_on_disk(self, filename: str) -> tuple[str | None, list[Finding]]:
+    def find(self, filename: str) -> tuple[str | None, list[Finding]]:
         """The image's name below the folder, and what there is to say of it."""
         try:
             name = image_names.inside_folder(filename)
@@ -174,7 +176,7 @@ class ExampleMaker:
             remedy = "write the name of the image below the image folder"
             return None, [Finding(ERROR, "filename-outside-folder", filename, str(error), remedy)]
         found = self.folder.find(name)
-        if found is None and os.path.isfile(self._path(name)):  # noqa: PTH113  an image without an image's ending
+        if found is None and self._is_file(name):  # an image without an image's ending
             found = name
         if found == name:
             return name, []
@@ -192,15 +194,28 @@ class ExampleMaker:
 
     def _read(self, name: str) -> tuple[bytes | None, list[Finding]]:
         try:
-            with Path(self._path(name)).open("rb", buffering=0) as file:
-                size = os.fstat(file.fileno()).st_size
-                if size <= image_bytes.MAX_BYTES:
-                    return file.readall(), []
+            size, data = self._content(name)
         except OSError as error:
             message = f"the image cannot be read: {error.strerror or error}"
             return None, [Finding(ERROR, "image-unreadable", name, message, "check the file's permissions")]
+        if size <= image_bytes.MAX_BYTES:
+            return data, []
         message = f"the image file has {size / 2**20:.0f} MB, the limit is {image_bytes.MAX_BYTES / 2**20:.0f} MB"
         return None, [Finding(ERROR, "image-too-large", name, message, "shrink it in an image editor")]
+
+    # How files are reached: what a maker for another place than a disk does in its own way.
+
+    def _list_folder(self) -> image_names.ImageFolder:
+        return image_names.ImageFolder(self.image_dir)
+
+    def _is_file(self, name: str) -> bool:
+        return os.path.isfile(self._path(name))  # noqa: PTH113  False, not an error, for a name that is too long
+
+    def _content(self, name: str) -> tuple[int, bytes]:
+        """The file's size, and its bytes unless it has more than `image_bytes.MAX_BYTES`."""
+        with Path(self._path(name)).open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            return size, file.readall() if size <= image_bytes.MAX_BYTES else b""
 
     def _path(self, name: str) -> str:
         return f"{self.image_dir}/{name}"

@@ -6,6 +6,7 @@ import posixpath
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.lib import listing
@@ -62,13 +63,19 @@ class ImageFolder:
         unnameable: Linux file names that are no UTF-8: no annotation and no CSV file can name them.
     """
 
-    def __init__(self, folder: Path | str):
+    def __init__(self, folder: Path | str, names: Iterable[str] | None = None):
+        """Lists the folder.
+
+        Args:
+            folder: where the images are.
+            names: those of the images below it, where it is on no disk.
+        """
         self.folder = Path(folder)
         self.names: set[str] = set()
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         self.unnameable: list[str] = []
-        for name in listing.names_below(folder, tuple(IMAGE_SUFFIXES)):
+        for name in listing.names_below(folder, tuple(IMAGE_SUFFIXES)) if names is None else names:
             if _is_unicode(name):
                 self._add(name)
             else:

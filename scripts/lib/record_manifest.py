@@ -37,15 +37,15 @@ def text(content: dict) -> str:
 def read(record: Path | str) -> dict | None:
     """The manifest of a record, or None where it has none (records of other tools) or it cannot be read."""
     try:
-        return parsed(path_of(record).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
+        return parsed(path_of(record).read_bytes())
+    except OSError:
         return None
 
 
-def parsed(text: str) -> dict | None:
-    """The content of a manifest, or None where the text is none."""
+def parsed(text: bytes) -> dict | None:
+    """The content of a manifest file, or None where it is none."""
     try:
-        content = json.loads(text)
+        content = json.loads(text.decode())
     except ValueError:
         return None
     return content if _is_manifest(content) else None

@@ -27,8 +27,8 @@ from scripts.lib.findings import ERROR, Finding
 
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
-_HEADER_BYTES = _LENGTH.size + _CRC.size
-_OVERHEAD_BYTES = _HEADER_BYTES + _CRC.size
+HEADER_BYTES = _LENGTH.size + _CRC.size  # ahead of the data of a record
+OVERHEAD_BYTES = HEADER_BYTES + _CRC.size  # of a record, besides its data
 
 _SHARD = re.compile(r"(?P<base>.+)-(?P<index>\d{5}|\*|\?{5})-of-(?P<count>\d{5}|\*|\?{5})")
 
@@ -55,8 +55,8 @@ def is_record(path: Path | str) -> bool:
 
 def begins_record(file: BinaryIO) -> bool:
     """Whether what an open file holds next is a record."""
-    header = file.read(_HEADER_BYTES)
-    return len(header) == _HEADER_BYTES and (
+    header = file.read(HEADER_BYTES)
+    return len(header) == HEADER_BYTES and (
         _CRC.unpack_from(header, _LENGTH.size)[0] == masked_crc32c(header[: _LENGTH.size])
     )
 
@@ -104,14 +104,14 @@ def _frames(file: BinaryIO, path: Path | str) -> Iterator[tuple[int, int]]:
     """Yields (offset of the record, length of its data) with the file at the data; expects it after the data's CRC."""
     size = os.fstat(file.fileno()).st_size
     while (offset := file.tell()) < size:
-        header = file.read(_HEADER_BYTES)
-        if len(header) < _HEADER_BYTES:
+        header = file.read(HEADER_BYTES)
+        if len(header) < HEADER_BYTES:
             raise _damaged(path, f"it ends at byte {size}, within the record that starts at byte {offset}")
         if _CRC.unpack_from(header, _LENGTH.size)[0] != masked_crc32c(header[: _LENGTH.size]):
             what = "no TFRecord file" if offset == 0 else "damaged"
             raise _damaged(path, f"it is {what}: the length at byte {offset} does not match its checksum")
         (length,) = _LENGTH.unpack_from(header)
-        if offset + length + _OVERHEAD_BYTES > size:
+        if offset + length + OVERHEAD_BYTES > size:
             raise _damaged(path, f"it ends at byte {size}, within the record that starts at byte {offset}")
         yield offset, length
 
