@@ -29,6 +29,15 @@ _PRECISIONS = {
 }
 _RECALL_NAMES = {"AR@100": "all", "AR small": "small", "AR medium": "medium", "AR large": "large"}
 NAMES = (*_PRECISIONS, *_RECALL_NAMES)
+# Name -> tag for TensorBoard, as the API's own COCO evaluation writes it (metrics/coco_evaluation.py).
+TAGS = {
+    "AP@[.5:.95]": "DetectionBoxes_Precision/mAP",
+    "AP50": "DetectionBoxes_Precision/mAP@.50IOU",
+    "AP75": "DetectionBoxes_Precision/mAP@.75IOU",
+    **{f"AP {size}": f"DetectionBoxes_Precision/mAP ({size})" for size in ("small", "medium", "large")},
+    "AR@100": "DetectionBoxes_Recall/AR@100",
+    **{f"AR {size}": f"DetectionBoxes_Recall/AR@100 ({size})" for size in ("small", "medium", "large")},
+}
 
 
 class CocoMatches(NamedTuple):

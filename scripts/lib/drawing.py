@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
@@ -19,7 +20,7 @@ def draw_detections(image: Image.Image, detections: Iterable[Detection], class_n
 
     Args:
         image: RGB.
-        detections: boxes in pixels of the image.
+        detections: boxes in pixels of the image; with score NaN those that a person drew, shown without a score.
         class_names: all classes of the model in order; the position gives the colour, the same on every picture.
     """
     picture = image.copy()
@@ -30,7 +31,8 @@ def draw_detections(image: Image.Image, detections: Iterable[Detection], class_n
         color = PALETTE[class_names.index(detection.class_name) % len(PALETTE)]
         corners = _inside(detection, image.size)
         draw.rectangle(corners, outline=color, width=line_width)
-        _draw_label(draw, f"{detection.class_name} {detection.score:.0%}", corners, color, font, image.size)
+        score = "" if math.isnan(detection.score) else f" {detection.score:.0%}"
+        _draw_label(draw, f"{detection.class_name}{score}", corners, color, font, image.size)
     return picture
 
 

@@ -37,14 +37,16 @@ class Pairing(NamedTuple):
     """The detections of one image that reach their class's threshold, each with the object that it found.
 
     Attributes:
-        detections: int [num_kept], indices into the image's detections, best score first.
-        objects: int [num_kept], index of the object, -1 for none.
+        detections: int [num_paired], indices into the image's detections, best score first; spare ones left out.
+        objects: int [num_paired], index of the object, -1 where nothing is.
         missed: int [num_missed], indices of the objects that no detection found.
+        spare: int [num_spare], indices of the detections of an object that a better one has taken.
     """
 
     detections: np.ndarray
     objects: np.ndarray
     missed: np.ndarray
+    spare: np.ndarray
 
 
 def pair(image: EvaluatedImage, thresholds: Mapping[int, float]) -> Pairing:
@@ -62,13 +64,15 @@ def pair(image: EvaluatedImage, thresholds: Mapping[int, float]) -> Pairing:
     kept = kept[np.argsort(-image.scores[kept], kind="stable")]
     overlaps = iou(image.boxes_yxyx[kept], image.true_boxes_yxyx)
     objects = np.full(len(kept), -1)
-    for place in range(len(kept) if overlaps.size else 0):
+    on_object = (overlaps >= FOREGROUND_IOU).any(axis=1)
+    for place in np.flatnonzero(on_object):
         nearest = overlaps[place].argmax()
         if overlaps[place, nearest] >= FOREGROUND_IOU:
             objects[place] = nearest
             overlaps[:, nearest] = 0
     missed = np.setdiff1d(np.flatnonzero(~image.is_difficult), objects)
-    return Pairing(kept, objects, missed)
+    spare = on_object & (objects < 0)
+    return Pairing(kept[~spare], objects[~spare], missed, kept[spare])
 
 
 def confusion_matrix(images: Sequence[EvaluatedImage], pairings: Sequence[Pairing], num_classes: int) -> np.ndarray:
@@ -76,7 +80,8 @@ def confusion_matrix(images: Sequence[EvaluatedImage], pairings: Sequence[Pairin
 
     Returns:
         int [num_classes + 1, num_classes + 1]. The last column counts missed objects, the last row detections where
-        nothing is; their common cell is 0. Detections of difficult objects are left out.
+        nothing is; their common cell is 0. Detections of difficult objects are left out, and so are spare ones, which
+        are neither taken for another class nor without an object.
     """
     matrix = np.zeros((num_classes + 1, num_classes + 1), int)
     for image, pairing in zip(images, pairings, strict=True):

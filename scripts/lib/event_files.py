@@ -71,6 +71,12 @@ def new_path(folder: Path | str, what: str) -> Path:
     return Path(folder) / f"events.out.tfevents.{int(time.time())}.{what}"
 
 
+def remove(folder: Path | str, what: str) -> None:
+    """Removes the event files that were named by `new_path` with the same `what`."""
+    for path in Path(folder).glob(f"events.out.tfevents.*.{what}"):
+        path.unlink()
+
+
 def write(
     path: Path | str,
     step: int,

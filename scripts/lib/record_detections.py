@@ -113,12 +113,27 @@ def _plain(values: np.ndarray) -> list:
 def cached(path: Path | str, key: dict[str, str]) -> RecordDetections | None:
     """What `write` wrote under the same key, or None: no such file, of another model or record, or broken."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        if {name: content[name] for name in ("version", *key)} != {"version": VERSION, **key}:
-            return None
-        return RecordDetections(content["global_step"], [_read_image(row) for row in content["images"]])
+        found_key, found = read(path)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return found if found_key == key else None
+
+
+def read(path: Path | str) -> tuple[dict[str, str], RecordDetections]:
+    """Reads what `write` wrote.
+
+    Returns:
+        The key it was written under, and the detections.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError, KeyError, TypeError: it is none of ours.
+    """
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    if content["version"] != VERSION:
+        raise ValueError(f"version {content['version']}")
+    key = {name: content[name] for name in ("model_sha256", "record_sha256")}
+    return key, RecordDetections(content["global_step"], [_read_image(row) for row in content["images"]])
 
 
 def _read_image(row: dict) -> EvaluatedImage:
