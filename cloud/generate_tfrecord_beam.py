@@ -46,7 +46,7 @@ if importlib.util.find_spec("apache_beam") is None:
     raise SystemExit("error: Apache Beam is missing; install it with: python -m pip install -r requirements-beam.txt")
 
 import apache_beam as beam
-from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystem import CompressionTypes, FileSystem
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -67,6 +67,9 @@ from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.findings import Finding
 from scripts.lib.image_examples import ExampleMaker, LabelledImage
 from scripts.lib.record_content import Content, Outcome
+
+# Beam's DirectRunner is this one, or a program (Prism) that it fetches from the internet first.
+LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -110,9 +113,24 @@ def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     )
     args, beam_flags = parser.parse_known_args(argv)
     record_content.check_options(args)
+    for path in (args.csv_input, args.output_path, args.image_dir, args.label_map):
+        if FileSystems.get_scheme(path) not in {system.scheme() for system in FileSystem.get_all_subclasses()}:
+            raise UsageError(f'{path}: Beam knows no such place; for gs:// install "apache-beam[gcp]"')
+    if unknown := unknown_to_beam(beam_flags):
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}")
+    if not any(flag.partition("=")[0] == "--runner" for flag in beam_flags):
+        beam_flags.append(f"--runner={LOCAL_RUNNER}")
     if not files.is_url(args.image_dir) and not Path(args.image_dir).is_dir():
         raise UsageError(f"there is no image folder {files.display(args.image_dir)}")
     return args, beam_flags
+
+
+def unknown_to_beam(flags: Sequence[str]) -> list[str]:
+    """Flags that none of Beam's option classes has; Beam itself would go on without them."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(parser)
+    return parser.parse_known_args(flags)[1]
 
 
 @contextlib.contextmanager
@@ -198,7 +216,11 @@ class MakeExample(beam.DoFn):
 
 
 def convert(scratch: str, make_example: ExampleMaker, num_shards: int, options: PipelineOptions) -> None:
-    with beam.Pipeline(options=options) as pipeline:
+    try:
+        pipeline = beam.Pipeline(options=options)
+    except ValueError as error:  # of its flags
+        raise UsageError(str(error)) from error
+    with pipeline:
         made = (
             pipeline
             | "tasks" >> beam.io.ReadFromText(f"{scratch}/tasks")
