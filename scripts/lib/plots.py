@@ -88,11 +88,11 @@ def loss_curves(scalars: Curves) -> dict[str, Sequence[Scalar]]:
     return {part: curve for part, pattern in _LOSS_PARTS.items() if (curve := _first(scalars, pattern))}
 
 
-def mean_ap_curves(scalars: Curves) -> dict[str, Sequence[Scalar]]:
-    """The curves of mAP@0.5 (under "mean") and of each class's AP."""
+def mean_ap_curves(scalars: Curves, class_names: Sequence[str]) -> dict[str, Sequence[Scalar]]:
+    """The curves of mAP@0.5 (under "mean") and of the AP of these classes, those that the event files hold."""
     classes = {match[1]: curve for tag, curve in scalars.items() if (match := re.fullmatch(_CLASS_AP, tag)) and curve}
     mean = _first(scalars, _MEAN_AP)
-    return {**({"mean": mean} if mean else {}), **dict(sorted(classes.items()))}
+    return {**({"mean": mean} if mean else {}), **{name: classes[name] for name in class_names if name in classes}}
 
 
 def _first(scalars: Curves, pattern: str) -> Sequence[Scalar]:

@@ -124,7 +124,8 @@ def _training_plots(
         made.append(report_page.picture(folder, name, "Training loss and its parts over the steps"))
     elif train_dir:
         print(f"{train_dir} holds no event file with a loss: no Total_Loss.png")
-    precisions = plots.mean_ap_curves(event_files.read_scalars(eval_dir)) if eval_dir else {}
+    names = [one.name for one in results.classes]
+    precisions = plots.mean_ap_curves(event_files.read_scalars(eval_dir), names) if eval_dir else {}
     if not precisions and results.global_step:
         figures = {"mean": results.mean_ap, **{one.name: one.average_precision for one in results.classes}}
         precisions = {name: [Scalar(results.global_step, figure.value)] for name, figure in figures.items()}

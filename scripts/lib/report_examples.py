@@ -45,7 +45,7 @@ class Example(NamedTuple):
     file: str = ""
 
 
-class _Tally(NamedTuple):
+class Tally(NamedTuple):
     """What went right and wrong on one image."""
 
     right: int
@@ -62,7 +62,7 @@ class _Tally(NamedTuple):
 
 def choose(results: Results) -> list[Example]:
     """The examples, each image once: worst first, then the most confused pairs, the missed, and the best."""
-    tallies = [_tally(image, pairing) for image, pairing in zip(results.images, results.pairings, strict=True)]
+    tallies = [tally(image, pairing) for image, pairing in zip(results.images, results.pairings, strict=True)]
     candidates = [
         *itertools.islice(_worst(tallies), _EACH),
         *itertools.islice(_confused(results), 2 * _EACH),
@@ -80,12 +80,13 @@ def choose(results: Results) -> list[Example]:
     return chosen
 
 
-def _tally(image: EvaluatedImage, pairing: Pairing) -> _Tally:
+def tally(image: EvaluatedImage, pairing: Pairing) -> Tally:
+    """Counts what went right and wrong on one image."""
     on_object = pairing.objects >= 0
     classes = image.class_ids[pairing.detections][on_object]
     right = int((classes == image.true_class_ids[pairing.objects[on_object]]).sum())
     scores = image.scores[pairing.detections]
-    return _Tally(
+    return Tally(
         right,
         len(classes) - right,
         len(pairing.missed),
@@ -95,12 +96,12 @@ def _tally(image: EvaluatedImage, pairing: Pairing) -> _Tally:
     )
 
 
-def _worst(tallies: Sequence[_Tally]) -> Iterable[Example]:
+def _worst(tallies: Sequence[Tally]) -> Iterable[Example]:
     order = sorted(range(len(tallies)), key=lambda index: (tallies[index].right - 2 * tallies[index].errors, index))
     return (Example(index, "worst", _summary(tallies[index])) for index in order if tallies[index].errors)
 
 
-def _best(tallies: Sequence[_Tally]) -> Iterable[Example]:
+def _best(tallies: Sequence[Tally]) -> Iterable[Example]:
     order = sorted(range(len(tallies)), key=lambda index: (-tallies[index].right, -tallies[index].mean_score, index))
     return (
         Example(index, "best", _summary(tallies[index]))
@@ -109,7 +110,7 @@ def _best(tallies: Sequence[_Tally]) -> Iterable[Example]:
     )
 
 
-def _summary(tally: _Tally) -> str:
+def _summary(tally: Tally) -> str:
     parts = {
         "right": tally.right,
         "of the wrong class": tally.wrong,

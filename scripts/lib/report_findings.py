@@ -96,9 +96,14 @@ def _confused(results: Results) -> Iterator[str]:
 
 
 def _rare(results: Results) -> Iterator[str]:
-    for one in results.classes:
-        if one.boxes_train is not None and one.boxes_train < FEW_BOXES and len(results.classes) > 1:
-            yield f"{one.name} has {one.boxes_train} boxes to learn from: label more, or oversample it."
+    counts = {one.name: one.boxes_train for one in results.classes if one.boxes_train is not None}
+    rare = {name: count for name, count in counts.items() if count < FEW_BOXES}
+    if len(rare) == 1 and len(counts) > 1:
+        ((name, count),) = rare.items()
+        yield f"{name} has {count} boxes to learn from: label more, or oversample it."
+    elif rare:
+        listed = ", ".join(f"{name} {count}" for name, count in sorted(rare.items(), key=lambda item: item[1]))
+        yield f"There are few boxes to learn from: {listed}. Label more, or oversample them."
 
 
 def _spare(results: Results) -> Iterator[str]:

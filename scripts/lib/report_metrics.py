@@ -172,7 +172,7 @@ def as_json(results: Results, findings: Sequence[str] = ()) -> dict:
     prefix = evaluation_metrics.CLASS_AP_PREFIX
     tags = {prefix + one.name: one.average_precision for one in results.classes}
     tags[evaluation_metrics.MEAN_AP] = results.mean_ap
-    return _without_nan({
+    return without_nan({
         "global_step": results.global_step or 0,
         "num_examples": len(results.images),
         "metrics": {tag: figure.value for tag, figure in tags.items()},
@@ -195,12 +195,12 @@ def as_json(results: Results, findings: Sequence[str] = ()) -> dict:
     })  # fmt: skip
 
 
-def _without_nan(value):
+def without_nan(value):
     """NaN, which JSON has not, becomes null."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
 

@@ -49,7 +49,12 @@ def write(path: Path | str, template: str, **values) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": _figure, "signed": _signed}
+    environment.filters |= {
+        "figure": _figure,
+        "signed": _signed,
+        "interval": _interval,
+        "signed_interval": _signed_interval,
+    }
     text = environment.get_template(template).render(**values)
     with files.whole_file(path, "w") as file:
         file.write(text)
@@ -61,3 +66,11 @@ def _figure(value: float, digits: int = 3) -> str:
 
 def _signed(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:+.3f}"
+
+
+def _interval(figure, form=_figure) -> str:
+    return "-" if math.isnan(figure.low) else f"{form(figure.low)} to {form(figure.high)}"
+
+
+def _signed_interval(figure) -> str:
+    return _interval(figure, _signed)
