@@ -19,8 +19,7 @@ and on Google Cloud Dataflow, which needs `pip install "apache-beam[gcp]"`, with
         --csv_input=gs://BUCKET/data/train_labels.csv --label_map=gs://BUCKET/data/apparel_label_map.pbtxt
         --image_dir=gs://BUCKET/samples --output_path=gs://BUCKET/data/train.record
         --runner=DataflowRunner --project=PROJECT --region=REGION --temp_location=gs://BUCKET/tmp
-        --sdk_container_image=REGION-docker.pkg.dev/PROJECT/REPOSITORY/apparel-beam:1
-        --experiments=use_runner_v2 --max_num_workers=20
+        --sdk_container_image=REGION-docker.pkg.dev/PROJECT/REPOSITORY/apparel-beam:1 --max_num_workers=20
 
 where the container holds this repository and what it imports (cloud/README.md). The command waits for the job: it
 publishes the files, or lists what is wrong.

@@ -42,9 +42,9 @@ def make(folder: Path, num_xml: int, xml_per_folder: int, *counts_of_photos: int
 
     photos = folder / "photos"
     photos.mkdir(parents=True, exist_ok=True)
-    pictures = [base_picture(seed) for seed in range(BASE_PICTURES)]
+    pictures = [base_picture(seed) for seed in range(min(BASE_PICTURES, max(counts_of_photos)))]
     for number in range(max(counts_of_photos)):
-        (photos / f"{number:06}.jpg").write_bytes(numbered(pictures[number % BASE_PICTURES], number))
+        (photos / f"{number:06}.jpg").write_bytes(numbered(pictures[number % len(pictures)], number))
     for count in counts_of_photos:
         rows = (row for number in range(count) for row in labels_csv.rows_of(annotation(number)))
         labels_csv.write_rows(rows, folder / f"photos_{count}.csv")

@@ -1,0 +1,97 @@
+"""benchmark.py: made input, fair comparisons, what is measured of a program, and the table."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+
+import pytest
+from PIL import Image
+
+import xml_to_csv
+from scripts import benchmark
+from scripts.lib import labels_csv, voc_xml
+from scripts.lib.benchmarks import data, data_input, measuring, plain
+from scripts.lib.benchmarks.measuring import MEGABYTE, Result, Run
+
+needs_rusage = pytest.mark.skipif(not hasattr(os, "wait4"), reason="CPU time and memory are not measured on Windows")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("benchmark")
+    data_input.make(folder, 7, 4, 3, 2)
+    return folder
+
+
+def test_the_input_is_photos_of_realistic_size_with_labels(made):
+    names = sorted(path.name for path in (made / "photos").iterdir())
+    assert names == ["000000.jpg", "000001.jpg", "000002.jpg"]
+    contents = [(made / "photos" / name).read_bytes() for name in names]
+    assert len(set(contents)) == 3 and all(80_000 < len(content) < 120_000 for content in contents)
+    assert Image.open(io.BytesIO(contents[2])).size == (640, 640)
+    assert sorted({row.filename for row in labels_csv.read_rows(made / "photos_2.csv")}) == names[:2]
+    found = voc_xml.find_files(made / "annotations")
+    assert len(found) == 7 and len({voc_xml.read(path).filename for path in found}) == 7
+
+
+def test_the_plain_converter_gives_the_same_table(made, tmp_path):
+    xml_dir = made / "annotations" / "00000"
+    plain.xml_to_csv(str(xml_dir), str(tmp_path / "plain.csv"))
+    xml_to_csv.main([f"--annotations_dir={xml_dir}", f"--output_csv={tmp_path / 'ours.csv'}"])
+    assert (tmp_path / "plain.csv").read_text() == (tmp_path / "ours.csv").read_text()
+
+
+@needs_rusage
+def test_time_and_memory_include_those_of_child_processes():
+    child = "b = bytearray(80 << 20); n = 0\nwhile n < 3_000_000: n += 1"
+    run = measuring.run(["-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"])
+    assert run.cpu > 0.05 and run.wall > 0.05
+    assert 80 * MEGABYTE < run.peak_bytes < 200 * MEGABYTE
+
+
+def test_what_a_program_says_is_kept_and_shown_when_it_fails():
+    assert measuring.run(["-c", "print('Größe')"]).output.strip().endswith("e")
+    with pytest.raises(RuntimeError, match="status 3:\nno luck"):
+        measuring.run(["-c", "import sys; print('no luck'); sys.exit(3)"])
+
+
+def test_the_best_of_several_runs_has_the_lowest_times_and_the_highest_memory():
+    assert measuring.best([Run(2, 3, 10), Run(4, 1, 20)]) == Run(2, 1, 20)
+    assert measuring.best([Run(2, None, None), Run(1, None, None)]) == Run(1, None, None)
+
+
+@pytest.mark.parametrize(
+    ("result", "met", "shown"),
+    [
+        (measuring.ratio("fast", 3, Run(6, 4, 1), Run(2, 2, 1), "slow"), True, "3.00 x"),
+        (measuring.ratio("fast", 4, Run(6, None, None), Run(2, None, None), "slow"), False, "3.00 x"),
+        (measuring.memory("small", 400, Run(1, 1, 399 * MEGABYTE)), True, "399 MB"),
+        (measuring.memory("small", 400, Run(1, None, None)), None, ""),
+        (Result("start", 0.6, 0.7, "s"), False, "0.70 s"),
+    ],
+)
+def test_a_result_knows_whether_its_target_is_met(result, met, shown):
+    assert result.met is met and result.as_json()["met"] is met
+    assert result.cells()[2] == shown
+
+
+def test_the_table_says_what_it_was_measured_on(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(data, "measure", lambda work_dir, quick: [Result("start", 0.6, 0.2, "s")])
+    benchmark.main(["data", "--quick", f"--work_dir={tmp_path}"])
+    shown = capsys.readouterr().out
+    assert "< 0.60 s" in shown and "0.20 s" in shown and "yes" in shown and "cores" in shown
+    benchmark.main(["data", "--json", f"--work_dir={tmp_path}"])
+    content = json.loads(capsys.readouterr().out)
+    assert content["results"][0]["met"] is True and content["machine"]["python"] == sys.version.split()[0]
+
+
+@pytest.mark.slow
+def test_the_data_benchmark_measures_every_target(monkeypatch, tmp_path):
+    pytest.importorskip("tensorflow")
+    monkeypatch.setattr(data, "QUICK", data.Size(20, 40, 12, 6, 6, 1))
+    results = data.measure(tmp_path, quick=True)
+    assert len(results) >= 3 + 4 + 3 and all(result.measured for result in results)
+    assert [path.name for path in tmp_path.iterdir()] == ["data-40-12"]
