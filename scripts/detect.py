@@ -24,7 +24,6 @@ from scripts.lib import command_line, drawing, files, image_bytes, image_names, 
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.detector import Detection, Detector
 from scripts.lib.findings import ERROR, Finding, errors
-from scripts.lib.progress import progress
 
 COLUMNS = ("filename", "class", "score", "xmin", "ymin", "xmax", "ymax")
 
@@ -37,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
     findings: list[Finding] = []
     rows: list[tuple[str, Detection]] = []
-    for name, path in progress(photos, "detecting"):
+    for name, path in photos:
         image = read_photo(path, findings)
         if image is None:
             continue
