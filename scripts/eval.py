@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
@@ -62,9 +62,16 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     with pipeline_config.written(config) as path:
         api_flags = flags.to_argv(flags.EVAL, args, pipeline_config_path=path.as_posix())
         object_detection_api.run(
-            "object_detection.legacy.eval", api_flags, args.verbose, before_main=lambda: watch.metrics(report)
+            "object_detection.legacy.eval", api_flags, args.verbose, before_main=lambda: set_watches(report)
         )
     return 0
+
+
+def set_watches(report: Callable[[dict[str, float], int], None]) -> None:
+    """Who is told of the results, and what the event files hold."""
+    watch.metrics(report)
+    watch.grouped_pictures()
+    watch.small_event_files()
 
 
 def show(result: evaluation_metrics.Evaluation, eval_dir: str) -> None:

@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         api_flags = flags.to_argv(flags.TRAIN, args, pipeline_config_path=path.as_posix())
         try:
             object_detection_api.run(
-                "object_detection.legacy.train", api_flags, args.verbose, before_main=watch.restored_variables
+                "object_detection.legacy.train", api_flags, args.verbose, before_main=lambda: set_watches(args)
             )
         except Exception as error:
             if "LossTensor is inf or nan" not in str(error):
@@ -63,12 +63,28 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     return 0
 
 
+def set_watches(args: argparse.Namespace) -> None:
+    """What is to be seen of the training, and what its event files hold."""
+    watch.restored_variables()
+    watch.summaries_every(args.save_summaries_secs)
+    if not args.full_summaries:
+        watch.small_event_files()
+
+
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     flags.add_to(parser, flags.TRAIN)
     parser.add_argument(
         "--num_train_steps", type=command_line.positive_int, metavar="N",
         help="steps to train, instead of the config's num_steps; a cosine schedule that ended there is stretched",
+    )  # fmt: skip
+    parser.add_argument(
+        "--save_summaries_secs", type=command_line.positive_int, default=20, metavar="SECONDS",
+        help="time between two points of the curves in TensorBoard",
+    )  # fmt: skip
+    parser.add_argument(
+        "--full_summaries", action="store_true",
+        help="histograms of all variables and the graph in the event files, too (7 MB at the start)",
     )  # fmt: skip
     return flags.parse(parser, argv, required=REQUIRED)
 

@@ -35,6 +35,11 @@ def paths(folder: Path | str) -> list[Path]:
     return sorted(Path(folder).glob("*tfevents*"))
 
 
+def total_bytes(folder: Path | str) -> int:
+    """Size of the event files directly in a folder."""
+    return sum(path.stat().st_size for path in paths(folder))
+
+
 def read_scalars(folder: Path | str) -> dict[str, list[Scalar]]:
     """The curves of all event files of a folder.
 

@@ -186,7 +186,7 @@ def _write_events(
     shown: Sequence[report_page.Picture],
     examples: Sequence[Example],
 ) -> None:
-    """The figures and pictures for TensorBoard, under tags that group: Curves, Errors, Detections."""
+    """The figures and pictures for TensorBoard, under tags that group: Curves, Errors, Examples."""
     prefix = evaluation_metrics.CLASS_AP_PREFIX
     scalars = {prefix + one.name: one.average_precision.value for one in results.classes}
     scalars[evaluation_metrics.MEAN_AP] = results.mean_ap.value
@@ -197,7 +197,7 @@ def _write_events(
         pictures[f"{group}/{one.file[:-4]}"] = ((output_dir / one.file).read_bytes(), one.width, one.height)
     for one in gallery(output_dir, examples, results):
         encoded = (output_dir / report_examples.FOLDER / one.file).read_bytes()
-        pictures[f"Detections/{one.file[:-4]}_{one.kind}"] = (encoded, one.width, one.height)
+        pictures[f"Examples/{one.file[:-4]}_{one.kind}"] = (encoded, one.width, one.height)
     event_files.remove(eval_dir, "report")
     figures = {tag: value for tag, value in scalars.items() if value == value}  # NaN is no point of a curve
     event_files.write(event_files.new_path(eval_dir, "report"), results.global_step or 0, figures, pictures)

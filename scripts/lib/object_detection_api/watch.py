@@ -66,3 +66,50 @@ def restored_variables() -> None:
 
 def _by_name(variables) -> dict:
     return variables if isinstance(variables, dict) else {variable.op.name: variable for variable in variables}
+
+
+def small_event_files() -> None:
+    """Keeps histograms, pictures and the graph out of the training's event files.
+
+    The trainer adds a histogram of each of the model's 130 variables and plots of how the losses are distributed, and
+    its supervisor the graph, twice: 7 MB before the first step, and 160 KB with each summary. What is left, the
+    scalars, is 1 KB. Summaries that are left out become empty ones, since the trainer merges what it was given; ops
+    that only fed them do not run any more. The evaluator's pictures are made in another way and stay.
+    """
+    import tensorflow.compat.v1 as tf
+
+    def empty_summary(name: str, *_, **__):
+        return tf.constant(b"", name=f"without_{name.rsplit('/', 1)[-1]}")
+
+    tf.summary.histogram = tf.summary.image = empty_summary
+    tf.summary.FileWriter.add_graph = tf.summary.FileWriter.add_meta_graph = lambda *_, **__: None
+
+
+def summaries_every(seconds: int) -> None:
+    """Has the trainer write its summaries every so many seconds; its own 120 leave a short run with two points."""
+    from tf_slim import learning
+
+    original = getattr(learning.train, "__wrapped__", learning.train)
+
+    @functools.wraps(original)
+    def train(*args, **kwargs):
+        return original(*args, **{**kwargs, "save_summaries_secs": seconds})
+
+    learning.train = train
+
+
+def grouped_pictures() -> None:
+    """Has the evaluator's pictures under one heading of TensorBoard, which groups by what precedes the first `/`.
+
+    The evaluator calls them image-0, image-1, ...: a heading each.
+    """
+    from object_detection import eval_util
+
+    function = eval_util.visualize_detection_results
+    original = getattr(function, "__wrapped__", function)
+
+    @functools.wraps(original)
+    def visualize(result_dict, tag: str, *args, **kwargs):
+        return original(result_dict, f"Detections/{tag}", *args, **kwargs)
+
+    eval_util.visualize_detection_results = visualize

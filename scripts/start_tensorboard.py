@@ -1,0 +1,86 @@
+"""Starts TensorBoard for training and evaluation together, in one process.
+
+In:   a folder with event files in it or in its sub-folders, e.g. runs/quickstart with train and eval; each folder
+      that holds some is a run, named after its path.
+Out:  a page in the browser, at http://localhost:6006 where that port is free: loss, learning rate, mAP of each class,
+      images with detections and, after report.py, precision-recall curves and the confusion matrix.
+      Ends with Ctrl+C.
+
+  python scripts/start_tensorboard.py --logdir runs/quickstart
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import _init_paths  # noqa: F401
+
+from scripts.lib import command_line, event_files, files
+from scripts.lib.command_line import UsageError
+
+
+def main(argv: Sequence[str] | None = None) -> int | None:
+    args = parse_arguments(argv)
+    runs = find_runs(args.logdir)
+    print("\n".join(f"{files.display(run)}: {event_files.total_bytes(run) / 1e6:.1f} MB of events" for run in runs))
+    url = start(args.logdir, args.host, args.port)
+    print(f"TensorBoard is at {url} (ends with Ctrl+C)", flush=True)
+    while True:
+        time.sleep(60)
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_line.make_parser(__doc__)
+    parser.add_argument(
+        "--logdir", type=Path, default=files.default_path("runs/quickstart"), help="folder with the runs"
+    )
+    parser.add_argument(
+        "--host", default="localhost", help="address to listen at; 0.0.0.0 for other machines to see it"
+    )
+    parser.add_argument(
+        "--port", type=int, default=None, metavar="N", help="port, else 6006 or the next one that is free; 0: any"
+    )
+    return parser.parse_args(argv)
+
+
+def find_runs(logdir: Path) -> list[Path]:
+    """The folders that hold event files.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not logdir.is_dir():
+        raise UsageError(f"--logdir {files.display(logdir)}: there is no such folder")
+    runs = sorted({path.parent for path in logdir.rglob("*tfevents*")})
+    if not runs:
+        raise UsageError(
+            f"--logdir {files.display(logdir)} holds no event file; train.py and eval.py write them into train_dir "
+            "and eval_dir"
+        )
+    return runs
+
+
+def start(logdir: Path, host: str, port: int | None) -> str:
+    """Starts TensorBoard in threads of this process; returns its address.
+
+    Raises:
+        UsageError: the port is taken.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorBoard imports TensorFlow, which greets
+    from tensorboard import program
+
+    board = program.TensorBoard()
+    flags = [f"--logdir={logdir}", f"--host={host}", "--reload_interval=15", "--samples_per_plugin=images=100"]
+    board.configure(argv=["tensorboard", *flags, *([] if port is None else [f"--port={port}"])])
+    try:
+        return board.launch()
+    except program.TensorBoardServerException as error:
+        raise UsageError(f"--port {port}: {error}") from error
+
+
+if __name__ == "__main__":
+    command_line.run(main)
