@@ -47,7 +47,7 @@ def test_the_plain_converter_gives_the_same_table(made, tmp_path):
 @needs_rusage
 def test_time_and_memory_include_those_of_child_processes():
     child = "b = bytearray(80 << 20); n = 0\nwhile n < 3_000_000: n += 1"
-    run = measuring.run(["-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"])
+    run = measuring.run(["-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"], True)
     assert run.cpu > 0.05 and run.wall > 0.05
     assert 80 * MEGABYTE < run.peak_bytes < 200 * MEGABYTE
 

@@ -132,7 +132,8 @@ def table_memory(source: Path, out: Path, size: Size) -> Iterator[Result]:
     split = ["split_dataset.py", f"--input_csv={labels}"]
     split += [f"--{name}={out / name}.csv" for name in ("train_csv", "test_csv", "summary_csv")]
     for name, command in (("xml_to_csv", xml_to_csv(source / "annotations", labels)), ("split_dataset", split)):
-        yield measuring.memory(f"{name}, {size.many_xml:,} annotations: memory", 400, measuring.run(command))
+        run = measuring.run(command, watch_children=True)
+        yield measuring.memory(f"{name}, {size.many_xml:,} annotations: memory", 400, run)
 
 
 def start_up(size: Size) -> Iterator[Result]:

@@ -26,7 +26,7 @@ class Run:
     Attributes:
         wall: seconds from its start to its end.
         cpu: seconds of processor time of all its processes; None on Windows.
-        peak_bytes: memory at its highest, of all its processes (on macOS: of the largest); None on Windows.
+        peak_bytes: memory at its highest, of its largest process (see `run`); None on Windows.
         output: what it printed.
     """
 
@@ -107,8 +107,12 @@ def in_turns(commands: Sequence[Sequence[str | Path]], turns: int) -> list[list[
     return list(zip(*([run(command) for command in commands] for _ in range(turns)), strict=True))
 
 
-def run(command: Sequence[str | Path]) -> Run:
+def run(command: Sequence[str | Path], watch_children: bool = False) -> Run:
     """Runs `python *command` in the repository root and measures it.
+
+    Args:
+        command: arguments of Python.
+        watch_children: measure, on Linux, the memory of all its processes together; that slows it down a little.
 
     Raises:
         RuntimeError: it failed; has what it printed.
@@ -119,7 +123,7 @@ def run(command: Sequence[str | Path]) -> Run:
         arguments, cwd=files.REPOSITORY_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         encoding="utf-8", errors="replace",
     )  # fmt: skip
-    with _MemoryWatch(process.pid) as watch:
+    with _MemoryWatch(process.pid if watch_children else None) as watch:
         output = process.stdout.read()
         cpu, peak_bytes = _wait(process)
     wall = time.perf_counter() - start
@@ -142,14 +146,14 @@ def _wait(process: subprocess.Popen) -> tuple[float | None, int | None]:
 class _MemoryWatch:
     """Looks, on Linux, at the memory of a process and its children together, twenty times a second."""
 
-    def __init__(self, pid: int):
+    def __init__(self, pid: int | None):
         self.pid = pid
         self.peak_bytes = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> _MemoryWatch:
-        if sys.platform == "linux":
+        if self.pid and sys.platform == "linux":
             self._thread.start()
         return self
 
