@@ -20,7 +20,7 @@ import _init_paths  # noqa: F401
 import numpy as np
 from PIL import Image
 
-from scripts.lib import command_line, drawing, files, image_bytes, image_names, labels_csv
+from scripts.lib import command_line, drawing, exported_model, files, image_bytes, image_names, labels_csv
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.detector import Detection, Detector
 from scripts.lib.findings import ERROR, Finding, errors
@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     photos = find_photos(args.input, args.image_dir)
     detector = Detector(args.model)
     class_names = list(detector.class_names.values())
+    thresholds = score_thresholds(args.model, class_names, args.min_score)
 
     findings: list[Finding] = []
     rows: list[tuple[str, Detection]] = []
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         image = read_photo(path, findings)
         if image is None:
             continue
-        detections = detector.detect(np.asarray(image), args.min_score)
+        found = detector.detect(np.asarray(image), min(thresholds.values()))
+        detections = [detection for detection in found if detection.score >= thresholds[detection.class_name]]
         rows += ((name, detection) for detection in detections)
         print(f"{name}: {tags(detections)}", flush=True)
         picture = drawing.draw_detections(image, detections, class_names)
@@ -48,8 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             picture.save(file, "JPEG", quality=90)
 
     write_detections(args.output_dir / "detections.csv", rows)
+    least = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())
     print(
-        f"{len(photos) - len(findings)} photos, {len(rows)} detections of score {args.min_score} and above: "
+        f"{len(photos) - len(findings)} photos, {len(rows)} detections (least scores: {least}): "
         f"{files.display(args.output_dir / 'detections.csv')}, pictures in {files.display(args.output_dir / 'images')}"
     )
     if findings:
@@ -63,7 +66,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--input", type=Path, required=True, help="an image, a folder, or a labels CSV")
     parser.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="images of a labels CSV")
     parser.add_argument("--output_dir", type=Path, default=files.default_path("detections"), help="folder for results")
-    parser.add_argument("--min_score", type=score, default=0.5, help="detections below this score are left out")
+    parser.add_argument(
+        "--min_score", type=score, metavar="SCORE",
+        help="detections below are left out (default: for each class the best score by report.py, else 0.5)",
+    )  # fmt: skip
     return parser.parse_args(argv)
 
 
@@ -72,6 +78,13 @@ def score(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
     return value
+
+
+def score_thresholds(model: Path, class_names: Sequence[str], min_score: float | None) -> dict[str, float]:
+    """Class name -> least score: the one that was given, else that of the model's report, else 0.5."""
+    if min_score is not None:
+        return dict.fromkeys(class_names, min_score)
+    return {**dict.fromkeys(class_names, 0.5), **exported_model.score_thresholds(model)}
 
 
 def find_photos(source: Path, image_dir: Path) -> list[tuple[str, Path]]:

@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def set_watches(args: argparse.Namespace) -> None:
     """What is to be seen of the training, and what its event files hold."""
     watch.restored_variables()
-    watch.summaries_every(args.save_summaries_secs)
+    watch.training_loop(args.save_summaries_secs)
     if not args.full_summaries:
         watch.small_event_files()
 
@@ -84,7 +84,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--full_summaries", action="store_true",
-        help="histograms of all variables and the graph in the event files, too (7 MB at the start)",
+        help="histograms of all variables and the graph in the event files, and graph.pbtxt, too (20 MB at the start)",
     )  # fmt: skip
     return flags.parse(parser, argv, required=REQUIRED)
 

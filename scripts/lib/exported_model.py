@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import json
+from pathlib import Path
 
 FROZEN_GRAPH = "frozen_inference_graph.pb"
 SAVED_MODEL = "saved_model"
@@ -26,3 +28,11 @@ _PARTS = (
 def is_part(name: str) -> bool:
     """Whether a file or folder of this name is one that the export writes."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in _PARTS)
+
+
+def score_thresholds(folder: Path | str) -> dict[str, float]:
+    """Class name -> the score with the best F1 on the test set, as report.py found it; empty without a report."""
+    try:
+        return json.loads((Path(folder) / SCORE_THRESHOLDS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}

@@ -55,3 +55,10 @@ def test_the_table(tmp_path):
     assert (tmp_path / "detections.csv").read_text(encoding="utf-8") == (
         'filename,class,score,xmin,ymin,xmax,ymax\n"größe, neu.jpg",Tops,0.8765,1.3,2.0,30.0,40.0\n'
     )
+
+
+def test_least_scores_are_the_given_one_or_those_of_the_report_or_a_half(tmp_path):
+    assert detect.score_thresholds(tmp_path, ["Tops", "Skirts"], None) == {"Tops": 0.5, "Skirts": 0.5}
+    (tmp_path / "score_thresholds.json").write_text('{"Skirts": 0.31}', encoding="utf-8")
+    assert detect.score_thresholds(tmp_path, ["Tops", "Skirts"], None) == {"Tops": 0.5, "Skirts": 0.31}
+    assert detect.score_thresholds(tmp_path, ["Tops", "Skirts"], 0.0) == {"Tops": 0.0, "Skirts": 0.0}

@@ -67,11 +67,7 @@ def put_slim_on_path() -> None:
 
 
 def rebuild_protobuf_messages() -> None:
-    """The API's generated `*_pb2.py` are refused by protobuf since 4.21: see `protos`, which mends it.
-
-    Measured on two CPU cores against `PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python`, protobuf's own way round, by
-    `scripts/benchmark.py startup`: see there for the figures.
-    """
+    """The API's generated `*_pb2.py` are refused by protobuf since 4.21: see `protos`, which mends it."""
     protos.rebuild_protobuf_messages()
 
 
