@@ -67,8 +67,7 @@ class Detector:
         self.class_names = {class_id: name for name, class_id in classes.items()}
         self._checkpoint = folder / exported_model.CHECKPOINT
         self._session = _load(folder / exported_model.FROZEN_GRAPH)
-        names = {operation.name for operation in self._session.graph.get_operations()}
-        self._can_batch = names.issuperset(_RESIZED)
+        self._can_batch = _can_batch(self._session.graph)
 
     def global_step(self) -> int | None:
         """The training step of the checkpoint that was exported, or None where the export does not hold it."""
@@ -140,6 +139,24 @@ def _together(resized: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndar
     return {
         f"{name}:0": np.concatenate(values) for name, values in zip(_RESIZED, zip(*resized, strict=True), strict=True)
     }
+
+
+def _can_batch(graph) -> bool:
+    """Whether the graph has the resizer's outputs and nothing behind them looks at its input any more."""
+    names = {operation.name for operation in graph.get_operations()}
+    if not names.issuperset(_RESIZED):
+        return False
+    waiting = [graph.get_tensor_by_name(name).op for name in _OUTPUTS]
+    seen = {*waiting}
+    while waiting:
+        operation = waiting.pop()
+        if f"{operation.name}:0" == _INPUT:
+            return False
+        if operation.name not in _RESIZED:
+            before = {tensor.op for tensor in operation.inputs} | {*operation.control_inputs}
+            waiting += before - seen
+            seen |= before
+    return True
 
 
 def _load(frozen_graph: Path):

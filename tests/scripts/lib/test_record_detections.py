@@ -1,0 +1,94 @@
+"""A model on a record: the API's pixels, batches that give what single images give, and the file that keeps them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scripts.lib import record_detections, record_images, tf_example, tf_record
+from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.detector import Detector
+from tests import made_model
+
+
+@pytest.fixture(scope="module")
+def model(tf, tmp_path_factory):
+    return made_model.write_model(tf, tmp_path_factory.mktemp("model") / "exported")
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    return made_model.write_record(tmp_path_factory.mktemp("record") / "test.record")
+
+
+def same(a, b) -> bool:
+    return all(np.array_equal(x, y) for one, other in zip(a, b, strict=True) for x, y in zip(one, other, strict=True))
+
+
+def test_images_are_decoded_as_the_api_decodes_them(tf, record):
+    with tf.Graph().as_default(), tf.Session() as session:
+        encoded = tf.placeholder(tf.string)
+        decoded = tf.image.decode_image(encoded, channels=3)
+        for image in record_images.read(record):
+            assert (image.pixels() == session.run(decoded, {encoded: image.encoded})).all()
+
+
+def test_batches_of_images_of_different_sizes_give_what_single_images_give(model, record):
+    images = [image.pixels() for image in record_images.read(record)]
+    assert len({image.shape for image in images}) > 1
+    detector = Detector(model)
+    single = list(detector.detect_each(images, batch_size=1))
+    for batch_size in (5, 12, 16):
+        assert same(single, detector.detect_each(images, batch_size))
+
+
+def test_a_graph_that_looks_back_at_its_input_is_run_image_by_image(tf, record, tmp_path, model):
+    looking_back = made_model.write_model(tf, tmp_path / "model", looks_back=True)
+    images = [image.pixels() for image in record_images.read(record)]
+    assert same(Detector(model).detect_each(images), Detector(looking_back).detect_each(images))
+
+
+def test_the_squares_are_found_where_they_are(model, record):
+    found = record_detections.detect(model, [record])
+    assert found.global_step is None
+    assert len(found.images) == 12
+    for image in found.images:
+        assert image.boxes_yxyx[0] == pytest.approx(image.true_boxes_yxyx[0], abs=5)
+        assert image.boxes_yxyx.dtype == image.scores.dtype == np.float32
+
+
+def test_a_second_run_reads_the_very_same_detections_from_the_file(model, record, tmp_path, monkeypatch):
+    cache = tmp_path / "detections.json"
+    first = record_detections.detect(model, [record], cache)
+    monkeypatch.setattr(record_detections, "Detector", None)  # would fail
+    assert same(first.images, record_detections.detect(model, [record], cache).images)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1, "images": []}', '{"version": 99}'])
+def test_a_file_that_is_broken_is_made_anew(model, record, tmp_path, content):
+    cache = tmp_path / "detections.json"
+    cache.write_text(content, encoding="utf-8")
+    assert len(record_detections.detect(model, [record], cache).images) == 12
+    assert len(record_detections.read(cache)[1].images) == 12
+
+
+def test_detections_on_another_record_are_not_taken(model, record, tmp_path):
+    cache = tmp_path / "detections.json"
+    record_detections.detect(model, [record], cache)
+    other = made_model.write_record(tmp_path / "other.record", num_images=3)
+    assert len(record_detections.detect(model, [other], cache).images) == 3
+
+
+def test_a_missing_model_and_a_missing_record_are_named(model, record, tmp_path):
+    with pytest.raises(UsageError, match="no exported model"):
+        record_detections.detect(tmp_path, [record])
+    with pytest.raises(UsageError, match="no such record"):
+        record_detections.detect(model, [tmp_path / "none.record"])
+
+
+def test_an_example_without_an_image_is_named(tmp_path):
+    path = tmp_path / "bad.record"
+    with path.open("wb") as file:
+        tf_record.write_record(file, tf_example.serialized(tf_example.example({}, {}, {"image/height": [1]})))
+    with pytest.raises(DataError, match="example 1 has no image"):
+        list(record_images.read(path))
