@@ -1,0 +1,42 @@
+"""eval.py --fast: the API's own mAP, on an exported model, without the legacy evaluator."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts import eval as evaluation_script
+from scripts.lib import evaluation_metrics, event_files, record_detections
+from tests import made_model
+
+
+def test_the_fast_evaluation_gives_the_mean_ap_of_the_api(tf, tmp_path):
+    from object_detection.utils import object_detection_evaluation
+
+    record = made_model.write_record(tmp_path / "test.record", mislabelled=(1, 2, 5))
+    model = made_model.write_model(tf, tmp_path / "model", record)
+    evaluation_script.main(["--fast", "--model", str(model), "--eval_dir", str(tmp_path / "eval")])
+
+    evaluator = object_detection_evaluation.PascalDetectionEvaluator(
+        [{"id": 1, "name": "Red"}, {"id": 2, "name": "Green"}]
+    )
+    for image in record_detections.detect(model, [record]).images:
+        truth = {"groundtruth_boxes": image.true_boxes_yxyx, "groundtruth_classes": image.true_class_ids}
+        found = {
+            "detection_boxes": image.boxes_yxyx,
+            "detection_scores": image.scores,
+            "detection_classes": image.class_ids,
+        }
+        evaluator.add_single_ground_truth_image_info(image.name, truth)
+        evaluator.add_single_detected_image_info(image.name, found)
+    expected = evaluator.evaluate()
+    metrics = evaluation_metrics.read(tmp_path / "eval/metrics.json").metrics
+    assert 0 < metrics[evaluation_metrics.MEAN_AP] < 1
+    assert metrics == pytest.approx({name: float(value) for name, value in expected.items()}, abs=1e-9)
+    assert set(event_files.read_scalars(tmp_path / "eval")) == set(metrics)
+
+
+def test_fast_needs_a_model_or_a_checkpoint(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        evaluation_script.main(["--fast", "--eval_dir", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "--checkpoint_dir is missing, or all of --fast, --model" in capsys.readouterr().err

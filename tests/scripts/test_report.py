@@ -1,0 +1,179 @@
+"""report.py from the command line: its files, its page in a browser, two runs compared."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import pytest
+from PIL import Image
+
+from scripts import report
+from scripts.lib import evaluation_metrics, event_files
+from scripts.lib.command_line import UsageError
+from tests import headless_browser, made_model
+
+
+@pytest.fixture(scope="module")
+def place(tf, tmp_path_factory):
+    """A record, two models, event files, and the reports on both models."""
+    folder = tmp_path_factory.mktemp("report")
+    record = made_model.write_record(folder / "test.record")
+    for name, shrink in (("good", 0.0), ("bad", 0.25)):
+        made_model.write_model(tf, folder / name, record, shrink)
+    for step, loss in ((0, 3.0), (100, 1.0)):
+        event_files.write(folder / f"train/events.out.tfevents.{step}.a", step, {"Losses/TotalLoss": loss})
+    event_files.write(folder / "eval/events.out.tfevents.1.a", 100, {evaluation_metrics.MEAN_AP: 0.5})
+    for name in ("good", "bad"):
+        run(folder, name)
+    return folder
+
+
+def run(folder, name: str, *more: str) -> None:
+    report.main([
+        "--train_dir", str(folder / "train"), "--eval_dir", str(folder / "eval"), "--model", str(folder / name),
+        "--records", str(folder / "test.record"), "--output_dir", str(folder / f"{name}_report"), "--num_resamples", "50",
+        "--note", "Squares & <made> data", *more,
+    ])  # fmt: skip
+
+
+def test_all_files_are_there(place):
+    there = {path.relative_to(place / "good_report").as_posix() for path in (place / "good_report").rglob("*.*")}
+    assert there >= {
+        "index.html", "metrics.json", "detections.json", "score_thresholds.json", "confusion_matrix.csv",
+        "Total_Loss.png", "mAP.png", "precision_recall.png", "f1.png", "calibration.png", "confusion_matrix.png",
+        "errors.png", "average_precision.png", "dark/Total_Loss.png", "images/01.png", "images/index.png",
+    }  # fmt: skip
+    assert not [name for name in there if "partial" in name]
+
+
+def test_the_metrics_are_those_of_eval_py_and_more(place):
+    evaluation = evaluation_metrics.read(place / "good_report/metrics.json")
+    assert evaluation.num_examples == 12
+    assert set(evaluation_metrics.class_aps(evaluation)) == {"Red", "Green"}
+    content = json.loads((place / "good_report/metrics.json").read_text(encoding="utf-8"))
+    low, high = content["intervals_95_percent"][evaluation_metrics.MEAN_AP]
+    assert low <= evaluation.metrics[evaluation_metrics.MEAN_AP] <= high
+    assert content["coco"]["AP50"]["value"] > 0.5
+    assert content["confusion_matrix"]["rows_true_columns_detected"] == [[6, 1, 0], [0, 5, 0], [0, 0, 0]]
+
+
+def test_the_mislabelled_square_is_named_in_table_and_findings(place):
+    with (place / "good_report/confusion_matrix.csv").open(encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["true class", "Red", "Green", "background"]
+    content = json.loads((place / "good_report/metrics.json").read_text(encoding="utf-8"))
+    assert any("12 images decide little" in sentence for sentence in content["findings"])
+
+
+def test_the_best_thresholds_lie_beside_the_model(place):
+    thresholds = json.loads((place / "good/score_thresholds.json").read_text(encoding="utf-8"))
+    assert set(thresholds) == {"Red", "Green"}
+    assert all(0.2 < threshold < 0.95 for threshold in thresholds.values())
+
+
+def test_tensorboard_gets_curves_errors_and_examples(place):
+    assert event_files.read_scalars(place / "eval")["DetectionBoxes_Precision/mAP@.50IOU"]
+    (path,) = (place / "eval").glob("*.report")
+    tags = {
+        tag
+        for group in (b"Curves/f1", b"Errors/confusion_matrix", b"Examples/01_")
+        for tag in [group]
+        if tag in path.read_bytes()
+    }
+    assert len(tags) == 3
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("page", ["good_report", "comparison"])
+def test_the_page_is_whole_in_a_browser(place, width, dark, page):
+    if page == "comparison" and not (place / page).exists():
+        compare(place)
+    seen = headless_browser.look(place / page, width=width, dark=dark)
+    assert seen.complaints == []
+    assert seen.broken == []
+    assert seen.overflow == 0
+    assert len(seen.pictures) > 5
+    assert ("dark/" in seen.pictures[0]) == (dark and page == "good_report")
+    assert seen.ground == ("rgb(13, 17, 23)" if dark else "rgb(246, 248, 250)")
+
+
+def test_the_page_fetches_nothing_and_escapes_what_it_is_given(place):
+    text = (place / "good_report/index.html").read_text(encoding="utf-8")
+    assert "http" not in text
+    assert "Squares &amp; &lt;made&gt; data" in text
+    assert 'loading="lazy"' in text
+
+
+def compare(place) -> None:
+    report.main([
+        "--compare", str(place / "bad_report"), str(place / "good_report"), "--records", str(place / "test.record"),
+        "--output_dir", str(place / "comparison"), "--num_resamples", "50",
+    ])  # fmt: skip
+
+
+def test_two_runs_are_compared_with_the_interval_of_their_difference(place):
+    compare(place)
+    content = json.loads((place / "comparison/compare.json").read_text(encoding="utf-8"))
+    mean = content["differences"]["mean (mAP@0.5)"]
+    assert mean["difference"] == pytest.approx(mean["b"] - mean["a"])
+    low, high = mean["interval_95_percent"]
+    assert 0 < low <= mean["difference"] <= high
+    assert content["findings"][0].startswith("B is better than A")
+    with Image.open(place / "comparison/images/01.png") as picture:
+        assert picture.width > picture.height * 2  # truth, A and B beside each other
+
+
+def test_a_run_against_itself_cannot_be_told_apart(place, tmp_path):
+    report.main(
+        ["--compare", *[str(place / "good_report")] * 2, "--output_dir", str(tmp_path), "--num_resamples", "20"]
+    )
+    content = json.loads((tmp_path / "compare.json").read_text(encoding="utf-8"))
+    assert "cannot tell which of them is better" in content["findings"][0]
+    assert not (tmp_path / "images").exists()
+
+
+def test_without_pictures_nothing_holds_a_photo(place, tmp_path):
+    shutil.copytree(place, tmp_path / "run")
+    run(tmp_path / "run", "good", "--no_pictures")
+    assert not (tmp_path / "run/good_report/images").exists()
+    (path,) = (tmp_path / "run/eval").glob("*.report")
+    assert b"Examples/" not in path.read_bytes()
+    assert "images/" not in (tmp_path / "run/good_report/index.html").read_text(encoding="utf-8")
+
+
+def test_a_foreign_file_among_the_pictures_is_left_alone(place, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/holiday.jpg").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"holiday\.jpg"):
+        report.main(
+            ["--model", str(place / "good"), "--records", str(place / "test.record"), "--output_dir", str(tmp_path)]
+        )
+    assert (tmp_path / "images/holiday.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--train_dir", "nowhere"], "--train_dir nowhere: there is no such folder"),
+        (["--model", "nowhere"], "--model nowhere: there is no such folder"),
+        (["--model", "."], r"holds no label_map\.pbtxt"),
+        (["--compare", "nowhere", "nowhere"], "holds no report"),
+    ],
+)
+def test_what_is_not_there_is_named(place, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=message):
+        report.main(["--model", str(place / "good"), "--output_dir", str(tmp_path / "out"), *arguments])
+
+
+def test_reports_on_different_records_are_not_compared(place, tmp_path, capsys):
+    made_model.write_record(tmp_path / "other.record", num_images=4)
+    report.main([
+        "--model", str(place / "good"), "--records", str(tmp_path / "other.record"),
+        "--output_dir", str(tmp_path / "other"), "--num_resamples", "10", "--no_pictures",
+    ])  # fmt: skip
+    with pytest.raises(Exception, match="different records"):
+        report.main(["--compare", str(place / "good_report"), str(tmp_path / "other"), "--output_dir", str(tmp_path)])
