@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -213,7 +214,7 @@ class ExampleMaker:
 
     def _content(self, name: str) -> tuple[int, bytes]:
         """The file's size, and its bytes unless it has more than `image_bytes.MAX_BYTES`."""
-        with Path(self._path(name)).open("rb", buffering=0) as file:
+        with io.FileIO(self._path(name)) as file:
             size = os.fstat(file.fileno()).st_size
             return size, file.readall() if size <= image_bytes.MAX_BYTES else b""
 
