@@ -95,7 +95,7 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
     more_steps = ["--num_train_steps", str(num_steps)] if num_steps else []
     return [
         Step("Drawing the sample data set", "scripts/make_sample_dataset.py", [
-            "--output_dir", result("sample"), "--num_images", "800",
+            "--output_dir", result("sample"), "--num_images", "1000",
         ]),
         Step("Reading the annotations", "xml_to_csv.py", [
             "--annotations_dir", result("sample/annotations"), "--output_csv", result("labels.csv"),
@@ -107,9 +107,9 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
         *(
             Step(f"Writing {part}.record", "generate_tfrecord.py", [
                 "--csv_input", result(f"{part}_labels.csv"), "--output_path", result(f"{part}.record"),
-                "--image_dir", images, "--max_image_side", "224",
+                "--image_dir", images, "--max_image_side", "224", *more,
             ])
-            for part in ("train", "test")
+            for part, more in (("train", ["--oversample", "0.5"]), ("test", []))
         ),
         Step("Training", "scripts/train.py", [
             "--pipeline_config_path", config, "--train_dir", result("train"), *more_steps,

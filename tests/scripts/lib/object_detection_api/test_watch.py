@@ -1,10 +1,11 @@
-"""What the watches leave out of the event files, and what stays."""
+"""What the watches tell of the API's work, and what they leave out of its files."""
 
 from __future__ import annotations
 
 import pytest
 
 from scripts.lib import event_files
+from scripts.lib.command_line import DataError
 from scripts.lib.object_detection_api import watch
 
 
@@ -12,6 +13,7 @@ from scripts.lib.object_detection_api import watch
 def restored(tf, monkeypatch):
     """Puts back what the watches replace."""
     from object_detection import eval_util
+    from object_detection.utils import variables_helper
     from tensorflow.python.training import training_util
     from tf_slim import learning
 
@@ -20,7 +22,8 @@ def restored(tf, monkeypatch):
         (tf.summary.FileWriter, ("add_graph", "add_meta_graph")),
         (learning, ("train",)),
         (training_util, ("write_graph",)),
-        (eval_util, ("visualize_detection_results",)),
+        (eval_util, ("visualize_detection_results", "write_metrics")),
+        (variables_helper, ("get_variables_available_in_checkpoint",)),
     ):
         for name in names:
             monkeypatch.setattr(owner, name, getattr(owner, name))
@@ -74,3 +77,55 @@ def test_pictures_of_the_evaluation_get_one_heading(restored, monkeypatch):
     watch.grouped_pictures()
     eval_util.visualize_detection_results({}, "image-0", 7, categories=[])
     assert tags == ["Detections/image-0"]
+
+
+@pytest.fixture
+def checkpoint(tf, tmp_path) -> str:
+    """A checkpoint of a backbone, and of a head for 90 classes."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.get_variable("Backbone/weights", [3, 4])
+        tf.get_variable("Backbone/bias", [4])
+        tf.get_variable("Head/weights", [4, 90])
+        session.run(tf.global_variables_initializer())
+        return tf.train.Saver().save(session, str(tmp_path / "model.ckpt"))
+
+
+def model_variables(tf, **shapes):
+    collections = [tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.MODEL_VARIABLES]
+    return {name: tf.get_variable(name, shape, collections=collections) for name, shape in shapes.items()}
+
+
+def test_says_how_much_of_the_model_the_checkpoint_gave(tf, restored, checkpoint, capsys):
+    from object_detection.utils import variables_helper
+
+    watch.restored_variables()
+    with tf.Graph().as_default():
+        shapes = {"Backbone/weights": [3, 4], "Backbone/bias": [4], "Head/weights": [4, 6]}
+        variables = model_variables(tf, **shapes)
+        variables["Backbone/bias/Adam"] = tf.get_variable("slot", [4])  # no model variable: does not count
+        available = variables_helper.get_variables_available_in_checkpoint(variables, checkpoint, False)
+    assert set(available) == {"Backbone/weights", "Backbone/bias"}
+    assert capsys.readouterr().out == f"Restored 2 of 3 variables from {checkpoint}; first missing: Head/weights\n"
+
+
+def test_refuses_a_checkpoint_of_another_model(tf, restored, checkpoint):
+    from object_detection.utils import variables_helper
+
+    watch.restored_variables()
+    with tf.Graph().as_default(), pytest.raises(DataError, match="none of the 1 variables .* Other/weights"):
+        variables_helper.get_variables_available_in_checkpoint(
+            model_variables(tf, **{"Other/weights": [3, 4]}), checkpoint, False
+        )
+
+
+def test_hands_on_the_metrics_that_the_evaluator_writes(tf, restored, tmp_path):
+    import numpy as np
+    from object_detection import eval_util
+
+    seen = []
+    watch.metrics(lambda *_: pytest.fail("the later watch counts"))
+    watch.metrics(lambda metrics, step: seen.append((metrics, step)))
+    eval_util.write_metrics({"mAP": np.float32(0.5)}, np.int64(7), str(tmp_path))
+    tf.summary.FileWriterCache.get(str(tmp_path)).flush()
+    assert seen == [({"mAP": 0.5}, 7)]
+    assert event_files.read_scalars(tmp_path)["mAP"][0].value == 0.5
