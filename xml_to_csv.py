@@ -25,13 +25,12 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from scripts.lib import annotation_formats, command_line, files, labels_csv
+from scripts.lib import annotation_formats, command_line, files, labels_csv, parallel
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.findings import ERROR, Finding
 from scripts.lib.image_names import ImageFolder
@@ -145,12 +144,11 @@ def convert_all(source: Source, annotation_files: Sequence[str], include_negativ
     """Converts the files, many at once where they are many; the parts are in the files' order."""
     starts = range(0, len(annotation_files), CHUNK)
     arguments = source, annotation_files, include_negatives
-    num_processes = min(len(starts) // 2, os.cpu_count() or 1, MAX_PROCESSES)  # starting one takes as long as a chunk
+    worthwhile = len(starts) // 2  # starting a process takes as long as a chunk
+    num_processes = min(worthwhile, parallel.available_cores(), MAX_PROCESSES)
     if num_processes < 2:
         return [convert(*arguments, start) for start in progress(starts, "reading", unit="chunk")]
-    import multiprocessing
-
-    with multiprocessing.Pool(num_processes, _set_up, arguments) as pool:
+    with parallel.process_pool(num_processes, _set_up, arguments) as pool:
         return list(progress(pool.imap(_convert, starts), "reading", len(starts), unit="chunk"))
 
 

@@ -144,5 +144,5 @@ def test_many_files_in_several_processes_give_the_same_lines_in_the_same_order(t
         annotate(tmp_path / "many" / f"{number:02d}.xml", f"{number:02d}.jpg", ["Tops"] * (number % 3))
     expected = convert(tmp_path / "many")
     monkeypatch.setattr("xml_to_csv.CHUNK", 5)
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("scripts.lib.parallel.available_cores", lambda: 2)
     assert convert(tmp_path / "many") == expected

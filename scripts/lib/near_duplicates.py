@@ -7,7 +7,6 @@ near duplicates where at most MAX_DISTANCE bits differ.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scripts.lib import files, image_bytes
+from scripts.lib import files, image_bytes, parallel
 from scripts.lib.command_line import DataError
 from scripts.lib.findings import ERROR, Finding
 from scripts.lib.progress import progress
@@ -25,7 +24,6 @@ from scripts.lib.stratification import TEST, TRAINING
 # 2 to 8; the nearest two different photos are 14 apart, half of all pairs 32.
 MAX_DISTANCE = 6
 _BLOCK = 2**22  # distances computed at a time: 32 MB
-_MANY = 200  # images that are worth starting processes for
 
 
 def perceptual_hash(path: Path | str) -> int:
@@ -53,14 +51,8 @@ def hash_images(paths: Sequence[Path | str]) -> np.ndarray:
     Raises:
         DataError: with a finding for each image that cannot be read.
     """
-    if len(paths) < _MANY:
-        results = [_hash_or_findings(path) for path in progress(paths, "comparing images")]
-    else:
-        import multiprocessing
-
-        with multiprocessing.Pool(os.cpu_count()) as pool:
-            hashing = pool.imap(_hash_or_findings, paths, chunksize=32)
-            results = list(progress(hashing, "comparing images", len(paths)))
+    hashing = parallel.ordered_map(_hash_or_findings, paths, parallel.available_cores())
+    results = list(progress(hashing, "comparing images", len(paths)))
     if findings := [finding for result in results if isinstance(result, list) for finding in result]:
         raise DataError(findings)
     return np.array(results, dtype=np.uint64)
