@@ -160,7 +160,7 @@ def _thresholds(results: Results) -> Iterator[str]:
         least, most = min(one.threshold for one in found), max(one.threshold for one in found)
         span = f"{least:.2f}" if f"{least:.2f}" == f"{most:.2f}" else f"{least:.2f} to {most:.2f}, by class"
         right = np.nanmean([one.precision for one in found])
-        seen = np.nanmean([one.recall for one in found])
+        seen = np.mean([one.recall for one in results.classes if one.boxes_test])
         yield (
             f"With a score threshold of {span}, {right:.0%} of the detections are right and {seen:.0%} of the objects "
             "are found (mean of the classes)."
