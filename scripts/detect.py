@@ -18,12 +18,11 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 import numpy as np
-from PIL import Image
 
-from scripts.lib import command_line, drawing, exported_model, files, image_bytes, image_names, labels_csv
+from scripts.lib import command_line, drawing, exported_model, files, image_names, labels_csv, photo
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.detector import Detection, Detector
-from scripts.lib.findings import ERROR, Finding, errors
+from scripts.lib.findings import Finding
 
 COLUMNS = ("filename", "class", "score", "xmin", "ymin", "xmax", "ymax")
 
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     findings: list[Finding] = []
     rows: list[tuple[str, Detection]] = []
     for name, path in photos:
-        image = read_photo(path, findings)
+        image = photo.read(path, findings)
         if image is None:
             continue
         found = detector.detect(np.asarray(image), min(thresholds.values()))
@@ -67,17 +66,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="images of a labels CSV")
     parser.add_argument("--output_dir", type=Path, default=files.default_path("detections"), help="folder for results")
     parser.add_argument(
-        "--min_score", type=score, metavar="SCORE",
+        "--min_score", type=command_line.score, metavar="SCORE",
         help="detections below are left out (default: for each class the best score by report.py, else 0.5)",
     )  # fmt: skip
     return parser.parse_args(argv)
-
-
-def score(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
-    return value
 
 
 def score_thresholds(model: Path, class_names: Sequence[str], min_score: float | None) -> dict[str, float]:
@@ -105,24 +97,6 @@ def find_photos(source: Path, image_dir: Path) -> list[tuple[str, Path]]:
     if not photos:
         raise UsageError(f"--input {files.display(source)}: no image in it")
     return photos
-
-
-def read_photo(path: Path, findings: list[Finding]) -> Image.Image | None:
-    """The upright RGB image, or None with a finding that says why not."""
-    try:
-        data = path.read_bytes()
-        return image_bytes.decoded_upright(data)
-    except FileNotFoundError:
-        missing = Finding(ERROR, "image-missing", files.display(path), "there is no such image", "check its name")
-        findings.append(missing)
-    except OSError as error:
-        if error.filename:  # the file could not be read at all
-            findings.append(Finding(ERROR, "image-unreadable", files.display(path), str(error.strerror)))
-        else:
-            findings += errors(image_bytes.prepare(data, files.display(path))[1])
-    except Exception:  # hostile bytes make Pillow's plugins raise nearly anything
-        findings += errors(image_bytes.prepare(data, files.display(path))[1])
-    return None
 
 
 def tags(detections: Sequence[Detection]) -> str:

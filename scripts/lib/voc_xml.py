@@ -60,6 +60,7 @@ class Annotation:
         width, height: its size in pixels as the annotation states it, which may be wrong.
         objects: in the order of the file; empty for an image without objects.
         folder, image_path, depth: LabelImg's `<folder>`, `<path>` and `<depth>`; nothing here relies on them.
+        database: `<database>` of `<source>`, "Unknown" where LabelImg has saved the file; see prelabels.py.
         source: the file that it was read from, if any.
     """
 
@@ -71,6 +72,7 @@ class Annotation:
     image_path: str = ""
     depth: int = 3
     source: str | None = None
+    database: str = "Unknown"
 
 
 def read(path: Path | str) -> Annotation:
@@ -122,6 +124,7 @@ def document(annotation: Annotation) -> str:
         width=annotation.width,
         height=annotation.height,
         depth=annotation.depth,
+        database=_escape(annotation.database),
         objects="".join(map(_object_text, annotation.objects)),
     )
 
@@ -146,7 +149,7 @@ _DOCUMENT = """\
 	<filename>{filename}</filename>
 	<path>{image_path}</path>
 	<source>
-		<database>Unknown</database>
+		<database>{database}</database>
 	</source>
 	<size>
 		<width>{width}</width>
@@ -189,6 +192,7 @@ def _read_any_layout(content: bytes, path: str) -> Annotation:
         image_path=_clean(root.findtext("path")),
         depth=1 if _clean(root.findtext("size/depth")) == "1" else 3,
         source=path,
+        database=_clean(root.findtext("source/database")) or "Unknown",
     )
     if len(objects) != sum(1 for _ in root.iter("{*}object")):
         reader.report(root, "an <object> is not directly below <annotation>", "xml-misplaced-object")
@@ -355,7 +359,7 @@ _NUMBER = "([0-9]{1,9})"
 _HEAD = re.compile(
     '<annotation(?: verified="(?:yes|no)")?>[ \t\r\n]*'
     + _tag("folder", _TEXT) + _tag("filename", _TEXT) + _tag("path", _TEXT)
-    + "<source>[ \t\r\n]*" + _tag("database", "[A-Za-z0-9 ]*") + "</source>[ \t\r\n]*"
+    + "<source>[ \t\r\n]*" + _tag("database", _TEXT) + "</source>[ \t\r\n]*"
     + "<size>[ \t\r\n]*" + _tag("width", _NUMBER) + _tag("height", _NUMBER) + _tag("depth", "([13])")
     + "</size>[ \t\r\n]*" + _tag("segmented", "[01]")
 )  # fmt: skip
@@ -377,7 +381,7 @@ def _read_label_img_layout(content: bytes, path: str) -> Annotation | None:
     head = _HEAD.match(text)
     if not head:
         return None
-    folder, filename, image_path, width, height, depth = head.groups()
+    folder, filename, image_path, database, width, height, depth = head.groups()
     objects = []
     position, line = head.end(), 1 + text.count("\n", 0, head.end())
     while match := _OBJECT_LAYOUT.match(text, position):
@@ -398,4 +402,5 @@ def _read_label_img_layout(content: bytes, path: str) -> Annotation | None:
     if not _TAIL.fullmatch(text, position):
         return None
     folder, image_path = folder.strip(_SPACE), image_path.strip(_SPACE)
-    return Annotation(filename, int(width), int(height), objects, folder, image_path, int(depth), path)
+    database = database.strip(_SPACE) or "Unknown"
+    return Annotation(filename, int(width), int(height), objects, folder, image_path, int(depth), path, database)
