@@ -54,6 +54,8 @@ class Split(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     rows = labels_csv.read_rows(args.input_csv)
+    if not rows:
+        raise DataError([f"{files.display(args.input_csv)} holds no row, nothing to split"], "nothing was written")
     images = sorted({row.filename for row in rows})
     sizes = fold_sizes(len(images), args.folds) if args.folds else split_sizes(len(images), args.test_fraction)
     units = make_units(rows, group_images(images, args))

@@ -182,7 +182,7 @@ def _convert(start: int) -> Part:
 
 def check(parts: Iterable[Part], args: argparse.Namespace) -> None:
     """Prints notes and warnings; raises DataError with all errors, or where no row came of the annotations."""
-    findings = [finding for part in parts for finding in part.findings]
+    findings = list(dict.fromkeys(finding for part in parts for finding in part.findings))  # no classes.txt: once
     for finding in findings:
         if finding.severity != ERROR:
             print(finding)

@@ -194,8 +194,9 @@ def read_annotations(args: argparse.Namespace, folder: ImageFolder) -> Labels:
                 message = "its annotation has no object; xml_to_csv.py leaves it out"
                 remedy = "to record it, call both with --include_negatives"
                 findings.append(Finding(NOTE, "image-without-objects", item.filename, message, remedy))
-    findings += annotation_formats.check_images_are_distinct(named)
-    if not any(image.class_names for image in images) and not args.include_negatives:
+    findings = [*dict.fromkeys(findings), *annotation_formats.check_images_are_distinct(named)]
+    kept = [image for image in images if image.class_names or args.include_negatives]
+    if not kept and (images or not findings):  # of annotations that cannot be read nobody knows
         findings.append(annotation_formats.no_object(args.annotations_dir))
     return Labels(sorted(images, key=lambda image: image.filename), damaged, findings)
 
@@ -396,7 +397,8 @@ def next_steps(findings: Sequence[Finding], facts: dict, args: argparse.Namespac
         yield f"{missing} annotated images are not in {files.display(args.image_dir)}: is it the right --image_dir?"
     if errors(findings):
         scripts = "generate_tfrecord.py refuses" if args.csv_input else "xml_to_csv.py and generate_tfrecord.py refuse"
-        yield f"mend the errors, which {scripts}; generate_tfrecord.py --skip_invalid leaves images with errors out"
+        yield f"mend the errors, which {scripts}"
+        yield "or leave images out whose errors are in the photo, a box or a class: generate_tfrecord.py --skip_invalid"
     if "duplicate-across-split" in codes:
         yield "split with: python split_dataset.py --group_by duplicates"
     if not errors(findings):

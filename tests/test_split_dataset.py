@@ -100,9 +100,9 @@ def test_images_without_objects_are_split_too(tmp_path, capsys):
     assert "8 of them without objects" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("num_images", [0, 1])
-def test_empty_side_is_refused(tmp_path, num_images):
-    with pytest.raises(DataError, match="both need at least one"):
+@pytest.mark.parametrize(("num_images", "words"), [(0, "input.csv holds no row"), (1, "both need at least one")])
+def test_empty_side_is_refused(tmp_path, num_images, words):
+    with pytest.raises(DataError, match=words):
         split(tmp_path, make_rows(num_images))
     assert not (tmp_path / "train.csv").exists()
 

@@ -67,8 +67,13 @@ def find_files(path: Path, name: str = "auto") -> tuple[str, list[str]]:
         raise DataError([f"{files.display(path)}: there is no annotation of {which} ({titles})"])
     first = next(iter(found))
     if len(found) > 1 and first not in _WHOLE_SETS:
-        raise UsageError(f"{files.display(path)} holds annotations as {' and as '.join(found)}; choose one by --format")
+        kinds = " and as ".join(f"{name} ({_and_more(selected)})" for name, selected in found.items())
+        raise UsageError(f"{files.display(path)} holds annotations as {kinds}; choose one by --format")
     return first, found[first]
+
+
+def _and_more(listed: Sequence[str]) -> str:
+    return files.display(listed[0]) + (f" and {len(listed) - 1} more" if len(listed) > 1 else "")
 
 
 def read_file(name: str, file: str, path: Path, images: ImageFolder | None) -> Items:
@@ -127,6 +132,10 @@ def _read_voc(file: str, path: Path, images: ImageFolder | None) -> Items:
         elif found and (other := images.find(stem)) not in (None, found):
             message = f"<filename> says {annotation.filename!r}, yet there is an image {other!r}, named as this file is"
             remedy = "look at the boxes on both, and mend <filename> if they belong to the other"
+            yield Finding(WARNING, "filename-mismatch", files.display(file), message, remedy)
+        elif not found and image_names.without_suffix(mirrored) != stem:  # the name alone would not lead to this file
+            message = f"<filename> says {annotation.filename!r}; no image is called that, nor as this file is"
+            remedy = "mend <filename>, or put the image into the folder of the images"
             yield Finding(WARNING, "filename-mismatch", files.display(file), message, remedy)
         annotation.filename = found or annotation.filename
     yield annotation

@@ -84,7 +84,7 @@ class ImageFolder:
     def _add(self, name: str) -> None:
         self.names.add(name)
         self._by_name[_spelling(name)].append(name)
-        self._by_stem[_spelling(_without_suffix(name))].append(name)
+        self._by_stem[_spelling(without_suffix(name))].append(name)
 
     def find(self, name: str, annotation_stem: str | None = None) -> str | None:
         """The image of that name, however it is spelled there; else the image named like the annotation file.
@@ -102,7 +102,7 @@ class ImageFolder:
             return name
         candidates = [self._by_name.get(_spelling(name)), self._by_stem.get(_spelling(name))]
         if has_image_suffix(name):
-            candidates.append(self._by_stem.get(_spelling(_without_suffix(name))))
+            candidates.append(self._by_stem.get(_spelling(without_suffix(name))))
         if annotation_stem:
             candidates.append(self._by_stem.get(_spelling(annotation_stem)))
         return next((found[0] for found in candidates if found and len(found) == 1), None)
@@ -116,7 +116,7 @@ def _is_unicode(name: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
-def _without_suffix(name: str) -> str:
+def without_suffix(name: str) -> str:
     return posixpath.splitext(name)[0]
 
 

@@ -150,11 +150,11 @@ class _LineReader:
             positions = self.positions(header)
             self.line = lines.line_num + 1
             for fields in lines if positions else ():
-                if len(fields) == len(header):
+                if len(fields) == len(header) and any(fields):  # spreadsheets leave lines of commas behind
                     known = len(self.findings)
                     row = self.row([fields[position] for position in positions])
                     (rows if len(self.findings) == known else self.damaged).append(row)
-                elif fields:
+                elif any(fields):
                     self.report(f"has {len(fields)} fields, the first line has {len(header)}", "csv-fields")
                 self.line = lines.line_num + 1  # a quoted field may hold a line break: where the next row begins
         except csv.Error as error:

@@ -312,6 +312,20 @@ def test_filename_that_names_another_image_than_the_one_of_its_xml(project):
     assert finding.severity == "warning" and "says 'a.jpg', yet there is an image 'b.jpg'" in finding.message
 
 
+def test_an_annotation_whose_image_is_missing_under_either_name_is_named(project):
+    project.add("gone.jpg", data=False, xml="other.xml").add("lost.jpg", data=False)
+    finding = only(project.check(csv=False)[1], "filename-mismatch")
+    assert finding.file.endswith("annotations/other.xml") and "says 'gone.jpg'; no image is called that" in finding.message
+
+
+def test_what_many_annotations_lack_is_said_once(project):
+    for number in range(3):
+        (project.annotations / f"{number}.txt").write_text("0 0.5 0.5 0.5 0.5\n", encoding="utf-8")
+    status, findings = project.check("--format=yolo", csv=False)
+    assert status == 1 and "no classes.txt" in only(findings, "yolo-classes").message
+    assert project.to_csv("--format=yolo") == errors(findings)
+
+
 def test_class_that_no_box_has(project):
     project.label_map.write_text(LABEL_MAP + "item { id: 3 name: 'Shorts' }\n", encoding="utf-8")
     finding = only(project.check()[1], "class-without-boxes")

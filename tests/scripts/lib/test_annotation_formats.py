@@ -184,8 +184,8 @@ def test_deeply_nested_json_is_a_finding(folder, images):
 
 
 def test_two_formats_in_one_folder_have_to_be_told_apart(folder):
-    write(folder, {**YOLO, "a.xml": ""})
-    with pytest.raises(UsageError, match="as voc and as yolo; choose one by --format"):
+    write(folder, {**YOLO, "a.xml": "", "b.xml": ""})
+    with pytest.raises(UsageError, match=r"as voc \(.*a.xml and 1 more\) and as yolo \(.*dress.txt\); choose one by"):
         annotation_formats.find_files(folder)
 
 

@@ -34,6 +34,7 @@ def read_rows(tmp_path, content: str | bytes):
          [Row('b "a, é".jpg', 1, 1, "None", 0, 0, 1, 1)]),
         (HEADER + LINE.replace("Tops", "NA"), [ROW._replace(class_name="NA")]),
         (HEADER + "a.jpg,640,480,,,,,\n", [Row("a.jpg", 640, 480, "", None, None, None, None)]),
+        (HEADER + LINE + ",,,,,,,\n,,,,,,,,,\n", [ROW]),
         (HEADER, []),
     ],
 )  # fmt: skip
