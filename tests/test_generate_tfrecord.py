@@ -329,6 +329,16 @@ def test_oversampling_repeats_images_of_rare_classes(project, capsys):
     assert (manifest["examples"], manifest["images"]) == (17, 16)
 
 
+def test_images_of_unknown_classes_have_no_say_in_what_is_rare(project, capsys):
+    for index in range(16):
+        project.add(f"{index:02}.jpg", ("Skirts" if index == 5 else "Tops", 10, 20, 50, 60))
+    for index in range(48):
+        project.add(f"unknown {index}.jpg", ("Hats", 10, 20, 50, 60))
+    project.run("--oversample=0.25", "--skip_invalid")
+    factors = [line for line in capsys.readouterr().out.splitlines() if " x" in line]
+    assert factors == ["oversampling: Skirts x2.00", "oversampling: Tops x1.00"]
+
+
 def test_the_manifest_says_what_is_in_the_record(project):
     project.add("a.jpg", BOX, BOX).add("b.jpg").add("c.jpg", ("Skirts", 1, 2, 30, 40)).run()
     manifest = json.loads(record_manifest.path_of(project.record).read_text("utf-8"))

@@ -98,7 +98,8 @@ def report(error: DataError) -> None:
 
 def explain_os_error(error: OSError) -> str:
     """One sentence for an operating-system error, with what to do where that is known."""
-    what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    name = error.filename2 or error.filename  # where a finished file could not take its place: that place
+    what = f"{name}: {error.strerror}" if name else str(error)
     remedy = {
         errno.ENOSPC: "free some disk space and run the command again",
         errno.EACCES: "close the program that holds the file, or change its permissions",

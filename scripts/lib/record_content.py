@@ -46,19 +46,20 @@ def check_options(args: argparse.Namespace) -> None:
 
 
 def repeat_rare_classes(
-    images: Sequence[LabelledImage], class_ids: Iterable[str], share: float
+    images: Sequence[LabelledImage], class_ids: Mapping[str, int], share: float
 ) -> list[LabelledImage]:
     """The images, those of rare classes more than once: all of them, then the second copies, and so on.
 
     Args:
+        class_ids: of the label map; images of other classes, which no record holds, have no say in what is rare.
         share: threshold of the repeat factor; -1: 1 / number of classes.
     """
-    classes_of_images = [image.class_names for image in images]
-    factors = oversampling.class_factors(classes_of_images, share if share > 0 else 1 / len(list(class_ids)))
+    classes_of_images = [image.class_names for image in images if class_ids.keys() >= set(image.class_names)]
+    factors = oversampling.class_factors(classes_of_images, share if share > 0 else 1 / len(class_ids))
     counts = [oversampling.copies(image.filename, image.class_names, factors) for image in images]
     for name, factor in factors.items():
         print(f"oversampling: {name} x{factor:.2f}")
-    print(f"oversampling: {len(images)} images become {sum(counts)} examples")
+    print(f"oversampling: {len(images)} images, {sum(counts)} with those that are repeated")
     return [
         image
         for copy in range(max(counts, default=1))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lib import files
+from scripts.lib import command_line, files
 
 
 def test_a_file_appears_when_the_block_has_ended(tmp_path):
@@ -41,6 +41,14 @@ def test_a_killed_process_leaves_no_file_of_the_name(tmp_path, repository_root):
     path = tmp_path / "labels.csv"
     subprocess.run([sys.executable, "-c", code, str(path)], cwd=repository_root, check=False)
     assert not path.exists()
+
+
+def test_a_file_that_cannot_take_its_place_is_named_by_that_place(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.mkdir()
+    with pytest.raises(OSError) as caught, files.whole_file(path):
+        pass
+    assert command_line.explain_os_error(caught.value).startswith(f"{path}: ")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
