@@ -102,6 +102,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         raise UsageError(f"--group_by duplicates compares the images: there is no folder --image_dir {args.image_dir}")
     if args.group_by not in (None, "duplicates"):
         args.group_by = expression_with_group(args.group_by)
+    if not args.input_csv.is_file():
+        raise UsageError(f"there is no labels CSV {files.display(args.input_csv)}; make it with xml_to_csv.py")
     return args
 
 

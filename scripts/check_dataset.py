@@ -94,7 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if not class_ids:  # the label map's own error is told; the other checks go on
         class_ids = {name: 0 for image in labels.images for name in image.class_names}
-    findings += classes_without_boxes(class_ids, labels.images, args.label_map)
+    if labels.images:  # else there is an error that says why
+        findings += classes_without_boxes(class_ids, labels.images, args.label_map)
     examined = []
     for image in examine_all(labels, folder, class_ids, args):
         findings += image.findings
@@ -240,7 +241,7 @@ def examine_all(
     for number, examined in enumerate(progress(work, "checking images", total=len(images)), start=1):
         image, findings = images[number - 1], examined.findings
         is_annotated = number <= len(labels.images) or image.filename in labels.damaged
-        if not is_annotated:
+        if not is_annotated and labels.images:
             message, remedy = "no annotation names this image", "label it, or move it out of the image folder"
             findings = [Finding(WARNING, "image-not-annotated", image.filename, message, remedy), *findings]
         if not is_annotated or not (image.class_names or args.csv_input or args.include_negatives):

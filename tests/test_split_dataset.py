@@ -224,6 +224,7 @@ def test_manifest_says_how_the_split_was_made(tmp_path):
         (["--group_by=(("], "is no regular expression"),
         (["--group_by=abc"], "has no"),
         (["--group_by=duplicates", "--image_dir=absent"], "there is no folder --image_dir absent"),
+        (["--input_csv=absent.csv"], "no labels CSV absent.csv; make it with xml_to_csv.py"),
     ],
 )
 def test_flags_that_make_no_sense_are_wrong_usage(flags, words):

@@ -248,6 +248,14 @@ def test_a_broken_csv_line_or_label_map_is_reported_and_the_rest_goes_on(project
     assert project.to_record() == {finding for finding in errors(findings) if finding.code.startswith("csv")}
 
 
+@pytest.mark.parametrize("content", ["filename;width;height;class;xmin;ymin;xmax;ymax\n", "\xff\xfe", ""])
+def test_of_labels_that_cannot_be_read_it_says_that_alone(project, content):
+    project.csv.write_text(content, encoding="latin-1")
+    _, findings = project.check()
+    assert [finding.severity for finding in findings] == ["error"]
+    assert project.to_record() == set(findings)
+
+
 @pytest.mark.parametrize("content", ["item { id: x }", "", "\xff"])
 def test_without_a_readable_label_map_everything_but_the_classes_is_checked(project, content):
     project.label_map.write_text(content, encoding="latin-1")
