@@ -59,13 +59,17 @@ class Seen(NamedTuple):
 
 
 def look(
-    folder: Path, page: str = "index.html", width: int = 1280, dark: bool = False, screenshot: Path | None = None
+    folder: Path,
+    page: str = "index.html",
+    width: int = 1280,
+    height: int = 2400,
+    dark: bool = False,
+    screenshot: Path | None = None,
 ) -> Seen:
     """Opens a page of a folder through a server on this machine; skips the test where there is no Chromium."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("Chromium is not installed; on Debian: apt install chromium")
-    height = 2400
     frame = _FRAME.replace("PAGE", page).replace("WIDTH", str(width)).replace("HEIGHT", str(height))
     with _Server(folder, frame) as server:
         command = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from scripts.lib import files
+from scripts.lib.detection_metrics import PrecisionRecall
 from scripts.lib.error_analysis import ERROR_TYPES
 from scripts.lib.event_files import Scalar
-from scripts.lib.report_metrics import Results
+from scripts.lib.report_metrics import ClassResult, Results
 
 Draw = Callable[[Figure], None]
 Curves = Mapping[str, Sequence[Scalar]]
@@ -167,11 +168,9 @@ def precision_recall(results: Results) -> Draw:
 
     def draw(figure: Figure) -> None:
         axes = _axes(figure, "Precision and recall (dot: best threshold)", "recall", "precision")
-        for index, one in enumerate(results.classes):
-            curve = one.curve
-            if one.boxes_test and curve.recall.size:
-                axes.plot(curve.recall, curve.precision, label=one.name, **_line_style(index))
-                axes.plot(one.recall, one.precision, "o", color=COLORS[index % len(COLORS)], markersize=8)
+        for one, curve, style in _curves(results):
+            axes.plot(curve.recall, curve.precision, label=one.name, **style)
+            axes.plot(one.recall, one.precision, "o", color=style["color"], markersize=8)
         axes.set(xlim=(0, 1.01), ylim=(0, 1.03))
         _legend_beside(axes)
 
@@ -182,16 +181,21 @@ def f1(results: Results) -> Draw:
     """F1 over the score threshold; a dot marks the best of each class."""
 
     def draw(figure: Figure) -> None:
-        axes = _axes(figure, "F1 over score threshold", "score threshold", "F1")
-        for index, one in enumerate(results.classes):
-            curve = one.curve
-            if one.boxes_test and curve.scores.size:
-                axes.plot(curve.scores, curve.f1, label=one.name, drawstyle="steps-post", **_line_style(index))
-                axes.plot(one.threshold, one.f1, "o", color=COLORS[index % len(COLORS)], markersize=8)
+        axes = _axes(figure, "F1 over score threshold (dot: best)", "score threshold", "F1")
+        for one, curve, style in _curves(results):
+            axes.plot(curve.scores, curve.f1, label=one.name, drawstyle="steps-post", **style)
+            axes.plot(one.threshold, one.f1, "o", color=style["color"], markersize=8)
         axes.set(xlim=(0, 1), ylim=(0, 1.03))
         _legend_beside(axes)
 
     return draw
+
+
+def _curves(results: Results) -> Iterator[tuple[ClassResult, PrecisionRecall, dict[str, str]]]:
+    """The classes that have objects and detections, the curve of each, and its colour and line style."""
+    for index, one in enumerate(results.classes):
+        if one.boxes_test and one.matches.scores.size:
+            yield one, one.curve, _line_style(index)
 
 
 def calibration(results: Results) -> Draw:

@@ -27,7 +27,8 @@ from scripts.lib.report_metrics import Results
 DETECTIONS = "detections.json"
 METRICS = "metrics.json"
 PAGE = "index.html"
-_HEADINGS = {"worst": "Most errors", "confused": "Most confused classes", "missed": "Missed objects", "best": "Best"}
+_WRITER = "report"  # in the name of its event file
+_HEADINGS = {"confused": "Most confused classes", "missed": "Missed objects", "worst": "Most errors", "best": "Best"}
 
 
 class ModelDescription(NamedTuple):
@@ -93,6 +94,8 @@ def write(
         The findings.
     """
     findings = report_findings.sentences(results, model.input_size)
+    if eval_dir:
+        event_files.remove(eval_dir, _WRITER)  # before the curves are read: it may be of another record
     training = _training_plots(output_dir, results, train_dir, eval_dir)
     detection, errors = _detection_plots(output_dir, results)
     examples = _examples(output_dir / report_examples.FOLDER, results, picture_records)
@@ -198,6 +201,5 @@ def _write_events(
     for one in gallery(output_dir, examples, results):
         encoded = (output_dir / report_examples.FOLDER / one.file).read_bytes()
         pictures[f"Examples/{one.file[:-4]}_{one.kind}"] = (encoded, one.width, one.height)
-    event_files.remove(eval_dir, "report")
     figures = {tag: value for tag, value in scalars.items() if value == value}  # NaN is no point of a curve
-    event_files.write(event_files.new_path(eval_dir, "report"), results.global_step or 0, figures, pictures)
+    event_files.write(event_files.new_path(eval_dir, _WRITER), results.global_step or 0, figures, pictures)

@@ -34,7 +34,7 @@ class Example(NamedTuple):
 
     Attributes:
         image_index: into the evaluated images.
-        kind: "worst", "confused", "missed", "best".
+        kind: "confused", "missed", "worst", "best".
         caption: what there is to see.
         file: its file name in the folder of pictures; empty until it is drawn.
     """
@@ -61,13 +61,13 @@ class Tally(NamedTuple):
 
 
 def choose(results: Results) -> list[Example]:
-    """The examples, each image once: worst first, then the most confused pairs, the missed, and the best."""
+    """The examples, each image once: the most confused pairs, missed objects, most errors, and the best."""
     tallies = [tally(image, pairing) for image, pairing in zip(results.images, results.pairings, strict=True)]
     candidates = [
-        *itertools.islice(_worst(tallies), _EACH),
-        *itertools.islice(_confused(results), 2 * _EACH),
-        *itertools.islice(_missed(results), 2 * _EACH),
-        *itertools.islice(_best(tallies), 2 * _EACH),
+        *_confused(results),
+        *_missed(results),
+        *_worst(tallies),
+        *_best(tallies),
     ]
     seen: set[int] = set()
     of_kind: dict[str, int] = {}
@@ -122,8 +122,9 @@ def _summary(tally: Tally) -> str:
 
 
 def _confused(results: Results) -> Iterable[Example]:
-    """Two images of each of the pairs that are confused most, the surest mistakes first."""
+    """Images of the confused pairs, the surest mistakes first: one of each pair, a second one of each, and so on."""
     ids = {one.name: class_id for class_id, one in enumerate(results.classes, start=1)}
+    of_pairs: list[list[Example]] = []
     for pair in report_findings.confusions(results):
         scores: dict[int, float] = {}
         for index, (image, pairing) in enumerate(zip(results.images, results.pairings, strict=True)):
@@ -135,8 +136,10 @@ def _confused(results: Results) -> Iterable[Example]:
                 ):
                     scores[index] = max(scores.get(index, 0), float(image.scores[detection]))
         caption = f"{pair.true_class} taken for {pair.detected_class}"
-        for index in sorted(scores, key=lambda index: -scores[index])[:2]:
-            yield Example(index, "confused", caption)
+        surest = sorted(scores, key=lambda index: -scores[index])
+        of_pairs.append([Example(index, "confused", caption) for index in surest])
+    rounds = itertools.zip_longest(*of_pairs)
+    return (example for of_round in rounds for example in of_round if example)
 
 
 def _missed(results: Results) -> Iterable[Example]:

@@ -100,6 +100,16 @@ def test_the_page_is_whole_in_a_browser(place, width, dark, page):
     assert seen.ground == ("rgb(13, 17, 23)" if dark else "rgb(246, 248, 250)")
 
 
+def test_a_report_replaces_the_events_of_the_one_before(place, tmp_path):
+    shutil.copytree(place / "eval", tmp_path / "eval")
+    (before,) = (tmp_path / "eval").glob("*.report")
+    before.rename(before.with_name("events.out.tfevents.1.report"))
+    arguments = ["--model", str(place / "good"), "--records", str(place / "test.record"), "--output_dir", str(tmp_path)]
+    report.main([*arguments, "--eval_dir", str(tmp_path / "eval"), "--num_resamples", "5", "--no_pictures"])
+    (after,) = (tmp_path / "eval").glob("*.report")
+    assert after.name != "events.out.tfevents.1.report"
+
+
 def test_the_page_fetches_nothing_and_escapes_what_it_is_given(place):
     text = (place / "good_report/index.html").read_text(encoding="utf-8")
     assert "http" not in text
