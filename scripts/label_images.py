@@ -1,0 +1,160 @@
+"""Opens LabelImg on a folder of photos: everything set, its crashes on Python 3.10 and later mended.
+
+In:   photos, and the names of the classes, a line each.
+Out:  one PASCAL VOC XML for each photo in annotations_dir, in sub-folders like the photos', saved whenever one goes on
+      to the next photo. Boxes are drawn with `w`; next and previous photo: `d` and `a`. The space bar says that boxes
+      which prelabel.py drew are right.
+
+The pictures come by name, or in the order of the list that prelabel.py --queue writes. LabelImg itself is installed by
+`python -m pip install -r requirements-label.txt` and needs a desktop.
+
+  python scripts/label_images.py samples data/predefined_classes.txt --annotations_dir annotations
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import _init_paths  # noqa: F401
+
+from scripts.lib import command_line, files, labelimg_drift, labelimg_files, prelabels, text_files, voc_xml
+from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.image_names import ImageFolder
+
+INSTALL = "python -m pip install -r requirements-label.txt"
+
+
+def main(argv: Sequence[str] | None = None) -> int | None:
+    args = parse_arguments(argv)
+    check_class_file(args.class_file)
+    num_images = len(find_images(args.image_dir))
+    queue = read_queue(args.queue, args.image_dir) if args.queue else None
+    check_labelimg_can_start()
+    args.annotations_dir.mkdir(parents=True, exist_ok=True)
+    warn_of_unreadable_annotations(args.annotations_dir)
+    shown = f"{len(queue)} of {num_images} pictures" if queue is not None else f"{num_images} pictures"
+    image_dir, annotations_dir = args.image_dir.resolve(), args.annotations_dir.resolve()
+    print(f"{shown} in {files.display(image_dir)}, annotations in {files.display(annotations_dir)}", flush=True)
+    return run_labelimg(image_dir, args.class_file.resolve(), annotations_dir, queue)
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_line.make_parser(__doc__)
+    parser.add_argument(
+        "image_dir", type=Path, nargs="?", default=files.default_path("samples"), help="folder of the photos"
+    )
+    parser.add_argument(
+        "class_file", type=Path, nargs="?", default=files.default_path("data/predefined_classes.txt"),
+        help="names of the classes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--annotations_dir", type=Path, default=files.default_path("annotations"), help="folder for the XML files"
+    )
+    parser.add_argument("--queue", type=Path, metavar="CSV", help="list that prelabel.py wrote: these, in its order")
+    return parser.parse_args(argv)
+
+
+def check_class_file(class_file: Path) -> None:
+    """Raises UsageError or DataError where LabelImg would offer no class, or an empty one."""
+    if not class_file.is_file():
+        raise UsageError(f"class_file {files.display(class_file)}: there is no such file")
+    lines = text_files.read_text(class_file).splitlines()
+    if not any(line.strip() for line in lines):
+        raise DataError([f"{files.display(class_file)} names no class; write a class name on each line"])
+
+
+def find_images(image_dir: Path) -> set[str]:
+    """The names of the images, relative to their folder.
+
+    Raises:
+        UsageError: there is no such folder, or no image in it.
+        DataError: two images would share an annotation file.
+    """
+    if not image_dir.is_dir():
+        raise UsageError(f"image_dir {files.display(image_dir)}: there is no such folder")
+    names = ImageFolder(image_dir).names
+    if not names:
+        raise UsageError(f"image_dir {files.display(image_dir)}: no image in it")
+    if shared := labelimg_files.sharing_an_annotation(names):
+        raise DataError(shared, "LabelImg was not started")
+    return names
+
+
+def read_queue(queue: Path, image_dir: Path) -> list[str]:
+    """The names that a queue lists.
+
+    Raises:
+        UsageError: there is no such file.
+        DataError: it is no queue, or lists an image that is not in the folder.
+    """
+    if not queue.is_file():
+        raise UsageError(f"--queue {files.display(queue)}: there is no such file; prelabel.py --queue writes it")
+    names, there = prelabels.read_queue(queue), ImageFolder(image_dir).names
+    if missing := [name for name in names if name not in there]:
+        raise DataError(
+            [f"{files.display(queue)} lists {name!r}, which is not in {files.display(image_dir)}" for name in missing],
+            "LabelImg was not started",
+        )
+    return names
+
+
+def check_labelimg_can_start() -> None:
+    """Opens a window system with Qt in a process of its own, since Qt ends the process where it cannot.
+
+    Raises:
+        UsageError: LabelImg or PyQt5 is missing, or there is no desktop.
+    """
+    missing = [name for name in ("labelImg", "PyQt5", "lxml") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(f"{' and '.join(missing)} missing in this Python ({sys.executable}): {INSTALL}")
+    if sys.platform == "linux" and not os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}:
+        raise UsageError("there is no display (DISPLAY is not set): LabelImg opens a window, so run it on a desktop")
+    start = "from PyQt5.QtWidgets import QApplication; QApplication([])"
+    probe = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, errors="replace")
+    if probe.returncode:
+        reason = " ".join(probe.stderr.split()) or f"exit status {probe.returncode}"
+        raise UsageError(f"Qt cannot open a window: {reason[:600]}")
+    if (version := importlib.metadata.version("labelImg")) != labelimg_drift.VERSION:
+        print(f"warning: LabelImg {version} is installed; the mends are for {labelimg_drift.VERSION}: {INSTALL}")
+
+
+def warn_of_unreadable_annotations(annotations_dir: Path) -> None:
+    """LabelImg opens a broken file as a picture without boxes, and overwrites it at the next box."""
+    for path in voc_xml.find_files(annotations_dir):
+        try:
+            voc_xml.read(path)
+        except DataError as error:
+            for finding in error.findings:
+                print(finding, file=sys.stderr)
+            what_happens = "LabelImg shows its picture without boxes, and overwrites it once you draw one"
+            print(f"warning: {files.display(path)}: {what_happens}; mend the file first.", file=sys.stderr)
+
+
+def run_labelimg(image_dir: Path, class_file: Path, annotations_dir: Path, queue: list[str] | None) -> int:
+    """Shows the window until it is closed; returns its exit status. All paths are absolute."""
+    label_img = labelimg_drift.import_mended()
+    labelimg_drift.annotate_in_like_folders(label_img.MainWindow, image_dir, annotations_dir)
+    labelimg_drift.start_with_settings(
+        label_img.Settings,
+        {
+            label_img.SETTING_LABEL_FILE_FORMAT: label_img.LabelFileFormat.PASCAL_VOC,
+            label_img.SETTING_AUTO_SAVE: True,
+            label_img.SETTING_LAST_OPEN_DIR: str(image_dir),  # which LabelImg prefers to the folder that it is given
+            label_img.SETTING_SAVE_DIR: str(annotations_dir),
+        },
+    )
+    if queue is not None:
+        labelimg_drift.show_in_order(label_img.MainWindow, [image_dir / name for name in queue])
+    application, window = label_img.get_main_app(["labelImg", str(image_dir), str(class_file), str(annotations_dir)])
+    return application.exec_()
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,141 @@
+"""What has drifted under LabelImg 1.8.6, its last release (October 2021), mended while it runs.
+
+Up to Python 3.9 a float was cut to an integer where Qt wants one; since 3.10 it is a TypeError (bpo-37999), and PyQt5
+ends the program at an error that nobody catches. Each function mends one place, and takes the modules or classes of
+LabelImg that it changes; the installed files stay as they are.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from types import ModuleType
+
+VERSION = "1.8.6"
+
+
+def import_mended() -> ModuleType:
+    """LabelImg's main module with all mends applied; to be called once.
+
+    Raises:
+        ImportError: LabelImg or PyQt5 is not installed, or a library that they need.
+    """
+    provide_distutils()
+    from labelImg import labelImg
+    from libs import canvas, zoomWidget
+
+    draw_at_whole_pixels(canvas)
+    zoom_by_whole_percents(zoomWidget.ZoomWidget)
+    scroll_by_whole_pixels(labelImg)
+    pan_by_fractions(labelImg)
+    return labelImg
+
+
+def provide_distutils() -> None:
+    """`import distutils.spawn`: distutils left the standard library with Python 3.12 (PEP 632).
+
+    LabelImg imports it and uses nothing of it, so an empty module does.
+    """
+    if sys.version_info >= (3, 12) and "distutils" not in sys.modules:
+        package, module = types.ModuleType("distutils"), types.ModuleType("distutils.spawn")
+        package.spawn, package.__path__ = module, []
+        sys.modules |= {"distutils": package, "distutils.spawn": module}
+
+
+def draw_at_whole_pixels(canvas: ModuleType) -> None:
+    """Crosshair, box in the making and class name are painted at float coordinates.
+
+    The painter of the canvas is replaced by one that rounds them.
+    """
+    canvas.QPainter = _rounding(canvas.QPainter, "drawLine", "drawRect", "drawText")
+
+
+def zoom_by_whole_percents(zoom_widget: type) -> None:
+    """Ctrl and the mouse wheel zoom by `10 * delta / 120` percent, a float."""
+    zoom_widget.setValue = _rounded(zoom_widget.setValue)
+
+
+def scroll_by_whole_pixels(main: ModuleType) -> None:
+    """The mouse wheel, and zooming at the cursor, move the scroll bars by fractions."""
+    scroll_bar = _rounding(main.QScrollBar, "setValue")
+
+    class ScrollArea(main.QScrollArea):
+        def __init__(self):
+            super().__init__()
+            self.setVerticalScrollBar(scroll_bar(main.Qt.Vertical))
+            self.setHorizontalScrollBar(scroll_bar(main.Qt.Horizontal))
+
+    main.QScrollArea = ScrollArea
+
+
+def pan_by_fractions(main: ModuleType) -> None:
+    """Dragging the picture sends the way of the mouse, a float, through a signal of integers.
+
+    The signal is declared anew to carry a float; the scroll bars round in the end.
+    """
+
+    class Canvas(main.Canvas):
+        scrollRequest = main.pyqtSignal(float, int)
+
+    main.Canvas = Canvas
+
+
+# Not drift, but what the launcher sets.
+
+
+def start_with_settings(settings: type, values: dict[str, object]) -> None:
+    """Settings of this run, whatever LabelImg remembers of the last one.
+
+    Args:
+        settings: LabelImg's `Settings`.
+        values: by the names of LabelImg's constants `SETTING_...`.
+    """
+    load = settings.load
+
+    def load_and_set(self) -> None:
+        load(self)
+        self.data.update(values)
+
+    settings.load = load_and_set
+
+
+def annotate_in_like_folders(main_window: type, image_dir: Path, annotations_dir: Path) -> None:
+    """The annotation of samples/shop/dress.jpg is annotations/shop/dress.xml, as xml_to_csv.py reads it.
+
+    LabelImg itself keeps all of them in one folder, where the second dress.jpg opens with the boxes of the first and
+    overwrites them.
+    """
+    load_file = main_window.load_file
+
+    def load_file_and_find_annotation(self, file_path=None):
+        if file_path and Path(file_path).is_relative_to(image_dir):
+            folder = annotations_dir / Path(file_path).relative_to(image_dir).parent
+            folder.mkdir(parents=True, exist_ok=True)
+            self.default_save_dir = str(folder)
+        return load_file(self, file_path)
+
+    main_window.load_file = load_file_and_find_annotation
+
+
+def show_in_order(main_window: type, paths: list[Path]) -> None:
+    """The file list holds these images in this order, as far as Qt can read them, instead of all by name."""
+    scan = main_window.scan_all_images
+
+    def scan_in_order(self, folder) -> list[str]:
+        readable = set(scan(self, folder))
+        return [str(path) for path in paths if str(path) in readable]
+
+    main_window.scan_all_images = scan_in_order
+
+
+def _rounding(qt_class: type, *methods: str) -> type:
+    """A subclass of a Qt class some of whose methods take floats."""
+    return type(qt_class.__name__, (qt_class,), {name: _rounded(getattr(qt_class, name)) for name in methods})
+
+
+def _rounded(method):
+    def call(self, *arguments):
+        return method(self, *(round(value) if isinstance(value, float) else value for value in arguments))
+
+    return call

@@ -1,0 +1,102 @@
+"""Annotations that a model proposed: told apart from those of people, and listed by what a person would teach most."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from scripts.lib import files, text_files, voc_xml
+from scripts.lib.command_line import DataError
+from scripts.lib.voc_xml import Annotation
+
+QUEUE_COLUMNS = ("filename", "uncertainty", "boxes", "best_score")
+
+# A proposal's <database> ends with a hash of the file without it. LabelImg writes <database>Unknown</database> instead
+# when a person saves the file, and whoever edits it otherwise breaks the hash.
+_SEAL = re.compile(rb"<database>prelabel\.py: [^<]*, seal ([0-9a-f]{16})</database>")
+
+
+class Queued(NamedTuple):
+    """A picture that waits for a person.
+
+    Attributes:
+        filename: the image's name relative to its folder.
+        uncertainty: see `uncertainty`.
+        boxes: how many boxes were proposed.
+        best_score: of the model's detections, below the threshold, too; 0 where there is none.
+    """
+
+    filename: str
+    uncertainty: float
+    boxes: int
+    best_score: float
+
+
+def sealed(annotation: Annotation, origin: str) -> Annotation:
+    """The annotation with a `<database>` that says where it comes from, and by which `is_unreviewed` knows it.
+
+    Args:
+        annotation: what was proposed.
+        origin: the model and its scores.
+    """
+    blank = dataclasses.replace(annotation, database=f"prelabel.py: {origin}, seal {'0' * 16}")
+    match = _SEAL.search(voc_xml.document(blank).encode())
+    return dataclasses.replace(blank, database=blank.database[:-16] + _hash(match))
+
+
+def is_unreviewed(content: bytes) -> bool:
+    """Whether an annotation file is a proposal to the byte: no person has saved or changed it since."""
+    match = _SEAL.search(content)
+    return match is not None and match[1].decode() == _hash(match)
+
+
+def _hash(match: re.Match[bytes]) -> str:
+    """Of the whole file but the seal."""
+    return hashlib.sha256(match.string[: match.start(1)] + match.string[match.end(1) :]).hexdigest()[:16]
+
+
+def uncertainty(scores: Iterable[float]) -> float:
+    """How unsure a model is of a picture, 0..1: 1 where it gives some box a score of 0.5.
+
+    Each detection is a binary question, "is there such an object?", answered with probability p. Least confidence,
+    margin and entropy then rank alike, by how near p is to 0.5 (Settles, "Active Learning Literature Survey", 2009,
+    section 3.1); this is one minus the margin |p - (1 - p)|. A picture counts as its least certain detection (the
+    aggregation "maximum" of Brust, Kaeding, Denzler, "Active Learning for Deep Object Detection", VISAPP 2019).
+
+    Args:
+        scores: 0..1 each, low ones included; none where nothing at all was detected.
+    """
+    return max((1 - abs(2 * score - 1) for score in scores), default=0.0)
+
+
+def most_uncertain(pictures: Iterable[Queued], count: int) -> list[Queued]:
+    """The first `count` by uncertainty, equal ones by name."""
+    return sorted(pictures, key=lambda picture: (-picture.uncertainty, picture.filename))[:count]
+
+
+def write_queue(path: Path, pictures: Sequence[Queued]) -> None:
+    with files.whole_file(path, "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(QUEUE_COLUMNS)
+        writer.writerows(
+            (one.filename, f"{one.uncertainty:.4f}", one.boxes, f"{one.best_score:.4f}") for one in pictures
+        )
+
+
+def read_queue(path: Path) -> list[str]:
+    """The names of the images, in order.
+
+    Raises:
+        DataError: the file is not such a list.
+    """
+    rows = list(csv.reader(io.StringIO(text_files.read_text(path), newline="")))
+    if not rows or QUEUE_COLUMNS[0] not in rows[0]:
+        raise DataError([f"{files.display(path)}: the first line has no column {QUEUE_COLUMNS[0]!r}"])
+    column = rows[0].index(QUEUE_COLUMNS[0])
+    return [row[column] for row in rows[1:] if len(row) > column]

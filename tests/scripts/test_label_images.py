@@ -1,0 +1,149 @@
+"""label_images.py: what it refuses, and LabelImg at work in a real window."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import xml_to_csv
+from scripts import label_images
+from scripts.lib import prelabels, voc_xml
+from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.prelabels import Queued
+from scripts.lib.voc_xml import Annotation, VocObject
+from tests import labelimg_window
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Two photos, a class list, and an empty folder of annotations."""
+    write_image(tmp_path / "samples" / "a.ppm", 1400, 1100)
+    write_image(tmp_path / "samples" / "shop" / "b.ppm", 300, 200)
+    (tmp_path / "classes.txt").write_text("Dresses\nSkirts\nTops\n", encoding="utf-8")
+    (tmp_path / "annotations").mkdir()
+    return tmp_path
+
+
+def write_image(path, width, height):
+    """A plain picture; PPM needs no library."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"P6 %d %d 255\n" % (width, height) + bytes((90, 130, 160)) * (width * height))
+
+
+def arguments(project):
+    return [
+        str(project / "samples"), str(project / "classes.txt"), f"--annotations_dir={project / 'annotations'}"
+    ]  # fmt: skip
+
+
+def test_boxes_drawn_after_zooming_scrolling_and_panning_are_saved_and_converted(project):
+    with labelimg_window.open_window(project, *arguments(project)) as window:
+        window.keys("ctrl+shift+p")  # class names on the picture
+        window.keys("ctrl+equal")  # 100%
+        window.wheel(450, 400, 4, 2, "ctrl")  # 120%
+        window.draw_box((350, 300), (590, 480), "Dresses")
+        window.wheel(350, 650, 5, 3)
+        window.draw_box((350, 300), (590, 480), "Skirts")
+        window.drag((300, 650), (260, 650))
+        window.draw_box((350, 300), (590, 480), "Tops")
+        window.screenshot(project / "drawn.png")
+        window.keys("d")  # the next picture, which saves this one
+        assert window.title().endswith("b.ppm [2 / 2]")
+
+    boxes = {one.name: one for one in voc_xml.read(project / "annotations" / "a.xml").objects}
+    assert list(boxes) == ["Dresses", "Skirts", "Tops"]
+    for box in boxes.values():
+        assert box.xmax - box.xmin == pytest.approx(200, abs=1)  # 240 pixels of the screen at 120%
+        assert box.ymax - box.ymin == pytest.approx(150, abs=1)
+    assert boxes["Skirts"].ymin > boxes["Dresses"].ymin, "scrolled down"
+    assert boxes["Tops"].xmin != boxes["Skirts"].xmin, "panned sideways"
+    xml_to_csv.main([f"--annotations_dir={project / 'annotations'}", f"--output_csv={project / 'labels.csv'}"])
+    lines = (project / "labels.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[:4] for line in lines[1:]] == [
+        ["a.ppm", "1400", "1100", name] for name in ("Dresses", "Skirts", "Tops")
+    ]
+
+
+def test_a_proposal_opens_in_its_sub_folder_and_the_space_bar_makes_it_a_persons(project):
+    boxes = [VocObject("Skirts", 30, 40, 130, 140)]
+    path = project / "annotations" / "shop" / "b.xml"
+    voc_xml.write(path, prelabels.sealed(Annotation("b.ppm", 300, 200, boxes), "model"))
+    prelabels.write_queue(project / "queue.csv", [Queued("shop/b.ppm", 0.9, 1, 0.6), Queued("a.ppm", 0.1, 0, 0.05)])
+    with labelimg_window.open_window(project, *arguments(project), f"--queue={project / 'queue.csv'}") as window:
+        assert window.title().endswith("b.ppm [1 / 2]")
+        window.screenshot(project / "proposed.png")
+        window.keys("space", "d")
+        assert window.title().endswith("a.ppm [2 / 2]")
+
+    assert not prelabels.is_unreviewed(path.read_bytes())
+    saved = voc_xml.read(path)
+    assert saved.database == "Unknown"
+    assert [(one.name, one.xmin, one.ymin, one.xmax, one.ymax) for one in saved.objects] == [
+        ("Skirts", 30, 40, 130, 140)
+    ]
+    assert not (project / "annotations" / "b.xml").exists()
+
+
+def test_without_labelimg_the_error_says_how_to_install_it(project, monkeypatch):
+    monkeypatch.setattr(label_images.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="labelImg and PyQt5 and lxml missing .*pip install -r requirements-label.txt"):
+        label_images.main(arguments(project))
+
+
+def test_without_a_display_the_error_says_so(monkeypatch):
+    monkeypatch.setattr(label_images.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(label_images.sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError, match="there is no display"):
+        label_images.check_labelimg_can_start()
+
+
+def test_qt_that_cannot_open_a_window_is_an_error_with_its_reason(monkeypatch):
+    monkeypatch.setattr(label_images.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setenv("DISPLAY", ":0")
+    failed = subprocess.CompletedProcess([], -6, "", "qt.qpa.xcb: could not connect\nto display :0\n")
+    monkeypatch.setattr(label_images.subprocess, "run", lambda *args, **kwargs: failed)
+    with pytest.raises(UsageError, match="Qt cannot open a window: qt.qpa.xcb: could not connect to display :0"):
+        label_images.check_labelimg_can_start()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "says"),
+    [
+        (["none"], UsageError, "there is no such folder"),
+        (["annotations"], UsageError, "no image in it"),
+        (["samples", "none.txt"], UsageError, "none.txt: there is no such file"),
+        (["samples", "empty.txt"], DataError, "names no class"),
+        (["samples", "classes.txt", "--queue=none.csv"], UsageError, "prelabel.py --queue writes it"),
+        (["samples", "classes.txt", "--queue=classes.txt"], DataError, "has no column 'filename'"),
+        (["samples", "classes.txt", "--queue=queue.csv"], DataError, "lists 'c.jpg', which is not in samples"),
+        (["twins", "classes.txt"], DataError, "a.PPM: A.png would share its annotation file|A.png: a.PPM would share"),
+    ],
+)
+def test_a_wrong_command_is_refused_before_anything_starts(project, monkeypatch, wrong, error, says):
+    monkeypatch.chdir(project)
+    (project / "empty.txt").write_text("\n \n", encoding="utf-8")
+    prelabels.write_queue(project / "queue.csv", [Queued("c.jpg", 0.9, 1, 0.6)])
+    write_image(project / "twins" / "a.PPM", 20, 20)
+    write_image(project / "twins" / "A.png", 20, 20)
+    monkeypatch.setattr(label_images, "check_labelimg_can_start", lambda: pytest.fail("started"))
+    with pytest.raises(error, match=says):
+        label_images.main([*wrong[:1], *(wrong[1:] or ["classes.txt"])])
+
+
+def test_broken_annotations_are_named_since_labelimg_would_overwrite_them(project, capsys):
+    (project / "annotations" / "a.xml").write_text("<annotation>", encoding="utf-8")
+    label_images.warn_of_unreadable_annotations(project / "annotations")
+    shown = capsys.readouterr().err
+    assert "a.xml" in shown
+    assert "is no well-formed XML" in shown
+    assert "overwrites it once you draw one" in shown
+
+
+def test_help_needs_no_labelimg(repository_root):
+    command = [sys.executable, str(repository_root / "scripts" / "label_images.py"), "--help"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8").stdout
+    assert "requirements-label.txt" in shown
