@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for image in examine_all(labels, folder, class_ids, args):
         findings += image.findings
         examined.append(image)
-    sides, split_findings = read_split(args, folder) if args.train_csv else (expected_split(labels.images, folder), [])
+    sides, split_findings = read_split(args, folder) if args.train_csv else (expected_split(labels, folder, args), [])
     findings += split_findings
     findings += duplicate_images(examined, sides, planned=not args.train_csv)
 
@@ -196,10 +196,15 @@ def read_annotations(args: argparse.Namespace, folder: ImageFolder) -> Labels:
                 remedy = "to record it, call both with --include_negatives"
                 findings.append(Finding(NOTE, "image-without-objects", item.filename, message, remedy))
     findings = [*dict.fromkeys(findings), *annotation_formats.check_images_are_distinct(named)]
-    kept = [image for image in images if image.class_names or args.include_negatives]
-    if not kept and (images or not findings):  # of annotations that cannot be read nobody knows
+    nothing_read = findings and not images  # whether they have objects nobody knows then
+    if not nothing_read and not any(is_kept(image, args) for image in images):
         findings.append(annotation_formats.no_object(args.annotations_dir))
     return Labels(sorted(images, key=lambda image: image.filename), damaged, findings)
+
+
+def is_kept(image: LabelledImage, args: argparse.Namespace) -> bool:
+    """Whether the labels CSV has the image, or would have it."""
+    return bool(image.class_names or args.csv_input or args.include_negatives)
 
 
 def read_labels_csv(args: argparse.Namespace, folder: ImageFolder) -> Labels:
@@ -244,7 +249,7 @@ def examine_all(
         if not is_annotated and labels.images:
             message, remedy = "no annotation names this image", "label it, or move it out of the image folder"
             findings = [Finding(WARNING, "image-not-annotated", image.filename, message, remedy), *findings]
-        if not is_annotated or not (image.class_names or args.csv_input or args.include_negatives):
+        if not is_annotated or not is_kept(image, args):
             findings = list(map(no_error, findings))
         yield examined._replace(findings=findings)
 
@@ -296,9 +301,9 @@ def read_split(args: argparse.Namespace, folder: ImageFolder) -> tuple[dict[str,
     return sides, findings
 
 
-def expected_split(images: Iterable[LabelledImage], folder: ImageFolder) -> dict[str, str]:
+def expected_split(labels: Labels, folder: ImageFolder, args: argparse.Namespace) -> dict[str, str]:
     """The side that split_dataset.py would put each image on if it were called without flags."""
-    names = sorted({image.filename for image in images if image.class_names})
+    names = sorted({image.filename for image in labels.images if is_kept(image, args)})
     units = [Unit((name,), Counter()) for name in names]
     sizes = [4 * len(names) // 5, len(names) - 4 * len(names) // 5]
     subsets = zip((TRAINING, TEST), divide(units, sizes, seed=1), strict=True)

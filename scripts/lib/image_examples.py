@@ -198,7 +198,8 @@ class ExampleMaker:
             size, data = self._content(name)
         except OSError as error:
             message = f"the image cannot be read: {error.strerror or error}"
-            return None, [Finding(ERROR, "image-unreadable", name, message, "check the file's permissions")]
+            remedy = "check the file's permissions, and on Windows whether its path has more than 259 characters"
+            return None, [Finding(ERROR, "image-unreadable", name, message, remedy)]
         if size <= image_bytes.MAX_BYTES:
             return data, []
         message = f"the image file has {size / 2**20:.0f} MB, the limit is {image_bytes.MAX_BYTES / 2**20:.0f} MB"
