@@ -27,7 +27,7 @@ def open_window(tmp_path: Path, *arguments: str) -> Iterator[Window]:
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed")
     home = tmp_path / "home"  # LabelImg keeps its settings there
-    home.mkdir(exist_ok=True)
+    home.mkdir(0o700, exist_ok=True)
     read_end, write_end = os.pipe()
     display = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1280x900x24", "-nolisten", "tcp"],
@@ -65,8 +65,8 @@ class Window:
         self._wait(lambda: f"Geometry: {WIDTH}x{HEIGHT}" in self.do(f"getwindowgeometry {self._window}"), "its size")
         self.keys()
 
-    def title(self) -> str:
-        return self.do(f"getwindowname {self._window}").strip()
+    def wait_for_title(self, end: str) -> None:
+        self._wait(lambda: self.do(f"getwindowname {self._window}").strip().endswith(end), f"the title {end!r}")
 
     def do(self, commands: str) -> str:
         """Runs xdotool; fails where LabelImg has ended."""

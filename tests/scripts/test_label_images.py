@@ -50,7 +50,7 @@ def test_boxes_drawn_after_zooming_scrolling_and_panning_are_saved_and_converted
         window.draw_box((350, 300), (590, 480), "Tops")
         window.screenshot(project / "drawn.png")
         window.keys("d")  # the next picture, which saves this one
-        assert window.title().endswith("b.ppm [2 / 2]")
+        window.wait_for_title("b.ppm [2 / 2]")
 
     boxes = {one.name: one for one in voc_xml.read(project / "annotations" / "a.xml").objects}
     assert list(boxes) == ["Dresses", "Skirts", "Tops"]
@@ -72,10 +72,10 @@ def test_a_proposal_opens_in_its_sub_folder_and_the_space_bar_makes_it_a_persons
     voc_xml.write(path, prelabels.sealed(Annotation("b.ppm", 300, 200, boxes), "model"))
     prelabels.write_queue(project / "queue.csv", [Queued("shop/b.ppm", 0.9, 1, 0.6), Queued("a.ppm", 0.1, 0, 0.05)])
     with labelimg_window.open_window(project, *arguments(project), f"--queue={project / 'queue.csv'}") as window:
-        assert window.title().endswith("b.ppm [1 / 2]")
+        window.wait_for_title("b.ppm [1 / 2]")
         window.screenshot(project / "proposed.png")
         window.keys("space", "d")
-        assert window.title().endswith("a.ppm [2 / 2]")
+        window.wait_for_title("a.ppm [2 / 2]")
 
     assert not prelabels.is_unreviewed(path.read_bytes())
     saved = voc_xml.read(path)
