@@ -73,10 +73,7 @@ class Source(NamedTuple):
 
     def read(self, annotation_files: Iterable[str]) -> Iterator[Annotation | Finding]:
         for file in annotation_files:
-            for item in annotation_formats.read_file(self.format, file, self.path, self.images):
-                if self.class_map is not None and isinstance(item, Annotation):
-                    yield from annotation_formats.rename_classes(item, self.class_map)
-                yield item
+            yield from annotation_formats.read_file(self.format, file, self.path, self.images, self.class_map)
 
 
 class Part(NamedTuple):
@@ -128,6 +125,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         raise UsageError(f"--annotations_dir {args.annotations_dir}: there is no such folder")
     if args.image_dir and not args.image_dir.is_dir():
         raise UsageError(f"--image_dir {args.image_dir}: there is no such folder")
+    if args.class_map and not args.class_map.is_file():
+        raise UsageError(f"--class_map {args.class_map}: there is no such file")
     return args
 
 

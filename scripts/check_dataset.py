@@ -124,6 +124,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     data.add_argument(
         "--format", choices=("auto", *sorted(annotation_formats.FORMATS)), default="auto", help="of the annotations"
     )
+    data.add_argument("--class_map", type=Path, help="CSV theirs,ours that renames classes, as for xml_to_csv.py")
     data.add_argument("--csv_input", type=Path, help="labels CSV, instead of the annotations")
     data.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="folder of the images")
     data.add_argument(
@@ -148,7 +149,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.num_shown < 0 or not 1 <= args.num_workers <= 1024:
         raise UsageError("--num_shown is 0 or more, --num_workers 1 to 1024")
     args.annotations_dir = args.annotations_dir or files.default_path("annotations")
-    for flag in ("csv_input", "train_csv", "test_csv"):
+    if args.csv_input and args.class_map:
+        raise UsageError("--class_map renames the classes of annotations; those of --csv_input are ours already")
+    for flag in ("class_map", "csv_input", "train_csv", "test_csv"):
         path = getattr(args, flag)
         if path and not path.is_file():
             raise UsageError(f"--{flag} {files.display(path)}: there is no such file")
@@ -182,8 +185,9 @@ def read_annotations(args: argparse.Namespace, folder: ImageFolder) -> Labels:
         messages = (str(message).removeprefix(f"{place}: ") for message in error.findings)
         return Labels([], set(), [Finding(ERROR, "no-annotation", place, message, remedy) for message in messages])
 
+    class_map = annotation_formats.read_class_map(args.class_map) if args.class_map else None
     for path in progress(paths, "reading annotations", unit="file"):
-        for item in annotation_formats.read_file(name, path, args.annotations_dir, folder):
+        for item in annotation_formats.read_file(name, path, args.annotations_dir, folder, class_map):
             if isinstance(item, Finding):
                 findings.append(item)
                 if item.severity == ERROR:

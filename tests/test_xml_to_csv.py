@@ -72,9 +72,12 @@ def test_nothing_to_convert_is_an_error(tmp_path, classes):
         convert(folder)
 
 
-def test_missing_folder_is_wrong_usage(tmp_path):
+def test_what_is_not_there_is_wrong_usage(annotations_dir, tmp_path):
     with pytest.raises(UsageError, match="no such folder"):
         convert(tmp_path / "absent")
+    for flag in ("image_dir", "class_map"):
+        with pytest.raises(UsageError, match=f"--{flag} absent: there is no such"):
+            convert(annotations_dir, f"--{flag}=absent")
 
 
 def test_renamed_image_is_found_by_the_stem_of_its_xml(annotations_dir, tmp_path, capsys):

@@ -76,10 +76,18 @@ def _and_more(listed: Sequence[str]) -> str:
     return files.display(listed[0]) + (f" and {len(listed) - 1} more" if len(listed) > 1 else "")
 
 
-def read_file(name: str, file: str, path: Path, images: ImageFolder | None) -> Items:
-    """Reads one file of the format of that name; see `Format`. Whatever is wrong with it is a finding."""
+def read_file(
+    name: str, file: str, path: Path, images: ImageFolder | None, class_map: dict[str, str] | None = None
+) -> Items:
+    """Reads one file of the format of that name, see `Format`, and renames its classes, see `rename_classes`.
+
+    Whatever is wrong with it is a finding.
+    """
     try:
-        yield from FORMATS[name].read_file(file, path, images)
+        for item in FORMATS[name].read_file(file, path, images):
+            if class_map is not None and isinstance(item, Annotation):
+                yield from rename_classes(item, class_map)
+            yield item
     except DataError as error:
         yield from error.findings
     except OSError as error:

@@ -334,6 +334,17 @@ def test_what_many_annotations_lack_is_said_once(project):
     assert project.to_csv("--format=yolo") == errors(findings)
 
 
+def test_classes_are_renamed_as_by_xml_to_csv(project):
+    project.add("a.jpg", ("Tee", 1, 2, 30, 40), ("Hat", 1, 2, 30, 40))
+    class_map = project.folder / "map.csv"
+    class_map.write_text("theirs,ours\nTee,Tops\nHat,\nTops,Tops\nSkirts,Skirts\n", encoding="utf-8")
+    assert project.check(f"--class_map={class_map}", csv=False) == (0, [])
+    assert project.to_csv(f"--class_map={class_map}") == project.to_record() == set()
+    class_map.write_text("theirs,ours\nTee,Tops\nTops,Tops\nSkirts,Skirts\n", encoding="utf-8")
+    _, findings = project.check(f"--class_map={class_map}", csv=False)
+    assert project.to_csv(f"--class_map={class_map}") == {only(findings, "class-map")}
+
+
 def test_class_that_no_box_has(project):
     project.label_map.write_text(LABEL_MAP + "item { id: 3 name: 'Shorts' }\n", encoding="utf-8")
     finding = only(project.check()[1], "class-without-boxes")
@@ -457,6 +468,7 @@ def test_the_plot_is_a_picture_of_any_set(project, repository_root, split, capsy
         (["--annotations_dir=none"], "give one of them"),
         (["--train_csv=none.csv"], "two sides of one split"),
         (["--train_csv=none.csv", "--test_csv=none.csv"], "no such file"),
+        (["--class_map=none.csv"], "classes of annotations"),
         (["--num_shown=-1"], "--num_shown is 0 or more"),
         (["--num_workers=0"], "--num_workers 1 to"),
         (["--plot=a.jpg"], "ends in .png"),
