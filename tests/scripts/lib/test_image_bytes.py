@@ -128,6 +128,14 @@ def test_simplejpeg_decodes_the_pixels_of_pillow(name):
     assert np.abs(simplejpeg.decode_jpeg(PASSING[name]) - pixels(PASSING[name])).mean() <= 1
 
 
+def test_an_arithmetic_coded_jpeg_never_passes_byte_for_byte():
+    huffman = encoded(picture(), "JPEG")
+    arithmetic = huffman.replace(b"\xff\xc0", b"\xff\xc9")  # the start of frame says which
+    assert image_bytes.prepare(huffman, "a.jpg", verify=False)[0].encoded == huffman
+    image, _ = image_bytes.prepare(arithmetic, "a.jpg", verify=False)
+    assert arithmetic != huffman and (image is None or image.encoded != arithmetic)
+
+
 def test_transparent_pixels_become_white():
     image = picture("RGBA")
     image.putalpha(0)
