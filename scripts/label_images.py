@@ -29,6 +29,10 @@ from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.image_names import ImageFolder
 
 INSTALL = "python -m pip install -r requirements-label.txt"
+QT_NEEDS = (
+    "it needs a desktop, and on Debian and Ubuntu: apt install libgl1 libegl1 libxkbcommon-x11-0 libxcb-icccm4 "
+    "libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
@@ -119,8 +123,9 @@ def check_labelimg_can_start() -> None:
     start = "from PyQt5.QtWidgets import QApplication; QApplication([])"
     probe = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, errors="replace")
     if probe.returncode:
-        reason = " ".join(probe.stderr.split()) or f"exit status {probe.returncode}"
-        raise UsageError(f"Qt cannot open a window: {reason[:600]}")
+        lines = probe.stderr.strip().splitlines() or [f"exit status {probe.returncode}"]
+        reason = lines[-1 if probe.returncode == 1 else 0]  # of an exception the last line says it, of Qt the first
+        raise UsageError(f"Qt cannot open a window: {reason}; {QT_NEEDS if sys.platform == 'linux' else INSTALL}")
     if (version := importlib.metadata.version("labelImg")) != labelimg_drift.VERSION:
         print(f"warning: LabelImg {version} is installed; the mends are for {labelimg_drift.VERSION}: {INSTALL}")
 

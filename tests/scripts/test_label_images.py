@@ -101,12 +101,21 @@ def test_without_a_display_the_error_says_so(monkeypatch):
         label_images.check_labelimg_can_start()
 
 
-def test_qt_that_cannot_open_a_window_is_an_error_with_its_reason(monkeypatch):
+@pytest.mark.parametrize(
+    ("status", "stderr", "reason"),
+    [
+        (-6, "qt.qpa.xcb: could not connect to display :0\nThis application failed to start\n", "qt.qpa.xcb: could not connect to display :0;"),
+        (1, "Traceback (most recent call last):\n  File\nImportError: libGL.so.1: no such file\n", "ImportError: libGL.so.1: no such file;"),
+        (-11, "", "exit status -11;"),
+    ],
+    ids=["Qt", "import", "silent"],
+)  # fmt: skip
+def test_qt_that_cannot_open_a_window_is_an_error_with_its_reason(monkeypatch, status, stderr, reason):
     monkeypatch.setattr(label_images.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setenv("DISPLAY", ":0")
-    failed = subprocess.CompletedProcess([], -6, "", "qt.qpa.xcb: could not connect\nto display :0\n")
+    failed = subprocess.CompletedProcess([], status, "", stderr)
     monkeypatch.setattr(label_images.subprocess, "run", lambda *args, **kwargs: failed)
-    with pytest.raises(UsageError, match="Qt cannot open a window: qt.qpa.xcb: could not connect to display :0"):
+    with pytest.raises(UsageError, match=f"Qt cannot open a window: {reason}"):
         label_images.check_labelimg_can_start()
 
 
