@@ -114,6 +114,27 @@ def test_fraction_outside_0_to_1_is_wrong_usage(tmp_path, value):
     assert error.value.code == 2
 
 
+@pytest.mark.parametrize("name", ["train", "test", "summary", "split"])
+def test_a_file_of_another_kind_is_not_overwritten(tmp_path, name):
+    split(tmp_path, make_rows(10), "--seed=2")  # what it wrote itself it replaces
+    split(tmp_path, make_rows(10))
+    place = tmp_path / (f"{name}.json" if name == "split" else f"{name}.csv")
+    place.write_text("mine", encoding="utf-8")
+    with pytest.raises(UsageError, match=f"{place.name} exists and is no .*; choose another name"):
+        split(tmp_path, make_rows(10))
+    assert place.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_class_that_a_side_lacks_is_said(tmp_path, capsys):
+    rows = [Row(f"{number}.jpg", 64, 48, "Tops", 1, 2, 30, 40) for number in range(10)]
+    rows[3] = rows[3]._replace(class_name="Shorts")
+    train, _, _ = split(tmp_path, rows)
+    lacking = "testing" if rows[3] in train else "training"
+    assert f"warning: no box for {lacking}: Shorts; --stratify" in capsys.readouterr().out
+    split(tmp_path, make_rows(100))
+    assert "warning" not in capsys.readouterr().out
+
+
 def test_output_over_another_file_is_wrong_usage(tmp_path):
     with pytest.raises(UsageError, match="--input_csv and --test_csv are the same file"):
         split_dataset.main(["--input_csv", str(tmp_path / "a.csv"), "--test_csv", str(tmp_path / "a.csv")])

@@ -80,6 +80,14 @@ def test_what_is_not_there_is_wrong_usage(annotations_dir, tmp_path):
             convert(annotations_dir, f"--{flag}=absent")
 
 
+def test_a_file_of_another_kind_is_not_overwritten(annotations_dir):
+    (xml, *_) = sorted(annotations_dir.rglob("*.xml"))
+    before = xml.read_bytes()
+    with pytest.raises(UsageError, match="exists and is no labels CSV; choose another name"):
+        xml_to_csv.main([f"--annotations_dir={annotations_dir}", f"--output_csv={xml}"])
+    assert xml.read_bytes() == before
+
+
 def test_renamed_image_is_found_by_the_stem_of_its_xml(annotations_dir, tmp_path, capsys):
     images = tmp_path / "samples"
     images.mkdir()

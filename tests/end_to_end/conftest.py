@@ -43,6 +43,7 @@ def short_config(repository_root) -> Callable[..., str]:
             ("width: 160", "width: 96"),
             ("num_steps: 1000", f"num_steps: {num_steps}"),
             ("warmup_steps: 50", "warmup_steps: 1"),
+            ("use_moving_average: false", "use_moving_average: true moving_average_decay: 0.5"),
             ("total_steps: 1000", f"total_steps: {num_steps}"),
         ):
             assert old in text, old

@@ -101,6 +101,24 @@ def test_evaluation_writes_metrics_of_every_class_and_pictures(evaluation, folde
         assert re.search(rf"{name} +no ground truth in the record", evaluation.stdout)
 
 
+def test_an_evaluation_with_moving_averages_reads_them(config, evaluation, run_script):
+    """The same checkpoint, once its weights and once their averages: the losses are those of two models."""
+    averaged = config.with_name("averaged.config")
+    text = config.read_text(encoding="utf-8")
+    averaged.write_text(text.replace("eval_config {", "eval_config {\n  use_moving_averages: true"), encoding="utf-8")
+    run_script(
+        "scripts/eval.py", "--run_once", "--pipeline_config_path", averaged,
+        "--checkpoint_dir", config.parent / "train", "--eval_dir", config.parent / "eval_averaged",
+    )  # fmt: skip
+    losses = [
+        json.loads((config.parent / folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]
+        for folder in ("eval", "eval_averaged")
+    ]
+    name = "Losses/Loss/localization_loss"
+    assert all(math.isfinite(loss[name]) for loss in losses)
+    assert losses[0][name] != losses[1][name]
+
+
 def test_the_export_is_complete(exported):
     assert {path.name for path in exported.iterdir()} == {
         "checkpoint", "frozen_inference_graph.pb", "label_map.pbtxt", "model.ckpt.data-00000-of-00001",

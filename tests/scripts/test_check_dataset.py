@@ -429,6 +429,16 @@ def test_a_clean_set_says_what_comes_next(project, capsys):
     assert "2 annotated images; 2 images in" in printed
 
 
+def test_a_file_of_another_kind_is_not_overwritten(project):
+    project.check()
+    project.check()  # its own report it replaces
+    for flag, name in (("json", "mine.json"), ("plot", "mine.png")):
+        (project.folder / name).write_text("mine", encoding="utf-8")
+        with pytest.raises(UsageError, match=f"{name} exists and is no"):
+            project.check(f"--{flag}={project.folder / name}")
+        assert (project.folder / name).read_text(encoding="utf-8") == "mine"
+
+
 def test_the_json_counts_what_it_lists(project):
     all_mistakes(project).check()
     report = json.loads(project.json.read_text("utf-8"))

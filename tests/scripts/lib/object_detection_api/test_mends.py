@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -39,7 +40,7 @@ NEEDS: dict[str, tuple[str, str]] = {
         "has no attribute 'c(ase|ond)'",
     ),
     "restore_legacy_layers_path": (
-        "import tf_slim; import tensorflow.compat.v1 as tf; tf_slim.conv2d(tf.zeros([1, 8, 8, 3]), 4, 3)",
+        "import tf_slim; import tensorflow.compat.v1 as tf; tf_slim.batch_norm(tf.zeros([1, 8, 8, 3]))",
         "tf_keras.legacy_tf_layers",
     ),
     "restore_font_getsize": (
@@ -85,9 +86,11 @@ NEEDS: dict[str, tuple[str, str]] = {
 
 def run_with_mends(code: str, without: list[str], repository_root: Path) -> subprocess.CompletedProcess[str]:
     program = f"from scripts.lib.object_detection_api import mends; mends.apply(without={without!r}); {code}"
+    environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     return subprocess.run(
         [sys.executable, "-c", program],
         cwd=repository_root,
+        env=environment,
         capture_output=True,
         text=True,
         encoding="utf-8",
