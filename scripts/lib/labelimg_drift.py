@@ -44,7 +44,7 @@ def provide_distutils() -> None:
 
 
 def draw_at_whole_pixels(canvas: ModuleType) -> None:
-    """Crosshair, box in the making and class name are painted at float coordinates.
+    """Crosshair, box in the making and class name are painted at float coordinates: refused since Python 3.10.
 
     The painter of the canvas is replaced by one that rounds them.
     """
@@ -52,12 +52,12 @@ def draw_at_whole_pixels(canvas: ModuleType) -> None:
 
 
 def zoom_by_whole_percents(zoom_widget: type) -> None:
-    """Ctrl and the mouse wheel zoom by `10 * delta / 120` percent, a float."""
+    """Ctrl and the mouse wheel zoom by `10 * delta / 120` percent, a float: refused since Python 3.10."""
     zoom_widget.setValue = _rounded(zoom_widget.setValue)
 
 
 def scroll_by_whole_pixels(main: ModuleType) -> None:
-    """The mouse wheel, and zooming at the cursor, move the scroll bars by fractions."""
+    """The mouse wheel, and zooming at the cursor, move the scroll bars by fractions: refused since Python 3.10."""
     scroll_bar = _rounding(main.QScrollBar, "setValue")
 
     class ScrollArea(main.QScrollArea):
@@ -70,7 +70,7 @@ def scroll_by_whole_pixels(main: ModuleType) -> None:
 
 
 def pan_by_fractions(main: ModuleType) -> None:
-    """Dragging the picture sends the way of the mouse, a float, through a signal of integers.
+    """Dragging the picture sends the way of the mouse, a float, through a signal of integers: refused since Python 3.10.
 
     The signal is declared anew to carry a float; the scroll bars round in the end.
     """
