@@ -70,7 +70,7 @@ def scroll_by_whole_pixels(main: ModuleType) -> None:
 
 
 def pan_by_fractions(main: ModuleType) -> None:
-    """Dragging the picture sends the way of the mouse, a float, through a signal of integers: refused since Python 3.10.
+    """Dragging the picture sends a way of the mouse, a float, by a signal of integers: refused since Python 3.10.
 
     The signal is declared anew to carry a float; the scroll bars round in the end.
     """
