@@ -152,6 +152,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     for path in tf_record.shard_paths(args.output_path, args.num_shards):
         if path.is_dir() or (path.is_file() and path.stat().st_size and not tf_record.is_record(path)):
             raise UsageError(f"--output_path {files.display(path)} exists and is no TFRecord; choose another name")
+    manifest = record_manifest.path_of(args.output_path)
+    command_line.check_output("output_path", manifest, record_manifest.HEAD, "manifest of a record")
     return args
 
 

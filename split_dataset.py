@@ -39,6 +39,7 @@ from scripts.lib.labels_csv import Row
 from scripts.lib.stratification import Unit, divide
 
 SUMMARY_COLUMNS = ("class", "counts_train", "counts_test", "total")
+MANIFEST_HEAD = b'{\n  "input_csv": '
 
 
 class Split(NamedTuple):
@@ -64,11 +65,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise DataError([f"{len(units)} groups cannot fill {len(sizes)} sets: one is empty"], "nothing was written")
 
     splits = make_splits(rows, subsets, args)
+    check_outputs(splits, args)
     for split in splits:
         labels_csv.write_rows(split.train, split.train_csv)
         labels_csv.write_rows(split.test, split.test_csv)
         write_summary(summarize(split.train, split.test), split.summary_csv)
-        print_split(split)
+        print_split(split, args)
     write_manifest(splits, args)
 
 
@@ -221,9 +223,23 @@ def write_summary(summary: Iterable[tuple], path: Path) -> None:
         csv.writer(file, lineterminator="\n").writerows([SUMMARY_COLUMNS, *summary])
 
 
-def print_split(split: Split) -> None:
-    for name, *counts in (SUMMARY_COLUMNS, *summarize(split.train, split.test)):
+def check_outputs(splits: Iterable[Split], args: argparse.Namespace) -> None:
+    """Raises UsageError where a file that is none of ours would be overwritten."""
+    for split in splits:
+        command_line.check_output("train_csv", split.train_csv, labels_csv.HEAD, "labels CSV")
+        command_line.check_output("test_csv", split.test_csv, labels_csv.HEAD, "labels CSV")
+        command_line.check_output("summary_csv", split.summary_csv, ",".join(SUMMARY_COLUMNS).encode(), "summary")
+    command_line.check_output("manifest_json", args.manifest_json, MANIFEST_HEAD, "manifest of a split")
+
+
+def print_split(split: Split, args: argparse.Namespace) -> None:
+    summary = summarize(split.train, split.test)
+    for name, *counts in (SUMMARY_COLUMNS, *summary):
         print(f"{name:<24}" + "".join(f"{count:>13}" for count in counts))
+    remedy = "label more of them" if args.stratify else "--stratify spreads them"
+    for column, purpose in ((1, "training"), (2, "testing")):
+        if lacking := [counts[0] for counts in summary if not counts[column]]:
+            print(f"warning: no box for {purpose}: {', '.join(lacking)}; {remedy}")
     for purpose, rows, path in (("training", split.train, split.train_csv), ("testing", split.test, split.test_csv)):
         negatives = sum(not row.class_name for row in rows)
         without = f", {negatives} of them without objects" if negatives else ""

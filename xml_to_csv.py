@@ -129,6 +129,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         raise UsageError(f"--image_dir {args.image_dir}: there is no such folder")
     if args.class_map and not args.class_map.is_file():
         raise UsageError(f"--class_map {args.class_map}: there is no such file")
+    command_line.check_output("output_csv", args.output_csv, labels_csv.HEAD, "labels CSV")
     return args
 
 

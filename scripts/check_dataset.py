@@ -159,7 +159,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         raise UsageError(f"--annotations_dir {files.display(args.annotations_dir)}: there is no such folder")
     if not args.image_dir.is_dir():
         raise UsageError(f"--image_dir {files.display(args.image_dir)}: there is no such folder")
-    for flag, suffix in (("json", ".json"), ("plot", ".png")):
+    for flag, suffix, head, what in (
+        ("json", ".json", dataset_report.HEAD, "report of this script"), ("plot", ".png", b"\x89PNG", "PNG")
+    ):  # fmt: skip
         path = getattr(args, flag)
         if path is None:
             continue
@@ -168,6 +170,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         for folder in (args.image_dir, args.annotations_dir):
             if path.resolve().is_relative_to(folder.resolve()):
                 raise UsageError(f"--{flag} {files.display(path)} would lie among the data that is checked")
+        command_line.check_output(flag, path, head, what)
     return args
 
 

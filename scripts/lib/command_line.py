@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import copy
 import errno
 import os
@@ -110,6 +111,25 @@ def explain_os_error(error: OSError) -> str:
         errno.ENAMETOOLONG: "use a shorter path",
     }.get(error.errno or 0)
     return f"{what}; {remedy}." if remedy else what
+
+
+def check_output(flag: str, path: Path, begins: bytes, what: str) -> None:
+    """Raises UsageError where the file that a flag names would take the place of another kind of file, or of a folder.
+
+    Args:
+        flag: without its dashes.
+        path: the file to write.
+        begins: what a file of the kind begins with; an empty file may be replaced, too.
+        what: the kind, e.g. "labels CSV".
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(1000).removeprefix(codecs.BOM_UTF8)
+        if not head or head.startswith(begins):
+            return
+    elif not path.is_dir():
+        return
+    raise UsageError(f"--{flag} {files.display(path)} exists and is no {what}; choose another name")
 
 
 def make_output_encodable() -> None:

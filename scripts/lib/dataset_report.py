@@ -12,6 +12,7 @@ from scripts.lib import files
 from scripts.lib.findings import ERROR, NOTE, WARNING, Finding, count_by_severity
 
 VERSION = 1
+HEAD = b'{\n  "version": '  # what the JSON begins with
 _ORDER = (ERROR, WARNING, NOTE)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
+HEAD = ",".join(COLUMNS).encode()  # what the file begins with
 PIXEL_COLUMNS = ("width", "height", "xmin", "ymin", "xmax", "ymax")
 _BOX = ("xmin", "ymin", "xmax", "ymax")
 

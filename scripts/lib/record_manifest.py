@@ -19,6 +19,7 @@ from scripts.lib import files, tf_record
 from scripts.lib.findings import ERROR, WARNING, Finding
 
 VERSION = 1
+HEAD = b'{\n  "version": '  # what the file begins with
 _LIBRARIES = ("pillow", "simplejpeg", "protobuf", "google-crc32c")
 
 
