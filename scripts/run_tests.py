@@ -5,6 +5,7 @@ Out:  what pytest prints, and its exit status.
 
   python scripts/run_tests.py
   python scripts/run_tests.py tests/test_split_dataset.py -k seed
+  python scripts/run_tests.py -n 0                                 one after another, for a debugger
 """
 
 import subprocess
@@ -16,11 +17,14 @@ import _init_paths  # noqa: F401
 from scripts.lib import command_line, environment, files
 from scripts.lib.stages import Stages
 
+# All cores; the tests of a file in one process, since they share what its fixtures made.
+PYTEST = ("-m", "pytest", "-n", "auto", "--dist", "loadfile")
+
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     _, pytest_arguments = command_line.make_parser(__doc__).parse_known_args(argv)
     python = environment.prepare(environment.TESTS, Stages())
-    command = [str(python), "-m", "pytest", *pytest_arguments]
+    command = [str(python), *PYTEST, *pytest_arguments]
     print("+ " + " ".join(command), flush=True)
     return subprocess.run(command, cwd=files.REPOSITORY_ROOT, check=False).returncode
 

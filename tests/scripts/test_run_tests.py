@@ -24,7 +24,7 @@ def test_arguments_go_to_pytest_and_its_status_comes_back(monkeypatch, status):
     monkeypatch.setattr(run_tests.subprocess, "run", run)
     arguments = ["-k", "split and not seed", "--slow", "tests/scripts", "-x", "--durations=3"]
     assert run_tests.main(arguments) == status
-    assert commands == [[sys.executable, "-m", "pytest", *arguments]]
+    assert commands == [[sys.executable, *run_tests.PYTEST, *arguments]]
 
 
 def test_continuous_integration_runs_it_from_anywhere(repository_root):
