@@ -34,7 +34,7 @@ from typing import NamedTuple
 
 from scripts.lib import command_line, files, labels_csv
 from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import ERROR, Finding
+from scripts.lib.findings import errors
 from scripts.lib.labels_csv import Row
 from scripts.lib.stratification import Unit, divide
 
@@ -177,15 +177,18 @@ def name_keys(images: Sequence[str], expression: re.Pattern[str]) -> list[object
 
 def duplicate_keys(images: Sequence[str], image_dir: Path) -> list[object]:
     """The number of each image's group of near-duplicates; raises DataError where an image is missing or unreadable."""
-    from scripts.lib import image_names, near_duplicates
+    from scripts.lib import image_examples, near_duplicates
 
-    folder = image_names.ImageFolder(image_dir)
-    found = [folder.find(image) for image in images]
-    if missing := [image for image, name in zip(images, found, strict=True) if name is None]:
-        message, remedy = f"is not in {files.display(image_dir)}", "copy it there, or give --image_dir"
-        findings = [Finding(ERROR, "image-missing", image, message, remedy) for image in missing]
+    find = image_examples.ExampleMaker(image_dir, class_ids={}).find
+    names, name_findings = zip(*map(find, images), strict=True)
+    findings = errors(itertools.chain.from_iterable(name_findings))
+    try:
+        hashes = near_duplicates.hash_images([image_dir / name for name in names if name])
+    except DataError as error:
+        findings += error.findings
+    if findings:
         raise DataError(findings, "nothing was written")
-    return near_duplicates.group(near_duplicates.hash_images([image_dir / name for name in found])).tolist()
+    return near_duplicates.group(hashes).tolist()
 
 
 def make_units(rows: Iterable[Row], groups: Iterable[tuple[str, ...]]) -> list[Unit]:

@@ -201,13 +201,18 @@ def test_near_duplicates_stay_on_one_side(tmp_path):
     train, test, _ = split(tmp_path, rows, "--group_by=duplicates", f"--image_dir={folder}")
     assert len(train) == 16 and len(test) == 4
     assert not {row.filename[0] for row in train} & {row.filename[0] for row in test}
-    with pytest.raises(DataError, match="absent.jpg: is not in"):
-        split(
-            tmp_path,
-            [rows[0], rows[0]._replace(filename="absent.jpg")],
-            "--group_by=duplicates",
-            f"--image_dir={folder}",
-        )
+
+
+def test_images_that_cannot_be_compared_are_all_named_in_the_words_of_generate_tfrecord(tmp_path):
+    contents = {"page.jpg": b"<html>404</html>", "empty.jpg": b""}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    rows = [Row(name, 9, 9, "Tops", 0, 0, 9, 9) for name in (*contents, "absent.jpg")]
+    with pytest.raises(DataError) as caught:
+        split(tmp_path, rows, "--group_by=duplicates", f"--image_dir={tmp_path}")
+    found = {finding.file.rsplit("/")[-1]: finding.message for finding in caught.value.findings}
+    assert set(found) == {"absent.jpg", "page.jpg", "empty.jpg"}
+    assert "there is no such image in" in found["absent.jpg"] and "the file is a web page" in found["page.jpg"]
 
 
 @pytest.mark.parametrize("flags", [[], ["--stratify"]])

@@ -90,7 +90,7 @@ def prepare(
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None, [_too_large(file, "")]
     except Exception as error:  # hostile bytes make Pillow's plugins raise nearly anything
-        return None, [_unreadable(data, file, error)]
+        return None, [unreadable(data, file, error)]
 
 
 def decoded_upright(data: bytes) -> Image.Image:
@@ -312,7 +312,14 @@ def _too_large(file: str, size: str) -> Finding:
     return _error("image-too-large", file, message, "shrink it in an image editor, or remove it and its annotation")
 
 
-def _unreadable(data: bytes, file: str, error: Exception) -> Finding:
+def unreadable(data: bytes, file: str, error: Exception) -> Finding:
+    """The error of an image that cannot be opened or decoded.
+
+    Args:
+        data: the file's content, or its first bytes.
+        file: its name, for the finding.
+        error: what Pillow raised.
+    """
     if isinstance(error, Image.UnidentifiedImageError):
         start = data[:16].lstrip().lower()
         what = "a web page" if start.startswith((b"<!doctype", b"<html")) else "no image that can be read"

@@ -16,7 +16,6 @@ import numpy as np
 
 from scripts.lib import files, image_bytes, parallel
 from scripts.lib.command_line import DataError
-from scripts.lib.findings import ERROR, Finding
 from scripts.lib.progress import progress
 from scripts.lib.stratification import TEST, TRAINING
 
@@ -30,19 +29,19 @@ def perceptual_hash(path: Path | str) -> int:
     """The image's 64-bit hash, as it is seen upright.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: it is no image, or a damaged one.
+        OSError: the file cannot be opened.
     """
     import imagehash
     from PIL import ImageOps
 
+    data = Path(path).read_bytes()
     try:
-        with image_bytes.open_image(Path(path).read_bytes()) as image:
+        with image_bytes.open_image(data) as image:
             image.draft("L", (128, 128))  # a JPEG is decoded at an eighth of its size, which the hash does not see
             return int(str(imagehash.phash(ImageOps.exif_transpose(image))), 16)
     except Exception as error:  # Pillow's plugins raise whatever a broken file leads them to
-        message = f"is no image that can be read: {error}"
-        finding = Finding(ERROR, "image-unreadable", files.display(path), message, "replace or remove the file")
-        raise DataError([finding]) from error
+        raise DataError([image_bytes.unreadable(data, files.display(path), error)]) from error
 
 
 def hash_images(paths: Sequence[Path | str]) -> np.ndarray:
