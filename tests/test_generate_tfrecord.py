@@ -135,7 +135,7 @@ def test_an_image_that_exif_turns_is_stored_upright_with_boxes_of_either_frame(p
         assert [example[f"image/object/bbox/{name}"][0] for name in ("xmin", "ymin", "xmax", "ymax")] == [0, 0, 0.5, 1]
     message = capsys.readouterr().err
     assert "old.jpg: its EXIF orientation is 6, and the boxes are in the frame of the stored pixels" in message
-    assert "new.jpg" not in message
+    assert "new.jpg: its EXIF orientation is 6, and the boxes are in the upright frame" in message
 
 
 def test_rows_without_a_box_are_images_without_objects(project, capsys):

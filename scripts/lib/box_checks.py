@@ -158,7 +158,8 @@ def _frame(
         message = f"{turned}, and the boxes are in the frame of the stored pixels, as older LabelImg wrote them; turned"
         return True, [Finding(NOTE, "exif-raw-frame", file, message)]
     if annotated_size == upright_size != raw_size:
-        return False, []
+        message = f"{turned}, and the boxes are in the upright frame, as LabelImg writes them since 2020"
+        return False, [Finding(NOTE, "exif-upright-frame", file, message)]
     why = "both frames are of one size" if raw_size == upright_size else "the annotation's size fits neither"
     message = f"{turned}, and nothing tells whether the boxes are in the upright frame ({why}); upright is assumed"
     remedy = "look at the boxes in a current LabelImg, which shows the image upright"

@@ -113,7 +113,9 @@ def test_boxes_of_older_labelimg_are_turned_with_the_image(orientation):
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
 def test_boxes_in_the_upright_frame_stay(orientation):
-    assert check([(10, 20, 50, 160)], (100, 200), (200, 100), orientation) == ([(10, 20, 50, 160)], [])
+    boxes, findings = check([(10, 20, 50, 160)], (100, 200), (200, 100), orientation)
+    assert boxes == [(10, 20, 50, 160)]
+    assert codes(findings) == ["exif-upright-frame"] and not errors(findings)
 
 
 @pytest.mark.parametrize(
