@@ -71,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         labels_csv.write_rows(split.test, split.test_csv)
         write_summary(summarize(split.train, split.test), split.summary_csv)
         print_split(split, args)
+    if args.folds:
+        remove_further_folds(args)
     write_manifest(splits, args)
 
 
@@ -212,6 +214,18 @@ def make_splits(rows: Sequence[Row], subsets: Sequence[Sequence[Unit]], args: ar
             paths = [path.with_name(f"{path.stem}_fold_{fold}{path.suffix}") for path in paths]
         splits.append(Split(train, test, *paths))
     return splits
+
+
+def remove_further_folds(args: argparse.Namespace) -> None:
+    """Removes what an earlier run with more folds wrote, and says so: it would be taken for a part of this one."""
+    for path, head in ((args.train_csv, labels_csv.HEAD), (args.test_csv, labels_csv.HEAD),
+                       (args.summary_csv, ",".join(SUMMARY_COLUMNS).encode())):  # fmt: skip
+        for fold in itertools.count(args.folds):
+            former = path.with_name(f"{path.stem}_fold_{fold}{path.suffix}")
+            if not former.is_file() or not former.read_bytes().startswith(head):
+                break
+            former.unlink()
+            print(f"removed, of an earlier run with more folds: {files.display(former)}")
 
 
 def summarize(train: Iterable[Row], test: Iterable[Row]) -> list[tuple[str, int, int, int]]:

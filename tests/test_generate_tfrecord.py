@@ -138,6 +138,18 @@ def test_an_image_that_exif_turns_is_stored_upright_with_boxes_of_either_frame(p
     assert "new.jpg: its EXIF orientation is 6, and the boxes are in the upright frame" in message
 
 
+def test_many_notes_of_a_kind_are_counted_after_the_first(project, capsys):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for number in range(8):
+        project.add(f"{number}.jpg", ("Tops", 0, 0, 40, 100), data=photo(100, 80, exif=exif), size=(80, 100))
+    project.run()
+    message = capsys.readouterr().err
+    assert message.count("its EXIF orientation is 6") == 5
+    assert "note: 3 more images: exif-upright-frame" in message
+    assert "8 notes." in message
+
+
 def test_rows_without_a_box_are_images_without_objects(project, capsys):
     negative, positive = project.add("a.jpg").add("b.jpg", BOX).run()
     assert set(negative) == FEATURES and negative["image/object/class/label"] == []

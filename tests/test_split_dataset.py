@@ -232,6 +232,18 @@ def test_every_image_is_tested_in_one_fold(tmp_path, flags):
     assert set.union(*tested) == images_of(rows)
 
 
+def test_fewer_folds_than_before_leave_none_of_the_former(tmp_path, capsys):
+    labels_csv.write_rows(make_rows(23), tmp_path / "input.csv")
+    arguments = [f"--{name}_csv={tmp_path / name}.csv" for name in ("input", "train", "test", "summary")]
+    split_dataset.main([*arguments, "--folds=5"])
+    (tmp_path / "train_fold_9.csv").write_text("a user's own", encoding="utf-8")
+    split_dataset.main([*arguments, "--folds=3"])
+    folds = sorted(path.name for path in tmp_path.glob("*_fold_*"))
+    assert folds == sorted(["train_fold_9.csv", *(f"{n}_fold_{k}.csv" for n in ("train", "test", "summary") for k in range(3))])
+    assert capsys.readouterr().out.count("removed, of an earlier run with more folds: ") == 6
+
+
+
 def test_manifest_says_how_the_split_was_made(tmp_path):
     split(tmp_path, make_rows(10), "--seed=7", "--stratify", r"--group_by=(\d+)")
     manifest = json.loads((tmp_path / "split.json").read_text(encoding="utf-8"))

@@ -7,15 +7,16 @@ import dataclasses
 import hashlib
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scripts.lib import files, image_examples, oversampling, tf_record
 from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import Finding, count_by_severity, errors
+from scripts.lib.findings import NOTE, Finding, count_by_severity, errors
 from scripts.lib.image_examples import ImageExample, LabelledImage
 
 OPTIONS = ("skip_invalid", "trust_images", "max_image_side", "oversample")
+NOTES_SHOWN = 5  # of a kind; a phone's photos are turned by EXIF one and all
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -161,8 +162,8 @@ class Content:
         }
 
     def report(self, args: argparse.Namespace) -> None:
-        for finding in self.findings:
-            print(finding, file=sys.stderr)
+        for line in _lines(self.findings):
+            print(line, file=sys.stderr)
         if self.findings:
             print(f"{count_by_severity(self.findings)}.", file=sys.stderr)
         if self.left_out:
@@ -173,3 +174,16 @@ class Content:
         without_objects = f" ({self.negatives} without objects)" if self.negatives else ""
         record = tf_record.shard_pattern(files.display(args.output_path), args.num_shards)
         print(f"{record}: {self.examples} examples{without_objects}, {self.boxes.total()} boxes")
+
+
+def _lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """Errors and warnings each; of the notes of a kind, such as that a photo was turned upright, the first few."""
+    notes = Counter()
+    for finding in findings:
+        if finding.severity == NOTE:
+            notes[finding.code] += 1
+        if finding.severity != NOTE or notes[finding.code] <= NOTES_SHOWN:
+            yield str(finding)
+    for code, count in notes.items():
+        if count > NOTES_SHOWN:
+            yield f"note: {count - NOTES_SHOWN} more images: {code} (scripts/check_dataset.py --num_shown 0 lists all)."
