@@ -113,7 +113,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     make_example.refuse_shared_images(images)
     content = record_content.Content(class_ids)
     with record_manifest.whole_record(args.output_path, args.num_shards) as (writer, manifest):
-        examples = parallel.ordered_map(make_example, repeated, args.num_workers)
+        # Without decoding there is too little to do that threads could share: see ordered_map.
+        num_workers = 1 if args.trust_images else args.num_workers
+        examples = parallel.ordered_map(make_example, repeated, num_workers)
         for made in progress(examples, "writing records", total=len(repeated)):
             content.add(record_content.Outcome.of(made))
             if made.example is not None:

@@ -454,7 +454,8 @@ def _lines(path: Path | str) -> Iterator[tuple[int, str]]:
 
 
 def _with_suffix(listed: list[str], suffix: str) -> list[str]:
-    return [file for file in listed if file.lower().endswith(suffix)]
+    length = len(suffix)  # the end alone is lowered: the path before it is long, and the files are many
+    return [file for file in listed if file[-length:].lower() == suffix]
 
 
 def own_name(file: str, path: Path) -> str:

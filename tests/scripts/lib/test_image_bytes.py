@@ -243,3 +243,34 @@ def test_hostile_bytes_never_raise(name, start, removed, inserted):
     assert (image is None) == any(finding.severity == "error" for finding in findings)
     if image is not None:
         assert pixels(image.encoded).shape == (image.size[1], image.size[0], 3)
+
+
+def test_a_quarter_of_the_size_shows_all_damage_that_the_whole_shows():
+    """Of 600 damaged and sound JPEGs, baseline and progressive, colour and gray."""
+    import random
+
+
+    rng = random.Random(1)
+    noise = Image.effect_noise((90, 70), 60)
+    sources = []
+    for picture, options in ((noise.convert("RGB"), {}), (noise.convert("RGB"), {"progressive": True}), (noise, {})):
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=85, **options)
+        sources.append(buffer.getvalue())
+    verdicts = []
+    for number in range(600):
+        data = bytearray(sources[number % 3])
+        place = rng.randrange(2, len(data))
+        data[place:] = rng.choice((b"", data[place + 1 :], bytes([data[place] ^ 1 << rng.randrange(8)]) + data[place + 1 :]))
+        data = bytes(data)
+        size = image_bytes._plain_jpeg_size(data)
+        if size is None:
+            continue
+        try:
+            simplejpeg.decode_jpeg(data, "RGB", strict=True)
+            is_whole = True
+        except ValueError:
+            is_whole = False
+        assert (image_bytes._jpeg_damage(data, size) == "") == is_whole
+        verdicts.append(is_whole)
+    assert len(verdicts) > 300 and 30 < sum(verdicts) < len(verdicts) - 30
