@@ -17,8 +17,8 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import checkpoints, command_line, object_detection_api, pipeline_config
-from scripts.lib.object_detection_api import flags, watch
+from scripts.lib import checkpoints, cluster, command_line, object_detection_api, pipeline_config
+from scripts.lib.object_detection_api import flags, replicas, watch
 
 REQUIRED = (
     "train_dir",
@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         pipeline_config.override_num_steps(config, args.num_train_steps)
 
     pipeline_config.raise_errors(pipeline_config.check_training(config, config_path), "the training was not started")
+    replica = cluster.enter(config)
     for finding in pipeline_config.check_evaluation(config, config_path) if config.eval_input_reader else ():
         print(f"later, for eval.py: {finding}")
 
@@ -50,10 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         print(f"Going on from step {step} in {args.train_dir}.")
 
     with pipeline_config.written(config) as path:
-        api_flags = flags.to_argv(flags.TRAIN, args, pipeline_config_path=path.as_posix())
+        task = replica.number if replica else args.task
+        api_flags = flags.to_argv(flags.TRAIN, args, pipeline_config_path=path.as_posix(), task=task)
         try:
             object_detection_api.run(
-                "object_detection.legacy.train", api_flags, args.verbose, before_main=lambda: set_watches(args)
+                "object_detection.legacy.train", api_flags, args.verbose, before_main=lambda: set_watches(args, replica)
             )
         except Exception as error:
             if "LossTensor is inf or nan" not in str(error):
@@ -63,8 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     return 0
 
 
-def set_watches(args: argparse.Namespace) -> None:
-    """What is to be seen of the training, and what its event files hold."""
+def set_watches(args: argparse.Namespace, replica: cluster.Replica | None) -> None:
+    """What is to be seen of the training, and what its event files hold; who else takes part in it."""
+    if replica and replica.addresses.get(cluster.PS):
+        replicas.rejoin(replica)
     watch.restored_variables()
     watch.training_loop(args.save_summaries_secs)
     if not args.full_summaries:

@@ -1,0 +1,93 @@
+"""The container's entry point: what each machine of a training job on Google Cloud runs.
+
+In:   the flags of scripts/train.py, the same on all machines, and TF_CONFIG or CLUSTER_SPEC, which Vertex AI sets.
+Out:  train_dir, by the master; eval_dir, by the evaluator.
+
+  python cloud/task.py --pipeline_config_path=gs://BUCKET/pipeline.config --train_dir=gs://BUCKET/train --eval_dir=gs://BUCKET/eval
+
+The environment says which part this process takes:
+  chief (master), worker  trains; the chief also saves checkpoints, goes on from the last one, and its end is the job's
+  ps                      holds variables until it is stopped, which Vertex AI does when the chief has ended
+  evaluator               runs scripts/eval.py on each new checkpoint, until the one of the last step; the chief waits
+                          for it, since the job, evaluator included, ends with the chief
+Without either variable it trains on this machine alone, as scripts/train.py does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import _init_paths  # noqa: F401
+
+from scripts import eval as evaluation
+from scripts import train
+from scripts.lib import checkpoints, cluster, command_line, object_detection_api
+
+LOOK_SECS = 5.0  # between two looks whether the evaluator has finished
+
+
+def main(argv: Sequence[str] | None = None) -> int | None:
+    args, train_argv = parse_arguments(argv)
+    replica = cluster.from_environment()
+    if replica and replica.task_type == cluster.EVALUATOR:
+        return evaluate(args, train.parse_arguments(train_argv))
+    status = train.main(train_argv)
+    if not status and replica and replica.task_type == cluster.MASTER and replica.has_evaluator and args.eval_dir:
+        wait_for_evaluation(args, train.parse_arguments(train_argv).train_dir)
+    return status
+
+
+def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
+    """The flags of this script, and those of train.py."""
+    parser = command_line.make_parser(__doc__)
+    parser.add_argument("--eval_dir", default="", help="folder for the evaluator's event files and metrics.json")
+    parser.add_argument(
+        "--eval_interval_secs", type=float, metavar="SECONDS",
+        help="time between the evaluator's looks for a new checkpoint, instead of the config's",
+    )  # fmt: skip
+    parser.add_argument(
+        "--final_evaluation_secs", type=float, default=1800, metavar="SECONDS",
+        help="how long the master waits, when all is trained, for the evaluator's last result",
+    )  # fmt: skip
+    return parser.parse_known_args(argv)
+
+
+def evaluate(args: argparse.Namespace, train_args: argparse.Namespace) -> int | None:
+    """Evaluates each new checkpoint of the training until the one of its last step."""
+    from scripts.lib.object_detection_api import replicas
+
+    if not args.eval_dir:
+        raise command_line.UsageError("--eval_dir is missing: the job has an evaluator, which needs a folder")
+    config, _ = train.read_config(train_args)
+    num_steps = train_args.num_train_steps or config.train_config.num_steps
+    object_detection_api.prepare(train_args.verbose)
+    replicas.evaluate_until(num_steps, args.eval_interval_secs)
+    eval_argv = ["--checkpoint_dir", train_args.train_dir, "--eval_dir", args.eval_dir]
+    return evaluation.main(["--pipeline_config_path", train_args.pipeline_config_path, *eval_argv])
+
+
+def wait_for_evaluation(args: argparse.Namespace, train_dir: str) -> None:
+    """Waits until the evaluator has written the metrics of the last checkpoint."""
+    last_step = checkpoints.latest_step(train_dir)
+    end = time.monotonic() + args.final_evaluation_secs
+    while evaluated_step(args.eval_dir) != last_step:
+        if time.monotonic() > end:
+            print(f"The evaluator has no result of step {last_step} after {args.final_evaluation_secs:g} s; ending.")
+            return
+        time.sleep(LOOK_SECS)
+
+
+def evaluated_step(eval_dir: str) -> int | None:
+    """The step in the evaluator's metrics.json, or None where there is none yet."""
+    try:
+        return json.loads((Path(eval_dir) / "metrics.json").read_text(encoding="utf-8"))["global_step"]
+    except FileNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,118 @@
+"""What the trainer and the evaluator need to work as processes of a cluster that come and go.
+
+Call these when `object_detection` can be imported and before the entry point's `main`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from scripts.lib.cluster import Replica
+
+STEP_REPORT_ENVIRONMENT = "APPAREL_STEP_REPORT_SECS"  # time between two lines about a replica's steps
+STEP_REPORT_SECS = 60.0
+EXIT_START_ANEW = 75  # EX_TEMPFAIL of sysexits.h: to be started again
+
+
+def rejoin(replica: Replica) -> None:
+    """Has the trainer's session survive that other processes end and are started again, and count its steps.
+
+    Without this, a session spans the whole cluster: it waits for every worker at its start, and is lost with any.
+    `device_filters` leave it this process, the parameter servers and nothing else: a worker or the master that is
+    preempted disturbs nobody. A parameter server takes its variables with it. tf-slim's training loop retries then
+    where TensorFlow reports AbortedError, but not for UnavailableError, the usual one; and its retry finds the input
+    queues closed, which outlive the session in the process's server. So the process starts anew, in its place: the
+    master restores the last checkpoint, and the workers wait for it to have done so.
+    """
+    from tensorflow.python.framework import errors
+    from tensorflow.python.training import supervisor
+
+    own_device = f"/job:{replica.task_type}/task:{replica.index}"
+    function = supervisor.Supervisor.managed_session
+    original = getattr(function, "__wrapped__", function)
+
+    @functools.wraps(original)
+    @contextlib.contextmanager
+    def managed_session(self, master="", config=None, **kwargs):
+        del config.device_filters[:]
+        config.device_filters.extend(["/job:ps", own_device])
+        try:
+            with original(self, master, config=config, **kwargs) as session:
+                _count_steps(session, _step_reporter(replica))
+                try:
+                    yield session
+                except (errors.AbortedError, errors.UnavailableError) as error:
+                    _start_anew(error)  # here: leaving the block would wait two minutes for the queues' threads
+        except (errors.AbortedError, errors.UnavailableError) as error:
+            _start_anew(error)
+
+    supervisor.Supervisor.managed_session = managed_session
+
+
+def evaluate_until(step: int, eval_interval_secs: float | None) -> None:
+    """Has the evaluator, which would wait for checkpoints for ever, end with the first one of this step or later.
+
+    Args:
+        step: the training's last one; 0: for ever.
+        eval_interval_secs: time between two looks for a new checkpoint; None: the config's.
+    """
+    from object_detection import eval_util
+
+    function = eval_util.repeated_checkpoint_run
+    original = getattr(function, "__wrapped__", function)
+
+    @functools.wraps(original)
+    def run(*args, **kwargs):
+        if eval_interval_secs is not None:
+            kwargs["eval_interval_secs"] = eval_interval_secs
+        return original(*args, max_evaluation_global_step=step or None, **kwargs)
+
+    eval_util.repeated_checkpoint_run = run
+
+
+def _count_steps(session, report: Callable[[int], None]) -> None:
+    """Has `report(global_step)` called after each training step, for which tf-slim fetches [train_op, global_step]."""
+    run = session.run
+
+    def run_and_count(fetches, *args, **kwargs):
+        result = run(fetches, *args, **kwargs)
+        if isinstance(fetches, list) and getattr(fetches[0], "name", None) == "train_op:0":
+            report(int(result[1]))
+        return result
+
+    session.run = run_and_count
+
+
+def _step_reporter(replica: Replica) -> Callable[[int], None]:
+    """Prints now and then a JSON line about what this replica has done, so that a job's log tells who did how much."""
+    interval = float(os.environ.get(STEP_REPORT_ENVIRONMENT, STEP_REPORT_SECS))
+    start = last_line = time.monotonic()
+    steps = 0
+
+    def report(global_step: int) -> None:
+        nonlocal last_line, steps
+        steps += 1
+        now = time.monotonic()
+        if now - last_line >= interval:
+            last_line = now
+            seconds = round(now - start, 3)
+            line = {"replica": replica.name, "steps": steps, "global_step": global_step, "seconds": seconds}
+            print(json.dumps(line), flush=True)
+
+    return report
+
+
+def _start_anew(error: Exception) -> None:
+    """Replaces this process by a new one with the same command."""
+    reason = str(error).partition("\n")[0][:120]
+    print(f"a parameter server has gone ({type(error).__name__}: {reason}); starting anew", flush=True)
+    sys.stderr.flush()
+    if os.name == "nt":  # Windows cannot replace a process; who started it has to
+        os._exit(EXIT_START_ANEW)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
