@@ -1,15 +1,15 @@
-"""An exported model, loaded and ready to detect."""
+"""An exported model, loaded and ready to detect, in whichever runtime."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from scripts.lib import exported_model, files, label_map
-from scripts.lib.command_line import UsageError
+from scripts.lib import exported_model
 
 
 class Detection(NamedTuple):
@@ -43,40 +43,40 @@ class DetectionArrays(NamedTuple):
     class_ids: np.ndarray
 
 
+class PreparedImage(NamedTuple):
+    """An image as the model takes it, and its size before."""
+
+    values: Any
+    height: int
+    width: int
+
+
 class Detector:
-    """Runs the frozen graph of an exported model.
+    """Runs an exported model. Several threads may use it at once.
 
     Args:
-        folder: what export_inference_graph.py wrote: frozen_inference_graph.pb and label_map.pbtxt.
+        folder: what export_inference_graph.py or export_model.py wrote.
+        runtime: one of `runtimes.NAMES`, or "auto"; see `runtimes.load`.
 
     Raises:
-        UsageError: the folder is not an exported model.
+        UsageError: the folder is not an exported model, or the runtime cannot run it.
+
+    Attributes:
+        class_names: class id -> name.
+        runtime: the name of the runtime that runs it.
     """
 
-    def __init__(self, folder: Path | str):
+    def __init__(self, folder: Path | str, runtime: str = "auto"):
+        from scripts.lib import runtimes
+
         folder = Path(folder)
-        missing = [
-            name for name in (exported_model.FROZEN_GRAPH, exported_model.LABEL_MAP) if not (folder / name).is_file()
-        ]
-        if missing:
-            raise UsageError(
-                f"{files.display(folder)} is no exported model: {' and '.join(missing)} missing; "
-                "give the output_directory of export_inference_graph.py"
-            )
-        classes = label_map.read(folder / exported_model.LABEL_MAP)
-        self.class_names = {class_id: name for name, class_id in classes.items()}
-        self._checkpoint = folder / exported_model.CHECKPOINT
-        self._session = _load(folder / exported_model.FROZEN_GRAPH)
-        self._can_batch = _can_batch(self._session.graph)
+        exported_model.check(folder)
+        self._model, self.runtime = runtimes.load(folder, runtime)
+        self.class_names = dict(self._model.class_names)
 
     def global_step(self) -> int | None:
         """The training step of the checkpoint that was exported, or None where the export does not hold it."""
-        if not self._checkpoint.with_name(f"{self._checkpoint.name}.index").is_file():
-            return None
-        from scripts.lib import object_detection_api
-
-        variables = object_detection_api.tensorflow().train.load_checkpoint(str(self._checkpoint))
-        return int(variables.get_tensor("global_step")) if variables.has_tensor("global_step") else None
+        return self._model.global_step
 
     def detect(self, image_rgb: np.ndarray, min_score: float = 0.0) -> list[Detection]:
         """Detects the objects of one image, after the model's own non-maximum suppression, best first.
@@ -85,91 +85,43 @@ class Detector:
             image_rgb: uint8 [height, width, 3], channels in the order red, green, blue, upright, of any size.
             min_score: detections below are left out.
         """
-        (found,) = self.detect_each([image_rgb], batch_size=1)
+        (found,) = self.detect_each([image_rgb], 1, min_score)
         return [
             Detection(self.class_names[class_id], score, xmin, ymin, xmax, ymax)
             for (ymin, xmin, ymax, xmax), score, class_id in zip(*(values.tolist() for values in found), strict=True)
-            if score >= min_score and class_id in self.class_names
+            if class_id in self.class_names
         ]
 
-    def detect_each(self, images_rgb: Iterable[np.ndarray], batch_size: int = 16) -> Iterator[DetectionArrays]:
-        """Detects the objects of many images, several a run of the graph; yields their detections in the same order.
+    def detect_each(
+        self, images_rgb: Iterable[np.ndarray], batch_size: int = 16, min_score: float = 0.0
+    ) -> Iterator[DetectionArrays]:
+        """Detects the objects of many images, in batches; yields their detections in the same order.
 
-        Photos differ in size, and the graph takes only images of one size together. Each is therefore put through the
-        graph's own resizer first; what comes out has one size with a fixed_shape_resizer, and is put through the rest
-        of the graph together. The detections are those of one image a run, to float32's last digit.
+        The detections are those of one image at a time, to float32's last digits. Each image is prepared as it comes,
+        so that a batch holds images of the model's size.
 
         Args:
             images_rgb: uint8 [height, width, 3] each, as in `detect`.
-            batch_size: images a run.
+            batch_size: images at a time.
+            min_score: detections below are left out.
         """
-        if batch_size == 1 or not self._can_batch:
-            for image in images_rgb:
-                yield from self._detections({_INPUT: image[np.newaxis]}, [image.shape])
-            return
-        resized, sizes = [], []
-        for image in images_rgb:
-            one = self._session.run([f"{name}:0" for name in _RESIZED], {_INPUT: image[np.newaxis]})
-            if resized and (len(resized) == batch_size or resized[0][0].shape != one[0].shape):
-                yield from self._detections(_together(resized), sizes)
-                resized, sizes = [], []
-            resized.append(one)
-            sizes.append(image.shape)
-        if resized:
-            yield from self._detections(_together(resized), sizes)
+        prepared = map(self.prepare, images_rgb)
+        while batch := list(itertools.islice(prepared, batch_size)):
+            yield from self.detect_prepared(batch, min_score)
 
-    def _detections(self, feed: dict[str, np.ndarray], shapes: list[tuple[int, ...]]) -> Iterator[DetectionArrays]:
-        """One run of the graph on images of these shapes (height, width, ...)."""
-        for boxes, scores, class_ids, count, (height, width, *_) in zip(
-            *self._session.run(_OUTPUTS, feed), shapes, strict=True
-        ):
-            kept = slice(int(count))  # the rest is padding
-            boxes_yxyx = boxes[kept] * np.array([height, width, height, width], np.float32)
-            yield DetectionArrays(boxes_yxyx, scores[kept], class_ids[kept].astype(np.int64))
+    def prepare(self, image_rgb: np.ndarray) -> PreparedImage:
+        """Resizes an image as the model wants it; for those who do that in one thread and detect in another.
 
+        Args:
+            image_rgb: uint8 [height, width, 3], as in `detect`.
+        """
+        return PreparedImage(self._model.prepare(image_rgb), *image_rgb.shape[:2])
 
-_INPUT = "image_tensor:0"
-_OUTPUTS = [f"{name}:0" for name in ("detection_boxes", "detection_scores", "detection_classes", "num_detections")]
-# What the API's SSD models make of their input: images of the model's size, and how much of each is not padding.
-_RESIZED = tuple(f"Preprocessor/map/{name}/TensorArrayGatherV3" for name in ("TensorArrayStack", "TensorArrayStack_1"))
-
-
-def _together(resized: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Resized images as one batch, to be fed in the place of the resizer's outputs."""
-    return {
-        f"{name}:0": np.concatenate(values) for name, values in zip(_RESIZED, zip(*resized, strict=True), strict=True)
-    }
-
-
-def _can_batch(graph) -> bool:
-    """Whether the graph has the resizer's outputs and nothing behind them looks at its input any more."""
-    names = {operation.name for operation in graph.get_operations()}
-    if not names.issuperset(_RESIZED):
-        return False
-    waiting = [graph.get_tensor_by_name(name).op for name in _OUTPUTS]
-    seen = {*waiting}
-    while waiting:
-        operation = waiting.pop()
-        if f"{operation.name}:0" == _INPUT:
-            return False
-        if operation.name not in _RESIZED:
-            before = {tensor.op for tensor in operation.inputs} | {*operation.control_inputs}
-            waiting += before - seen
-            seen |= before
-    return True
-
-
-def _load(frozen_graph: Path):
-    """A session on the frozen graph."""
-    from scripts.lib import object_detection_api
-
-    tf = object_detection_api.tensorflow()
-    graph_def = tf.GraphDef.FromString(frozen_graph.read_bytes())
-    if "image_tensor" not in {node.name for node in graph_def.node}:
-        raise UsageError(
-            f"{files.display(frozen_graph)} takes no image_tensor; export it with --input_type image_tensor"
-        )
-    graph = tf.Graph()
-    with graph.as_default():
-        tf.import_graph_def(graph_def, name="")
-    return tf.Session(graph=graph)
+    def detect_prepared(self, batch: Sequence[PreparedImage], min_score: float = 0.0) -> Iterator[DetectionArrays]:
+        """Detects the objects of a batch of what `prepare` gave; yields in its order."""
+        found_each = self._model.run([image.values for image in batch], min_score)
+        for image, found in zip(batch, found_each, strict=True):
+            kept = found.scores >= min_score
+            to_pixels = np.array([image.height, image.width] * 2, np.float32)
+            boxes_yxyx = found.boxes_yxyx_normalized[kept] * to_pixels
+            yield DetectionArrays(boxes_yxyx, found.scores[kept], found.class_ids[kept])

@@ -6,11 +6,16 @@ import fnmatch
 import json
 from pathlib import Path
 
+from scripts.lib import files
+from scripts.lib.command_line import UsageError
+
 FROZEN_GRAPH = "frozen_inference_graph.pb"
 SAVED_MODEL = "saved_model"
 PIPELINE_CONFIG = "pipeline.config"
 LABEL_MAP = "label_map.pbtxt"
 CHECKPOINT = "model.ckpt"  # prefix
+ONNX = "model.onnx"
+OPENVINO = "openvino/model.xml"
 SCORE_THRESHOLDS = "score_thresholds.json"  # added by report.py
 
 _PARTS = (
@@ -19,6 +24,8 @@ _PARTS = (
     PIPELINE_CONFIG,
     LABEL_MAP,
     SCORE_THRESHOLDS,
+    ONNX,
+    "openvino",
     "checkpoint",
     f"{CHECKPOINT}.*",
     "inference_graph.pbtxt",
@@ -28,6 +35,33 @@ _PARTS = (
 def is_part(name: str) -> bool:
     """Whether a file or folder of this name is one that the export writes."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in _PARTS)
+
+
+def check(folder: Path) -> None:
+    """Checks that a folder holds what a runtime can run.
+
+    Raises:
+        UsageError: it does not; says what is missing.
+    """
+    if any((folder / name).is_file() for name in (ONNX, OPENVINO)):
+        return  # they hold all that is needed
+    missing = [name for name in (FROZEN_GRAPH, LABEL_MAP) if not (folder / name).is_file()]
+    if missing:
+        raise UsageError(
+            f"{files.display(folder)} is no exported model: {' and '.join(missing)} missing; "
+            "give the output_directory of export_inference_graph.py"
+        )
+
+
+def global_step(folder: Path) -> int | None:
+    """The training step of the checkpoint that was exported, or None where the export does not hold it."""
+    checkpoint = folder / CHECKPOINT
+    if not checkpoint.with_name(f"{CHECKPOINT}.index").is_file():
+        return None
+    from scripts.lib import object_detection_api
+
+    variables = object_detection_api.tensorflow().train.load_checkpoint(str(checkpoint))
+    return int(variables.get_tensor("global_step")) if variables.has_tensor("global_step") else None
 
 
 def score_thresholds(folder: Path | str) -> dict[str, float]:
