@@ -34,8 +34,7 @@ def rejoin(replica: Replica) -> None:
     from tensorflow.python.training import supervisor
 
     own_device = f"/job:{replica.task_type}/task:{replica.index}"
-    function = supervisor.Supervisor.managed_session
-    original = getattr(function, "__wrapped__", function)
+    original = supervisor.Supervisor.managed_session
 
     @functools.wraps(original)
     @contextlib.contextmanager
