@@ -15,7 +15,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from scripts.lib import checkpoints, files, label_map, record_manifest, tf_record
+from scripts.lib import checkpoints, files, label_map, pretrained, record_manifest, tf_record
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.findings import ERROR, Finding, errors
 from scripts.lib.object_detection_api import protos
@@ -174,17 +174,21 @@ def check_training(config: Message, path: Path | str) -> list[Finding]:
     if not config.train_config.HasField("optimizer"):
         findings.append(_finding(path, "train_config has no optimizer", "see the configs in configs/"))
     checkpoint = config.train_config.fine_tune_checkpoint
-    if checkpoint and not is_remote(checkpoint) and not checkpoints.exists(checkpoint):
-        findings.append(
-            _finding(
-                path,
-                f"fine_tune_checkpoint: there is no checkpoint {checkpoint!r}",
-                "name it without .index and .data, or remove the line to train from scratch",
-            )
-        )
+    if checkpoint and not is_remote(checkpoint):
+        findings += check_checkpoint(checkpoint, path)
     if not config.HasField("train_input_reader"):
         return [*findings, _finding(path, "has no train_input_reader", "see the configs in configs/")]
     return findings + check_input(config, config.train_input_reader, "train_input_reader", path)
+
+
+def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:
+    """Checks that a fine-tune checkpoint is there and, if it was downloaded, still the same."""
+    if checkpoints.exists(prefix):
+        return pretrained.check(Path(prefix).parent, Path(prefix).name)
+    model = pretrained.of_checkpoint(prefix)
+    get = f"run python scripts/download_model.py {model.name}" if model else "name it without .index and .data"
+    message = f"fine_tune_checkpoint: there is no checkpoint {prefix!r}"
+    return [_finding(path, message, f"{get}, or remove the line to train from scratch")]
 
 
 def check_evaluation(config: Message, path: Path | str, reader: Message | None = None) -> list[Finding]:
