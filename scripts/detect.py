@@ -1,10 +1,24 @@
-"""Finds garments on photos: boxes drawn with class and score, a table of all detections, and each photo's tags.
+"""Finds garments on photos: a table of all detections, the photos with boxes drawn, tags, and other formats.
 
-In:   an exported model; one image, a folder of images (with its sub-folders), or a labels CSV with --image_dir.
-Out:  in output_dir: each photo with its boxes drawn (images/), and detections.csv with the columns
-      filename,class,score,xmin,ymin,xmax,ymax (pixels of the upright image). The tags are printed.
+In:   an exported model; photos as any number of --input: files, folders (with their sub-folders), patterns, a CSV or
+      text file of paths or http(s) addresses, an address, or - (stdin: a path or address a line). In a CSV the photo is
+      in the column url, path, filename or image, a product in the column product or sku; paths start at the CSV's
+      folder, those of a labels CSV at --image_dir.
+Out:  in output_dir: detections.csv with the columns filename,class,score,xmin,ymin,xmax,ymax (pixels of the upright
+      photo), each photo with its boxes (images/; not with --draw no), and as asked for
+        --tags           tags.csv (product,class,score) and tags.json: the best score of each class of a product, or of
+                         a photo where no list names products
+        --contact_sheet  pages of thumbnails with their boxes (contact_sheet/page_0001.jpg, ...)
+        --format coco    coco_images.json and coco_results.json, for pycocotools' COCO(...).loadRes(...)
+        --format json    detections.json: photos with size and detections, and those that could not be read
+        --format voc     voc/*.xml as LabelImg writes them, marked as proposals like those of prelabel.py
 
-A photo that cannot be read is reported, the others go on, and the exit status is 1.
+A photo that cannot be read is reported, the others go on, and the exit status is 1. detections.jsonl grows with each
+photo: after an interruption the same command with --resume goes on from there, and tries again what could not be read;
+after a finished run, it looks at new and changed photos only.
+
+Several models are an ensemble: their boxes are averaged (weighted boxes fusion), classes matched by name. --flip lets
+each model look at the mirror image, too.
 
   python scripts/detect.py --model exported_model --input samples --output_dir detections --min_score 0.5
 """
@@ -12,118 +26,251 @@ A photo that cannot be read is reported, the others go on, and the exit status i
 from __future__ import annotations
 
 import argparse
-import csv
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import _init_paths  # noqa: F401
-import numpy as np
 
-from scripts.lib import command_line, drawing, exported_model, files, image_names, labels_csv, photo
+from scripts.lib import (
+    command_line,
+    contact_sheet,
+    detection_outputs,
+    detections,
+    ensemble,
+    exported_model,
+    files,
+    parallel,
+    record_detections,
+    runtimes,
+)
 from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.detector import Detection, Detector
-from scripts.lib.findings import Finding
+from scripts.lib.detection_inputs import Source, Sources
+from scripts.lib.detection_journal import Journal, Seen
+from scripts.lib.detection_pipeline import Folders, Pipeline, version_of
+from scripts.lib.progress import progress
+from scripts.lib.web_files import Limits
 
-COLUMNS = ("filename", "class", "score", "xmin", "ymin", "xmax", "ymax")
+FORMATS = ("coco", "json", "voc")
+JOURNAL = "detections.jsonl"
+FEW = 100  # photos, whose tags are printed
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    photos = find_photos(args.input, args.image_dir)
-    detector = Detector(args.model)
-    class_names = list(detector.class_names.values())
-    thresholds = score_thresholds(args.model, class_names, args.min_score)
-
-    findings: list[Finding] = []
-    rows: list[tuple[str, Detection]] = []
-    for name, path in photos:
-        image = photo.read(path, findings)
-        if image is None:
-            continue
-        found = detector.detect(np.asarray(image), min(thresholds.values()))
-        detections = [detection for detection in found if detection.score >= thresholds[detection.class_name]]
-        rows += ((name, detection) for detection in detections)
-        print(f"{name}: {tags(detections)}", flush=True)
-        picture = drawing.draw_detections(image, detections, class_names)
-        with files.whole_file(picture_path(args.output_dir, name), durable=False) as file:
-            picture.save(file, "JPEG", quality=90)
-
-    write_detections(args.output_dir / "detections.csv", rows)
-    least = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())
-    print(
-        f"{len(photos) - len(findings)} photos, {len(rows)} detections (least scores: {least}): "
-        f"{files.display(args.output_dir / 'detections.csv')}, pictures in {files.display(args.output_dir / 'images')}"
+    sources = Sources(args.input, args.image_dir)
+    detector = ensemble.load(args.model, args.flip, args.model_weights, args.runtime)
+    min_scores = score_thresholds(args, list(detector.class_names.values()))
+    folders = Folders(
+        args.output_dir / "images" if args.draw == "yes" else None,
+        args.output_dir / "contact_sheet" / "thumbnails" if args.contact_sheet else None,
     )
-    if findings:
-        raise DataError(findings, "the other photos were done")
-    return 0
+    ids = {name: class_id for class_id, name in detector.class_names.items()}
+    pipeline = Pipeline(
+        detector, {ids[name]: score for name, score in min_scores.items()}, args.nms_iou, folders,
+        Limits(args.url_seconds, int(args.url_megabytes * 2**20)), args.batch_size, args.num_workers,
+    )  # fmt: skip
+    settings = {
+        "models": [{"name": model.resolve().name, "sha256": model_hash(model)} for model in args.model],
+        "model_weights": args.model_weights, "flip": args.flip, "runtime": args.runtime,
+        "min_scores": min_scores, "nms_iou": args.nms_iou,
+    }  # fmt: skip
+    with Journal(args.output_dir / JOURNAL, settings, args.resume) as journal:
+        names: list[str] = []
+        seen = pipeline.look_at(unseen(sources, journal, folders, names))
+        with resumable(args.resume):
+            look_at(seen, journal, sources.total and max(sources.total - len(journal), 0))
+        write_results(args, journal, names, sources, detector.class_names, settings)
+        return summary(args, journal, names, sources, min_scores)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--model", type=Path, default=files.default_path("exported_model"), help="exported model")
-    parser.add_argument("--input", type=Path, required=True, help="an image, a folder, or a labels CSV")
+    parser.add_argument(
+        "--model", type=Path, action="append", help="exported model; several are an ensemble (default: exported_model)"
+    )
+    parser.add_argument("--input", nargs="+", action="extend", required=True, help="photos; see above")
     parser.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="images of a labels CSV")
     parser.add_argument("--output_dir", type=Path, default=files.default_path("detections"), help="folder for results")
-    parser.add_argument(
+    parser.add_argument("--resume", action="store_true", help="go on with the run that output_dir holds the results of")
+
+    what = parser.add_argument_group("what counts")
+    what.add_argument(
         "--min_score", type=command_line.score, metavar="SCORE",
         help="detections below are left out (default: for each class the best score by report.py, else 0.5)",
     )  # fmt: skip
-    return parser.parse_args(argv)
+    what.add_argument(
+        "--class_min_score", type=class_score, action="append", metavar="CLASS=SCORE",
+        help="another least score for one class, e.g. Dresses=0.4; may be repeated",
+    )  # fmt: skip
+    what.add_argument("--classes", nargs="+", action="extend", metavar="CLASS", help="these classes only")
+    what.add_argument(
+        "--nms_iou", type=command_line.score, metavar="IOU",
+        help="of two boxes of a class that overlap more, the weaker one is left out, beyond what the model does itself",
+    )  # fmt: skip
+
+    how = parser.add_argument_group("what is written")
+    how.add_argument(
+        "--draw", nargs="?", const="yes", choices=("yes", "no"), default="yes",
+        help="draw the boxes on a copy of each photo; no: faster, and no space for many photos",
+    )  # fmt: skip
+    how.add_argument("--contact_sheet", action="store_true", help="pages of thumbnails")
+    how.add_argument("--tags", action="store_true", help="best score per class of each product or photo")
+    how.add_argument("--format", nargs="+", action="extend", choices=FORMATS, help="further formats")
+
+    run = parser.add_argument_group("how it is done")
+    run.add_argument("--flip", action="store_true", help="look at the mirror image, too (test-time augmentation)")
+    run.add_argument(
+        "--model_weights", nargs="+", type=positive, metavar="WEIGHT", help="how much each model of an ensemble counts"
+    )
+    run.add_argument("--runtime", choices=(runtimes.AUTO, *runtimes.NAMES), default=runtimes.AUTO, help="of the model")
+    run.add_argument("--batch_size", type=command_line.positive_int, default=8, help="photos a run of the model")
+    run.add_argument(
+        "--num_workers", type=command_line.positive_int, default=parallel.available_cores(),
+        help="threads that decode, and as many that draw; 1: no thread beside the main one",
+    )  # fmt: skip
+    run.add_argument("--url_seconds", type=positive, default=20.0, help="one attempt at an address may take")
+    run.add_argument("--url_megabytes", type=positive, default=32.0, help="a photo on the web may have")
+    args = parser.parse_args(argv)
+    args.model = args.model or [files.default_path("exported_model")]
+    args.format = args.format or []
+    args.class_min_score = dict(args.class_min_score or ())
+    if args.model_weights and len(args.model_weights) != len(args.model):
+        raise UsageError(f"--model_weights: {len(args.model_weights)} given for {len(args.model)} models")
+    return args
 
 
-def score_thresholds(model: Path, class_names: Sequence[str], min_score: float | None) -> dict[str, float]:
-    """Class name -> least score: the one that was given, else that of the model's report, else 0.5."""
-    if min_score is not None:
-        return dict.fromkeys(class_names, min_score)
-    return {**dict.fromkeys(class_names, 0.5), **exported_model.score_thresholds(model)}
+def positive(text: str) -> float:
+    """An argparse type: a number above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value} is not above 0")
+    return value
 
 
-def find_photos(source: Path, image_dir: Path) -> list[tuple[str, Path]]:
-    """The photos to look at, as (name in the results, path).
+def class_score(text: str) -> tuple[str, float]:
+    """An argparse type: a class and its least score."""
+    name, equals, score = text.rpartition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form CLASS=SCORE")
+    return name, command_line.score(score)
+
+
+def score_thresholds(args: argparse.Namespace, class_names: Sequence[str]) -> dict[str, float]:
+    """Class name -> least score: as given for the class, else for all, else by the report, else 0.5.
+
+    Of an ensemble, whose scores are means of its models', the mean of their reports' thresholds counts.
 
     Raises:
-        UsageError: there is no such file or folder, or no image in it.
+        UsageError: a class that was named is unknown.
     """
-    if source.is_dir():
-        photos = [(name, source / name) for name in sorted(image_names.ImageFolder(source).names)]
-    elif not source.is_file():
-        raise UsageError(f"--input {files.display(source)}: there is no such file or folder")
-    elif source.suffix.lower() == ".csv":
-        names = dict.fromkeys(row.filename for row in labels_csv.read_rows(source))
-        photos = [(name, image_dir / image_names.inside_folder(name)) for name in names]
+    for flag, named in (("class_min_score", args.class_min_score), ("classes", args.classes)):
+        for name in named or ():
+            if name not in class_names:
+                raise UsageError(f"--{flag} {name}: the model knows {', '.join(class_names)}")
+    thresholds = dict.fromkeys(class_names, 0.5)
+    if args.min_score is not None:
+        thresholds = dict.fromkeys(class_names, args.min_score)
     else:
-        photos = [(source.name, source)]
-    if not photos:
-        raise UsageError(f"--input {files.display(source)}: no image in it")
-    return photos
+        reports = [exported_model.score_thresholds(model) for model in args.model]
+        for name in class_names:
+            if of_class := [report[name] for report in reports if name in report]:
+                thresholds[name] = sum(of_class) / len(of_class)
+    thresholds.update(args.class_min_score)
+    return {name: thresholds[name] for name in class_names if not args.classes or name in args.classes}
 
 
-def tags(detections: Sequence[Detection]) -> str:
-    """The classes of a photo with the best score of each, best first, e.g. "Tops 98%, Skirts 71%"."""
-    best: dict[str, float] = {}
-    for detection in detections:
-        best[detection.class_name] = max(detection.score, best.get(detection.class_name, 0.0))
-    ordered = sorted(best.items(), key=lambda item: -item[1])
-    return ", ".join(f"{name} {value:.0%}" for name, value in ordered) or "nothing found"
+def model_hash(model: Path) -> str:
+    """By which --resume tells the model from another one under its name."""
+    parts = (exported_model.FROZEN_GRAPH, exported_model.ONNX, exported_model.OPENVINO)
+    return record_detections.sha256([next(model / part for part in parts if (model / part).is_file())])
 
 
-def picture_path(output_dir: Path, name: str) -> Path:
-    """Where a photo's picture goes; the suffix is added, since a.png and a.jpg may both be there."""
-    suffix = "" if name.lower().endswith((".jpg", ".jpeg")) else ".jpg"
-    return output_dir / "images" / f"{name}{suffix}"
+def unseen(sources: Iterable[Source], journal: Journal, folders: Folders, names: list[str]) -> Iterator[Source]:
+    """The photos that are to be looked at; `names` gets all."""
+    for source in sources:
+        names.append(source.name)
+        if not (source.name in journal and is_done(source, journal.read(source.name), folders)):
+            yield source
 
 
-def write_detections(path: Path, rows: Sequence[tuple[str, Detection]]) -> None:
-    with files.whole_file(path, "w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(cells(name, detection) for name, detection in rows)
+def is_done(source: Source, seen: Seen, folders: Folders) -> bool:
+    """Whether an earlier run has looked at this very photo and left all its pictures."""
+    same = (seen.output_name, seen.version) == (source.output_name, version_of(source))
+    return same and not seen.error and folders.are_complete(source.output_name)
 
 
-def cells(name: str, detection: Detection) -> Iterator[str]:
-    yield from (name, detection.class_name, f"{detection.score:.4f}")
-    yield from (f"{pixels:.1f}" for pixels in detection[2:])
+@contextlib.contextmanager
+def resumable(is_resumed: bool) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(
+            f"what is done is kept: {'the same command' if is_resumed else '--resume'} goes on from there", flush=True
+        )
+        raise
+
+
+def look_at(photos: Iterable[Seen], journal: Journal, total: int | None) -> None:
+    """Notes what is found; prints each photo's tags where there are few, and the progress where there are many."""
+    is_few = total is not None and total <= FEW
+    for photo in photos if is_few else progress(photos, "detecting", total):
+        journal.append(photo)
+        if is_few and not photo.error:
+            print(f"{photo.name}: {detections.tags(photo.detections)}", flush=True)
+
+
+def write_results(
+    args: argparse.Namespace, journal: Journal, names: Sequence[str], sources: Sources,
+    class_names: dict[int, str], settings: dict[str, Any],
+) -> None:  # fmt: skip
+    """All that is made from the journal."""
+    folder: Path = args.output_dir
+    detection_outputs.write_csv(folder / "detections.csv", journal.read_all(names))
+    if args.tags:
+        detection_outputs.write_tags(folder, journal.read_all(names), sources.products)
+    if "json" in args.format:
+        detection_outputs.write_json(folder / "detections.json", journal.read_all(names), settings)
+    if "coco" in args.format:
+        detection_outputs.write_coco(
+            folder / "coco_images.json", folder / "coco_results.json", journal.read_all(names), class_names
+        )
+    if "voc" in args.format:
+        model = " and ".join(model.resolve().name for model in args.model)
+        detection_outputs.write_voc(folder / "voc", journal.read_all(names), model, sources.findings)
+    if args.contact_sheet:
+        thumbnails = folder / "contact_sheet" / "thumbnails"
+        readable = (photo for photo in journal.read_all(names) if not photo.error)
+        contact_sheet.write_pages(
+            thumbnails.parent, ((photo.name, thumbnails / photo.output_name) for photo in readable)
+        )
+
+
+def summary(
+    args: argparse.Namespace, journal: Journal, names: Sequence[str], sources: Sources, min_scores: dict[str, float]
+) -> int:
+    """Says what there is.
+
+    Raises:
+        DataError: photos could not be read.
+    """
+    findings, count = list(sources.findings), Counter()
+    for photo in journal.read_all(names):
+        findings += [photo.error] if photo.error else []
+        count.update(photos=not photo.error, detections=len(photo.detections))
+    places = ["detections.csv"] + ["pictures in images"] * (args.draw == "yes")
+    places += [f"thumbnails on pages in {files.display(args.output_dir / 'contact_sheet')}"] * args.contact_sheet
+    least = ", ".join(f"{name} {value:g}" for name, value in min_scores.items())
+    repeated = f", {sources.repeated} given more than once" if sources.repeated else ""
+    print(
+        f"{count['photos']} photos{repeated}, {count['detections']} detections (least scores: {least}): "
+        f"{files.display(args.output_dir)}/{', '.join(places)}"
+    )
+    if findings:
+        raise DataError(findings, "the other photos were done")
+    return 0
 
 
 if __name__ == "__main__":

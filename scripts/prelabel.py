@@ -173,18 +173,12 @@ def look_at(detector: Detector, image_dir: Path, names: Iterable[str], findings:
 def propose(picture: Picture, class_names: dict[int, str], min_score: float) -> tuple[list[VocObject], list[float]]:
     """The boxes to draw and their scores, best first."""
     objects, scores = [], []
-    for box_yxyx, score, class_id in zip(*(values.tolist() for values in picture.found), strict=True):
-        if score >= min_score and class_id in class_names and (box := voc_box(box_yxyx, *picture.size)):
+    for (ymin, xmin, ymax, xmax), score, class_id in zip(*(values.tolist() for values in picture.found), strict=True):
+        box = voc_xml.whole_pixels((xmin, ymin, xmax, ymax), *picture.size)
+        if box and score >= min_score and class_id in class_names:
             objects.append(VocObject(class_names[class_id], *box))
             scores.append(score)
     return objects, scores
-
-
-def voc_box(box_yxyx: Sequence[float], width: int, height: int) -> tuple[int, int, int, int] | None:
-    """A box as (xmin, ymin, xmax, ymax) in whole pixels of the image, or None where nothing of it is left."""
-    ymin, xmin, ymax, xmax = map(voc_xml.round_half_up, box_yxyx)
-    xmin, ymin, xmax, ymax = max(xmin, 0), max(ymin, 0), min(xmax, width), min(ymax, height)
-    return (xmin, ymin, xmax, ymax) if xmin < xmax and ymin < ymax else None
 
 
 def label_img_annotation(picture: Picture, objects: list[VocObject], image_dir: Path) -> Annotation:

@@ -26,11 +26,15 @@ def draw_detections(image: Image.Image, detections: Iterable[Detection], class_n
     picture = image.copy()
     draw = ImageDraw.Draw(picture)
     line_width = max(2, round(max(image.size) / 200))
-    font = _font(max(11, round(max(image.size) / 36)))
-    for detection in sorted(detections, key=lambda detection: detection.score):
-        color = PALETTE[class_names.index(detection.class_name) % len(PALETTE)]
-        corners = _inside(detection, image.size)
+    font = default_font(max(11, round(max(image.size) / 36)))
+    worst_first = sorted(detections, key=lambda detection: detection.score)
+    looks = [
+        (_inside(detection, image.size), PALETTE[class_names.index(detection.class_name) % len(PALETTE)])
+        for detection in worst_first
+    ]
+    for corners, color in looks:
         draw.rectangle(corners, outline=color, width=line_width)
+    for detection, (corners, color) in zip(worst_first, looks, strict=True):  # no box runs through a label
         score = "" if math.isnan(detection.score) else f" {detection.score:.0%}"
         _draw_label(draw, f"{detection.class_name}{score}", corners, color, font, image.size)
     return picture
@@ -70,5 +74,6 @@ def _text_color(ground: str) -> str:
 
 
 @functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def default_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own, the same on every platform; size in pixels."""
     return ImageFont.load_default(size)

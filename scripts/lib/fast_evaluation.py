@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,16 +26,22 @@ from scripts.lib import (
 from scripts.lib.detection_metrics import EvaluatedImage
 from scripts.lib.evaluation_metrics import Evaluation
 
+if TYPE_CHECKING:
+    from scripts.lib.detector import Detector
 
-def evaluate(model: Path | str, records: Sequence[Path | str], class_ids: Mapping[str, int]) -> Evaluation:
-    """Evaluates an exported model on a record.
+
+def evaluate(
+    model: Path | str | Detector, records: Sequence[Path | str], class_ids: Mapping[str, int]
+) -> Evaluation:
+    """Evaluates an exported model, or an ensemble, on a record.
 
     Args:
-        model: the exported model's folder.
+        model: the exported model's folder, or a detector, or an ensemble whose class ids are those of the record.
         records: record files, or patterns of their shards.
         class_ids: class name -> id.
     """
-    found = record_detections.detect(model, records)
+    run = record_detections.detect if isinstance(model, (str, Path)) else record_detections.run
+    found = run(model, records)
     return Evaluation(found.global_step or 0, len(found.images), pascal_metrics(found.images, class_ids))
 
 

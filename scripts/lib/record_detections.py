@@ -49,8 +49,7 @@ def detect(model: Path | str, records: Sequence[Path | str], cache: Path | str |
     key = {"model_sha256": model_hash, "record_sha256": sha256(paths)}
     found = cached(cache, key) if cache else None
     if found is None:
-        detector = Detector(model)
-        found = RecordDetections(detector.global_step(), list(_detect(detector, paths)))
+        found = run(Detector(model), paths)
         if cache:
             write(cache, key, found)
     return found
@@ -64,6 +63,12 @@ def sha256(paths: Iterable[Path | str]) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def run(detector: Detector, records: Sequence[Path | str]) -> RecordDetections:
+    """Lets a detector, or an ensemble, look at all images of a record; raises as `detect` does."""
+    paths = [path for record in records for path in tf_record.matching_files(record)]
+    return RecordDetections(detector.global_step(), list(_detect(detector, paths)))
 
 
 def _detect(detector: Detector, paths: Sequence[Path]) -> Iterator[EvaluatedImage]:

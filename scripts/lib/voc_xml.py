@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -317,6 +318,13 @@ def parse_pixels(text: str) -> int:
 def round_half_up(value: float) -> int:
     """The nearest whole number; 0.5 goes up, always (Python's `round` goes to the even neighbour)."""
     return int((value + 0.5) // 1)
+
+
+def whole_pixels(box_xyxy: Sequence[float], width: int, height: int) -> tuple[int, int, int, int] | None:
+    """A box as (xmin, ymin, xmax, ymax) in whole pixels of an image, or None where nothing of it is left."""
+    xmin, ymin, xmax, ymax = map(round_half_up, box_xyxy)
+    xmin, ymin, xmax, ymax = max(xmin, 0), max(ymin, 0), min(xmax, width), min(ymax, height)
+    return (xmin, ymin, xmax, ymax) if xmin < xmax and ymin < ymax else None
 
 
 def _clean(text: str | None) -> str:

@@ -1,0 +1,159 @@
+"""Many photos through a detector: reading, decoding, inference and drawing at the same time, a few photos of each.
+
+Everything is a generator: what is in memory is a few photos for each worker and a batch, however many there are.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from scripts.lib import contact_sheet, detections, drawing, files, image_bytes, photo, web_files
+from scripts.lib.detection_inputs import Source
+from scripts.lib.detection_journal import Seen
+from scripts.lib.detector import DetectionArrays, Detector, PreparedImage
+from scripts.lib.findings import ERROR, Finding
+from scripts.lib.parallel import ordered_map
+from scripts.lib.web_files import DownloadError, Limits
+
+DOWNLOADS_AT_ONCE = 8
+
+
+class Folders(NamedTuple):
+    """Where pictures go; None: there are none.
+
+    Attributes:
+        pictures: of photos with their boxes, in full size.
+        thumbnails: the same, small.
+    """
+
+    pictures: Path | None = None
+    thumbnails: Path | None = None
+
+    def are_complete(self, output_name: str) -> bool:
+        """Whether all pictures of a photo are there."""
+        return all(folder is None or (folder / output_name).is_file() for folder in self)
+
+
+class _Loaded(NamedTuple):
+    """A photo, ready for the detector, or why it is not."""
+
+    source: Source
+    version: str
+    size: tuple[int, int] = (0, 0)  # height, width
+    prepared: PreparedImage | None = None
+    pixels: np.ndarray | None = None  # where pictures are wanted
+    error: Finding | None = None
+
+
+class Pipeline:
+    """Args:
+    detector: what looks at the photos.
+    min_scores: class id -> least score; other classes are left out.
+    nms_iou: see `detections.select`.
+    folders: where pictures go.
+    limits: of downloads.
+    batch_size: photos a run of the model.
+    num_workers: threads that decode, and as many that draw; 1: no thread at all.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        min_scores: dict[int, float],
+        nms_iou: float | None = None,
+        folders: Folders = Folders(),  # noqa: B008 (immutable)
+        limits: Limits = Limits(),  # noqa: B008
+        batch_size: int = 8,
+        num_workers: int = 2,
+    ):
+        self.detector, self.min_scores, self.nms_iou = detector, min_scores, nms_iou
+        self.folders, self.limits = folders, limits
+        self.batch_size, self.num_workers = batch_size, num_workers
+        self._wants_pixels = any(folders)
+
+    def look_at(self, sources: Iterable[Source]) -> Iterator[Seen]:
+        """Yields what was found on each photo, in order, once its pictures are written."""
+        num_downloads = 1 if self.num_workers == 1 else DOWNLOADS_AT_ONCE
+        fetched = ordered_map(functools.partial(_fetched, limits=self.limits), sources, num_downloads)
+        loaded = ordered_map(self._load, fetched, self.num_workers)
+        return ordered_map(self._finish, self._detect(loaded), self.num_workers)
+
+    def _load(self, fetched: tuple[Source, bytes | Finding | None]) -> _Loaded:
+        source, content = fetched
+        file, version = str(source.place), ""
+        if content is None:
+            file, version = files.display(source.place), version_of(source)
+            content = _read(source.place, file)
+        if isinstance(content, Finding):
+            return _Loaded(source, version, error=content)
+        findings: list[Finding] = []
+        pixels = photo.pixels(content, file, findings)
+        if pixels is None:
+            return _Loaded(source, version, error=findings[0])
+        prepared = self.detector.prepare(pixels)
+        return _Loaded(source, version, pixels.shape[:2], prepared, pixels if self._wants_pixels else None)
+
+    def _detect(self, loaded: Iterator[_Loaded]) -> Iterator[tuple[_Loaded, DetectionArrays | None]]:
+        least = min(self.min_scores.values())
+        while batch := list(itertools.islice(loaded, self.batch_size)):
+            found = self.detector.detect_prepared([one.prepared for one in batch if not one.error], least)
+            for one in batch:
+                yield one, None if one.error else next(found)
+
+    def _finish(self, looked_at: tuple[_Loaded, DetectionArrays | None]) -> Seen:
+        (source, version, (height, width), _, pixels, error), found = looked_at
+        names = self.detector.class_names
+        kept = [] if found is None else detections.named(
+            detections.select(found, self.min_scores, self.nms_iou), names
+        )  # fmt: skip
+        if pixels is not None:
+            image = Image.fromarray(pixels)
+            for folder, draw in zip(self.folders, (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
+                if folder:
+                    _save(draw, folder / source.output_name, image, kept, list(names.values()))
+        return Seen(source.name, source.output_name, version, width, height, kept, error)
+
+
+def _save(draw: Callable[..., Image.Image], path: Path, *arguments) -> None:
+    with files.whole_file(path, durable=False) as file:
+        draw(*arguments).save(file, "JPEG", quality=90)
+
+
+def version_of(source: Source) -> str:
+    """What changes when a file is replaced: size and time; empty for an address, and where there is no file."""
+    if isinstance(source.place, str):
+        return ""
+    try:
+        status = source.place.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def _fetched(source: Source, limits: Limits) -> tuple[Source, bytes | Finding | None]:
+    """A photo with its content if it is on the web; files on the disk are read when it is their turn."""
+    if isinstance(source.place, Path):
+        return source, None
+    try:
+        return source, web_files.fetch(source.place, limits)
+    except DownloadError as error:
+        return source, Finding(ERROR, "image-download", source.place, str(error), "check the address, or try again")
+
+
+def _read(path: Path, file: str) -> bytes | Finding:
+    try:
+        if path.stat().st_size > image_bytes.MAX_BYTES:
+            limit = f"{image_bytes.MAX_BYTES / 2**20:.0f} MB"
+            return Finding(ERROR, "image-too-large", file, f"the file has more than {limit}", "shrink the image")
+        return path.read_bytes()
+    except FileNotFoundError:
+        return Finding(ERROR, "image-missing", file, "there is no such image", "check its name")
+    except OSError as error:
+        return Finding(ERROR, "image-unreadable", file, str(error.strerror or error))
