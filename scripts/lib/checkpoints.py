@@ -21,6 +21,15 @@ def exists(prefix: Path | str) -> bool:
     return Path(f"{prefix}.index").is_file() or Path(prefix).is_file()
 
 
+def holds_detector(prefix: Path | str) -> bool:
+    """Whether a checkpoint is of a detector of the Object Detection API; else it is of a backbone (classification).
+
+    All of a detector's backbone is called FeatureExtractor/..., FirstStageFeatureExtractor/... or the like. The names
+    stand in the index, which is a table that TensorFlow writes uncompressed (core/util/tensor_bundle).
+    """
+    return b"FeatureExtractor/" in Path(f"{prefix}.index").read_bytes()
+
+
 def prefixes(folder: Path | str) -> list[Path]:
     """The checkpoints of a folder, by step."""
     found = (path.with_suffix("") for path in Path(folder).glob("*.index"))
