@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 QUIET_SECONDS = 2.0  # nothing is shown for work that is done sooner
 LINE_SECONDS = 10.0  # between two lines where output is no terminal
+REWRITE_SECONDS = 0.2  # between two states of a line in a terminal
 
 
 def progress(items: Iterable[Item], description: str, total: int | None = None, unit: str = "image") -> Iterator[Item]:
@@ -45,3 +47,41 @@ def _with_lines(items: Iterable[Item], description: str, total: int | None, unit
             of_total = f"/{total}" if total else ""
             left = f", {(total - done) / rate:.0f} s left" if total else ""
             print(f"{description}: {done}{of_total} {unit}s, {rate:.1f} a second{left}", file=sys.stderr, flush=True)
+
+
+class StatusLine:
+    """Says on stderr how far a run is: one line that is rewritten in a terminal, a new line now and then in a log.
+
+    Args:
+        rewritten: None: where stderr is a terminal.
+    """
+
+    def __init__(self, rewritten: bool | None = None):
+        self._rewritten = sys.stderr.isatty() if rewritten is None else rewritten
+        self._seconds = REWRITE_SECONDS if self._rewritten else LINE_SECONDS
+        self._last = float("-inf")
+        self._length = 0
+
+    def update(self, text: Callable[[], str], now: bool = False) -> None:
+        """Shows what `text` returns, unless the last state is so young that nobody has read it; `now`: in any case."""
+        if now or time.monotonic() - self._last >= self._seconds:
+            self._last = time.monotonic()
+            if self._rewritten:
+                self._rewrite(text()[: shutil.get_terminal_size().columns - 1])
+            else:
+                print(text(), file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        """Prints a line that stays, on stdout."""
+        self.clear()
+        print(text, flush=True)
+
+    def clear(self) -> None:
+        """Takes the state off the terminal's line."""
+        if self._length:
+            self._rewrite("")
+            print("\r", end="", file=sys.stderr, flush=True)
+
+    def _rewrite(self, text: str) -> None:
+        print(f"\r{text:<{self._length}}", end="", file=sys.stderr, flush=True)
+        self._length = len(text)

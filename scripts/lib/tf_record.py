@@ -35,7 +35,11 @@ _SHARD = re.compile(r"(?P<base>.+)-(?P<index>\d{5}|\*|\?{5})-of-(?P<count>\d{5}|
 
 def masked_crc32c(data: bytes) -> int:
     """CRC-32C (Castagnoli), rotated and offset so that a CRC of data that holds CRCs stays strong (hash/crc32c.h)."""
-    crc = google_crc32c.value(data)
+    return mask(google_crc32c.value(data))
+
+
+def mask(crc: int) -> int:
+    """A CRC as it is stored: rotated and offset, see `masked_crc32c`."""
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from types import ModuleType
 
@@ -80,5 +81,13 @@ def describe_devices() -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         return ", ".join(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus)
-    hint = "; TensorFlow uses no GPU on native Windows since 2.11, only under WSL2" if os.name == "nt" else ""
-    return f"CPU, {os.cpu_count()} cores{hint}"
+    return f"CPU, {os.cpu_count()} cores{_why_no_gpu()}"
+
+
+def _why_no_gpu() -> str:
+    """What to do where the machine has a GPU and TensorFlow sees none."""
+    if not shutil.which("nvidia-smi"):
+        return ""
+    if os.name == "nt":
+        return "; an NVIDIA GPU is there, yet TensorFlow uses none on native Windows since 2.11, only under WSL2"
+    return "; an NVIDIA GPU is there, yet TensorFlow does not see it: python -m pip install tensorflow[and-cuda]"

@@ -88,31 +88,6 @@ def small_event_files() -> None:
     training_util.write_graph = lambda *_, **__: None
 
 
-def training_loop(save_summaries_secs: int) -> None:
-    """Sets what the trainer leaves to tf-slim's training loop or fixes there, and has no flag for.
-
-    Args:
-        save_summaries_secs: time between two points of the curves; the trainer's 120 leave a short run with two.
-
-    TensorFlow goes over the graph twice to optimise it before the first step. Once finds the same: the first step
-    took 13.7 instead of 17.0 to 21.3 s of CPU, the later ones as long as before (SSD at 128x128, batch 24, two cores;
-    not at all: 7.4 s, and each later step 5% more).
-    """
-    from tensorflow.core.protobuf import rewriter_config_pb2
-    from tf_slim import learning
-
-    original = getattr(learning.train, "__wrapped__", learning.train)
-
-    @functools.wraps(original)
-    def train(*args, session_config, **kwargs):
-        rewriting = session_config.graph_options.rewrite_options
-        rewriting.meta_optimizer_iterations = rewriter_config_pb2.RewriterConfig.ONE
-        kwargs["save_summaries_secs"] = save_summaries_secs
-        return original(*args, session_config=session_config, **kwargs)
-
-    learning.train = train
-
-
 def grouped_pictures() -> None:
     """Has the evaluator's pictures under one heading of TensorBoard, which groups by what precedes the first `/`.
 

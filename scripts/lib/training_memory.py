@@ -1,0 +1,202 @@
+"""How much memory a training will take, told from its config and record before TensorFlow is imported.
+
+Most of it is images that wait: `legacy/trainer.py` turns every image to float32 at the size that the record holds it in
+(12 bytes a pixel), queues it, batches it padded to the largest of the batch, queues the batches, and only then shrinks
+them to the detector's input. Its shuffle buffer holds 2,048 examples; they are still encoded there, so that it is the
+lesser part (`builders/dataset_builder.py`, `core/batcher.py`, `core/prefetcher.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from google.protobuf.message import Message
+from PIL import Image
+
+from scripts.lib import files, record_images
+from scripts.lib.findings import WARNING, Finding
+
+GIGABYTE = 2**30
+_SAMPLED = 200  # images whose size is read
+_FLOAT_PIXEL = 12  # bytes: float32, three channels
+_BYTE_PIXEL = 3
+_PROGRAM = 700 * 2**20  # TensorFlow, the API and their graph
+
+
+class Part(NamedTuple):
+    """A part of the memory that a training takes.
+
+    Attributes:
+        size: in bytes.
+        field: of the pipeline config that decides on it; empty where none does.
+        value: of that field.
+    """
+
+    size: float
+    field: str = ""
+    value: int = 0
+
+
+class Model(NamedTuple):
+    """What a detector takes in training.
+
+    Attributes:
+        parameters: trainable ones.
+        bytes_per_pixel: of its input, for each image of the batch: what the gradients need, as measured.
+    """
+
+    parameters: float
+    bytes_per_pixel: float
+
+
+# By feature extractor; another one is taken for the largest of those of the same meta architecture.
+_MODELS: dict[str, Model] = {}
+
+
+class ImageSizes(NamedTuple):
+    """The images of a record: pixels of the mean and of the largest one, and bytes of the mean one as it is stored."""
+
+    mean_pixels: float
+    most_pixels: int
+    mean_bytes: float
+
+
+def estimate(config: Message, images: ImageSizes) -> list[Part]:
+    """What the training will hold at the same time, an upper bound: a random crop makes the images that wait smaller.
+
+    Args:
+        config: a TrainEvalPipelineConfig with an SSD or Faster R-CNN model.
+        images: those of its training record.
+    """
+    train, reader = config.train_config, config.train_input_reader
+    image, padded = images.mean_pixels * _FLOAT_PIXEL, images.most_pixels * _FLOAT_PIXEL
+    batch = train.batch_size * padded
+    decoded = reader.num_parallel_map_calls * images.mean_pixels * _BYTE_PIXEL
+    parameters, per_image = _model_bytes(config, images)
+    return [
+        Part(_PROGRAM),
+        Part(parameters),
+        Part(reader.shuffle * reader.shuffle_buffer_size * images.mean_bytes, "train_input_reader.shuffle_buffer_size",
+             reader.shuffle_buffer_size),
+        Part(decoded, "train_input_reader.num_parallel_map_calls", reader.num_parallel_map_calls),
+        Part(train.batch_queue_capacity * image, "train_config.batch_queue_capacity", train.batch_queue_capacity),
+        Part(train.prefetch_queue_capacity * batch, "train_config.prefetch_queue_capacity",
+             train.prefetch_queue_capacity),
+        Part(2 * batch + train.batch_size * per_image, "train_config.batch_size", train.batch_size),  # as it is, and cut
+    ]  # fmt: skip
+
+
+def _model_bytes(config: Message, images: ImageSizes) -> tuple[float, float]:
+    """The bytes of the parameters with their gradients and two slots of the optimizer, and those for each image."""
+    kind = config.model.WhichOneof("model")
+    detector = getattr(config.model, kind)
+    name = detector.feature_extractor.type
+    alike = [model for other, model in _MODELS.items() if other.startswith(kind)]
+    parameters, per_pixel = _MODELS.get(name) or Model(*map(max, zip(*alike, strict=True)))
+    return parameters * 4 * 4, per_pixel * _input_pixels(detector.image_resizer, images)
+
+
+def _input_pixels(resizer: Message, images: ImageSizes) -> float:
+    """Pixels of the detector's input: `image_resizer.proto`."""
+    if resizer.HasField("fixed_shape_resizer"):
+        return resizer.fixed_shape_resizer.height * resizer.fixed_shape_resizer.width
+    if resizer.HasField("keep_aspect_ratio_resizer"):
+        keep = resizer.keep_aspect_ratio_resizer
+        return keep.max_dimension**2 if keep.pad_to_max_dimension else keep.min_dimension * keep.max_dimension
+    return images.most_pixels
+
+
+def image_sizes(records: Iterable[str]) -> ImageSizes:
+    """The sizes of a record's first images.
+
+    Raises:
+        UsageError, DataError: the record is missing or damaged.
+        OSError: an image is no image.
+    """
+    sizes, stored = [], []
+    for example in itertools.islice(itertools.chain.from_iterable(map(record_images.read, records)), _SAMPLED):
+        with Image.open(io.BytesIO(example.encoded)) as image:
+            sizes.append(image.width * image.height)
+        stored.append(len(example.encoded))
+    return ImageSizes(sum(sizes) / len(sizes), max(sizes), sum(stored) / len(stored))
+
+
+def check(config: Message, path: Path | str, available: float | None = None) -> list[Finding]:
+    """A warning where the training needs more memory than there is, with the field that holds most of it.
+
+    Args:
+        config: a TrainEvalPipelineConfig, with a model and a readable training record on this machine.
+        path: its file, for the finding.
+        available: bytes; None: those of this machine, where it tells them.
+    """
+    available = available_bytes() if available is None else available
+    if available is None or config.model.WhichOneof("model") not in ("ssd", "faster_rcnn"):
+        return []
+    images = image_sizes(config.train_input_reader.tf_record_input_reader.input_path)
+    parts = estimate(config, images)
+    needed = sum(part.size for part in parts)
+    if needed <= available:
+        return []
+    named = sorted((part for part in parts if part.field), reverse=True)
+    listed = ", ".join(f"{part.field} {part.value}: {_gigabytes(part.size)}" for part in named[:3])
+    message = f"the training takes up to {_gigabytes(needed)} of memory, {_gigabytes(available)} are free ({listed})"
+    largest = named[0]
+    lower = max(1, int(largest.value * (1 - (needed - available) / largest.size)))
+    remedy = f"lower {largest.field} to {lower}"
+    if needed - largest.size > available:
+        remedy = f"lower {named[0].field}, then {named[1].field}"
+    if images.most_pixels > 640 * 640:
+        remedy += ", or shrink the photos once by generate_tfrecord.py --max_image_side 640"
+    return [Finding(WARNING, "training-memory", files.display(path), message, remedy)]
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / GIGABYTE:.1f} GB"
+
+
+# ------------------------------------------------------------------------------------------------------ the machine's
+
+
+def available_bytes() -> int | None:
+    """Memory that a program may still take on this machine, a container's limit included; None where nothing tells."""
+    if sys.platform == "win32":
+        return _windows_bytes()
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        return min([free, *_container_bytes()])
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # macOS tells what there is, not what is free
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _container_bytes() -> list[int]:
+    """What a container's limit leaves, if it has one: cgroup v2, where memory.max is "max" without."""
+    with contextlib.suppress(OSError, ValueError):
+        limit, usage = (Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="ascii") for name in ("max", "stat"))
+        used = dict(line.split() for line in usage.splitlines())["anon"]  # the files' cache can be given back
+        return [int(limit) - int(used)]
+    return []
+
+
+def _windows_bytes() -> int | None:
+    """MEMORYSTATUSEX.ullAvailPhys (sysinfoapi.h)."""
+    import ctypes
+
+    class MemoryStatus(ctypes.Structure):
+        _fields_ = [
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            *((name, ctypes.c_ulonglong) for name in ("total", "free", "page", "page_free", "virtual", "virtual_free")),
+            ("extended", ctypes.c_ulonglong),
+        ]
+
+    status = MemoryStatus(length=ctypes.sizeof(MemoryStatus))
+    return status.free if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
