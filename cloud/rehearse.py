@@ -283,7 +283,7 @@ class Rehearsal:
         self._lines: queue.Queue[tuple[Replica, str | None]] = queue.Queue()
         logs.mkdir(parents=True, exist_ok=True)
         self._logs: dict[str, IO[str]] = {
-            each.name: (logs / f"{each.name.replace('/', '_')}.log").open("w", encoding="utf-8")
+            each.name: (logs / f"{each.name.replace('/', '_')}.log").open("w", encoding="utf-8", buffering=1)
             for each in self.replicas
         }
         self._colours = dict(zip(self._logs, itertools.cycle(COLOURS), strict=False)) if has_colours() else {}
