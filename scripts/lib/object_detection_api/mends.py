@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 from scripts.lib.object_detection_api import protos
 
@@ -74,13 +74,14 @@ def rebuild_protobuf_messages() -> None:
 def restore_numpy_aliases() -> None:
     """`np.int`, `np.float` and `np.object` were removed in numpy 1.24, `np.bool` until numpy 2 brought it back.
 
-    They were names for the Python types, which every use in the API and tf-slim still means.
+    They were names for the Python types, which every use in the API and tf-slim still means. `np.NAN`, which numpy 2
+    removed, is the average precision of what has no precision (`utils/metrics.py`).
     """
     import numpy as np
 
-    for name, python_type in (("int", int), ("float", float), ("object", object), ("bool", bool)):
+    for name, meaning in (("int", int), ("float", float), ("object", object), ("bool", bool), ("NAN", float("nan"))):
         if name not in vars(np):
-            setattr(np, name, python_type)
+            setattr(np, name, meaning)
 
 
 def restore_control_flow_names() -> None:
@@ -93,6 +94,18 @@ def restore_control_flow_names() -> None:
     for name, module in (("case", control_flow_case), ("cond", cond), ("while_loop", while_loop)):
         if not hasattr(control_flow_ops, name):
             setattr(control_flow_ops, name, getattr(module, name))
+
+
+def restore_tensor_names() -> None:
+    """tf-slim clips gradients, which `gradient_clipping_by_norm` asks for, and looks for `ops.IndexedSlices` in it.
+
+    TensorFlow moved `ops.Tensor` and `ops.IndexedSlices` to modules of their own and left the classes as they were.
+    """
+    from tensorflow.python.framework import indexed_slices, ops, tensor
+
+    for name, module in (("Tensor", tensor), ("IndexedSlices", indexed_slices)):
+        if not hasattr(ops, name):
+            setattr(ops, name, getattr(module, name))
 
 
 def restore_legacy_layers_path() -> None:
@@ -159,6 +172,19 @@ def restore_model_analyzer() -> None:
         FLOAT_OPS_OPTIONS=builder.float_operation(),
         print_model_analysis=print_model_analysis,
     )
+
+
+def restore_hparams() -> None:
+    """slim's `nasnet` keeps its settings in `HParams` of `tensorflow.contrib.training`, gone in TensorFlow 2.0.
+
+    `faster_rcnn_nas` swallows the failed import and fails later, for want of `nasnet`. The settings are plain
+    attributes that can be set by name; parsing and checking of their types is nothing that anything here uses.
+    """
+    class HParams(SimpleNamespace):
+        def set_hparam(self, name: str, value: object) -> None:
+            setattr(self, name, value)
+
+    _put_module("tensorflow.contrib.training", HParams=HParams)
 
 
 def stand_in_for_quantize() -> None:
@@ -273,10 +299,12 @@ MENDS: tuple[Callable[[], None], ...] = (
     put_slim_on_path,
     restore_numpy_aliases,
     restore_control_flow_names,
+    restore_tensor_names,
     restore_legacy_layers_path,
     restore_font_getsize,
     restore_moving_average_optimizer,
     restore_model_analyzer,
+    restore_hparams,
     stand_in_for_quantize,
     stand_in_for_bipartite_match,
     restore_transform_graph,

@@ -31,13 +31,20 @@ NEEDS: dict[str, tuple[str, str]] = {
         "No module named 'nets'",
     ),
     "restore_numpy_aliases": (
-        "import numpy as np; assert (np.int, np.float, np.object) == (int, float, object); np.bool",
+        "import numpy as np; assert (np.int, np.float, np.object) == (int, float, object); np.bool; "
+        "from object_detection.utils import metrics; assert np.isnan(metrics.compute_average_precision(None, None))",
         "has no attribute 'int'",
     ),
     "restore_control_flow_names": (
         "import tensorflow.compat.v1 as tf; from tf_slim.data import tfexample_decoder as d; "
         "d.Image(channels=3)._decode(tf.placeholder(tf.string, []), tf.constant('jpeg'))",
         "has no attribute 'c(ase|ond)'",
+    ),
+    "restore_tensor_names": (
+        "import tensorflow.compat.v1 as tf; from tf_slim import learning; w = tf.get_variable('clipped', [5, 2]); "
+        "gradients = [(tf.gradients(tf.gather(w, [1, 3]), w)[0], w), (tf.ones([5, 2]), w)]; "
+        "sparse, dense = learning.clip_gradient_norms(gradients, 0.5); assert isinstance(sparse[0], tf.IndexedSlices)",
+        "has no attribute 'IndexedSlices'",
     ),
     "restore_legacy_layers_path": (
         "import tf_slim; import tensorflow.compat.v1 as tf; tf_slim.batch_norm(tf.zeros([1, 8, 8, 3]))",
@@ -61,6 +68,12 @@ NEEDS: dict[str, tuple[str, str]] = {
         "import tensorflow.compat.v1 as tf; from object_detection import exporter; tf.get_variable('w', [3, 4]); "
         "exporter.profile_inference_graph(tf.get_default_graph())",
         "contrib_tfprof",
+    ),
+    "restore_hparams": (
+        "from object_detection.models import faster_rcnn_nas_feature_extractor as f; "
+        "settings = f.nasnet.large_imagenet_config(); settings.set_hparam('drop_path_keep_prob', 1.0); "
+        "assert (settings.num_cells, settings.drop_path_keep_prob) == (18, 1.0)",
+        "has no attribute 'nasnet'",
     ),
     "stand_in_for_quantize": (
         "from object_detection import exporter; exporter.graph_matcher.GraphMatcher",
