@@ -73,16 +73,33 @@ def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[F
     manifest = read(record)
     if manifest is None:
         return []
+    folder = path_of(record).parent
+    paths = {shard["file"]: folder / shard["file"] for shard in manifest["shards"]}
+    sizes = {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
+    return compare(manifest, files.display(record), folder, sizes, class_ids)
+
+
+def compare(
+    manifest: dict, record: str, folder: Path | str, sizes: dict[str, int], class_ids: dict[str, int] | None = None
+) -> list[Finding]:
+    """Compares what a manifest says with what is there.
+
+    Args:
+        manifest: as `read` or `parsed` returns it.
+        record: the record as messages name it.
+        folder: where its files lie, a path or an address.
+        sizes: file name -> bytes of the files that are there.
+        class_ids: as in `check`.
+    """
     again = "make the record again with generate_tfrecord.py"
     findings = []
-    folder = path_of(record).parent
     for shard in manifest["shards"]:
-        path = folder / shard["file"]
-        size = path.stat().st_size if path.is_file() else None
+        size = sizes.get(shard["file"])
         if size != shard["bytes"]:
             what = "is missing" if size is None else f"has {size} bytes"
             message = f"the file {what}; its manifest says {shard['bytes']} bytes"
-            findings.append(Finding(ERROR, "record-manifest", files.display(path), message, again))
+            place = f"{folder}/{shard['file']}" if files.is_url(folder) else Path(folder, shard["file"])
+            findings.append(Finding(ERROR, "record-manifest", files.display(place), message, again))
     if class_ids is not None:
         recorded = {name: entry["id"] for name, entry in manifest["classes"].items()}
         differing = [name for name in recorded if recorded[name] != class_ids.get(name)]
@@ -90,10 +107,10 @@ def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[F
             message = "was made with another label map: " + ", ".join(
                 f"{name} is {recorded[name]} in the record, {class_ids.get(name, 'missing')} now" for name in differing
             )
-            findings.append(Finding(ERROR, "record-label-map", files.display(record), message, again))
+            findings.append(Finding(ERROR, "record-label-map", record, message, again))
     if manifest["examples"] and not manifest["boxes"]:
         message = "holds no object at all"
-        findings.append(Finding(WARNING, "record-no-object", files.display(record), message, "check the labels CSV"))
+        findings.append(Finding(WARNING, "record-no-object", record, message, "check the labels CSV"))
     return findings
 
 
