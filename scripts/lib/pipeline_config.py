@@ -15,9 +15,9 @@ from pathlib import Path
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from scripts.lib import checkpoints, files, label_map, pretrained, record_manifest, tf_record
+from scripts.lib import checkpoints, files, label_map, pretrained, record_manifest, tf_record, training_memory
 from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import ERROR, Finding, errors
+from scripts.lib.findings import ERROR, WARNING, Finding, errors
 from scripts.lib.object_detection_api import protos
 
 _PATH_FIELD = re.compile(r'\b((?:input_path|label_map_path|fine_tune_checkpoint)\s*:\s*)("[^"\n]*"|\'[^\'\n]*\')')
@@ -75,7 +75,7 @@ def _parse(path: Path | str, message: Message) -> Message:
         return text_format.Parse(text, message)
     except text_format.ParseError as error:
         reason = str(error).split(" : ", 1)[-1].strip()
-        raise DataError([_finding(path, reason, "see the configs in configs/", error.GetLine())]) from error
+        raise DataError([_finding(path, reason, "see the configs in configs/", line=error.GetLine())]) from error
 
 
 def _resolve_paths(config: Message) -> None:
@@ -129,11 +129,48 @@ def override_num_steps(config: Message, num_steps: int) -> None:
     config.train_config.num_steps = num_steps
     optimizer = config.train_config.optimizer
     learning_rate = getattr(optimizer, optimizer.WhichOneof("optimizer")).learning_rate
-    if learning_rate.WhichOneof("learning_rate") == "cosine_decay_learning_rate":
+    kind = learning_rate.WhichOneof("learning_rate")
+    if kind == "cosine_decay_learning_rate":
         schedule = learning_rate.cosine_decay_learning_rate
         if schedule.total_steps == former:
             schedule.total_steps = num_steps
             schedule.warmup_steps = min(schedule.warmup_steps, num_steps // 2)
+    elif kind == "manual_step_learning_rate":
+        schedule = learning_rate.manual_step_learning_rate.schedule
+        if schedule and former and schedule[-1].step < former:
+            earlier = 0
+            for item in schedule:  # the API takes them in strictly rising order alone
+                item.step = earlier = max(round(item.step * num_steps / former), earlier + 1)
+
+
+def image_resizer(config: Message) -> Message:
+    """The message of the resizer's kind, e.g. a FixedShapeResizer."""
+    resizer = getattr(config.model, config.model.WhichOneof("model")).image_resizer
+    return getattr(resizer, resizer.WhichOneof("image_resizer_oneof") or "fixed_shape_resizer")
+
+
+def override_input_size(config: Message, first: int, second: int | None = None) -> None:
+    """Sets the size that images are resized to.
+
+    Args:
+        config: the pipeline config.
+        first, second: width and height, or, where the aspect ratio is kept, the shorter side and the most of the longer
+            one. Without the second it is a square, or the longer side grows with the shorter.
+
+    Raises:
+        UsageError: the config's resizer has no such size.
+    """
+    resizer = image_resizer(config)
+    kind = resizer.DESCRIPTOR.name
+    if kind == "FixedShapeResizer":
+        resizer.width, resizer.height = first, second or first
+    elif kind == "KeepAspectRatioResizer":
+        longest = second or round(resizer.max_dimension * first / resizer.min_dimension)
+        if longest < first:
+            raise UsageError(f"the input size {first}x{second} has a longer side below the shorter one")
+        resizer.min_dimension, resizer.max_dimension = first, longest
+    else:
+        raise UsageError(f"the input size cannot be set: the config resizes images by its {kind}")
 
 
 def count_eval_examples(config: Message, reader: Message) -> None:
@@ -168,17 +205,39 @@ def check_model(config: Message, path: Path | str) -> list[Finding]:
     return []
 
 
+def check_trainable(config: Message, path: Path | str) -> list[Finding]:
+    """Whether the config says what to train and how, whatever the data."""
+    findings = check_model(config, path)
+    if not config.train_config.optimizer.WhichOneof("optimizer"):
+        findings.append(_finding(path, "train_config has no optimizer", "see the configs in configs/"))
+    return findings
+
+
 def check_training(config: Message, path: Path | str) -> list[Finding]:
     """What would stop the training, or let it learn the wrong thing, hours later."""
-    findings = check_model(config, path)
-    if not config.train_config.HasField("optimizer"):
-        findings.append(_finding(path, "train_config has no optimizer", "see the configs in configs/"))
+    findings = check_trainable(config, path)
     checkpoint = config.train_config.fine_tune_checkpoint
     if checkpoint and not is_remote(checkpoint):
         findings += check_checkpoint(checkpoint, path)
     if not config.HasField("train_input_reader"):
         return [*findings, _finding(path, "has no train_input_reader", "see the configs in configs/")]
-    return findings + check_input(config, config.train_input_reader, "train_input_reader", path)
+    findings += check_input(config, config.train_input_reader, "train_input_reader", path)
+    if not errors(findings):
+        findings += check_batch(config, path)
+        if not any(map(is_remote, config.train_input_reader.tf_record_input_reader.input_path)):
+            findings += training_memory.check(config, path)
+    return findings
+
+
+def check_batch(config: Message, path: Path | str) -> list[Finding]:
+    """Warns of images of different shapes that the trainer would have to put into one batch, where it stops."""
+    resizer = getattr(config.model, config.model.WhichOneof("model")).image_resizer
+    keep = resizer.keep_aspect_ratio_resizer
+    batch_size = config.train_config.batch_size
+    if batch_size == 1 or not resizer.HasField("keep_aspect_ratio_resizer") or keep.pad_to_max_dimension:
+        return []
+    message = f"batch_size is {batch_size}, yet keep_aspect_ratio_resizer gives images shapes that no batch can hold"
+    return [_finding(path, message, "write batch_size: 1, or pad_to_max_dimension: true in the resizer", WARNING)]
 
 
 def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:
@@ -188,7 +247,8 @@ def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:
     model = pretrained.of_checkpoint(prefix)
     get = f"run python scripts/download_model.py {model.name}" if model else "name it without .index and .data"
     message = f"fine_tune_checkpoint: there is no checkpoint {prefix!r}"
-    return [_finding(path, message, f"{get}, or remove the line to train from scratch")]
+    scratch = "make_config.py --fine_tune_checkpoint none leaves it out, to train from scratch"
+    return [_finding(path, message, f"{get}; {scratch}")]
 
 
 def check_evaluation(config: Message, path: Path | str, reader: Message | None = None) -> list[Finding]:
@@ -289,5 +349,7 @@ def raise_errors(findings: Iterable[Finding], consequence: str) -> None:
         print(finding, file=sys.stderr)
 
 
-def _finding(path: Path | str, message: str, remedy: str, line: int | None = None) -> Finding:
-    return Finding(ERROR, "pipeline-config", files.display(path), message, remedy, line=line)
+def _finding(
+    path: Path | str, message: str, remedy: str, severity: str = ERROR, line: int | None = None
+) -> Finding:
+    return Finding(severity, "pipeline-config", files.display(path), message, remedy, line=line)

@@ -8,6 +8,7 @@ anchor_generators/multiple_grid_anchor_generator.py (`create_ssd_anchors`) and g
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from google.protobuf.message import Message
@@ -29,7 +30,7 @@ def shapes_by_layer(config: Message) -> list[np.ndarray] | None:
         return None
     generator = config.model.ssd.anchor_generator.ssd_anchor_generator
     base = generator.base_anchor_width, generator.base_anchor_height
-    return [_shapes(specs) * base for specs in _scales_and_ratios(generator)]
+    return [anchor_shapes(specs) * base for specs in _scales_and_ratios(generator)]
 
 
 def _scales_and_ratios(generator: Message) -> list[list[tuple[float, float]]]:
@@ -50,7 +51,7 @@ def _scales_and_ratios(generator: Message) -> list[list[tuple[float, float]]]:
     return layers
 
 
-def _shapes(specs: list[tuple[float, float]]) -> np.ndarray:
+def anchor_shapes(specs: Sequence[tuple[float, float]]) -> np.ndarray:
     """Width and height from scale and aspect ratio (width / height); see `tile_anchors`."""
     scales, ratios = np.array(specs, np.float64).reshape(-1, 2).T
     return np.stack([scales * np.sqrt(ratios), scales / np.sqrt(ratios)], axis=1)
@@ -65,30 +66,51 @@ def box_shapes(boxes_xyxy: np.ndarray, image_sizes: np.ndarray, config: Message 
         config: a TrainEvalPipelineConfig, whose `image_resizer` counts; None: resized to a square.
 
     Returns:
-        float64[N, 2]: width and height as shares of the shorter side of the resized image.
+        float64[N, 2]: width and height as shares of the shorter side of the detector's input.
     """
     sizes = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
-    resizer = config.model.ssd.image_resizer if config is not None else None
-    if resizer is not None and resizer.HasField("keep_aspect_ratio_resizer"):
-        pads = resizer.keep_aspect_ratio_resizer.pad_to_max_dimension  # to a square of the longer side
-        side = image_sizes.max(axis=1) if pads else image_sizes.min(axis=1)
-        return sizes / side[:, None]
-    shape = (1, 1)
-    if resizer is not None and resizer.HasField("fixed_shape_resizer"):
+    resized, inputs = input_sizes(image_sizes, config)
+    return sizes / image_sizes * resized / inputs.min(axis=1, keepdims=True)
+
+
+def input_sizes(image_sizes: np.ndarray, config: Message | None) -> tuple[np.ndarray, np.ndarray]:
+    """How large images are once resized, and how large the detector's input is, which may be padded.
+
+    Args:
+        image_sizes: float[N, 2], width and height in pixels.
+        config: a TrainEvalPipelineConfig, whose `image_resizer` counts; None: resized to a square of side 1.
+
+    Returns:
+        Two float64[N, 2], width and height in pixels, before the API rounds them.
+    """
+    resizer = config and getattr(config.model, config.model.WhichOneof("model") or "ssd").image_resizer
+    if resizer and resizer.HasField("keep_aspect_ratio_resizer"):
+        limits = resizer.keep_aspect_ratio_resizer
+        shorter, longer = image_sizes.min(axis=1, keepdims=True), image_sizes.max(axis=1, keepdims=True)
+        resized = image_sizes * np.minimum(limits.min_dimension / shorter, limits.max_dimension / longer)
+        return resized, np.full_like(resized, limits.max_dimension) if limits.pad_to_max_dimension else resized
+    shape = (1.0, 1.0)
+    if resizer and resizer.HasField("fixed_shape_resizer"):
         shape = (resizer.fixed_shape_resizer.width, resizer.fixed_shape_resizer.height)
-    return sizes / image_sizes * np.divide(shape, min(shape))
+    resized = np.broadcast_to(np.array(shape, np.float64), image_sizes.shape)
+    return resized, resized
 
 
-def best_overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """The IoU of each box with the anchor whose shape fits it best, both having the same centre: its upper bound.
+def overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """The IoU of each box with each anchor, both having the same centre: its upper bound.
 
     Args:
         shapes: float[N, 2], width and height.
         anchors: float[A, 2], in the same unit.
 
     Returns:
-        float64[N]
+        float64[N, A]
     """
-    intersections = np.minimum(shapes[:, None], anchors[None]).prod(axis=2)  # [N, A]
+    intersections = np.minimum(shapes[:, None], anchors[None]).prod(axis=2)
     unions = shapes.prod(axis=1)[:, None] + anchors.prod(axis=1)[None] - intersections
-    return (intersections / unions).max(axis=1, initial=0.0)
+    return intersections / unions
+
+
+def best_overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """The IoU of each box with the anchor whose shape fits it best, float64[N]; see `overlaps`."""
+    return overlaps(shapes, anchors).max(axis=1, initial=0.0)
