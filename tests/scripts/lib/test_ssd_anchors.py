@@ -9,7 +9,11 @@ from google.protobuf import text_format
 from scripts.lib import files, pipeline_config, ssd_anchors
 from scripts.lib.object_detection_api import protos
 
-CONFIGS = sorted(path.name for path in (files.REPOSITORY_ROOT / "configs").glob("ssd_*.config"))
+CONFIGS = sorted(
+    path.name
+    for path in (files.REPOSITORY_ROOT / "configs").glob("ssd_*.config")
+    if "ssd_anchor_generator" in path.read_text(encoding="utf-8")
+)
 GENERATORS = {
     "defaults": "aspect_ratios: [1.0, 2.0, 0.5, 3.0, 0.3333]",
     "scales": "num_layers: 3 scales: [0.1, 0.3, 0.9] aspect_ratios: [1.0, 2.5]",
@@ -77,6 +81,13 @@ def test_boxes_are_in_the_unit_of_the_anchors(resizer, expected):
     np.testing.assert_allclose(ssd_anchors.box_shapes(boxes, sizes, config), [expected])
     if not resizer:
         np.testing.assert_allclose(ssd_anchors.box_shapes(boxes, sizes, None), [expected])
+
+
+def test_the_resizer_is_that_of_the_models_kind():
+    config = protos.load("pipeline").TrainEvalPipelineConfig()
+    text_format.Parse("keep_aspect_ratio_resizer { min_dimension: 600 }", config.model.faster_rcnn.image_resizer)
+    boxes, sizes = np.array([[10.0, 20, 110, 70]]), np.array([[400.0, 100]])
+    np.testing.assert_allclose(ssd_anchors.box_shapes(boxes, sizes, config), [(1.0, 0.5)])
 
 
 def test_the_best_overlap_is_that_of_boxes_with_one_centre():
