@@ -17,10 +17,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from google.protobuf.message import Message
-from PIL import Image
+from google.protobuf.message import DecodeError, Message
 
-from scripts.lib import files, record_images
+from scripts.lib import files
+from scripts.lib.command_line import DataError
 from scripts.lib.findings import WARNING, Finding
 
 GIGABYTE = 2**30
@@ -57,7 +57,15 @@ class Model(NamedTuple):
 
 
 # By feature extractor; another one is taken for the largest of those of the same meta architecture.
-_MODELS: dict[str, Model] = {}
+MODELS = {
+    "ssd_mobilenet_v1": Model(7e6, 1200),
+    "ssd_mobilenet_v2": Model(6e6, 1500),
+    "ssd_mobilenet_v1_fpn": Model(11e6, 2000),
+    "ssd_inception_v2": Model(25e6, 1500),
+    "faster_rcnn_inception_v2": Model(13e6, 2000),
+    "faster_rcnn_resnet101": Model(48e6, 4000),
+    "faster_rcnn_nas": Model(105e6, 8000),
+}
 
 
 class ImageSizes(NamedTuple):
@@ -76,10 +84,11 @@ def estimate(config: Message, images: ImageSizes) -> list[Part]:
         images: those of its training record.
     """
     train, reader = config.train_config, config.train_input_reader
+    parameters, per_image = _model_bytes(config, images)
     image, padded = images.mean_pixels * _FLOAT_PIXEL, images.most_pixels * _FLOAT_PIXEL
     batch = train.batch_size * padded
+    in_step = 2 * batch + train.batch_size * per_image  # as it is and cut to the images' sizes, and in the detector
     decoded = reader.num_parallel_map_calls * images.mean_pixels * _BYTE_PIXEL
-    parameters, per_image = _model_bytes(config, images)
     return [
         Part(_PROGRAM),
         Part(parameters),
@@ -89,7 +98,7 @@ def estimate(config: Message, images: ImageSizes) -> list[Part]:
         Part(train.batch_queue_capacity * image, "train_config.batch_queue_capacity", train.batch_queue_capacity),
         Part(train.prefetch_queue_capacity * batch, "train_config.prefetch_queue_capacity",
              train.prefetch_queue_capacity),
-        Part(2 * batch + train.batch_size * per_image, "train_config.batch_size", train.batch_size),  # as it is, and cut
+        Part(in_step, "train_config.batch_size", train.batch_size),
     ]  # fmt: skip
 
 
@@ -98,8 +107,8 @@ def _model_bytes(config: Message, images: ImageSizes) -> tuple[float, float]:
     kind = config.model.WhichOneof("model")
     detector = getattr(config.model, kind)
     name = detector.feature_extractor.type
-    alike = [model for other, model in _MODELS.items() if other.startswith(kind)]
-    parameters, per_pixel = _MODELS.get(name) or Model(*map(max, zip(*alike, strict=True)))
+    alike = [model for other, model in MODELS.items() if other.startswith(kind)]
+    parameters, per_pixel = MODELS.get(name) or Model(*map(max, zip(*alike, strict=True)))
     return parameters * 4 * 4, per_pixel * _input_pixels(detector.image_resizer, images)
 
 
@@ -117,9 +126,13 @@ def image_sizes(records: Iterable[str]) -> ImageSizes:
     """The sizes of a record's first images.
 
     Raises:
-        UsageError, DataError: the record is missing or damaged.
+        DataError, DecodeError: the record is damaged, or holds no examples.
         OSError: an image is no image.
     """
+    from PIL import Image
+
+    from scripts.lib import record_images
+
     sizes, stored = [], []
     for example in itertools.islice(itertools.chain.from_iterable(map(record_images.read, records)), _SAMPLED):
         with Image.open(io.BytesIO(example.encoded)) as image:
@@ -139,7 +152,10 @@ def check(config: Message, path: Path | str, available: float | None = None) -> 
     available = available_bytes() if available is None else available
     if available is None or config.model.WhichOneof("model") not in ("ssd", "faster_rcnn"):
         return []
-    images = image_sizes(config.train_input_reader.tf_record_input_reader.input_path)
+    try:
+        images = image_sizes(config.train_input_reader.tf_record_input_reader.input_path)
+    except (DataError, DecodeError, OSError):  # which the steps that make and read records report
+        return []
     parts = estimate(config, images)
     needed = sum(part.size for part in parts)
     if needed <= available:

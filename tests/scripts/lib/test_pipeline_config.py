@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lib import files, pipeline_config, record_manifest, tf_record
+from scripts.lib import files, pipeline_config, pretrained, record_manifest, tf_record
 from scripts.lib.command_line import DataError, UsageError
 
 CONFIGS = sorted((files.REPOSITORY_ROOT / "configs").glob("*.config"))
@@ -70,6 +70,24 @@ def test_the_projects_configs_parse_and_are_complete(path):
     assert config.train_config.HasField("optimizer")
     assert len(config.eval_input_reader) == 1
     assert re.match(r"#", path.read_text(encoding="utf-8")), "a config begins with what it is for"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_their_checkpoints_are_ones_that_can_be_downloaded(path):
+    train_config = pipeline_config.read(path).train_config
+    if train_config.fine_tune_checkpoint and not pipeline_config.is_remote(train_config.fine_tune_checkpoint):
+        model = pretrained.of_checkpoint(train_config.fine_tune_checkpoint)
+        assert model, train_config.fine_tune_checkpoint
+        kind = "detection" if train_config.from_detection_checkpoint else train_config.fine_tune_checkpoint_type
+        assert kind == model.fine_tune_checkpoint_type
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_their_batch_norm_decay_reaches_the_backbone(path):
+    """Without the override an SSD's backbone keeps its own decay whatever conv_hyperparams says."""
+    model = pipeline_config.read(path).model
+    if model.HasField("ssd") and model.ssd.feature_extractor.conv_hyperparams.batch_norm.decay < 0.999:
+        assert model.ssd.feature_extractor.override_base_feature_extractor_hyperparams
 
 
 def test_a_config_that_fits_has_no_findings(project):
@@ -183,6 +201,39 @@ def test_all_mistakes_are_reported_once_and_together(project):
         pipeline_config.raise_errors(findings, "nothing was done")
     assert len(error.value.findings) == len(set(error.value.findings)) == 2
     assert error.value.consequence == "nothing was done"
+
+
+# ------------------------------------------------------------------------------------------- batches and their memory
+
+KEEP = "keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 %s }"
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "resizer", "warns"),
+    [
+        (2, KEEP % "", True),
+        (1, KEEP % "", False),
+        (2, KEEP % "pad_to_max_dimension: true", False),
+        (2, "fixed_shape_resizer { height: 300 width: 300 }", False),
+    ],
+)
+def test_images_of_several_shapes_in_one_batch_are_warned_of(project, batch_size, resizer, warns):
+    config, path = read(
+        project,
+        ("ssd { num_classes: 2 }", f"ssd {{ num_classes: 2 image_resizer {{ {resizer} }} }}"),
+        ("num_steps: 100", f"num_steps: 100 batch_size: {batch_size}"),
+    )
+    findings = all_findings(config, path)
+    assert ("warning" in findings) == warns
+    assert ("write batch_size: 1, or pad_to_max_dimension: true" in findings) == warns
+
+
+def test_training_is_held_against_the_memory_there_is(project, monkeypatch):
+    monkeypatch.setattr(pipeline_config.training_memory, "check", lambda config, path: [f"memory of {path.name}"])
+    config, path = read(project)
+    assert pipeline_config.check_training(config, path) == ["memory of pipeline.config"]
+    remote, path = read(project, ("data/train.record", "gs://bucket/train.record"))
+    assert pipeline_config.check_training(remote, path) == []
 
 
 # ------------------------------------------------------------------------------------- the manifest beside a record
