@@ -57,7 +57,7 @@ def marker_values(system: str, sys_platform: str, os_name: str, machine: str) ->
 
 PLATFORMS = {
     "windows": Platform(("win_amd64",), marker_values("Windows", "win32", "nt", "AMD64")),
-    "macos-arm64": Platform(("macosx_12_0_arm64",), marker_values("Darwin", "darwin", "posix", "arm64")),
+    "macos-arm64": Platform(("macosx_13_0_arm64",), marker_values("Darwin", "darwin", "posix", "arm64")),
     "linux-x86_64": linux("x86_64"),
     "linux-aarch64": linux("aarch64"),
 }
@@ -73,6 +73,7 @@ FILES = {
     "requirements-dev.txt": (),
     "requirements-object-detection.txt": ("--no-deps",),
     "requirements-label.txt": (),
+    "requirements-runtimes.txt": (),
 }
 
 
