@@ -16,6 +16,7 @@ What train.py and eval.py would refuse is refused here, in the same words, and t
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import shlex
@@ -82,13 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if fit:
         print(fit)
     print(passes(config, train))
-    base_name = portable(absolute(args.base_config))
-    made_of = [f"{HEAD} from {base_name},", f"# for {train} and {test}:"]
-    command = ["#", f"#   python scripts/make_config.py {shlex.join(argv if argv is not None else sys.argv[1:])}"]
-    differing = ["#", "# What differs from there:", *(f"# - {change}" for change in changes)]
+    command = f"python scripts/make_config.py {shlex.join(argv if argv is not None else sys.argv[1:])}"
     with files.whole_file(args.output_config, "w") as file:
-        file.write("\n".join(map(one_line, [*made_of, *command, *differing, *former_header(args.base_config, base_name)])))
-        file.write("\n" + text_format.MessageToString(with_portable_paths(config), as_utf8=True))
+        file.write(header(args.base_config, f"{train} and {test}", command, changes))
+        file.write(text_format.MessageToString(with_portable_paths(config), as_utf8=True))
     print(f"Wrote {files.display(args.output_config)}")
     return 0
 
@@ -330,17 +328,17 @@ def passes(config: Message, train: Record) -> str:
     return f"{num_steps:,} steps of {batch_size} image{'s' * (batch_size > 1)}{each}."
 
 
-def former_header(path: Path, name: str) -> list[str]:
-    """The comment that the base config begins with."""
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    header = lines[: next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))]
-    quoted = [f"#   {line.removeprefix('#').strip()}".rstrip() for line in header]
-    return ["#", f"# What {name} says of itself:", *quoted] if header else []
-
-
-def one_line(text: str) -> str:
-    """A file name may hold a line break, which would end the comment."""
-    return text.replace("\r", " ").replace("\n", " ")
+def header(base: Path, data: str, command: str, changes: Sequence[str]) -> str:
+    """The comment that the config begins with: what it was made of, and what its base says of itself."""
+    base_name = portable(absolute(base))
+    lines = [f"{HEAD} from {base_name},", f"# for {data}:", "#", f"#   {command}"]
+    lines += ["#", "# What differs from there:", *(f"# - {change}" for change in changes)]
+    base_lines = base.read_text(encoding="utf-8-sig").splitlines()
+    if former := list(itertools.takewhile(lambda line: line.startswith("#"), base_lines)):
+        lines += ["#", f"# What {base_name} says of itself:"]
+        lines += [f"#   {line.removeprefix('#').strip()}".rstrip() for line in former]
+    # A file name may hold a line break, which would end the comment.
+    return "".join(f"{' '.join(line.splitlines())}\n" for line in lines)
 
 
 if __name__ == "__main__":
