@@ -9,10 +9,10 @@ Out:  output_dir/train (checkpoints), /eval, /logs (a file for each process), /p
 Each process is cloud/task.py, the container's entry point, with the TF_CONFIG and CLUSTER_SPEC that Vertex AI would
 set. Flags of scripts/train.py are passed on to it. Ctrl-C ends all processes; they also end when this one is killed.
 
---chaos does what preemption does: at random moments it kills a worker, then the chief, without a warning, and starts
-each again after some seconds. --sync trains in step (sync_replicas): the gradients of all replicas are averaged, each
-computes the config's batch_size, and the batch is as many times larger. The processes share the cores of this machine:
-no rehearsal is faster than scripts/train.py; it shows that the job works.
+--chaos does what preemption does: at random moments it takes a worker, then the chief away, by SIGTERM or without a
+warning, and starts each again after some seconds. --sync trains in step (sync_replicas): the gradients of all replicas
+are averaged, each computes the config's batch_size, and the batch is as many times larger. The processes share the
+cores of this machine: no rehearsal is faster than scripts/train.py; it shows that the job works.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import _init_paths  # noqa: F401
 
@@ -44,7 +44,7 @@ ROLES = {"chief": "workerpool0", "worker": "workerpool1", "ps": "workerpool2", "
 AS_REPLICA = "--as_replica"  # the first argument of a process that this script starts: the rest is cloud/task.py's
 COLOURS = (36, 33, 35, 32, 34, 31)  # ANSI: cyan, yellow, magenta, green, blue, red
 GRACE_SECS = 60.0  # for the workers to notice that the last step is done
-RESTART_SECS = (1.0, 4.0)  # how long a preempted machine is away
+WARNING_SECS = 30.0  # between SIGTERM and the end of a preempted machine, as on Google Cloud
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
@@ -158,7 +158,9 @@ class Replica:
     restarts: list[int] = dataclasses.field(default_factory=list)
     rejoined: list[int] = dataclasses.field(default_factory=list)
     status: int | None = None
-    started_anew_at: float | None = None  # when to start it again; None where nobody waits for that
+    away_secs: float | None = None  # it is being preempted: for how long its machine will be away
+    kill_at: float | None = None  # when it is killed, if it has not ended by then
+    start_at: float | None = None  # when its machine is back
 
     @property
     def role(self) -> str:
@@ -169,11 +171,18 @@ class Replica:
         own_group = {"start_new_session": True}
         if os.name == "nt":
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        self.status = self.started_anew_at = None
+        self.status = self.start_at = None
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             encoding="utf-8", errors="backslashreplace", env={**base_environment(), **self.environment}, **own_group,
         )  # fmt: skip
+
+    def preempt(self, warned: bool, away_secs: float) -> None:
+        """Takes its machine away: at once, or with SIGTERM some time before."""
+        self.away_secs, self.kill_at = away_secs, time.monotonic()
+        if warned:
+            self.kill_at += WARNING_SECS
+            os.killpg(self.process.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """Ends the process and what it may have started, without a warning, as the loss of a machine does."""
@@ -244,26 +253,41 @@ def base_environment() -> dict[str, str]:
 # ------------------------------------------------------------------------------------------------------- the rehearsal
 
 
+class Preemption(NamedTuple):
+    """At which step a replica of the role is taken away, and for how long; a warning is SIGTERM, as on a machine."""
+
+    role: str
+    step: int
+    warned: bool
+    away_secs: float
+
+
 class Chaos:
-    """When --chaos kills whom: a worker in the second fifth of the steps, the chief in the fourth."""
+    """When --chaos takes away whom: a worker in the second fifth of the steps, the chief in the fourth.
+
+    Attributes:
+        events: those that are still to come.
+    """
 
     def __init__(self, seed: int, num_steps: int):
-        self.random = random.Random(seed)
+        self._random = random.Random(seed)
         self.events = [
-            ("worker", int(num_steps * self.random.uniform(0.2, 0.4))),
-            ("chief", int(num_steps * self.random.uniform(0.6, 0.8))),
+            Preemption(
+                role,
+                int(num_steps * self._random.uniform(earliest, earliest + 0.2)),
+                self._random.random() < 0.5 and os.name != "nt",  # where a process cannot be asked to end
+                self._random.uniform(1, 4),
+            )
+            for role, earliest in (("worker", 0.2), ("chief", 0.6))
         ]
 
-    def victim(self, replicas_now: Sequence[Replica], global_step: int) -> Replica | None:
-        """The replica that is to be killed now: one of the due role that has taken steps."""
-        if not self.events or global_step < self.events[0][1]:
+    def due(self, replicas_now: Sequence[Replica], global_step: int) -> tuple[Replica, Preemption] | None:
+        """What is to happen now, and to whom: one of the role that has taken steps."""
+        if not self.events or global_step < self.events[0].step:
             return None
-        role = self.events[0][0]
+        role = self.events[0].role
         candidates = [each for each in replicas_now if each.role == role and each.steps and each.status is None]
-        if not candidates:
-            return None
-        self.events.pop(0)
-        return self.random.choice(candidates)
+        return (self._random.choice(candidates), self.events.pop(0)) if candidates else None
 
 
 class Rehearsal:
@@ -301,11 +325,13 @@ class Rehearsal:
         while end is None or (time.monotonic() < end and any(map(running_worker, self.replicas))):
             self._handle_line()
             for each in self.replicas:
-                if each.started_anew_at is not None and time.monotonic() >= each.started_anew_at:
+                if each.kill_at is not None and time.monotonic() >= each.kill_at:
+                    each.kill()
+                if each.start_at is not None and time.monotonic() >= each.start_at:
                     self._start(each)
-            victim = chaos.victim(self.replicas, self.global_step) if chaos else None
-            if victim:
-                self._preempt(victim, chaos.random.uniform(*RESTART_SECS))
+            due = chaos.due(self.replicas, self.global_step) if chaos else None
+            if due:
+                self._preempt(*due)
             if end is None and any(each.role == "chief" and each.status == 0 for each in self.replicas):
                 end = time.monotonic() + GRACE_SECS
 
@@ -326,11 +352,11 @@ class Rehearsal:
         process.wait()
         self._lines.put((replica, None))
 
-    def _preempt(self, replica: Replica, seconds: float) -> None:
+    def _preempt(self, replica: Replica, event: Preemption) -> None:
         replica.restarts.append(self.global_step)
-        replica.kill()
-        replica.started_anew_at = time.monotonic() + seconds
-        self._show(replica, f"*** preempted at step {self.global_step}; back in {seconds:.1f} s")
+        how = "with a warning" if event.warned else "without a warning"
+        self._show(replica, f"*** preempted at step {self.global_step}, {how}; away for {event.away_secs:.1f} s")
+        replica.preempt(event.warned, event.away_secs)
 
     def _handle_line(self) -> None:
         """Takes one line of a process, or the news that it has ended."""
@@ -347,7 +373,9 @@ class Rehearsal:
             self._show(replica, line)
 
     def _ended(self, replica: Replica) -> None:
-        if replica.started_anew_at is not None:  # killed by us
+        if replica.away_secs is not None:
+            replica.start_at = time.monotonic() + replica.away_secs
+            replica.away_secs = replica.kill_at = None
             return
         replica.status = replica.process.returncode
         if replica.status == replicas.EXIT_START_ANEW:
@@ -419,7 +447,7 @@ def check_result(train_dir: Path, num_steps: int, chaos: Chaos | None) -> None:
         problems += [f"the checkpoint's {name} holds values that are not finite" for name in bad]
         print(f"The checkpoint of step {step} was read: {len(names)} variables, all finite.")
     if chaos and chaos.events:
-        late = " and ".join(role for role, _ in chaos.events)
+        late = " and ".join(event.role for event in chaos.events)
         problems.append(f"--chaos did not come to kill the {late} before the end; give a larger --num_train_steps")
     if problems:
         raise DataError(problems, "the rehearsal has failed")

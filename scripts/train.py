@@ -17,6 +17,7 @@ Ctrl+C, which saves one first, a crash or a power cut.
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -113,22 +114,22 @@ def train(
     progress = TrainingProgress(config.train_config.num_steps, config.train_config.batch_size, name, args.verbose)
     log = None if files.is_url(args.train_dir) else TrainingLog(args.train_dir, args.log_every_steps)
     run = TrainingRun(progress, log, evaluations, args.save_every_steps, args.save_every_secs)
+    in_step = config.train_config.sync_replicas
     with pipeline_config.written(config) as path:
         task = replica.number if replica else args.task
         api_flags = flags.to_argv(flags.TRAIN, args, pipeline_config_path=path.as_posix(), task=task)
+        watches = functools.partial(set_watches, args, replica, in_step, run)
         run.observe(
-            lambda: object_detection_api.run(
-                "object_detection.legacy.train", api_flags, args.verbose, lambda: set_watches(args, replica, run)
-            ),
+            lambda: object_detection_api.run("object_detection.legacy.train", api_flags, args.verbose, watches),
             args.train_dir,
         )
     return run
 
 
-def set_watches(args: argparse.Namespace, replica: cluster.Replica | None, run: TrainingRun) -> None:
+def set_watches(args: argparse.Namespace, replica: cluster.Replica | None, in_step: bool, run: TrainingRun) -> None:
     """Who sees and steers the training, what its event files hold, and who else takes part in it."""
     if replica and replica.addresses.get(cluster.PS):
-        replicas.rejoin(replica)
+        replicas.rejoin(replica, in_step, lambda: run.interruption.signal is not None)
     watch.restored_variables()
     training_loop.install(run, args.save_summaries_secs, args.seed)
     if not args.full_summaries:

@@ -34,6 +34,9 @@ while (step := len(list(folder.iterdir()))) < last_step:
 """
 
 
+needs_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that one process alone gets")
+
+
 @pytest.fixture
 def args(tmp_path):
     command = ["--pipeline_config_path", "x.config", "--output_dir", str(tmp_path / "out"), "--evaluator"]
@@ -123,10 +126,11 @@ def test_all_run_until_the_chief_has_ended_and_the_parameter_servers_are_stopped
     assert "images a second" in text
 
 
-def test_chaos_kills_a_worker_and_the_chief_and_starts_them_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(rehearse, "RESTART_SECS", (0.1, 0.2))
+@pytest.mark.parametrize("warned", [False, pytest.param(True, marks=needs_signals)])
+def test_chaos_kills_a_worker_and_the_chief_and_starts_them_again(warned, tmp_path):
     rehearsal = rehearsal_of(tmp_path, last_step=150)
     chaos = rehearse.Chaos(seed=3, num_steps=150)
+    chaos.events = [event._replace(warned=warned, away_secs=0.1) for event in chaos.events]
     rehearsal.run(chaos)
     rehearsal.stop()
     assert chaos.events == []
@@ -147,7 +151,7 @@ def test_a_process_that_fails_ends_the_rehearsal_and_all_others(tmp_path):
     assert all(replica.process.poll() is not None for replica in rehearsal.replicas)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows' Ctrl-C cannot be sent to one process alone")
+@needs_signals
 def test_ctrl_c_ends_all_processes(tmp_path, repository_root):
     (tmp_path / "steps").mkdir()
     program = (
@@ -252,8 +256,7 @@ def test_a_cluster_trains_in_step(tiny_config, tmp_path, repository_root):
     assert checkpoints.latest_step(tmp_path / "train") >= 4
     assert "all finite" in output
     steps = steps_by_replica(output)
-    assert steps["chief/0"] >= 3
-    assert steps["worker/0"] >= 3  # a step needs both
+    assert steps["chief/0"] + steps["worker/0"] >= 6  # a step needs two gradients; the last may not be counted
 
 
 @pytest.mark.slow

@@ -10,17 +10,19 @@ import functools
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 
-from scripts.lib.cluster import Replica
+from scripts.lib.cluster import MASTER, Replica
 
 STEP_REPORT_ENVIRONMENT = "APPAREL_STEP_REPORT_SECS"  # time between two lines about a replica's steps
 STEP_REPORT_SECS = 60.0
 EXIT_START_ANEW = 75  # EX_TEMPFAIL of sysexits.h: to be started again
+EXIT_LEFT = 143  # as shells report SIGTERM
 
 
-def rejoin(replica: Replica) -> None:
+def rejoin(replica: Replica, in_step: bool, is_leaving: Callable[[], bool]) -> None:
     """Has the trainer's session survive that other processes end and are started again, and count its steps.
 
     Without this, a session spans the whole cluster: it waits for every worker at its start, and is lost with any.
@@ -29,6 +31,11 @@ def rejoin(replica: Replica) -> None:
     where TensorFlow reports AbortedError, but not for UnavailableError, the usual one; and its retry finds the input
     queues closed, which outlive the session in the process's server. So the process starts anew, in its place: the
     master restores the last checkpoint, and the workers wait for it to have done so.
+
+    Args:
+        replica: this process's part.
+        in_step: whether the config says sync_replicas.
+        is_leaving: whether this process has been asked to end before the training does.
     """
     from tensorflow.python.framework import errors
     from tensorflow.python.training import supervisor
@@ -44,6 +51,8 @@ def rejoin(replica: Replica) -> None:
         try:
             with original(self, master, config=config, **kwargs) as session:
                 _count_steps(session, _step_reporter(replica))
+                if in_step and replica.task_type == MASTER:
+                    _end_in_step(self, session, is_leaving)
                 try:
                     yield session
                 except (errors.AbortedError, errors.UnavailableError) as error:
@@ -52,6 +61,34 @@ def rejoin(replica: Replica) -> None:
             _start_anew(error)
 
     supervisor.Supervisor.managed_session = managed_session
+
+
+def _end_in_step(sv, session, is_leaving: Callable[[], bool]) -> None:
+    """Has the master of a training in step (`SyncReplicasOptimizer`) leave as it should.
+
+    At the end it asks its threads to stop, which closes the queue of tokens, by which the workers know. But the thread
+    that waits for the gradients of the next step, which nobody computes any more, hears nothing, and after two minutes
+    the supervisor calls it an error. Closing the session ends it. A master that is only asked to leave, when its
+    machine is about to be taken away, must leave the queue open: it is the cluster's, and cannot be opened again.
+    """
+    request_stop, stop = sv.request_stop, sv.stop
+
+    def request_stop_unless_leaving(ex=None) -> None:
+        if ex is not None or not is_leaving():
+            request_stop(ex)
+
+    def close_and_stop(threads=None, **options) -> None:
+        if threads is not None and is_leaving():  # from tf-slim, which has saved a checkpoint
+            print("The master leaves; the others wait until it is back.", flush=True)
+            os._exit(EXIT_LEFT)
+        request_stop()
+        for thread in threading.enumerate():
+            if thread.name.endswith("close_on_stop"):
+                thread.join(timeout=10)
+        session.close()
+        stop(threads, **options)
+
+    sv.request_stop, sv.stop = request_stop_unless_leaving, close_and_stop
 
 
 def evaluate_until(step: int, eval_interval_secs: float | None) -> None:
@@ -76,7 +113,7 @@ def evaluate_until(step: int, eval_interval_secs: float | None) -> None:
 
 
 def _count_steps(session, report: Callable[[int], None]) -> None:
-    """Has `report(global_step)` called after each training step, for which tf-slim fetches [train_op, global_step]."""
+    """Has `report(global_step)` called after each training step, for which [train_op, global step, ...] is fetched."""
     run = session.run
 
     def run_and_count(fetches, *args, **kwargs):
@@ -100,9 +137,8 @@ def _step_reporter(replica: Replica) -> Callable[[int], None]:
         now = time.monotonic()
         if now - last_line >= interval:
             last_line = now
-            seconds = round(now - start, 3)
-            line = {"replica": replica.name, "steps": steps, "global_step": global_step, "seconds": seconds}
-            print(json.dumps(line), flush=True)
+            content = {"replica": replica.name, "steps": steps, "global_step": global_step}
+            print(json.dumps({**content, "seconds": round(now - start, 3)}), flush=True)
 
     return report
 
