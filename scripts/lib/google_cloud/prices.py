@@ -1,0 +1,80 @@
+"""What a job costs, estimated before it is submitted.
+
+List prices of Vertex AI custom training in us-central1, on demand, US dollars an hour, without disks, network and
+taxes: what Compute Engine asked for the same machine, and Google's 15% for training
+(https://cloud.google.com/vertex-ai/pricing#custom-trained_models). Other regions cost up to a third more. The table is
+for a decision, not for accounting: the price page of the day counts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+AS_OF = "June 2025"
+MANAGEMENT = 1.15  # Vertex AI's price over Compute Engine's
+SPOT = 0.4  # at most, of the price on demand; it changes from month to month
+
+# Compute Engine, us-central1: a machine is vCPUs and memory (GB); a GPU that its price does not include comes on top.
+_VCPU = {"n1": 0.031611, "e2": 0.021811, "n2": 0.031611}
+_GIGABYTE = {"n1": 0.004237, "e2": 0.002923, "n2": 0.004237}
+_GIGABYTES_A_VCPU = {("n1", "standard"): 3.75, ("n1", "highmem"): 6.5, ("n1", "highcpu"): 0.9}
+_GIGABYTES_ELSE = {"standard": 4, "highmem": 8, "highcpu": 1}
+_WHOLE_MACHINE = {  # with their GPUs
+    "g2-standard-4": 0.7068, "g2-standard-8": 0.8536, "g2-standard-12": 1.0005, "g2-standard-16": 1.1472,
+    "g2-standard-24": 2.0009, "g2-standard-32": 1.7348, "g2-standard-48": 4.0019,
+}  # fmt: skip
+_GPU = {
+    "NVIDIA_TESLA_T4": 0.35,
+    "NVIDIA_TESLA_P4": 0.60,
+    "NVIDIA_TESLA_P100": 1.46,
+    "NVIDIA_TESLA_V100": 2.48,
+}
+
+
+class Estimate(NamedTuple):
+    """US dollars an hour for all machines together, the hours after which the job is stopped, and what has no price."""
+
+    an_hour: float
+    hours: float
+    unknown: tuple[str, ...]
+
+    def __str__(self) -> str:
+        text = (
+            f"about {self.an_hour:.2f} US dollars an hour, {self.an_hour * self.hours:.2f} at most in the "
+            f"{self.hours:g} h of its timeout (list prices of {AS_OF}, us-central1, without disks and network)"
+        )
+        return f"{text}; without {', '.join(self.unknown)}, for which there is no price here" if self.unknown else text
+
+
+def estimate(spec: dict) -> Estimate:
+    """The cost of a CustomJobSpec (camelCase, as `job_spec.fill` returns it)."""
+    unknown, total = [], 0.0
+    for pool in spec.get("workerPoolSpecs", ()):
+        machine = pool.get("machineSpec", {})
+        price = machine_an_hour(machine.get("machineType", ""), machine.get("acceleratorType"), gpus(machine))
+        if price is None:
+            unknown.append(" with ".join(filter(None, (machine.get("machineType"), machine.get("acceleratorType")))))
+        total += (price or 0) * int(pool.get("replicaCount", 1))
+    scheduling = spec.get("scheduling", {})
+    if scheduling.get("strategy") == "SPOT":
+        total *= SPOT
+    hours = float(str(scheduling.get("timeout", "604800s")).removesuffix("s")) / 3600  # 7 days: the API's default
+    return Estimate(total, hours, tuple(dict.fromkeys(unknown)))
+
+
+def gpus(machine: dict) -> int:
+    return int(machine.get("acceleratorCount", 1)) if machine.get("acceleratorType") else 0
+
+
+def machine_an_hour(machine_type: str, gpu: str | None = None, gpu_count: int = 0) -> float | None:
+    """Vertex AI's price of one machine in US dollars an hour, or None where the tables lack it."""
+    match = re.fullmatch(r"(n1|n2|e2)-(standard|highmem|highcpu)-(\d+)", machine_type)
+    if machine_type in _WHOLE_MACHINE:
+        return _WHOLE_MACHINE[machine_type] * MANAGEMENT
+    if not match or (gpu and gpu not in _GPU):
+        return None
+    family, kind, vcpus = match[1], match[2], int(match[3])
+    gigabytes = _GIGABYTES_A_VCPU.get((family, kind), _GIGABYTES_ELSE[kind])
+    machine = vcpus * (_VCPU[family] + gigabytes * _GIGABYTE[family])
+    return (machine + gpu_count * (_GPU[gpu] if gpu else 0)) * MANAGEMENT
