@@ -138,7 +138,8 @@ def fetch(model: pretrained.Model, urls: Sequence[str], partial: Path, at_hand: 
     for url in urls:
         if not url.lower().startswith(("http://", "https://")):
             raise UsageError(f"--from {url}: only files, http:// and https:// are read")
-        print(f"Trying {url}", flush=True)
+        again = f", from byte {partial.stat().st_size:,} on" if partial.is_file() else ""
+        print(f"Trying {url}{again}", flush=True)
         try:
             download.fetch(url, partial, model.archive, begins=GZIP)
             return url

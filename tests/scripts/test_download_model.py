@@ -115,7 +115,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_what_a_server_may_do_does_no_harm(server, tmp_path, behaviours):
     assert_whole(tmp_path)
 
 
-def test_a_download_that_broke_off_goes_on_in_the_next_run(server, tmp_path):
+def test_a_download_that_broke_off_goes_on_in_the_next_run(server, tmp_path, capsys):
     server.behaviours = ["cut"] + [503] * download.ATTEMPTS
     message = refused(tmp_path, server.url)
     assert "the server answers 503" in message
@@ -194,7 +194,8 @@ def test_a_download_that_broke_off_goes_on_in_the_next_run(server, tmp_path):
     get(tmp_path, server.url)
     assert_whole(tmp_path)
     assert len(server.requests) == 1
-    assert re.fullmatch(r"bytes=\d{5,}-", server.requests[0][1])
+    start = int(re.fullmatch(r"bytes=(\d{5,})-", server.requests[0][1])[1])
+    assert f"Trying {server.url}, from byte {start:,} on" in capsys.readouterr().out
 
 
 def test_a_file_that_has_changed_in_between_is_taken_from_its_beginning(server, tmp_path):
