@@ -289,11 +289,10 @@ def output_name(name: str) -> str:
     path with the slashes replaced, and a hash of what that leaves out.
     """
     if is_web_address(name):
-        address = urllib.parse.urlsplit(name)
-        path = urllib.parse.unquote(address.path).strip("/")
-        plain = f"{_plain(address.netloc)}/{_plain(path)[-100:]}"
-        exact = plain == f"{address.netloc}/{path}"
-        return _as_jpeg(plain) if exact else _with_hash(_as_jpeg(plain), name)
+        rest = name.partition("://")[2]
+        host, _, path = re.split("[?#]", rest)[0].partition("/")
+        plain = _as_jpeg(f"{_plain(host)}/{_plain(urllib.parse.unquote(path).strip('/'))[-100:]}")
+        return plain if plain == rest else _with_hash(plain, name)
     try:
         inside = image_names.inside_folder(name)
     except ValueError:  # an absolute path, or one that goes up

@@ -88,7 +88,7 @@ class Journal:
                     _check_settings(path, json.loads(line), settings)
                 else:
                     self._offsets[Seen.of_line(line).name] = self._end
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, AttributeError):
                 break
             self._end += len(line)
 

@@ -1,6 +1,10 @@
 """Many photos through a detector: reading, decoding, inference and drawing at the same time, a few photos of each.
 
 Everything is a generator: what is in memory is a few photos for each worker and a batch, however many there are.
+
+Photos are decoded in full. JPEG can be decoded at a half or a quarter of the size, which still is more than the model
+takes in; but the model has learnt from photos that were shrunk otherwise. On 120 photos, the detections above 0.3 of 23
+were others than before, and the scores of the rest moved by up to 0.19.
 """
 
 from __future__ import annotations

@@ -80,19 +80,19 @@ def _fetch_once(url: str, limits: Limits) -> bytes:
                     raise _too_large(limits)
                 if time.monotonic() > deadline:
                     raise too_slow
-            if announced.isdecimal() and len(content) < int(announced):
-                raise DownloadError("the connection broke off", may_pass=True)
             return bytes(content)
     except (requests.Timeout, urllib3.exceptions.ReadTimeoutError) as error:
         raise too_slow from error
-    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, urllib3.exceptions.HTTPError) as error:
+    except urllib3.exceptions.HTTPError as error:
+        raise DownloadError("the connection broke off", may_pass=True) from error
+    except requests.ConnectionError as error:
         raise DownloadError(f"cannot be reached: {_innermost(error)}", may_pass=True) from error
     except (requests.RequestException, ValueError) as error:  # no valid URL, redirected too often
         raise DownloadError(f"cannot be fetched: {error}") from error
 
 
 def _too_large(limits: Limits) -> DownloadError:
-    return DownloadError(f"has more than {limits.max_bytes / 2**20:g} MB")
+    return DownloadError(f"has more than {limits.max_bytes / 2**20:.3g} MB")
 
 
 def _session() -> requests.Session:
@@ -101,6 +101,7 @@ def _session() -> requests.Session:
 
     if not hasattr(_local, "session"):
         _local.session = requests.Session()
+        _local.session.max_redirects = 5
         _local.session.headers.update({"Accept": "image/*", "Accept-Encoding": "identity"})
     return _local.session
 

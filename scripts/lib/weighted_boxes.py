@@ -29,10 +29,10 @@ def fuse(
     In order of falling score each box joins the fused box of its class that it overlaps most, where that overlap
     exceeds the threshold, and begins a new one otherwise. Corners of a fused box are the mean of its boxes', weighted
     by score. Its score is the sum of its models' scores, divided by the number of all models: that is the paper's
-    equation 5, the mean of T scores times T / N, as long as each model has one box in it. Where a model has several, as
-    happens when its own suppression lets more overlap pass than `iou_threshold`, only its best one counts: the mean over
-    all of them, as the paper has it, punishes a model for weak boxes beside a good one. On seven ensembles of two to
-    four views (three models of the sample, the one-class model, mirror images) mAP@0.5 was higher by 0.002 to 0.061
+    equation 5, the mean of T scores times T / N, as long as each model has one box in it. Where a model has several,
+    as happens when its own suppression lets more overlap pass than `iou_threshold`, only its best one counts: the mean
+    over all of them, as the paper has it, punishes a model for weak boxes beside a good one. On seven ensembles of two
+    to four views (three models of the sample, the one-class model, mirror images) mAP@0.5 was higher by 0.002 to 0.061
     than with that mean, by 0.041 on average.
 
     Args:

@@ -1,64 +1,463 @@
-"""detect.py's own parts; the whole is tested end to end."""
+"""detect.py with a made detector: inputs, what counts, formats, resumed runs, memory."""
 
 from __future__ import annotations
 
+import argparse
+import csv
+import http.server
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
 import pytest
+from PIL import Image
 
+import xml_to_csv
 from scripts import detect
-from scripts.lib.command_line import UsageError
+from scripts.lib import detection_pipeline, ensemble, prelabels
+from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.detection_inputs import Source, Sources
+from scripts.lib.detection_journal import Journal, Seen
+from scripts.lib.detection_pipeline import Folders, Pipeline
 from scripts.lib.detector import Detection
+from tests.made_detector import MadeDetector
 
-FOUND = [Detection("Tops", 0.71, 0, 0, 9, 9), Detection("Skirts", 0.98, 0, 0, 9, 9), Detection("Tops", 0.9, 1, 1, 5, 5)]
-
-
-def test_tags_are_classes_with_their_best_score_best_first():
-    assert detect.tags(FOUND) == "Skirts 98%, Tops 90%"
-    assert detect.tags([]) == "nothing found"
+ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_photos_of_a_folder_are_found_with_their_sub_folders_in_order(tmp_path):
-    for name in ("b.jpg", "a.PNG", "new/c.webp", "notes.txt", ".hidden.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    photos = detect.find_photos(tmp_path, tmp_path)
-    assert photos == [(name, tmp_path / name) for name in ("a.PNG", "b.jpg", "new/c.webp")]
+def save(path: Path, red: int, green: int = 100, size=(60, 40)) -> None:
+    """A photo in which the made detector finds Tops (red even) or Skirts with score red / 255, and half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (red, green, 0)).save(path)
 
 
-def test_photos_of_a_labels_csv_each_once(tmp_path):
-    rows = [
-        "filename,width,height,class,xmin,ymin,xmax,ymax",
-        "b.jpg,9,9,Tops,1,1,5,5",
-        "a.jpg,9,9,Tops,1,1,5,5",
-        "b.jpg,9,9,Tops,2,2,5,5",
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder of three photos and an exported model that a made detector stands in for."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ensemble, "Detector", MadeDetector)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "frozen_inference_graph.pb").write_bytes(b"a model")
+    save(tmp_path / "photos/a.png", 240)
+    save(tmp_path / "photos/new/b.png", 151)
+    save(tmp_path / "photos/c.png", 20)
+    return tmp_path
+
+
+def run(*arguments: object) -> int | None:
+    return detect.main(["--model", "model", "--input", "photos", "--output_dir", "out", *map(str, arguments)])
+
+
+def table(folder: str = "out") -> list[tuple[str, str, float]]:
+    with Path(folder, "detections.csv").open(encoding="utf-8", newline="") as file:
+        return [(row["filename"], row["class"], float(row["score"])) for row in csv.DictReader(file)]
+
+
+def files_of(folder: str) -> dict[str, bytes]:
+    """All results but the journal, whose lines stand in the order in which photos were looked at."""
+    paths = (path for path in Path(folder).rglob("*") if path.is_file() and path.name != detect.JOURNAL)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+# What comes out.
+
+
+def test_table_pictures_and_tags(project, capsys):
+    assert run("--min_score", 0.4) == 0
+    text = Path("out/detections.csv").read_text(encoding="utf-8")
+    assert text == (
+        "filename,class,score,xmin,ymin,xmax,ymax\n"
+        "a.png,Tops,0.9412,10.0,2.0,30.0,12.0\n"
+        "a.png,Tops,0.4706,10.5,2.0,30.5,12.0\n"
+        "new/b.png,Skirts,0.5922,10.0,2.0,30.0,12.0\n"
+    )
+    assert sorted(files_of("out")) == ["detections.csv", "images/a.png.jpg", "images/c.png.jpg", "images/new/b.png.jpg"]
+    assert capsys.readouterr().out.splitlines() == [
+        "a.png: Tops 94%",
+        "c.png: nothing found",
+        "new/b.png: Skirts 59%",
+        "3 photos, 3 detections (least scores: Tops 0.4, Skirts 0.4): out/detections.csv, pictures in images",
     ]
-    (tmp_path / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
-    photos = detect.find_photos(tmp_path / "labels.csv", tmp_path / "samples")
-    assert photos == [(name, tmp_path / "samples" / name) for name in ("b.jpg", "a.jpg")]
 
 
-@pytest.mark.parametrize(("name", "says"), [("none", "no such file or folder"), ("empty", "no image in it")])
-def test_nothing_to_look_at(tmp_path, name, says):
-    (tmp_path / "empty").mkdir()
+def test_without_pictures(project):
+    run("--draw", "no")
+    assert sorted(files_of("out")) == ["detections.csv"]
+
+
+def test_a_non_ascii_name_with_a_comma(project):
+    save(project / "photos/größe, neu.png", 250)
+    run("--classes", "Tops")
+    assert [name for name, *_ in table()] == ["a.png", "größe, neu.png"]
+    assert Path("out/images/größe, neu.png.jpg").is_file()
+
+
+def test_coco_is_what_pycocotools_reads(project):
+    from pycocotools.coco import COCO
+
+    run("--min_score", 0.4, "--format", "coco")
+    truth = COCO("out/coco_images.json")
+    results = truth.loadRes("out/coco_results.json")
+    assert [image["file_name"] for image in truth.loadImgs(truth.getImgIds())] == ["a.png", "c.png", "new/b.png"]
+    assert {category["id"]: category["name"] for category in truth.loadCats([1, 2])} == {1: "Tops", 2: "Skirts"}
+    (found,) = results.loadAnns(results.getAnnIds(imgIds=[3]))
+    assert (found["bbox"], found["category_id"], found["score"]) == ([10, 2, 20, 10], 2, 0.592157)
+    assert len(results.anns) == 3
+
+
+def test_voc_goes_through_xml_to_csv_and_is_marked_as_a_proposal(project):
+    save(project / "photos/a.gif", 200)
+    run("--min_score", 0.4, "--format", "voc")
+    assert sorted(name for name in files_of("out") if name.startswith("voc/")) == [
+        "voc/a.gif.xml" if Path("out/voc/a.gif.xml").exists() else "voc/a.png.xml", "voc/a.xml", "voc/new/b.xml",
+    ]  # fmt: skip
+    rows = xml_to_csv.xml_to_csv("out/voc")
+    (skirt,) = rows[rows["class"] == "Skirts"].values.tolist()
+    assert skirt == ["b.png", 60, 40, "Skirts", 10, 2, 30, 12]
+    content = Path("out/voc/new/b.xml").read_bytes()
+    assert prelabels.is_unreviewed(content)
+    assert b"model, scores 0.59 to 0.59" in content
+
+
+def test_json_holds_every_photo_and_the_settings(project):
+    (project / "photos/page.jpg").write_text("<!doctype html>", encoding="utf-8")
+    with pytest.raises(DataError):
+        run("--min_score", 0.5, "--format", "json")
+    content = json.loads(Path("out/detections.json").read_text(encoding="utf-8"))
+    assert content["min_scores"] == {"Tops": 0.5, "Skirts": 0.5}
+    by_name = {image["filename"]: image for image in content["images"]}
+    assert by_name["c.png"] == {"filename": "c.png", "width": 60, "height": 40, "detections": []}
+    assert by_name["new/b.png"]["detections"] == [
+        {"class": "Skirts", "score": 0.592157, "xmin": 10.0, "ymin": 2.0, "xmax": 30.0, "ymax": 12.0}
+    ]
+    assert "a web page" in by_name["page.jpg"]["error"]
+
+
+def test_formats_without_a_photo_that_can_be_read_are_still_well_formed(project):
+    (project / "empty.jpg").touch()
+    with pytest.raises(DataError, match="empty"):
+        detect.main(["--model", "model", "--input", "empty.jpg", "--output_dir", "out", "--tags", "--contact_sheet",
+                     "--format", "coco", "json", "voc"])  # fmt: skip
+    assert json.loads(Path("out/coco_images.json").read_text())["images"] == []
+    assert json.loads(Path("out/coco_results.json").read_text()) == []
+    assert json.loads(Path("out/tags.json").read_text()) == {}
+    assert table() == []
+
+
+def test_tags_of_a_product_are_the_best_of_its_photos(project):
+    Path("list.csv").write_text(
+        "sku,path\nred,photos/a.png\nred,photos/new/b.png\nblue,photos/c.png\ngreen,photos/a.png\n", encoding="utf-8"
+    )
+    detect.main(["--model", "model", "--input", "list.csv", "--output_dir", "out", "--tags", "--min_score", "0.3"])
+    assert Path("out/tags.csv").read_text(encoding="utf-8") == (
+        "product,class,score\nred,Tops,0.9412\nred,Skirts,0.5922\ngreen,Tops,0.9412\n"
+    )
+    assert json.loads(Path("out/tags.json").read_text(encoding="utf-8")) == {
+        "red": {"Tops": 0.941176, "Skirts": 0.592157}, "blue": {}, "green": {"Tops": 0.941176},
+    }  # fmt: skip
+
+
+def test_contact_sheets_hold_36_photos_a_page_and_old_pages_go(project):
+    for number in range(40):
+        save(project / f"photos/{number:02}.png", 240)
+    run("--contact_sheet")
+    pages = sorted(path.name for path in Path("out/contact_sheet").glob("*.jpg"))
+    assert pages == ["page_0001.jpg", "page_0002.jpg"]
+    with Image.open("out/contact_sheet/page_0001.jpg") as page:
+        assert page.size == (6 * 248 + 8, 6 * 268 + 8)
+    for number in range(40):
+        Path(f"photos/{number:02}.png").unlink()
+    run("--contact_sheet")
+    assert [path.name for path in Path("out/contact_sheet").glob("*.jpg")] == ["page_0001.jpg"]
+
+
+# What counts.
+
+
+def thresholds(tmp_path, *arguments: str) -> dict[str, float]:
+    args = detect.parse_arguments(["--model", str(tmp_path), "--input", "x", *arguments])
+    return detect.score_thresholds(args, ["Tops", "Skirts"])
+
+
+def test_least_scores_are_those_of_the_class_or_the_given_one_or_those_of_the_report_or_a_half(tmp_path):
+    assert thresholds(tmp_path) == {"Tops": 0.5, "Skirts": 0.5}
+    (tmp_path / "score_thresholds.json").write_text('{"Skirts": 0.31, "Hats": 0.2}', encoding="utf-8")
+    assert thresholds(tmp_path) == {"Tops": 0.5, "Skirts": 0.31}
+    assert thresholds(tmp_path, "--min_score", "0") == {"Tops": 0.0, "Skirts": 0.0}
+    assert thresholds(tmp_path, "--class_min_score", "Tops=0.7") == {"Tops": 0.7, "Skirts": 0.31}
+    assert thresholds(tmp_path, "--min_score=0.2", "--class_min_score=Skirts=0.9") == {"Tops": 0.2, "Skirts": 0.9}
+    assert thresholds(tmp_path, "--classes", "Skirts") == {"Skirts": 0.31}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--class_min_score", "Hats=0.4"], "--class_min_score Hats: the model knows Tops, Skirts"),
+        (["--classes", "Tops", "hats"], "--classes hats: the model knows Tops, Skirts"),
+    ],
+)
+def test_unknown_classes_are_refused(tmp_path, arguments, says):
     with pytest.raises(UsageError, match=says):
-        detect.find_photos(tmp_path / name, tmp_path)
+        thresholds(tmp_path, *arguments)
 
 
-def test_pictures_of_equal_stem_do_not_overwrite_each_other(tmp_path):
-    names = [detect.picture_path(tmp_path, name).name for name in ("a.jpg", "a.png", "a.JPEG")]
-    assert names == ["a.jpg", "a.png.jpg", "a.JPEG"]
+@pytest.mark.parametrize("text", ["Tops", "Tops=2", "Tops=x", "=x"])
+def test_class_scores_that_are_none(text):
+    with pytest.raises((ValueError, argparse.ArgumentTypeError)):
+        detect.class_score(text)
 
 
-def test_the_table(tmp_path):
-    detect.write_detections(
-        tmp_path / "detections.csv", [("größe, neu.jpg", Detection("Tops", 0.87654, 1.26, 2, 30.04, 40))]
+def test_thresholds_classes_and_suppression_decide_what_is_kept(project):
+    run("--min_score", 0.05)
+    assert len(table()) == 5  # the weaker box of c.png has a score of 0.04
+    run("--min_score", 0.05, "--nms_iou", 0.5)
+    assert [(name, round(score, 2)) for name, _, score in table()] == [("a.png", 0.94), ("c.png", 0.08), ("new/b.png", 0.59)]
+    run("--min_score", 0.05, "--nms_iou", 0.99)
+    assert len(table()) == 5
+    run("--min_score", 0.05, "--class_min_score", "Tops=0.5")
+    assert [name for name, *_ in table()] == ["a.png", "new/b.png", "new/b.png"]
+    run("--min_score", 0.05, "--classes", "Skirts")
+    assert {kind for _, kind, _ in table()} == {"Skirts"}
+
+
+def test_batches_and_workers_change_nothing(project):
+    for number in range(20):
+        save(project / f"photos/{number}.png", 5 * number, 3 * number)
+    results = []
+    for batch_size, num_workers in ((1, 1), (3, 2), (64, 8)):
+        run("--batch_size", batch_size, "--num_workers", num_workers, "--min_score", 0.1, "--contact_sheet")
+        results.append(files_of("out"))
+    assert results[0] == results[1] == results[2]
+
+
+def test_an_ensemble_of_two_and_its_flags(project):
+    (project / "model_b").mkdir()
+    (project / "model_b/model.onnx").write_bytes(b"another")
+    run("--model", "model_b", "--flip", "--model_weights", 2, 1)
+    assert "a.png" in {name for name, *_ in table()} or table() == []
+    with pytest.raises(UsageError, match="3 given for 1 models"):
+        run("--model_weights", 1, 2, 3)
+
+
+# What goes wrong.
+
+
+def test_bad_photos_are_all_listed_and_the_rest_is_done(project, capsys):
+    good = Path("photos/a.png").read_bytes()
+    for name, content in (("cut.png", good[:60]), ("page.jpg", b"<html>"), ("none.jpg", b"")):
+        (project / "photos" / name).write_bytes(content)
+    Path("list.txt").write_text("photos/nowhere.jpg\n", encoding="utf-8")
+    with pytest.raises(DataError) as raised:
+        run("--input", "list.txt")
+    assert [finding.file for finding in raised.value.findings] == [
+        "photos/cut.png", "photos/none.jpg", "photos/page.jpg", "photos/nowhere.jpg",
+    ]  # fmt: skip
+    assert [name for name, *_ in table()] == ["a.png", "new/b.png"]
+    assert "3 photos, 2 detections" in capsys.readouterr().out
+
+
+class PhotoServer(http.server.BaseHTTPRequestHandler):
+    """Serves a photo, a page in its place, one that is too large, and one that never comes."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        content = io.BytesIO()
+        Image.new("RGB", (60, 40), (240, 100, 0)).save(content, "PNG")
+        content = {"page": b"<!DOCTYPE html><title>log in</title>", "large": b"x" * 200_000}.get(
+            self.path.strip("/").split(".")[0], content.getvalue()
+        )
+        if "stalls" in self.path:
+            time.sleep(1.2)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def test_photos_from_the_web(project, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), PhotoServer) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        names = ("photo.png?size=2", "page.jpg", "large.jpg", "stalls.jpg", "photo.png")
+        Path("list.csv").write_text("url\n" + "".join(f"{address}/{name}\n" for name in names), encoding="utf-8")
+        with pytest.raises(DataError) as raised:
+            detect.main(["--model", "model", "--input", "list.csv", "--output_dir", "out", "--url_seconds", "0.5",
+                         "--url_megabytes", "0.1"])  # fmt: skip
+        server.shutdown()
+    assert [name for name, *_ in table()] == [f"{address}/photo.png?size=2", f"{address}/photo.png"]
+    messages = [f"{finding.file} {finding.message}" for finding in raised.value.findings]
+    assert f"{address}/page.jpg the file is a web page" in messages[0]
+    assert messages[1:] == [
+        f"{address}/large.jpg has more than 0.1 MB", f"{address}/stalls.jpg took longer than 0.5 s (3 attempts)",
+    ]  # fmt: skip
+    assert len([name for name in files_of("out") if name.startswith("images/127.0.0.1_")]) == 2
+
+
+# Interrupted, resumed.
+
+DRIVER = """
+import sys
+from scripts import detect
+from scripts.lib import ensemble
+from tests.made_detector import MadeDetector
+ensemble.Detector = lambda folder, runtime: MadeDetector(folder, runtime, seconds=0.05)
+sys.exit(detect.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("how", ["kill", "interrupt"])
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals")
+def test_a_killed_run_that_is_resumed_equals_one_that_was_not(project, how):
+    for number in range(60):
+        save(project / f"photos/{number:02}.png", 100 + 2 * number, 3 * number)
+    (project / "photos/bad.png").write_bytes(b"bad")
+    command = ["--model", "model", "--input", "photos", "--min_score", "0.3", "--tags", "--contact_sheet",
+               "--format", "coco", "json", "voc", "--batch_size", "4"]  # fmt: skip
+    journal = project / "stopped" / detect.JOURNAL
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "scripts")])}
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, *command, "--output_dir", "stopped"], env=environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while not (journal.is_file() and journal.read_bytes().count(b"\n") > 12):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL if how == "kill" else signal.SIGINT)
+        assert process.wait(30) != 0
+    finally:
+        process.kill()
+        process.wait()
+    done = journal.read_bytes().count(b"\n") - 1
+    assert 12 <= done < 63
+    assert not (project / "stopped/detections.csv").exists(), "results appear whole"
+    with journal.open("ab") as file:
+        file.write(b'{"name": "half a li')
+
+    looked_at = count_detections(ensemble)
+    for output, more in (("stopped", ["--resume"]), ("whole", [])):
+        with pytest.raises(DataError, match="bad.png"):
+            detect.main([*command, "--output_dir", output, *more])
+        if more:
+            assert len(looked_at) <= 64 - done
+    assert files_of("stopped") == files_of("whole")
+    assert len([name for name in files_of("whole") if name.startswith("voc/")]) == 62
+
+
+def count_detections(module) -> list[int]:
+    """Makes the made detector note each photo that it looks at."""
+    looked_at: list[int] = []
+
+    class Counting(MadeDetector):
+        def prepare(self, image_rgb):
+            looked_at.append(1)
+            return super().prepare(image_rgb)
+
+    module.Detector = Counting  # the fixture's monkeypatch puts the real one back
+    return looked_at
+
+
+def test_resuming_a_finished_run_looks_at_new_and_changed_and_failed_photos_only(project):
+    (project / "photos/d.png").write_bytes(b"")
+    with pytest.raises(DataError):
+        run("--tags")
+    looked_at = count_detections(ensemble)
+    save(project / "photos/d.png", 250)
+    save(project / "photos/0.png", 130)
+    save(project / "photos/a.png", 220, size=(61, 40))
+    Path("out/images/c.png.jpg").unlink()
+    run("--tags", "--resume")
+    assert len(looked_at) == 4
+    resumed = files_of("out")
+    run("--tags")
+    assert files_of("out") == resumed
+    assert [name for name, *_ in table()] == ["0.png", "a.png", "d.png", "new/b.png"]
+
+
+def test_photos_that_are_gone_are_in_no_result_of_a_resumed_run(project):
+    run()
+    Path("photos/a.png").unlink()
+    run("--resume")
+    assert [name for name, *_ in table()] == ["new/b.png"]
+
+
+def test_a_run_with_other_settings_cannot_be_resumed(project):
+    run("--min_score", 0.4)
+    with pytest.raises(UsageError, match="out/detections.jsonl is of a run with another min_scores; give the same again"):
+        run("--min_score", 0.6, "--resume")
+    (project / "model/frozen_inference_graph.pb").write_bytes(b"another model")
+    with pytest.raises(UsageError, match="another models"):
+        run("--min_score", 0.4, "--resume")
+    assert len(table()) == 3, "the results are as they were"
+
+
+@pytest.mark.parametrize("content", [b"", b"half a li", b"\0\0\0\n", b"[]\n", b"{}\n"])
+def test_a_journal_that_is_none_is_begun_anew_or_refused(project, content):
+    Path("out").mkdir()
+    Path("out", detect.JOURNAL).write_bytes(content)
+    if content == b"{}\n":
+        with pytest.raises(UsageError, match="another models"):
+            run("--resume")
+    else:
+        run("--resume")
+        assert len(table()) == 2
+
+
+# Many photos.
+
+
+@pytest.mark.parametrize("num_photos", [3_000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_memory_stays_flat_and_photos_are_taken_as_they_are_needed(monkeypatch, num_photos):
+    """Photos of 30 kB, made as they are asked for, through the whole pipeline."""
+    asked = 0
+
+    def sources():
+        nonlocal asked
+        for number in range(num_photos):
+            asked += 1
+            yield Source(f"{number}.jpg", Path(f"{number}.jpg"), f"{number}.jpg")
+
+    monkeypatch.setattr(detection_pipeline, "_read", lambda path, file: b"")
+    monkeypatch.setattr(
+        detection_pipeline.photo, "pixels", lambda *_: np.full((100, 100, 3), (200, 100, 0), np.uint8)
     )
-    assert (tmp_path / "detections.csv").read_text(encoding="utf-8") == (
-        'filename,class,score,xmin,ymin,xmax,ymax\n"größe, neu.jpg",Tops,0.8765,1.3,2.0,30.0,40.0\n'
-    )
+    pipeline = Pipeline(MadeDetector(), {1: 0.5, 2: 0.5}, batch_size=8, num_workers=2)
+    peaks = []
+    tracemalloc.start()
+    for done, seen in enumerate(pipeline.look_at(sources()), start=1):
+        assert len(seen.detections) == 1
+        assert asked - done < 60
+        if done in (1_000, num_photos):
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.reset_peak()
+    tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 200_000, peaks
+    assert peaks[1] < 4_000_000
 
 
-def test_least_scores_are_the_given_one_or_those_of_the_report_or_a_half(tmp_path):
-    assert detect.score_thresholds(tmp_path, ["Tops", "Skirts"], None) == {"Tops": 0.5, "Skirts": 0.5}
-    (tmp_path / "score_thresholds.json").write_text('{"Skirts": 0.31}', encoding="utf-8")
-    assert detect.score_thresholds(tmp_path, ["Tops", "Skirts"], None) == {"Tops": 0.5, "Skirts": 0.31}
-    assert detect.score_thresholds(tmp_path, ["Tops", "Skirts"], 0.0) == {"Tops": 0.0, "Skirts": 0.0}
+def test_what_is_kept_of_a_photo_until_the_end_is_a_fraction_of_a_kilobyte(tmp_path):
+    """Its name, for the order of the results, and where the journal has it."""
+    (tmp_path / "list.txt").write_text("".join(f"photos/{number:06}.jpg\n" for number in range(3_000)))
+    names: list[str] = []
+    tracemalloc.start()
+    with Journal(tmp_path / "journal", {}, resume=False) as journal:
+        for source in detect.unseen(Sources([str(tmp_path / "list.txt")], tmp_path), journal, Folders(), names):
+            journal.append(Seen(source.name, source.output_name, "", 60, 40, [Detection("Tops", 0.9, 1, 2, 3, 4)] * 9))
+        kept = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        assert len(names) == len(list(journal.read_all(names))) == 3_000
+    assert kept / 3_000 < 700
