@@ -103,28 +103,32 @@ def pin(folder: Path, content: pretrained.Pin) -> None:
 
 
 def get(model: pretrained.Model, folder: Path, source: str | None) -> None:
-    """Gets the archive, checks and unpacks it."""
+    """Gets the archive, from a file that is at hand or over the network, and makes the model's folder of it."""
     at_hand = folder.with_name(model.archive)
     if source is None and at_hand.is_file():
         source = str(at_hand)
-    if source is None or files.is_url(source):
-        partial = folder.with_name(f".{model.archive}.partial")
-        source = fetch(model, [source] if source else model.urls, partial, at_hand)
-        try:
-            install(model, folder, partial, source)
-        except DataError:  # what is at fault would be so again
-            download.discard(partial)
-            raise
+    try:
+        if source is None or files.is_url(source):
+            download_and_install(model, folder, [source] if source else model.urls, at_hand)
+        elif Path(source).is_file():
+            install(model, folder, Path(source), files.display(source))
+        else:
+            is_folder = Path(source).is_dir()
+            remedy = f"is a folder: copy it to {files.display(folder)} and run this again, without --from"
+            raise UsageError(f"--from {files.display(source)}: {remedy if is_folder else 'there is no such file'}")
+    except DataError as error:
+        raise DataError(error.findings, f"{files.display(folder)} was not made") from error
+
+
+def download_and_install(model: pretrained.Model, folder: Path, urls: Sequence[str], at_hand: Path) -> None:
+    partial = folder.with_name(f".{model.archive}.partial")
+    url = fetch(model, urls, partial, at_hand)
+    try:
+        install(model, folder, partial, url)
+    except DataError:  # what is at fault would be so again
         download.discard(partial)
-    elif Path(source).is_file():
-        install(model, folder, Path(source), files.display(source))
-    elif Path(source).is_dir():
-        raise UsageError(
-            f"--from {files.display(source)} is a folder: copy it to {files.display(folder)} and run this again, "
-            "without --from"
-        )
-    else:
-        raise UsageError(f"--from {source}: there is no such file")
+        raise
+    download.discard(partial)
 
 
 def fetch(model: pretrained.Model, urls: Sequence[str], partial: Path, at_hand: Path) -> str:
@@ -153,7 +157,7 @@ def fetch(model: pretrained.Model, urls: Sequence[str], partial: Path, at_hand: 
         what = f"no server could be reached for {model.archive} ({failures[-1][1]})"
     kept = "; what has arrived is kept, and this command goes on from there" if partial.is_file() else ""
     remedy = f"fetch {urls[-1]} by other means, save it as {files.display(at_hand)} and run this command again"
-    raise DataError([f"{what}; {remedy}{kept}."], f"{files.display(at_hand.parent / model.name)} was not made")
+    raise DataError([f"{what}; {remedy}{kept}."])
 
 
 def install(model: pretrained.Model, folder: Path, path: Path, source: str) -> None:
@@ -162,26 +166,22 @@ def install(model: pretrained.Model, folder: Path, path: Path, source: str) -> N
     Raises:
         DataError: the archive is not the one of the first use, unsafe, damaged, or of another model.
     """
-    consequence = f"{files.display(folder)} was not made"
     found = pretrained.digest(path)
     print(f"{model.archive}: {found}")
     pinned = pretrained.read_pin(folder)
     if pinned and pinned.archive not in (None, found):
         difference = f"{found}; on first use it had {pinned.archive}"
-        raise DataError([changed(model, folder, source, pinned, difference)], consequence)
+        raise DataError([changed(model, folder, source, pinned, difference)])
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{model.name}.partial-") as temporary:
         content_dir = Path(temporary) / "content"  # one that colleagues may read, unlike the temporary one
         content_dir.mkdir()
-        try:
-            unpacked = archive.unpack(path, content_dir)
-            refuse_other_model(model, unpacked, source)
-            raise_if_incomplete(model, unpacked, f"the archive of {source}", f"it is not that of {model.name}")
-        except DataError as error:
-            raise DataError(error.findings, consequence) from error
+        unpacked = archive.unpack(path, content_dir)
+        refuse_other_model(model, unpacked, source)
+        raise_if_incomplete(model, unpacked, f"the archive of {source}", f"it is not that of {model.name}")
         content = pretrained.digests(unpacked)
         if pinned and pinned.files != content:
-            raise DataError([changed(model, folder, source, pinned, "other files than on first use")], consequence)
+            raise DataError([changed(model, folder, source, pinned, "other files than on first use")])
         if not pinned:
             pin(folder, pretrained.Pin(source, found, content))
         files.replace_folder(unpacked, folder)
