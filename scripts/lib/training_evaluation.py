@@ -164,7 +164,8 @@ class TrainingEvaluations:
 
     def _comparison(self, gains: bool) -> str:
         if gains:
-            return f"the best so far, kept in {files.display(self._train_dir / BEST)}"
+            where = "" if self._target else f", kept in {files.display(self._train_dir / BEST)}"
+            return f"the best so far{where}"
         if self.best is None:
             return "no class has ground truth in the record"
         of_patience = f" of {self._patience}" if self._patience else ""

@@ -59,10 +59,10 @@ def write_record(sources: list[str], num_images: int, path: Path) -> None:
                 tf_record.write_record(file, data)
                 if len(seen) == num_images:
                     return
-    raise DataError(
-        [f"--overfit {num_images}: {', '.join(sources)} holds {len(seen)} images with an object; give no more of them"],
-        "the check was not started",
-    )
+        raise DataError(
+            [f"--overfit {num_images}: {', '.join(sources)} holds {len(seen)} images with an object; give no more"],
+            "the check was not started",
+        )
 
 
 def _records(sources: list[str]) -> Iterator[bytes]:

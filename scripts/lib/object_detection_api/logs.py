@@ -25,7 +25,8 @@ _SELF_TALK = re.compile(
             r"does not have groundtruth difficult flag",  # the evaluator then counts all objects, as it should
             r"^(No assets to|SavedModel written to|Writing pipeline config file to)",  # the script says where
             r"^(Recording summary at step|Saving checkpoint to path|global_step/sec|Starting Session|Starting Queues|"
-            r"Starting standard|Running local_init_op|Done running local_init_op|Stopping Training|Finished training)",
+            r"Starting standard|Running local_init_op|Done running local_init_op|Stopping Training|Finished training|"
+            r"Error reported to Coordinator)",  # which is raised, too
             r"Variable \[.*/(RMSProp(_1)?|Momentum|Adam(_1)?|ExponentialMovingAverage)\] is not available",  # slots
         )
     )

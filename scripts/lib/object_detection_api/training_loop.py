@@ -99,17 +99,20 @@ def install(observer: Observer, save_summaries_secs: int, seed: int | None = Non
     @functools.wraps(original)
     def train(train_op, logdir, *, session_config, saver, is_chief=True, number_of_steps=None, **options):
         _optimise_once(session_config)
-        _guard_saving(saver)
+        failures = _guard_saving(saver)
         options.update(
             train_step_fn=_step_function(observer, parts, train_op, logdir, saver, is_chief, number_of_steps),
             train_step_kwargs={},
             save_summaries_secs=save_summaries_secs,
             save_interval_secs=0,  # the observer says when
         )
-        return original(
+        loss = original(
             train_op, logdir, session_config=session_config, saver=saver, is_chief=is_chief,
             number_of_steps=number_of_steps, **options,
         )  # fmt: skip
+        if failures:  # of the last checkpoint: the supervisor, asked to stop before, keeps the exception to itself
+            raise failures[0]
+        return loss
 
     learning.train = train
 
@@ -220,7 +223,7 @@ def _guard_updates(parts: _Parts) -> None:
         named = {**parts.losses, "total loss": total_loss}
         if parts.learning_rates:
             named["learning rate"] = parts.learning_rates[0]
-        numbers = [tf.strings.join([f"{name}=", tf.as_string(value)]) for name, value in named.items()]
+        numbers = [tf.strings.join([f"{name}=", tf.as_string(value, shortest=True)]) for name, value in named.items()]
         texts = tf.stack([*numbers, *(tf.reshape(name, []) for name in parts.filenames)])
         message = tf.strings.reduce_join(tf.io.encode_base64(texts), separator=" ")
         data = [_MARK, message, tf.constant(len(numbers))]
@@ -270,11 +273,12 @@ def _losses_by_name(clones) -> dict:
 # ------------------------------------------------------------------------------------------------------- checkpoints
 
 
-def _guard_saving(saver) -> None:
+def _guard_saving(saver) -> list[DataError]:
     """Checkpoints are written once a step, hold finite numbers alone, and where that fails it is said in a sentence.
 
-    Raises (when it saves):
-        DataError: the disk is full, the folder cannot be written to, or a variable is not finite.
+    Returns:
+        The errors that saving will have raised: the disk is full, the folder cannot be written to, or a variable is not
+        finite.
     """
     import tensorflow.compat.v1 as tf
 
@@ -282,8 +286,16 @@ def _guard_saving(saver) -> None:
     all_finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(variable)) for variable in floats]) if floats else None
     original = saver.save
     saved: list[str] = []
+    failures: list[DataError] = []
 
     def save(session, save_path, global_step=None, **options) -> str:
+        try:
+            return save_or_say(session, save_path, global_step, **options)
+        except DataError as error:
+            failures.append(error)
+            raise
+
+    def save_or_say(session, save_path, global_step=None, **options) -> str:
         step = tf.train.global_step(session, global_step)
         prefix = f"{save_path}-{step}"
         if saved == [prefix]:
@@ -309,6 +321,7 @@ def _guard_saving(saver) -> None:
         return prefix
 
     saver.save = save
+    return failures
 
 
 def _last_good(saver, folder: str) -> str:

@@ -15,12 +15,10 @@ def restored(tf, monkeypatch):
     from object_detection import eval_util
     from object_detection.utils import variables_helper
     from tensorflow.python.training import training_util
-    from tf_slim import learning
 
     for owner, names in (
         (tf.summary, ("histogram", "image")),
         (tf.summary.FileWriter, ("add_graph", "add_meta_graph")),
-        (learning, ("train",)),
         (training_util, ("write_graph",)),
         (eval_util, ("visualize_detection_results", "write_metrics")),
         (variables_helper, ("get_variables_available_in_checkpoint",)),
@@ -54,18 +52,6 @@ def test_histograms_pictures_and_graph_are_left_out_and_scalars_stay(tf, tmp_pat
     assert b"random_normal" not in small
     assert len(small) < 300 < len(full)
     assert event_files.read_scalars(tmp_path / "small")["Losses/TotalLoss"][0].value == 2.0
-
-
-def test_the_curves_get_a_point_as_often_as_asked(tf, restored, monkeypatch):
-    from tf_slim import learning
-
-    seen = []
-    monkeypatch.setattr(learning, "train", lambda *args, **kwargs: seen.append((args, kwargs)))
-    watch.training_loop(60)
-    watch.training_loop(5)  # the later call counts, the wrappers do not pile up
-    config = tf.ConfigProto()
-    learning.train("op", logdir="folder", session_config=config, save_summaries_secs=120)
-    assert seen == [(("op",), {"logdir": "folder", "session_config": config, "save_summaries_secs": 5})]
 
 
 def test_pictures_of_the_evaluation_get_one_heading(restored, monkeypatch):
