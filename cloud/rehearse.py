@@ -10,9 +10,11 @@ Each process is cloud/task.py, the container's entry point, with the TF_CONFIG a
 set. Flags of scripts/train.py are passed on to it. Ctrl-C ends all processes; they also end when this one is killed.
 
 --chaos does what preemption does: at random moments it takes a worker, then the chief away, by SIGTERM or without a
-warning, and starts each again after some seconds. --sync trains in step (sync_replicas): the gradients of all replicas
-are averaged, each computes the config's batch_size, and the batch is as many times larger. The processes share the
-cores of this machine: no rehearsal is faster than scripts/train.py; it shows that the job works.
+warning, and starts each again after some seconds (--chaos ps: a parameter server). --sync trains in step
+(sync_replicas): the gradients of all replicas are averaged, each computes the config's batch_size, and the batch is as
+many times larger. The processes share the cores of this machine: no rehearsal is faster than scripts/train.py; it
+shows that the job works. TensorFlow's servers listen on all of the machine's networks, without a password: behind a
+firewall only.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ from scripts.lib.object_detection_api import replicas
 
 ROLES = {"chief": "workerpool0", "worker": "workerpool1", "ps": "workerpool2", "evaluator": "workerpool3"}
 AS_REPLICA = "--as_replica"  # the first argument of a process that this script starts: the rest is cloud/task.py's
+PREEMPTIBLE = ("worker", "chief", "ps")
 COLOURS = (36, 33, 35, 32, 34, 31)  # ANSI: cyan, yellow, magenta, green, blue, red
 GRACE_SECS = 60.0  # for the workers to notice that the last step is done
 WARNING_SECS = 30.0  # between SIGTERM and the end of a preempted machine, as on Google Cloud
@@ -56,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     config = write_config(args)
     num_steps = config.train_config.num_steps
     rehearsal = Rehearsal(make_replicas(args), task_command(args, train_argv), args.output_dir / "logs")
-    chaos = Chaos(args.seed, num_steps) if args.chaos else None
+    chaos = Chaos(args.chaos, args.seed, num_steps) if args.chaos else None
     try:
         rehearsal.run(chaos)
     finally:
@@ -82,11 +85,19 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]
     parser.add_argument("--evaluator", action="store_true", help="evaluate each checkpoint in a process of its own")
     parser.add_argument("--num_train_steps", type=command_line.positive_int, metavar="N", help="instead of num_steps")
     parser.add_argument("--sync", action="store_true", help="train in step: all gradients of a step are averaged")
-    parser.add_argument("--chaos", action="store_true", help="kill a worker, then the chief, and start them again")
+    parser.add_argument(
+        "--chaos", nargs="*", choices=PREEMPTIBLE, metavar="ROLE",
+        help="take one of each role away, in this order, and start it again: worker, chief, ps; without a ROLE, the "
+        "first two",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which --chaos kills")
     args, train_argv = parser.parse_known_args(argv)
-    if args.workers < 0 or (args.chaos and not args.workers):
-        parser.error("--chaos needs a worker to kill" if args.chaos else "--workers cannot be negative")
+    if args.chaos == []:
+        args.chaos = ["worker", "chief"]
+    if args.workers < 0:
+        parser.error("--workers cannot be negative")
+    if "worker" in (args.chaos or ()) and not args.workers:
+        parser.error("--chaos needs a worker to take away")
     return args, train_argv
 
 
@@ -263,30 +274,31 @@ class Preemption(NamedTuple):
 
 
 class Chaos:
-    """When --chaos takes away whom: a worker in the second fifth of the steps, the chief in the fourth.
+    """When --chaos takes away whom: at random, in the order of the roles, from a fifth of the steps to four fifths.
 
     Attributes:
         events: those that are still to come.
     """
 
-    def __init__(self, seed: int, num_steps: int):
+    def __init__(self, roles: Sequence[str], seed: int, num_steps: int):
         self._random = random.Random(seed)
         self.events = [
             Preemption(
                 role,
-                int(num_steps * self._random.uniform(earliest, earliest + 0.2)),
+                int(num_steps * (0.2 + 0.6 * (place + self._random.uniform(0, 0.7)) / len(roles))),
                 self._random.random() < 0.5 and os.name != "nt",  # where a process cannot be asked to end
                 self._random.uniform(1, 4),
             )
-            for role, earliest in (("worker", 0.2), ("chief", 0.6))
+            for place, role in enumerate(roles)
         ]
 
     def due(self, replicas_now: Sequence[Replica], global_step: int) -> tuple[Replica, Preemption] | None:
-        """What is to happen now, and to whom: one of the role that has taken steps."""
+        """What is to happen now, and to whom: one of the role that is at work."""
         if not self.events or global_step < self.events[0].step:
             return None
         role = self.events[0].role
-        candidates = [each for each in replicas_now if each.role == role and each.steps and each.status is None]
+        at_work = [each for each in replicas_now if each.status is None and (each.steps or role == "ps")]
+        candidates = [each for each in at_work if each.role == role]
         return (self._random.choice(candidates), self.events.pop(0)) if candidates else None
 
 
@@ -295,7 +307,7 @@ class Rehearsal:
 
     Attributes:
         replicas: all processes.
-        global_step: the highest step that any replica has reported since the chief's last start.
+        global_step: how far the training is, by the replicas' reports.
         first_step_at, last_step_at: seconds on the monotonic clock.
     """
 
@@ -392,9 +404,8 @@ class Rehearsal:
         self.first_step_at = self.first_step_at or self.last_step_at
         if len(replica.rejoined) < len(replica.restarts):
             replica.rejoined.append(global_step)
-            if replica.role == "chief":
-                self.global_step = 0  # it has restored a checkpoint
-        self.global_step = max(self.global_step, global_step)
+        # The chief alone goes back, to a checkpoint; another's line may have been overtaken by a newer one.
+        self.global_step = global_step if replica.role == "chief" else max(self.global_step, global_step)
 
     def _show(self, replica: Replica, line: str) -> None:
         self._logs[replica.name].write(f"{line}\n")
@@ -421,8 +432,10 @@ def summary(rehearsal: Rehearsal, images: int) -> str:
     steps = sum(each.steps for each in rehearsal.replicas)
     lines = ["", f"{'replica':12}{'steps':>8}  preempted at step -> first step after its return"]
     for each in rehearsal.replicas:
-        pairs = itertools.zip_longest(each.restarts, each.rejoined, fillvalue="not back before the end")
-        lines.append(f"{each.name:12}{each.steps:>8}  {', '.join(f'{at} -> {back}' for at, back in pairs)}".rstrip())
+        nothing_known = "" if each.role == "ps" else " -> not back before the end"
+        returns = itertools.chain((f" -> {step}" for step in each.rejoined), itertools.repeat(nothing_known))
+        pairs = zip(each.restarts, returns, strict=False)
+        lines.append(f"{each.name:12}{each.steps:>8}  {', '.join(f'{at}{back}' for at, back in pairs)}".rstrip())
     rate = f", {steps * images / seconds:.1f} images a second in {seconds:.0f} s" if seconds else ""
     lines.append(f"{'all':12}{steps:>8}  of {images} images each{rate}; last global step seen: {rehearsal.global_step}")
     return "\n".join(lines)
@@ -448,7 +461,7 @@ def check_result(train_dir: Path, num_steps: int, chaos: Chaos | None) -> None:
         print(f"The checkpoint of step {step} was read: {len(names)} variables, all finite.")
     if chaos and chaos.events:
         late = " and ".join(event.role for event in chaos.events)
-        problems.append(f"--chaos did not come to kill the {late} before the end; give a larger --num_train_steps")
+        problems.append(f"--chaos did not come to take the {late} away before the end; give more --num_train_steps")
     if problems:
         raise DataError(problems, "the rehearsal has failed")
 

@@ -101,11 +101,23 @@ def test_a_folder_that_holds_a_training_is_left_alone(tmp_path):
         rehearse.check_folder(tmp_path)
 
 
+def test_chaos_comes_in_the_order_of_the_roles_and_before_the_end():
+    for seed in range(50):
+        events = rehearse.Chaos(["ps", "worker", "chief"], seed, 1000).events
+        assert [event.role for event in events] == ["ps", "worker", "chief"]
+        assert 200 <= events[0].step < events[1].step < events[2].step < 800
+
+
+def test_chaos_without_a_role_takes_a_worker_and_the_chief():
+    args, _ = rehearse.parse_arguments(["--pipeline_config_path", "x", "--chaos", "--save_every_secs", "5"])
+    assert args.chaos == ["worker", "chief"]
+
+
 def test_chaos_needs_a_worker(capsys):
     with pytest.raises(SystemExit) as ended:
         rehearse.parse_arguments(["--pipeline_config_path", "x", "--chaos", "--workers", "0"])
     assert ended.value.code == 2
-    assert "--chaos needs a worker to kill" in capsys.readouterr().err
+    assert "--chaos needs a worker to take away" in capsys.readouterr().err
 
 
 def test_all_run_until_the_chief_has_ended_and_the_parameter_servers_are_stopped(tmp_path, capsys):
@@ -129,7 +141,7 @@ def test_all_run_until_the_chief_has_ended_and_the_parameter_servers_are_stopped
 @pytest.mark.parametrize("warned", [False, pytest.param(True, marks=needs_signals)])
 def test_chaos_kills_a_worker_and_the_chief_and_starts_them_again(warned, tmp_path):
     rehearsal = rehearsal_of(tmp_path, last_step=150)
-    chaos = rehearse.Chaos(seed=3, num_steps=150)
+    chaos = rehearse.Chaos(["worker", "chief"], seed=3, num_steps=150)
     chaos.events = [event._replace(warned=warned, away_secs=0.1) for event in chaos.events]
     rehearsal.run(chaos)
     rehearsal.stop()
@@ -260,12 +272,16 @@ def test_a_cluster_trains_in_step(tiny_config, tmp_path, repository_root):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [(), ("--sync",)], ids=["asynchronous", "in step"])
-def test_a_cluster_comes_to_its_end_though_a_worker_and_the_chief_are_lost(mode, tiny_config, tmp_path, repository_root):
-    config = tiny_config(600)
-    flags = ("--chaos", "--evaluator", "--save_every_secs", "5", "--parameter_servers", "2", *mode)
+@pytest.mark.parametrize(
+    ("chaos", "mode"),
+    [(("worker", "chief"), ()), (("worker", "chief"), ("--sync",)), (("ps",), ())],
+    ids=["asynchronous", "in step", "a parameter server"],
+)
+def test_a_cluster_comes_to_its_end_whoever_is_lost(chaos, mode, tiny_config, tmp_path, repository_root):
+    config = tiny_config(400)
+    flags = ("--chaos", *chaos, "--evaluator", "--save_every_secs", "5", "--parameter_servers", "2", *mode)
     output = rehearse_in_a_process(repository_root, tmp_path, config, *flags)
-    assert checkpoints.latest_step(tmp_path / "train") >= 600
-    assert output.count("*** preempted at step") == 2
+    assert checkpoints.latest_step(tmp_path / "train") >= 400
+    assert output.count("*** preempted at step") == len(chaos)
     metrics = json.loads((tmp_path / "eval" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["global_step"] == checkpoints.latest_step(tmp_path / "train")

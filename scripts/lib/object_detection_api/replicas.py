@@ -145,8 +145,7 @@ def _step_reporter(replica: Replica) -> Callable[[int], None]:
 
 def _start_anew(error: Exception) -> None:
     """Replaces this process by a new one with the same command."""
-    reason = str(error).partition("\n")[0][:120]
-    print(f"a parameter server has gone ({type(error).__name__}: {reason}); starting anew", flush=True)
+    print(f"a parameter server has gone ({type(error).__name__}); starting anew", flush=True)
     sys.stderr.flush()
     if os.name == "nt":  # Windows cannot replace a process; who started it has to
         os._exit(EXIT_START_ANEW)
