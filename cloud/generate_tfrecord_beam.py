@@ -28,13 +28,11 @@ publishes the files, or lists what is wrong.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import functools
 import importlib.util
 import io
 import json
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -45,11 +43,12 @@ if importlib.util.find_spec("apache_beam") is None:
     raise SystemExit("error: Apache Beam is missing; install it with: python -m pip install -r requirements-beam.txt")
 
 import apache_beam as beam
-from apache_beam.io.filesystem import CompressionTypes, FileSystem
+from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from scripts.lib import (
+    beam_support,
     command_line,
     files,
     image_bytes,
@@ -62,19 +61,15 @@ from scripts.lib import (
     tf_example,
     tf_record,
 )
-from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.beam_support import exists, local_copy, read_bytes, read_lines, scratch_folder, sibling, write_text
+from scripts.lib.command_line import UsageError
 from scripts.lib.findings import Finding
 from scripts.lib.image_examples import ExampleMaker, LabelledImage
 from scripts.lib.record_content import Content, Outcome
 
-# Beam's DirectRunner is this one, or a program (Prism) that it fetches from the internet first.
-LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args, beam_flags = parse_args(argv)
-    options = PipelineOptions(beam_flags)
-    FileSystems.set_options(options)
+    args, options = parse_args(argv)
     with local_copy(args.label_map, "label map") as path:
         class_ids, label_map_bytes = label_map.read(path), path.read_bytes()
     with local_copy(args.csv_input, "labels CSV") as path:
@@ -95,8 +90,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     content.report(args)
 
 
-def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
-    """Our flags, and those that Beam will check."""
+def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
+    """Our flags, and Beam's."""
     parser = command_line.make_parser(__doc__)
     paths = parser.add_argument_group("paths, of files or gs://...")
     for name, default, title in (
@@ -112,41 +107,11 @@ def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     )
     args, beam_flags = parser.parse_known_args(argv)
     record_content.check_options(args)
-    for path in (args.csv_input, args.output_path, args.image_dir, args.label_map):
-        if FileSystems.get_scheme(path) not in {system.scheme() for system in FileSystem.get_all_subclasses()}:
-            raise UsageError(f'{path}: Beam knows no such place; for gs:// install "apache-beam[gcp]"')
-    if unknown := unknown_to_beam(beam_flags):
-        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}")
-    if not any(flag.partition("=")[0] == "--runner" for flag in beam_flags):
-        beam_flags.append(f"--runner={LOCAL_RUNNER}")
+    beam_support.check_reachable((args.csv_input, args.output_path, args.image_dir, args.label_map))
+    options = beam_support.pipeline_options(beam_flags)
     if not files.is_url(args.image_dir) and not Path(args.image_dir).is_dir():
         raise UsageError(f"there is no image folder {files.display(args.image_dir)}")
-    return args, beam_flags
-
-
-def unknown_to_beam(flags: Sequence[str]) -> list[str]:
-    """Flags that none of Beam's option classes has; Beam itself would go on without them."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(parser)
-    return parser.parse_known_args(flags)[1]
-
-
-@contextlib.contextmanager
-def local_copy(path: str, title: str) -> Iterator[Path]:
-    """The file itself, or a temporary copy of one that is on no disk; findings name the original."""
-    if not exists(path):
-        raise UsageError(f"there is no {title} {files.display(path)}")
-    if not files.is_url(path):
-        yield Path(path)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, path.rpartition("/")[2])
-        copy.write_bytes(read_bytes(path))
-        try:
-            yield copy
-        except DataError as error:
-            raise DataError(dataclasses.replace(finding, file=path) for finding in error.findings) from error
+    return args, options
 
 
 def check_output(args: argparse.Namespace) -> None:
@@ -215,11 +180,7 @@ class MakeExample(beam.DoFn):
 
 
 def convert(scratch: str, make_example: ExampleMaker, num_shards: int, options: PipelineOptions) -> None:
-    try:
-        pipeline = beam.Pipeline(options=options)
-    except ValueError as error:  # of its flags
-        raise UsageError(str(error)) from error
-    with pipeline:
+    with beam_support.new_pipeline(options) as pipeline:
         made = (
             pipeline
             | "tasks" >> beam.io.ReadFromText(f"{scratch}/tasks")
@@ -272,48 +233,6 @@ def publish(scratch: str, args: argparse.Namespace, content: Content, inputs: Ma
 
 def shard_paths(path: str, num_shards: int) -> list[str]:
     return [sibling(path, shard) for shard in tf_record.shard_paths(path, num_shards)]
-
-
-def sibling(path: str, other: Path | str) -> str:
-    """The file of that name beside a file."""
-    return path[: -len(Path(path).name)] + Path(other).name
-
-
-# Files wherever they are
-
-
-@contextlib.contextmanager
-def scratch_folder(output_path: str) -> Iterator[str]:
-    """The address of a folder beside the output, on the same file system, which goes with all that is in it."""
-    folder = f"{output_path}.partial-{uuid.uuid4().hex[:8]}"
-    try:
-        yield folder
-    finally:
-        FileSystems.delete([f"{folder}/"])  # what is in it: a bucket has no folders
-        if exists(folder):
-            FileSystems.delete([folder])
-
-
-def exists(path: str) -> bool:
-    return FileSystems.exists(path)
-
-
-def read_bytes(path: str, limit: int = -1) -> bytes:
-    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        return file.read(limit) if limit >= 0 else file.read()
-
-
-def read_lines(pattern: str) -> Iterator[list]:
-    """The JSON of each line of the files."""
-    (match,) = FileSystems.match([pattern])
-    for metadata in match.metadata_list:
-        yield from map(json.loads, read_bytes(metadata.path).decode().splitlines())
-
-
-def write_text(path: str, lines: Iterable[str]) -> None:
-    with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        for line in lines:
-            file.write(line.rstrip("\n").encode() + b"\n")
 
 
 if __name__ == "__main__":

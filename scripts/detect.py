@@ -37,6 +37,7 @@ import _init_paths  # noqa: F401
 from scripts.lib import (
     command_line,
     contact_sheet,
+    detection_options,
     detection_outputs,
     detections,
     ensemble,
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     sources = Sources(args.input, args.image_dir)
     detector = ensemble.load(args.model, args.flip, args.model_weights, args.runtime)
-    min_scores = score_thresholds(args, list(detector.class_names.values()))
+    min_scores = detection_options.score_thresholds(args, args.model, list(detector.class_names.values()))
     folders = Folders(
         args.output_dir / "images" if args.draw == "yes" else None,
         args.output_dir / "contact_sheet" / "thumbnails" if args.contact_sheet else None,
@@ -96,21 +97,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output_dir", type=Path, default=files.default_path("detections"), help="folder for results")
     parser.add_argument("--resume", action="store_true", help="go on with the run that output_dir holds the results of")
 
-    what = parser.add_argument_group("what counts")
-    what.add_argument(
-        "--min_score", type=command_line.score, metavar="SCORE",
-        help="detections below are left out (default: for each class the best score by report.py, else 0.5)",
-    )  # fmt: skip
-    what.add_argument(
-        "--class_min_score", type=class_score, action="append", metavar="CLASS=SCORE",
-        help="another least score for one class, e.g. Dresses=0.4; may be repeated",
-    )  # fmt: skip
-    what.add_argument("--classes", nargs="+", action="extend", metavar="CLASS", help="these classes only")
-    what.add_argument(
-        "--nms_iou", type=command_line.score, metavar="IOU",
-        help="of two boxes of a class that overlap more, the weaker one is left out, beyond what the model does itself",
-    )  # fmt: skip
-
+    detection_options.add_to(parser)
     how = parser.add_argument_group("what is written")
     how.add_argument(
         "--draw", nargs="?", const="yes", choices=("yes", "no"), default="yes",
@@ -136,7 +123,6 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.model = args.model or [files.default_path("exported_model")]
     args.format = args.format or []
-    args.class_min_score = dict(args.class_min_score or ())
     if args.model_weights and len(args.model_weights) != len(args.model):
         raise UsageError(f"--model_weights: {len(args.model_weights)} given for {len(args.model)} models")
     return args
@@ -148,38 +134,6 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{value} is not above 0")
     return value
-
-
-def class_score(text: str) -> tuple[str, float]:
-    """An argparse type: a class and its least score."""
-    name, equals, score = text.rpartition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form CLASS=SCORE")
-    return name, command_line.score(score)
-
-
-def score_thresholds(args: argparse.Namespace, class_names: Sequence[str]) -> dict[str, float]:
-    """Class name -> least score: as given for the class, else for all, else by the report, else 0.5.
-
-    Of an ensemble, whose scores are means of its models', the mean of their reports' thresholds counts.
-
-    Raises:
-        UsageError: a class that was named is unknown.
-    """
-    for flag, named in (("class_min_score", args.class_min_score), ("classes", args.classes)):
-        for name in named or ():
-            if name not in class_names:
-                raise UsageError(f"--{flag} {name}: the model knows {', '.join(class_names)}")
-    thresholds = dict.fromkeys(class_names, 0.5)
-    if args.min_score is not None:
-        thresholds = dict.fromkeys(class_names, args.min_score)
-    else:
-        reports = [exported_model.score_thresholds(model) for model in args.model]
-        for name in class_names:
-            if of_class := [report[name] for report in reports if name in report]:
-                thresholds[name] = sum(of_class) / len(of_class)
-    thresholds.update(args.class_min_score)
-    return {name: thresholds[name] for name in class_names if not args.classes or name in args.classes}
 
 
 def model_hash(model: Path) -> str:

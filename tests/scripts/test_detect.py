@@ -22,7 +22,7 @@ from PIL import Image
 
 import xml_to_csv
 from scripts import detect
-from scripts.lib import detection_pipeline, ensemble, prelabels
+from scripts.lib import detection_options, detection_pipeline, ensemble, prelabels
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.detection_inputs import Source, Sources
 from scripts.lib.detection_journal import Journal, Seen
@@ -62,9 +62,12 @@ def table(folder: str = "out") -> list[tuple[str, str, float]]:
 
 
 def files_of(folder: str) -> dict[str, bytes]:
-    """All results but the journal, whose lines stand in the order in which photos were looked at."""
-    paths = (path for path in Path(folder).rglob("*") if path.is_file() and path.name != detect.JOURNAL)
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    """All results but the journal, whose lines stand in the order in which photos were looked at.
+
+    A killed process may leave a hidden, unfinished file behind, which nothing reads.
+    """
+    paths = [path for path in Path(folder).rglob("*") if path.is_file() and path.suffix != ".partial"]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.name != detect.JOURNAL}
 
 
 # What comes out.
@@ -184,7 +187,7 @@ def test_contact_sheets_hold_36_photos_a_page_and_old_pages_go(project):
 
 def thresholds(tmp_path, *arguments: str) -> dict[str, float]:
     args = detect.parse_arguments(["--model", str(tmp_path), "--input", "x", *arguments])
-    return detect.score_thresholds(args, ["Tops", "Skirts"])
+    return detection_options.score_thresholds(args, args.model, ["Tops", "Skirts"])
 
 
 def test_least_scores_are_those_of_the_class_or_the_given_one_or_those_of_the_report_or_a_half(tmp_path):
@@ -212,7 +215,7 @@ def test_unknown_classes_are_refused(tmp_path, arguments, says):
 @pytest.mark.parametrize("text", ["Tops", "Tops=2", "Tops=x", "=x"])
 def test_class_scores_that_are_none(text):
     with pytest.raises((ValueError, argparse.ArgumentTypeError)):
-        detect.class_score(text)
+        detection_options.class_score(text)
 
 
 def test_thresholds_classes_and_suppression_decide_what_is_kept(project):
@@ -431,9 +434,9 @@ def test_memory_stays_flat_and_photos_are_taken_as_they_are_needed(monkeypatch, 
             asked += 1
             yield Source(f"{number}.jpg", Path(f"{number}.jpg"), f"{number}.jpg")
 
-    monkeypatch.setattr(detection_pipeline, "_read", lambda path, file: b"")
+    monkeypatch.setattr(detection_pipeline.photo, "read_bytes", lambda path: b"")
     monkeypatch.setattr(
-        detection_pipeline.photo, "pixels", lambda *_: np.full((100, 100, 3), (200, 100, 0), np.uint8)
+        detection_pipeline.photo, "decoded", lambda *_: np.full((100, 100, 3), (200, 100, 0), np.uint8)
     )
     pipeline = Pipeline(MadeDetector(), {1: 0.5, 2: 0.5}, batch_size=8, num_workers=2)
     peaks = []
