@@ -20,10 +20,9 @@ import argparse
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import _init_paths  # noqa: F401
-import numpy as np
 
 from scripts.lib import annotation_formats, command_line, files, labelimg_files, photo, prelabels, voc_xml
 from scripts.lib.command_line import DataError, UsageError
@@ -33,6 +32,9 @@ from scripts.lib.image_names import ImageFolder
 from scripts.lib.prelabels import Queued
 from scripts.lib.progress import progress
 from scripts.lib.voc_xml import Annotation, VocObject
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Picture(NamedTuple):
@@ -163,8 +165,8 @@ def look_at(detector: Detector, image_dir: Path, names: Iterable[str], findings:
         for name in names:
             image = photo.read(image_dir / name, findings)
             if image is not None:
-                pending.append((name, image.size))
-                yield np.asarray(image)
+                pending.append((name, (image.shape[1], image.shape[0])))
+                yield image
 
     for found in detector.detect_each(images_rgb()):
         yield Picture(*pending.popleft(), found)

@@ -9,7 +9,6 @@ were others than before, and the scores of the rest moved by up to 0.19.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from scripts.lib import contact_sheet, detections, drawing, files, image_bytes, photo, web_files
+from scripts.lib import contact_sheet, detections, drawing, files, photo, web_files
 from scripts.lib.detection_inputs import Source
 from scripts.lib.detection_journal import Seen
 from scripts.lib.detector import DetectionArrays, Detector, PreparedImage
@@ -65,6 +64,7 @@ class Pipeline:
     limits: of downloads.
     batch_size: photos a run of the model.
     num_workers: threads that decode, and as many that draw; 1: no thread at all.
+    fetch: reads a photo whose place is an address; raises DownloadError.
     """
 
     def __init__(
@@ -76,29 +76,39 @@ class Pipeline:
         limits: Limits = Limits(),  # noqa: B008
         batch_size: int = 8,
         num_workers: int = 2,
+        fetch: Callable[[str, Limits], bytes] = web_files.fetch,
     ):
         self.detector, self.min_scores, self.nms_iou = detector, min_scores, nms_iou
         self.folders, self.limits = folders, limits
-        self.batch_size, self.num_workers = batch_size, num_workers
+        self.batch_size, self.num_workers, self.fetch = batch_size, num_workers, fetch
         self._wants_pixels = any(folders)
 
     def look_at(self, sources: Iterable[Source]) -> Iterator[Seen]:
         """Yields what was found on each photo, in order, once its pictures are written."""
         num_downloads = 1 if self.num_workers == 1 else DOWNLOADS_AT_ONCE
-        fetched = ordered_map(functools.partial(_fetched, limits=self.limits), sources, num_downloads)
+        fetched = ordered_map(self._fetched, sources, num_downloads)
         loaded = ordered_map(self._load, fetched, self.num_workers)
         return ordered_map(self._finish, self._detect(loaded), self.num_workers)
+
+    def _fetched(self, source: Source) -> tuple[Source, bytes | Finding | None]:
+        """A photo with its content if it has an address; files on the disk are read when it is their turn."""
+        if isinstance(source.place, Path):
+            return source, None
+        try:
+            return source, self.fetch(source.place, self.limits)
+        except DownloadError as error:
+            return source, Finding(ERROR, "image-download", source.place, str(error), "check the address, or try again")
 
     def _load(self, fetched: tuple[Source, bytes | Finding | None]) -> _Loaded:
         source, content = fetched
         file, version = str(source.place), ""
         if content is None:
             file, version = files.display(source.place), version_of(source)
-            content = _read(source.place, file)
+            content = photo.read_bytes(source.place)
         if isinstance(content, Finding):
             return _Loaded(source, version, error=content)
         findings: list[Finding] = []
-        pixels = photo.pixels(content, file, findings)
+        pixels = photo.decoded(content, file, findings)
         if pixels is None:
             return _Loaded(source, version, error=findings[0])
         prepared = self.detector.prepare(pixels)
@@ -139,25 +149,3 @@ def version_of(source: Source) -> str:
     except OSError:
         return ""
     return f"{status.st_size}-{status.st_mtime_ns}"
-
-
-def _fetched(source: Source, limits: Limits) -> tuple[Source, bytes | Finding | None]:
-    """A photo with its content if it is on the web; files on the disk are read when it is their turn."""
-    if isinstance(source.place, Path):
-        return source, None
-    try:
-        return source, web_files.fetch(source.place, limits)
-    except DownloadError as error:
-        return source, Finding(ERROR, "image-download", source.place, str(error), "check the address, or try again")
-
-
-def _read(path: Path, file: str) -> bytes | Finding:
-    try:
-        if path.stat().st_size > image_bytes.MAX_BYTES:
-            limit = f"{image_bytes.MAX_BYTES / 2**20:.0f} MB"
-            return Finding(ERROR, "image-too-large", file, f"the file has more than {limit}", "shrink the image")
-        return path.read_bytes()
-    except FileNotFoundError:
-        return Finding(ERROR, "image-missing", file, "there is no such image", "check its name")
-    except OSError as error:
-        return Finding(ERROR, "image-unreadable", file, str(error.strerror or error))

@@ -140,16 +140,6 @@ def _jpeg_damage(data: bytes, size: Size) -> str:
     return ""
 
 
-def decoded_upright(data: bytes) -> Image.Image:
-    """The pixels that a record would hold: upright, mode RGB, 8 bits.
-
-    Raises:
-        OSError, ValueError, ...: what `prepare` reports as a finding.
-    """
-    with open_image(data) as image:
-        return _upright_rgb(image)
-
-
 def decoded_pixels(data: bytes) -> np.ndarray:
     """The pixels as the trainer's reader decodes them: uint8 [height, width, 3], red, green, blue, upright.
 

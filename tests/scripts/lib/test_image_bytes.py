@@ -11,7 +11,7 @@ import pytest
 import simplejpeg
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw
 
 from scripts.lib import image_bytes
 
@@ -160,7 +160,7 @@ def test_exif_orientation_is_applied(orientation, format_name):
     assert np.abs(pixels(image.encoded) - expected).mean() < 4
     with Image.open(io.BytesIO(image.encoded)) as jpeg:
         assert jpeg.getexif().get(0x0112, 1) == 1
-    assert np.abs(np.asarray(image_bytes.decoded_upright(data)).astype(int) - expected).mean() < 4
+    assert np.abs(image_bytes.decoded_pixels(data).astype(int) - expected).mean() < 4
     assert findings == []
 
 
@@ -274,3 +274,28 @@ def test_a_quarter_of_the_size_shows_all_damage_that_the_whole_shows():
         assert (image_bytes._jpeg_damage(data, size) == "") == is_whole
         verdicts.append(is_whole)
     assert len(verdicts) > 300 and 30 < sum(verdicts) < len(verdicts) - 30
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_pixels_are_those_of_the_trainers_reader_and_upright(tf, progressive):
+    """A plain JPEG by libjpeg's fast transform, to the bit; a turned one by Pillow."""
+    pixels = np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8)
+    plain, turned = io.BytesIO(), io.BytesIO()
+    Image.fromarray(pixels).save(plain, "JPEG", quality=80, progressive=progressive)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(pixels).save(turned, "JPEG", quality=80, exif=exif)
+    with tf.Graph().as_default(), tf.Session() as session:
+        expected = session.run(tf.io.decode_jpeg(plain.getvalue(), channels=3))
+    assert (image_bytes.decoded_pixels(plain.getvalue()) == expected).all()
+    upright = image_bytes.decoded_pixels(turned.getvalue())
+    assert upright.shape == (60, 40, 3)
+    assert np.abs(upright.astype(int) - np.rot90(expected, 3)).mean() < 5
+
+
+def test_more_pixels_than_are_decoded(monkeypatch):
+    monkeypatch.setattr(image_bytes, "MAX_PIXELS", 500)
+    png = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(png, "PNG")
+    with pytest.raises(Image.DecompressionBombError):
+        image_bytes.decoded_pixels(png.getvalue())
