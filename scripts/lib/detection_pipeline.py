@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from scripts.lib import contact_sheet, detections, drawing, files, photo, web_files
+from scripts.lib import contact_sheet, detections, drawing, files, image_bytes, photo, web_files
 from scripts.lib.detection_inputs import Source
 from scripts.lib.detection_journal import Seen
 from scripts.lib.detector import DetectionArrays, Detector, PreparedImage
@@ -26,6 +26,7 @@ from scripts.lib.parallel import ordered_map
 from scripts.lib.web_files import DownloadError, Limits
 
 DOWNLOADS_AT_ONCE = 8
+HELD_PIXELS = 2**22  # a larger photo waits for its picture as the file that it is, and is decoded once more: 12 MB each
 
 
 class Folders(NamedTuple):
@@ -51,7 +52,7 @@ class _Loaded(NamedTuple):
     version: str
     size: tuple[int, int] = (0, 0)  # height, width
     prepared: PreparedImage | None = None
-    pixels: np.ndarray | None = None  # where pictures are wanted
+    picture: np.ndarray | bytes | None = None  # where pictures are wanted: pixels, or a large photo's file
     error: Finding | None = None
 
 
@@ -81,7 +82,7 @@ class Pipeline:
         self.detector, self.min_scores, self.nms_iou = detector, min_scores, nms_iou
         self.folders, self.limits = folders, limits
         self.batch_size, self.num_workers, self.fetch = batch_size, num_workers, fetch
-        self._wants_pixels = any(folders)
+        self._wants_pictures = any(folders)
 
     def look_at(self, sources: Iterable[Source]) -> Iterator[Seen]:
         """Yields what was found on each photo, in order, once its pictures are written."""
@@ -112,7 +113,8 @@ class Pipeline:
         if pixels is None:
             return _Loaded(source, version, error=findings[0])
         prepared = self.detector.prepare(pixels)
-        return _Loaded(source, version, pixels.shape[:2], prepared, pixels if self._wants_pixels else None)
+        picture = content if pixels.shape[0] * pixels.shape[1] > HELD_PIXELS else pixels
+        return _Loaded(source, version, pixels.shape[:2], prepared, picture if self._wants_pictures else None)
 
     def _detect(self, loaded: Iterator[_Loaded]) -> Iterator[tuple[_Loaded, DetectionArrays | None]]:
         least = min(self.min_scores.values())
@@ -122,13 +124,13 @@ class Pipeline:
                 yield one, None if one.error else next(found)
 
     def _finish(self, looked_at: tuple[_Loaded, DetectionArrays | None]) -> Seen:
-        (source, version, (height, width), _, pixels, error), found = looked_at
+        (source, version, (height, width), _, picture, error), found = looked_at
         names = self.detector.class_names
         kept = [] if found is None else detections.named(
             detections.select(found, self.min_scores, self.nms_iou), names
         )  # fmt: skip
-        if pixels is not None:
-            image = Image.fromarray(pixels)
+        if picture is not None:
+            image = Image.fromarray(image_bytes.decoded_pixels(picture) if isinstance(picture, bytes) else picture)
             for folder, draw in zip(self.folders, (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
                 if folder:
                     _save(draw, folder / source.output_name, image, kept, list(names.values()))
