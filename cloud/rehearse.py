@@ -402,7 +402,7 @@ class Rehearsal:
         replica.steps += 1
         self.last_step_at = time.monotonic()
         self.first_step_at = self.first_step_at or self.last_step_at
-        if len(replica.rejoined) < len(replica.restarts):
+        if replica.away_secs is None and len(replica.rejoined) < len(replica.restarts):  # not its last steps
             replica.rejoined.append(global_step)
         # The chief alone goes back, to a checkpoint; another's line may have been overtaken by a newer one.
         self.global_step = global_step if replica.role == "chief" else max(self.global_step, global_step)
