@@ -90,6 +90,8 @@ def nothing_left(
         evaluations.forget_after(step or 0)
     if num_steps and step is not None and step >= num_steps:
         print(f"{args.train_dir} holds a checkpoint of step {step}; the {num_steps} steps of the config are done.")
+        if evaluations:
+            evaluations.evaluate(checkpoint)  # a killed run may have been at that
         return True
     if evaluations and evaluations.end_reached:
         print(f"{args.train_dir}: the training has ended at step {step}: {evaluations.end_reached}.")

@@ -94,7 +94,7 @@ class TrainingEvaluations:
         """Of a training that goes on from an earlier checkpoint than it had reached: what came after does not count."""
         self._steps = [evaluated for evaluated in self._steps if evaluated <= step]
 
-    def start(self, prefix: str) -> None:
+    def start(self, prefix: Path | str) -> None:
         """Starts the evaluation of a checkpoint, when the one before has ended."""
         self.finish()
         step = checkpoints.step_of(prefix)
@@ -112,6 +112,15 @@ class TrainingEvaluations:
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment(), **_APART
             )
         self._running = Running(step, folder, process, time.monotonic())
+
+    def evaluate(self, prefix: Path | str) -> None:
+        """Evaluates a checkpoint, unless that has been done, and waits for the result."""
+        try:
+            if not self.has(checkpoints.step_of(prefix)):
+                self.start(prefix)
+            self.finish()
+        finally:
+            self.abandon()
 
     def poll(self) -> None:
         """Takes the result of an evaluation that has ended."""

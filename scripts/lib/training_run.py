@@ -57,7 +57,7 @@ class TrainingRun:
             with contextlib.ExitStack() as self._signals:
                 train()
             if self._evaluations and self._save and not self.interruption.signal and not self._evaluations.end_reached:
-                self._evaluate_last(train_dir)
+                self._evaluations.evaluate(checkpoints.latest(train_dir))
         except NonFiniteLossError as error:
             raise DataError([self._explain(error)], f"the checkpoints up to there are in {train_dir}") from error
         finally:
@@ -92,12 +92,6 @@ class TrainingRun:
         every = self._save_every_steps
         in_steps = every is not None and step // every > former // every
         return in_steps or time.monotonic() - self._last_save >= self._save_every_secs
-
-    def _evaluate_last(self, train_dir: Path | str) -> None:
-        prefix = checkpoints.latest(train_dir)
-        if prefix and not self._evaluations.has(checkpoints.step_of(prefix)):
-            self._evaluations.start(prefix)
-        self._evaluations.finish()
 
     def _explain(self, error: NonFiniteLossError) -> str:
         parts = ", ".join(f"{name} {value}" for name, value in error.losses.items())

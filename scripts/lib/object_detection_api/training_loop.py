@@ -9,13 +9,15 @@ optimises the whole graph anew for each set of them.
 from __future__ import annotations
 
 import base64
+import errno
 import functools
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from scripts.lib import checkpoint_bundle, checkpoints, command_line, files, training_checkpoints
+from scripts.lib import checkpoint_bundle, checkpoints, files, training_checkpoints
 from scripts.lib.command_line import DataError
 
 CHECKPOINT = "model.ckpt"  # the supervisor's name for checkpoints
@@ -311,10 +313,9 @@ def _guard_saving(saver) -> list[DataError]:
             original(session, save_path, global_step=step, **options)
         except (tf.errors.OpError, OSError) as error:
             _remove_failed(prefix)
-            reason = getattr(error, "message", None) or command_line.explain_os_error(error)
             raise DataError(
-                [f"the checkpoint of step {step} cannot be written to {folder}: {reason.splitlines()[0]}; free some "
-                 "disk space, or see that the folder can be written to, and run the same command again"],
+                [f"the checkpoint of step {step} cannot be written to {folder}: {_reason(error)}; free some disk "
+                 "space, or see that the folder can be written to, and run the same command again"],
                 _last_good(saver, folder),
             ) from error  # fmt: skip
         saved[:] = [prefix]
@@ -322,6 +323,15 @@ def _guard_saving(saver) -> list[DataError]:
 
     saver.save = save
     return failures
+
+
+def _reason(error: Exception) -> str:
+    """What the operating system said, which TensorFlow wraps in a page about the graph."""
+    text = getattr(error, "message", None) or str(error)
+    names = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "ENOENT", "EIO")
+    known = [os.strerror(getattr(errno, name)) for name in names if hasattr(errno, name)]
+    said = [line for line in text.splitlines() if line.strip() and "Graph execution error" not in line]
+    return next((reason for reason in known if reason in text), said[0] if said else type(error).__name__)
 
 
 def _last_good(saver, folder: str) -> str:

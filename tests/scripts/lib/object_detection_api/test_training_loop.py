@@ -149,7 +149,8 @@ def test_where_a_checkpoint_cannot_be_written_the_last_one_stays(tf, slim, tmp_p
     from tensorflow.python.checkpoint import checkpoint_management
 
     def fail(*_, **__):
-        raise tf.errors.ResourceExhaustedError(None, None, f"{tmp_path}/model.ckpt-4; No space left on device")
+        message = f"Graph execution error:\n\nDetected at node save/SaveV2\n{tmp_path}/x; No space left on device\n\t [[x]]"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
 
     def act(step, save):
         if step.number == 2:
@@ -164,7 +165,7 @@ def test_where_a_checkpoint_cannot_be_written_the_last_one_stays(tf, slim, tmp_p
                 monkeypatch.setattr(checkpoint_management, "update_checkpoint_state_internal", fail)
             save()
 
-    with pytest.raises(DataError, match="No space left on device; free some disk space") as caught:
+    with pytest.raises(DataError, match=r"written to \S+: No space left on device; free some") as caught:
         train(tf, slim, tmp_path, Observer(act))
     monkeypatch.undo()
     assert "the checkpoint of step 4 cannot be written" in str(caught.value)
@@ -174,6 +175,16 @@ def test_where_a_checkpoint_cannot_be_written_the_last_one_stays(tf, slim, tmp_p
         assert [prefix.name for prefix in checkpoints.prefixes(tmp_path)] == ["model.ckpt-2"]
         assert not list(tmp_path.glob("model.ckpt-4.data*"))
     assert training_checkpoints.find_readable(tmp_path).name == "model.ckpt-2"
+
+
+def test_the_seed_is_the_graphs_before_its_first_random_number(tf, slim, monkeypatch):
+    from object_detection.legacy import trainer
+
+    monkeypatch.setattr(trainer, "create_input_queue", lambda number: (number, tf.get_default_graph().seed))
+    for seed in (7, None):
+        training_loop.install(Observer(), save_summaries_secs=60, seed=seed)
+        with tf.Graph().as_default():
+            assert trainer.create_input_queue(5) == (5, seed)
 
 
 def test_a_signal_is_heeded_after_the_step_and_saves(tf, slim, tmp_path, capfd):
