@@ -88,7 +88,7 @@ def _resolve_paths(config: Message) -> None:
         if reader.label_map_path:
             reader.label_map_path = resolve_path(reader.label_map_path)
         paths = reader.tf_record_input_reader.input_path
-        paths[:] = [resolve_path(path, _record_exists) for path in paths]
+        paths[:] = [resolve_path(path, record_exists) for path in paths]
 
 
 def resolve_path(path: str, exists=lambda candidate: Path(candidate).exists()) -> str:
@@ -101,7 +101,8 @@ def resolve_path(path: str, exists=lambda candidate: Path(candidate).exists()) -
     return path
 
 
-def _record_exists(pattern: str) -> bool:
+def record_exists(pattern: str) -> bool:
+    """Whether a record, or any shard of one, is there."""
     try:
         return bool(tf_record.matching_files(pattern))
     except UsageError:
@@ -278,6 +279,8 @@ def check_evaluation(config: Message, path: Path | str, reader: Message | None =
                     f"write num_examples: {found}, or remove the line and all images are evaluated once",
                 )
             )
+    if not errors(findings) and not any(map(is_remote, paths)):
+        findings += training_memory.check_evaluation(reader, path)
     return findings
 
 

@@ -1,9 +1,9 @@
-"""How much memory a training will take, told from its config and record before TensorFlow is imported.
+"""How much memory a training or an evaluation will take, told from config and record before TensorFlow is imported.
 
-Most of it is images that wait: `legacy/trainer.py` turns every image to float32 at the size that the record holds it in
-(12 bytes a pixel), queues it, batches it padded to the largest of the batch, queues the batches, and only then shrinks
-them to the detector's input. Its shuffle buffer holds 2,048 examples; they are still encoded there, so that it is the
-lesser part (`builders/dataset_builder.py`, `core/batcher.py`, `core/prefetcher.py`).
+Most of a training's is images that wait: `legacy/trainer.py` turns every image to float32 at the size that the record
+holds it in (12 bytes a pixel), queues it, batches it padded to the largest of the batch, queues the batches, and only
+then shrinks them to the detector's input. Its shuffle buffer holds 2,048 examples; they are still encoded there, so
+that it is the lesser part (`builders/dataset_builder.py`, `core/batcher.py`, `core/prefetcher.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ GIGABYTE = 2**30
 _SAMPLED = 200  # images whose size is read
 _FLOAT_PIXEL = 12  # bytes: float32, three channels
 _BYTE_PIXEL = 3
+_EVALUATED_AHEAD = 500  # images in the queue of `legacy/evaluator.py`
+_SHRINK = "shrink the photos once by generate_tfrecord.py --max_image_side 640"
 _PROGRAM = 700 * 2**20  # TensorFlow, the API and their graph
 
 
@@ -56,9 +58,9 @@ class Model(NamedTuple):
     bytes_per_pixel: float
 
 
-# By feature extractor; another one is taken for the largest of those of the same meta architecture. Measured as the rest
-# of what a run took (two or three steps of configs/ on 80 photos of 640 pixels). What 300x300 and batch 24 gave for
-# ssd_mobilenet_v1 foretold 4.3 GB for 512x512 and batch 8, which then took 4.3 GB.
+# By feature extractor; another one is taken for the largest of those of the same meta architecture. Measured as the
+# rest of what a run took (two or three steps of configs/ on 80 photos of 640 pixels). What 300x300 and batch 24 gave
+# for ssd_mobilenet_v1 foretold 4.3 GB for 512x512 and batch 8, which then took 4.3 GB.
 MODELS = {
     "ssd_mobilenet_v1": Model(7e6, 1250),
     "ssd_mobilenet_v2": Model(6e6, 1250),
@@ -169,11 +171,8 @@ def check(config: Message, path: Path | str, available: float | None = None) -> 
         available: bytes; None: those of this machine, where it tells them.
     """
     available = available_bytes() if available is None else available
-    if available is None or config.model.WhichOneof("model") not in ("ssd", "faster_rcnn"):
-        return []
-    try:
-        images = image_sizes(config.train_input_reader.tf_record_input_reader.input_path)
-    except (DataError, DecodeError, OSError):  # which the steps that make and read records report
+    images = _image_sizes_if_readable(config.train_input_reader)
+    if available is None or images is None or config.model.WhichOneof("model") not in ("ssd", "faster_rcnn"):
         return []
     parts = estimate(config, images)
     needed = sum(part.size for part in parts)
@@ -183,13 +182,40 @@ def check(config: Message, path: Path | str, available: float | None = None) -> 
     listed = ", ".join(f"{part.field} {part.value}: {_gigabytes(part.size)}" for part in named[:3])
     message = f"the training takes up to {_gigabytes(needed)} of memory, {_gigabytes(available)} are free ({listed})"
     largest = named[0]
-    lower = max(1, int(largest.value * (1 - (needed - available) / largest.size)))
-    remedy = f"lower {largest.field} to {lower}"
-    if needed - largest.size > available:
-        remedy = f"lower {named[0].field}, then {named[1].field}"
+    lower = int(largest.value * (1 - (needed - available) / largest.size))
+    is_enough = lower >= (config.train_config.batch_size if "batch_queue" in largest.field else 1)
+    remedy = f"lower {largest.field} to {lower}" if is_enough else f"lower {largest.field}, then {named[1].field}"
     if images.most_pixels > 640 * 640:
-        remedy += ", or shrink the photos once by generate_tfrecord.py --max_image_side 640"
+        remedy += f", or {_SHRINK}"
     return [Finding(WARNING, "training-memory", files.display(path), message, remedy)]
+
+
+def check_evaluation(reader: Message, path: Path | str, available: float | None = None) -> list[Finding]:
+    """A warning where the images that wait for the legacy evaluator, a fixed number of them, need more than there is.
+
+    Args:
+        reader: an InputReader whose record lies on this machine.
+        path, available: as in `check`.
+    """
+    available = available_bytes() if available is None else available
+    images = _image_sizes_if_readable(reader)
+    if available is None or images is None:
+        return []
+    needed = _PROGRAM + (_EVALUATED_AHEAD + reader.num_parallel_map_calls) * images.mean_pixels * _BYTE_PIXEL
+    if needed <= available:
+        return []
+    message = (
+        f"without --fast, the evaluation takes up to {_gigabytes(needed)} of memory, {_gigabytes(available)} are free: "
+        f"{_EVALUATED_AHEAD} decoded images wait"
+    )
+    return [Finding(WARNING, "evaluation-memory", files.display(path), message, f"{_SHRINK}, or evaluate with --fast")]
+
+
+def _image_sizes_if_readable(reader: Message) -> ImageSizes | None:
+    try:
+        return image_sizes(reader.tf_record_input_reader.input_path)
+    except (DataError, DecodeError, OSError):  # which the steps that make and read records report
+        return None
 
 
 def _gigabytes(size: float) -> str:

@@ -134,11 +134,32 @@ def test_where_one_field_does_not_do_two_are_named(config_and_path):
     assert finding.remedy.startswith("lower train_config.batch_queue_capacity, then train_config.")
 
 
+def test_the_queue_of_batches_is_not_lowered_below_a_batch(config_and_path):
+    config, path = config_and_path
+    config.train_config.batch_size = 90
+    config.train_config.batch_queue_capacity = 1000
+    config.train_config.prefetch_queue_capacity = 1
+    needed = sum(part.size for part in training_memory.estimate(config, ImageSizes([(1500, 1000)], 1e4)))
+    (finding,) = training_memory.check(config, path, available=needed - 950 * 1.5e6 * 12)
+    assert finding.remedy.startswith("lower train_config.batch_queue_capacity, then train_config.batch_size")
+
+
+def test_an_evaluation_keeps_500_images_waiting(config_and_path):
+    config, path = config_and_path
+    reader = config.train_input_reader
+    needed = (500 + 50) * 1.5e6 * 3
+    assert training_memory.check_evaluation(reader, path, available=needed + GIGABYTE) == []
+    (finding,) = training_memory.check_evaluation(reader, path, available=needed)
+    assert "without --fast, the evaluation takes up to 3.0 GB of memory, 2.3 GB are free: 500 decoded" in finding.message
+    assert finding.remedy.endswith("--max_image_side 640, or evaluate with --fast")
+
+
 def test_a_record_that_cannot_be_read_is_another_checks_business(config_and_path, tmp_path):
     config, path = config_and_path
     with (tmp_path / "a.record").open("wb") as file:
         tf_record.write_record(file, b"example")
     assert training_memory.check(config, path, available=1) == []
+    assert training_memory.check_evaluation(config.train_input_reader, path, available=1) == []
 
 
 def test_this_machine_says_how_much_memory_is_free():
