@@ -35,6 +35,7 @@ from scripts.lib import (
     evaluation_metrics,
     exported_model,
     label_map,
+    model_export,
     object_detection_api,
     pipeline_config,
 )
@@ -92,9 +93,11 @@ def evaluate_fast(args: argparse.Namespace, config: pipeline_config.Message, rea
         models = args.model
         if not models:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fast_evaluation_")))
-            models = [fast_evaluation.export_checkpoint(config, args.checkpoint_dir, folder, args.verbose)]
+            models = [folder / "exported_model"]
+            model_export.export(config, checkpoints.find(args.checkpoint_dir), *models, verbose=args.verbose)
         classes = label_map.read(reader.label_map_path)
-        detector = ensemble.load(models, args.flip)
+        # An export for this evaluation alone is not worth a conversion, and TensorFlow is loaded anyway.
+        detector = ensemble.load(models, args.flip, runtime="auto" if args.model else "tensorflow")
         start, cpu_start = time.monotonic(), time.process_time()
         result = fast_evaluation.evaluate(detector, reader.tf_record_input_reader.input_path, classes)
     milliseconds = [

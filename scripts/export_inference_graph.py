@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     pipeline_config.raise_errors(findings, "nothing was exported")
     checkpoint = checkpoints.find(args.trained_checkpoint_prefix)
     output_directory = Path(args.output_directory)
-    check_output_directory(output_directory)
+    exported_model.check_output_directory("output_directory", output_directory)
 
     print(f"Exporting {checkpoint} to {files.display(output_directory)}", flush=True)
     output_directory.parent.mkdir(parents=True, exist_ok=True)
@@ -61,24 +61,6 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     flags.add_to(parser, flags.EXPORT)
     return flags.parse(parser, argv, required=("pipeline_config_path", "trained_checkpoint_prefix", "output_directory"))
-
-
-def check_output_directory(folder: Path) -> None:
-    """Refuses a folder that holds anything but an earlier export: it is going to be replaced.
-
-    Raises:
-        UsageError: names what is in the way.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise command_line.UsageError(f"--output_directory {files.display(folder)} is a file; give a folder")
-    there = folder.iterdir() if folder.is_dir() else ()
-    foreign = sorted(path.name for path in there if not exported_model.is_part(path.name))
-    if foreign:
-        names = ", ".join(foreign[:5]) + (" ..." if len(foreign) > 5 else "")
-        raise command_line.UsageError(
-            f"--output_directory {files.display(folder)} holds files that are no part of an export ({names}); "
-            "give an empty or a new folder"
-        )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ LABEL_MAP = "label_map.pbtxt"
 CHECKPOINT = "model.ckpt"  # prefix
 ONNX = "model.onnx"
 OPENVINO = "openvino/model.xml"
+TFLITE = "model.tflite"
+TFLITE_INT8 = "model_int8.tflite"
+DESCRIPTION = "model.json"
 SCORE_THRESHOLDS = "score_thresholds.json"  # added by report.py
 
 _PARTS = (
@@ -26,6 +29,9 @@ _PARTS = (
     SCORE_THRESHOLDS,
     ONNX,
     "openvino",
+    TFLITE,
+    TFLITE_INT8,
+    DESCRIPTION,
     "checkpoint",
     f"{CHECKPOINT}.*",
     "inference_graph.pbtxt",
@@ -51,6 +57,33 @@ def check(folder: Path) -> None:
             f"{files.display(folder)} is no exported model: {' and '.join(missing)} missing; "
             "give the output_directory of export_inference_graph.py"
         )
+
+
+def check_output_directory(flag: str, folder: Path) -> None:
+    """Refuses a folder that holds anything but an earlier export: it is going to be replaced.
+
+    Args:
+        flag: that names it, without its dashes.
+        folder: may be missing.
+
+    Raises:
+        UsageError: names what is in the way.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--{flag} {files.display(folder)} is a file; give a folder")
+    there = folder.iterdir() if folder.is_dir() else ()
+    foreign = sorted(path.name for path in there if not is_part(path.name))
+    if foreign:
+        names = ", ".join(foreign[:5]) + (" ..." if len(foreign) > 5 else "")
+        raise UsageError(
+            f"--{flag} {files.display(folder)} holds files that are no part of an export ({names}); "
+            "give an empty or a new folder"
+        )
+
+
+def read_description(folder: Path) -> dict:
+    """What export_model.py wrote to model.json: class_names, global_step, input (see there)."""
+    return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
 
 
 def global_step(folder: Path) -> int | None:

@@ -14,13 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scripts.lib import (
-    checkpoints,
     detection_metrics,
     evaluation_metrics,
     event_files,
-    exported_model,
-    object_detection_api,
-    pipeline_config,
     record_detections,
 )
 from scripts.lib.detection_metrics import EvaluatedImage
@@ -61,29 +57,3 @@ def pascal_metrics(images: list[EvaluatedImage], class_ids: Mapping[str, int]) -
 def write_events(eval_dir: Path | str, evaluation: Evaluation) -> None:
     """Writes the metrics for TensorBoard, under the legacy evaluator's tags."""
     event_files.write(event_files.new_path(eval_dir, "fast"), evaluation.global_step, evaluation.metrics)
-
-
-def export_checkpoint(config: pipeline_config.Message, checkpoint_dir: str, folder: Path, verbose: bool) -> Path:
-    """Exports the latest checkpoint of a training, for one evaluation.
-
-    Args:
-        config: the pipeline config, with a label map.
-        checkpoint_dir: the training's folder.
-        folder: an existing one for the export.
-        verbose: show what TensorFlow logs of itself.
-    """
-    model = folder / "exported_model"
-    with pipeline_config.written(config) as config_path:
-        object_detection_api.run(
-            "object_detection.export_inference_graph",
-            [
-                "--input_type=image_tensor",
-                f"--pipeline_config_path={config_path.as_posix()}",
-                f"--trained_checkpoint_prefix={checkpoints.find(checkpoint_dir)}",
-                f"--output_directory={model.as_posix()}",
-            ],
-            verbose,
-        )
-    label_map = Path(pipeline_config.label_map_path(config))
-    (model / exported_model.LABEL_MAP).write_bytes(label_map.read_bytes())
-    return model

@@ -32,7 +32,7 @@ class Settings(NamedTuple):
 
 def multiclass(
     boxes_yxyx_normalized: np.ndarray, scores: np.ndarray, settings: Settings, min_score: float = 0.0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The detections among the boxes that a model proposes for one image.
 
     Args:
@@ -43,9 +43,11 @@ def multiclass(
             better ones.
 
     Returns:
-        Boxes float32 [N, 4] (clipped to 0..1), scores float32 [N], classes int64 [N] (columns of `scores`); best first.
+        Boxes float32 [N, 4] (clipped to 0..1), scores float32 [N], classes int64 [N] (columns of `scores`), and their
+        rows in both arguments, int64 [N]; best first.
     """
-    boxes, candidate_scores, classes = _candidates(boxes_yxyx_normalized, scores, settings.score_threshold, min_score)
+    numbers, candidate_scores, classes = _candidates(scores, settings.score_threshold, min_score)
+    boxes = boxes_yxyx_normalized[numbers]
     clipped = np.clip(boxes, 0, 1)
     has_area = (clipped[:, 2] - clipped[:, 0]) * (clipped[:, 3] - clipped[:, 1]) > 0
     left_by_class = np.full(scores.shape[1], settings.max_detections_per_class)
@@ -70,13 +72,13 @@ def multiclass(
         if not left:
             break
     kept = kept[has_area[kept]]
-    return clipped[kept], candidate_scores[kept], classes[kept]
+    return clipped[kept], candidate_scores[kept], classes[kept], numbers[kept]
 
 
 def _candidates(
-    boxes: np.ndarray, scores: np.ndarray, score_threshold: float, min_score: float
+    scores: np.ndarray, score_threshold: float, min_score: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes, scores and classes of what is good enough, best first; ties by class, then by index."""
+    """Indices, scores and classes of the boxes that are good enough, best first; ties by class, then by index."""
     by_class = np.ascontiguousarray(scores.T)
     good = by_class > np.float32(score_threshold)
     if min_score > score_threshold:
@@ -84,7 +86,7 @@ def _candidates(
     classes, numbers = np.nonzero(good)
     found = by_class[classes, numbers]
     order = np.argsort(-found, kind="stable")
-    return boxes[numbers[order]], found[order], classes[order]
+    return numbers[order], found[order], classes[order]
 
 
 def _overlapping(

@@ -29,6 +29,8 @@ from scripts.lib.non_max_suppression import Settings
 OPSET = 13  # the first that takes all of an SSD; every ONNX Runtime and OpenVINO since 2021 reads it
 PROPOSALS = ("raw_detection_boxes", "raw_detection_scores")
 DETECTIONS = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
+# What the API calls the images, by the export's input_type: image_tensor, or encoded_image_string_tensor decoded.
+_IMAGES = ("image_tensor", "map/TensorArrayStack/TensorArrayGatherV3")
 # The API's resizer: a loop over the images, what goes in and what comes out.
 _INTO_LOOP = "Preprocessor/map/TensorArrayUnstack/TensorArrayScatter/TensorArrayScatterV3"
 _OUT_OF_LOOP = "Preprocessor/map/TensorArrayStack/TensorArrayGatherV3"
@@ -51,6 +53,8 @@ def find_or_make(folder: Path) -> Path:
     frozen_graph = folder / exported_model.FROZEN_GRAPH
     if made.is_file() and (not frozen_graph.is_file() or is_made_from(made, frozen_graph)):
         return made
+    if not frozen_graph.is_file():
+        raise ConversionError(f"{files.display(folder)} has neither {made.name} nor {frozen_graph.name}")
     print(f"Making {files.display(made)} of the frozen graph, once", file=sys.stderr, flush=True)
     content = convert(folder)
     try:
@@ -157,8 +161,17 @@ def _ssd(folder: Path, node_names: set[str]) -> _Ssd | None:
     )
 
 
+def scaled_image(graph_def: Message) -> str:
+    """The node of an SSD's frozen graph with the images scaled to the feature extractor's range, not resized yet."""
+    return _node(graph_def, _INTO_LOOP).input[2]
+
+
+def _node(graph_def: Message, name: str) -> Message:
+    return next(node for node in graph_def.node if node.name == name)
+
+
 def _image_as_float(graph_def: Message) -> Message:
-    return next(node for node in graph_def.node if node.op == "Cast" and node.input[0] == "image_tensor")
+    return next(node for node in graph_def.node if node.op == "Cast" and node.input[0] in _IMAGES)
 
 
 def _without_resizer(tf, graph_def: Message, height: int, width: int) -> Message:
@@ -168,11 +181,8 @@ def _without_resizer(tf, graph_def: Message, height: int, width: int) -> Message
     is now its input: it is the same for all pixels, so that the order makes no difference.
     """
     graph_def = tf.GraphDef.FromString(graph_def.SerializeToString())
-    image, into_loop, out_of_loop = (
-        _image_as_float(graph_def),
-        *(next(node for node in graph_def.node if node.name == name) for name in (_INTO_LOOP, _OUT_OF_LOOP)),
-    )
-    scaled = into_loop.input[2]
+    image, out_of_loop = _image_as_float(graph_def), _node(graph_def, _OUT_OF_LOOP)
+    scaled = scaled_image(graph_def)
     image.CopyFrom(type(image)(name=image.name, op="Placeholder"))
     image.attr["dtype"].type = tf.float32.as_datatype_enum
     image.attr["shape"].shape.CopyFrom(tf.TensorShape([None, height, width, 3]).as_proto())

@@ -44,8 +44,8 @@ def detect(model: Path | str, records: Sequence[Path | str], cache: Path | str |
         DataError: the record is damaged.
     """
     paths = [path for record in records for path in tf_record.matching_files(record)]
-    graph = Path(model) / exported_model.FROZEN_GRAPH
-    model_hash = sha256([graph]) if graph.is_file() else ""  # the detector says what is missing
+    parts = [Path(model) / name for name in (exported_model.FROZEN_GRAPH, exported_model.ONNX, exported_model.OPENVINO)]
+    model_hash = sha256([path for path in parts if path.is_file()][:1])  # the detector says what is missing
     key = {"model_sha256": model_hash, "record_sha256": sha256(paths)}
     found = cached(cache, key) if cache else None
     if found is None:

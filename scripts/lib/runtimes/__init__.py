@@ -13,14 +13,22 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from scripts.lib import files
+from scripts.lib import exported_model, files
 from scripts.lib.command_line import UsageError
 from scripts.lib.onnx_conversion import ConversionError
 
 NAMES = ("onnx", "openvino", "tensorflow")
 AUTO = "auto"
-_LIBRARIES = {"onnx": "onnxruntime", "openvino": "openvino", "tensorflow": "tensorflow"}
-_TITLES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO", "tensorflow": "TensorFlow"}
+_CLASSES = {
+    **{name: f"{name}.Model" for name in NAMES},
+    # What export_model.py checks its formats with, besides.
+    "openvino_float32": "openvino.Float32Model",
+    "litert": "litert.Model",
+    "litert_int8": "litert.Int8Model",
+    "saved_model": "saved_model.Model",
+}
+_LIBRARIES = {"onnx": "onnxruntime", "openvino_float32": "openvino", "litert": "ai_edge_litert",
+              "litert_int8": "ai_edge_litert", "saved_model": "tensorflow"}  # fmt: skip
 
 
 class Found(NamedTuple):
@@ -66,32 +74,42 @@ class Model(Protocol):
     def run(self, prepared: Sequence[Any], min_score: float = 0.0) -> Iterator[Found]:
         """Detects on a batch of images, in its order; a few detections below `min_score` may be among them."""
 
+    def outputs(self, prepared: Any) -> dict[str, np.ndarray]:
+        """What the SavedModel of the same export gives for one image, as far as the runtime has it: see `Detector`."""
+
 
 def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
     """An exported model in the runtime of that name, and the name.
 
     "auto" is ONNX Runtime: in float32 everywhere, twice as fast as TensorFlow and more, and loaded in a tenth of the
-    time. Where it is not installed or cannot run the model, TensorFlow does, and a line says so. OpenVINO is never
-    chosen by itself: in float32 it gains little, and in bfloat16, which it takes on a CPU that has it, scores change.
+    time. Where it is not installed or cannot run the model, TensorFlow does, and a line says so. OpenVINO is chosen by
+    itself only where the export has no other format: in float32 it gains little, and in bfloat16, which it takes on a
+    CPU that has it, scores change.
 
     Raises:
         UsageError: there is no such model, or the runtime that was asked for is missing or cannot run it.
     """
+    if name == AUTO and not _has(folder, exported_model.ONNX, exported_model.FROZEN_GRAPH):
+        name = "openvino"
+    if name == "tensorflow" and not _has(folder, exported_model.FROZEN_GRAPH):
+        raise UsageError(f"runtime tensorflow: {files.display(folder)} has no {exported_model.FROZEN_GRAPH}")
     if name != AUTO:
         try:
             return _model(folder, name), name
-        except ImportError as error:
-            if error.name != _LIBRARIES[name]:
+        except ModuleNotFoundError as error:
+            library = _LIBRARIES.get(name, name)
+            if error.name != library:
                 raise
-            remedy = "python -m pip install -r requirements-runtimes.txt" if name == "openvino" else "see README.md"
-            raise UsageError(f"--runtime {name}: {_LIBRARIES[name]} is not installed; {remedy}") from None
+            suffix = "" if library in ("onnxruntime", "tensorflow") else "-runtimes"
+            remedy = f"python -m pip install -r requirements{suffix}.txt"
+            raise UsageError(f"runtime {name}: {library} is not installed; {remedy}") from None
         except ConversionError as error:
-            raise UsageError(f"--runtime {name} cannot run {files.display(folder)}: {error}; take tensorflow") from None
+            raise UsageError(f"runtime {name} cannot run {files.display(folder)}: {error}; take tensorflow") from None
     try:
         return _model(folder, "onnx"), "onnx"
     except ConversionError as error:
         why = str(error)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         if error.name != _LIBRARIES["onnx"]:
             raise
         why = "onnxruntime is not installed"
@@ -99,5 +117,10 @@ def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
     return _model(folder, "tensorflow"), "tensorflow"
 
 
+def _has(folder: Path, *names: str) -> bool:
+    return any((folder / name).is_file() for name in names)
+
+
 def _model(folder: Path, name: str) -> Model:
-    return importlib.import_module(f"scripts.lib.runtimes.{name}").Model(folder)
+    module, _, model = _CLASSES[name].partition(".")
+    return getattr(importlib.import_module(f"scripts.lib.runtimes.{module}"), model)(folder)

@@ -39,3 +39,10 @@ class Model(ConvertedModel):
 
     def _infer(self, batch: np.ndarray) -> list[np.ndarray]:
         return list(self._compiled.create_infer_request().infer([batch], share_inputs=True).values())
+
+
+class Float32Model(Model):
+    """In float32 on every CPU."""
+
+    def __init__(self, folder: Path):
+        super().__init__(folder, "f32")

@@ -11,11 +11,13 @@ import numpy as np
 
 from scripts.lib import exported_model, files, label_map, object_detection_api
 from scripts.lib.command_line import UsageError
+from scripts.lib.onnx_conversion import DETECTIONS, PROPOSALS
 from scripts.lib.runtimes import Found
 from scripts.lib.runtimes.converted import found
 
 _INPUT = "image_tensor:0"
-_OUTPUTS = [f"{name}:0" for name in ("detection_boxes", "detection_scores", "detection_classes", "num_detections")]
+_OUTPUTS = [f"{name}:0" for name in DETECTIONS]
+_ALL_OUTPUTS = (*DETECTIONS, "detection_multiclass_scores", *PROPOSALS)
 # What the API's SSD models make of their input: images of the model's size, and how much of each is not padding.
 _RESIZED = tuple(f"Preprocessor/map/{name}/TensorArrayGatherV3" for name in ("TensorArrayStack", "TensorArrayStack_1"))
 
@@ -46,11 +48,21 @@ class Model:
         return tuple(self._session.run([f"{name}:0" for name in _RESIZED], {_INPUT: image}))
 
     def run(self, prepared: Sequence[tuple[np.ndarray, ...]], min_score: float = 0.0) -> Iterator[Found]:
-        names = _RESIZED if self._can_batch else (_INPUT.removesuffix(":0"),)
+        names = self._input_names
         for _, group in itertools.groupby(prepared, key=lambda values: values[0].shape):
             together = [np.concatenate(values) for values in zip(*group, strict=True)]
             feed = {f"{name}:0": values for name, values in zip(names, together, strict=True)}
             yield from found(*self._session.run(_OUTPUTS, feed))
+
+    def outputs(self, prepared: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
+        operations = {operation.name for operation in self._session.graph.get_operations()}
+        feed = {f"{name}:0": values for name, values in zip(self._input_names, prepared, strict=True)}
+        found = self._session.run({name: f"{name}:0" for name in _ALL_OUTPUTS if name in operations}, feed)
+        return {name: values[0] for name, values in found.items()}
+
+    @property
+    def _input_names(self) -> tuple[str, ...]:
+        return _RESIZED if self._can_batch else (_INPUT.removesuffix(":0"),)
 
 
 def _can_batch(graph) -> bool:
