@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from scripts.lib.command_line import DataError, UsageError
 
+ON_WINDOWS = os.name == "nt"
 INSTALL = "install the Google Cloud CLI (https://cloud.google.com/sdk/docs/install) and run `gcloud auth login`"
 # A question on the terminal that nobody sees would wait for ever.
 ENVIRONMENT = {"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
@@ -38,7 +39,7 @@ def program() -> list[str]:
     found = shutil.which("gcloud")
     if found is None:
         raise UsageError(f"gcloud is not installed, or its folder is not on PATH; {INSTALL}")
-    if os.name != "nt":
+    if not ON_WINDOWS:
         return [found]
     sdk = Path(found).resolve().parents[1]
     bundled = sdk / "platform" / "bundledpython" / "python.exe"
@@ -104,7 +105,7 @@ _EXPLANATIONS = {
     r"(?i:reauthentication|refreshing your current auth tokens)|invalid_grant|UNAUTHENTICATED|HTTPError 401": (
         "gcloud's login has expired or is not accepted: run `gcloud auth login`, then this again."
     ),
-    r"(?i)(?:API \[?|https://console\.\S+/apis/api/)([\w.-]+googleapis\.com)\S* (?:not enabled|.*SERVICE_DISABLED)": (
+    r"(?is)(?:API \[|https://console\.\S+/apis/api/)([\w.-]+googleapis\.com)": (
         "The API {0} is not switched on in this project: run `gcloud services enable {0}`, wait a minute, and run this "
         "again."
     ),
@@ -143,7 +144,7 @@ _EXPLANATIONS = {
     r"(?i)NOT_FOUND:? ?(.*customJobs.*)": (
         "There is no such job ({0}): `python cloud/submit.py status --all` lists those there are."
     ),
-    r"(?i)matched no objects(?: or files)?:? ?(.*)": "Nothing lies at that address on the bucket ({0}).",
+    r"(?i)matched no objects(?: or files)?:?\s*(.*)": "Nothing lies at that address on the bucket ({0}).",
     r"(?i)unable to find the server|name or service not known|name resolution|connection (?:refused|reset|aborted)|"
     r"failed to establish a new connection|timed out|max retries exceeded|network is unreachable|problem reaching": (
         "Google Cloud cannot be reached: check the network and `gcloud config list proxy/`, then run this again."
