@@ -27,6 +27,7 @@ from typing import NamedTuple
 import _init_paths  # noqa: F401
 
 from scripts.lib import command_line, files, object_detection_api, pipeline_config
+from scripts.lib.command_line import UsageError
 
 BYTES_PER_VALUE = 4  # float32
 
@@ -105,7 +106,13 @@ def fullest_share(sizes: Sequence[int], trainable: Sequence[bool], servers: int)
 
 
 def count_variables(config: pipeline_config.Message) -> tuple[list[int], list[bool]]:
-    """Builds the config's model for training; returns the number of values of each variable, and if it is trainable."""
+    """Builds the config's model for training; returns the number of values of each variable, and if it is trainable.
+
+    Raises:
+        UsageError: it is no SSD: a model of two stages cannot be built for training without ground truth.
+    """
+    if config.model.WhichOneof("model") != "ssd":
+        raise UsageError("--pipeline_config_path: the variables of SSD models alone can be counted, and this is none")
     object_detection_api.prepare()
     tf = object_detection_api.tensorflow()
     from object_detection.builders import model_builder

@@ -3,6 +3,7 @@
 import pytest
 
 from cloud import scaling
+from scripts.lib.command_line import UsageError
 
 CLUSTER = scaling.Cluster(
     compute_seconds=0.2,
@@ -61,6 +62,12 @@ def test_an_assumption_that_cannot_be_is_refused(value, capsys):
         scaling.parse_arguments(["--replica_gbps", value])
     assert ended.value.code == 2
     assert "--replica_gbps" in capsys.readouterr().err
+
+
+def test_a_model_of_two_stages_is_refused(repository_root):
+    config = repository_root / "configs" / "faster_rcnn_resnet101.config"
+    with pytest.raises(UsageError, match="SSD models alone"):
+        scaling.main(["--pipeline_config_path", str(config)])
 
 
 def test_variables_are_counted_on_the_model_that_is_trained(tf, repository_root):
