@@ -221,7 +221,7 @@ def _of_labels(text: str, image_dir: Path) -> _Entry:
 
 def _of_path(text: str, folder: Path) -> _Entry:
     """A path or an address in a list; relative paths start at a folder."""
-    if is_web_address(text):
+    if files.is_url(text):
         return _Entry(text, text)
     if "\0" in text:
         raise ValueError(f"the path {text!r} has a control character")
@@ -257,7 +257,7 @@ def _header(path: Path, line: str) -> tuple[str, list[str]]:
         if set(PLACE_COLUMNS) & set(columns):
             return delimiter, columns
     text = line.strip().strip('"')
-    if is_web_address(text) or image_names.has_image_suffix(text):
+    if files.is_url(text) or image_names.has_image_suffix(text):
         return ",", []
     message = f"the first line is {text[:200]!r}; no column is named {', '.join(PLACE_COLUMNS[:-1])} or image"
     remedy = "name the column that holds paths or addresses, or give a list of them without a head"

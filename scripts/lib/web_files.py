@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -46,9 +47,18 @@ def fetch(url: str, limits: Limits) -> bytes:
     Raises:
         DownloadError: it cannot be had within the limits.
     """
+    return retried(lambda: _fetch_once(url, limits), limits)
+
+
+def retried(fetch_once: Callable[[], bytes], limits: Limits) -> bytes:
+    """What the function returns, called again where it raises a DownloadError that may pass.
+
+    Raises:
+        DownloadError: the last one.
+    """
     for attempt in range(limits.retries + 1):
         try:
-            return _fetch_once(url, limits)
+            return fetch_once()
         except DownloadError as error:
             if not error.may_pass:
                 raise
@@ -71,13 +81,13 @@ def _fetch_once(url: str, limits: Limits) -> bytes:
                 raise DownloadError(reason, may_pass=response.status_code in _WORTH_ANOTHER_TRY)
             announced = response.headers.get("Content-Length", "")
             if announced.isdecimal() and int(announced) > limits.max_bytes:
-                raise _too_large(limits)
+                raise too_large(limits.max_bytes)
             content = bytearray()
             # Chunk by chunk as they come in: a server that sends a byte now and then keeps no deadline of a socket.
             while chunk := response.raw.read1(_CHUNK, decode_content=False):
                 content += chunk
                 if len(content) > limits.max_bytes:
-                    raise _too_large(limits)
+                    raise too_large(limits.max_bytes)
                 if time.monotonic() > deadline:
                     raise too_slow
             return bytes(content)
@@ -91,8 +101,8 @@ def _fetch_once(url: str, limits: Limits) -> bytes:
         raise DownloadError(f"cannot be fetched: {error}") from error
 
 
-def _too_large(limits: Limits) -> DownloadError:
-    return DownloadError(f"has more than {limits.max_bytes / 2**20:.3g} MB")
+def too_large(max_bytes: int) -> DownloadError:
+    return DownloadError(f"has more than {max_bytes / 2**20:.3g} MB")
 
 
 def _session() -> requests.Session:

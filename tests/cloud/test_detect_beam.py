@@ -1,0 +1,336 @@
+"""Detection as a Beam pipeline: detect.py's results, in parts, from runs that are stopped and started again.
+
+Beam is no part of requirements-dev.txt; in an environment with requirements-beam.txt and pytest:
+
+    python -m pytest tests/cloud/test_detect_beam.py
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("apache_beam", reason="Apache Beam is not installed (requirements-beam.txt)")
+
+from cloud import detect_beam
+from scripts import detect
+from scripts.lib import beam_support, bucket_images, ensemble
+from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.web_files import DownloadError, Limits
+from tests.beam_bucket import Bucket
+from tests.made_detector import MadeDetector
+
+
+class CountingDetector(MadeDetector):
+    """The made detector; says how often it was loaded and how many photos it has looked at."""
+
+    loads = 0
+    looked_at: list[int] = []
+
+    def __init__(self, folder, runtime):
+        super().__init__(folder, runtime)
+        CountingDetector.loads += 1
+        self.batches = self.looked_at
+
+
+def save(path: Path, red: int, green: int = 100) -> None:
+    """A photo in which the made detector finds Tops (red even) or Skirts with score red / 255, and half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (60, 40), (red, green, 0)).save(path)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder of twelve photos, and an exported model that a made detector stands in for; also as bucket://."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(detect_beam, "Detector", CountingDetector)
+    monkeypatch.setattr(ensemble, "Detector", MadeDetector)
+    monkeypatch.setattr(CountingDetector, "looked_at", [])
+    monkeypatch.setattr(CountingDetector, "loads", 0)
+    monkeypatch.setattr(Bucket, "root", tmp_path)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.onnx").write_bytes(b"a model")
+    for number in range(12):
+        save(tmp_path / f"photos/{'new/' * (number % 2)}{number:02}.png", 130 + 10 * number + number % 3)
+    return tmp_path
+
+
+def run(*flags: object, place: str = "", **paths: str) -> None:
+    paths = {"input": "photos", "model": "model", "output_path": "out/run", **paths}
+    detect_beam.main([*(f"--{name}={place}{path}" for name, path in paths.items()), "--num_shards=3", *map(str, flags)])
+
+
+def files_of(folder: str = "out") -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def rows(folder: str = "out") -> list[list[str]]:
+    return sorted(row for path in Path(folder).glob("*.csv") for row in list(csv.reader(path.open(encoding="utf-8")))[1:])
+
+
+def lines(suffix: str = "-00003.jsonl", folder: str = "out") -> list[str]:
+    return [line for path in sorted(Path(folder).glob(f"*{suffix}")) for line in path.read_text("utf-8").splitlines()]
+
+
+def looked_at() -> int:
+    count = sum(CountingDetector.looked_at)
+    CountingDetector.looked_at.clear()
+    return count
+
+
+# What comes out.
+
+
+def test_the_detections_are_those_of_detect_py(project, capsys):
+    run("--min_score=0.2")
+    assert "12 photos, 0 of them done before, 24 detections (least scores: Tops 0.2, Skirts 0.2)" in capsys.readouterr().out
+    detect.main(["--model", "model", "--input", "photos", "--output_dir", "plain", "--draw", "no", "--min_score", "0.2"])
+    assert rows() == rows("plain") and len(rows()) == 24
+    settings, *plain = (project / "plain/detections.jsonl").read_text("utf-8").splitlines()
+    assert sorted(line for line in lines() if "filename" not in line and "models" not in line) == sorted(plain)
+    manifest = json.loads(Path("out/run.json").read_text())
+    assert (manifest["photos"], manifest["detections"], manifest["errors"]) == (12, 24, 0)
+    assert manifest["shards"] == [f"run-{index:05}-of-00003" for index in range(3)]
+    assert len(files_of()) == 1 + 3 * 3
+
+
+def test_photos_that_cannot_be_read_are_listed_with_the_reason_and_the_others_done(project):
+    (project / "photos/cut.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    (project / "photos/page.jpg").write_text("<!doctype html>")
+    with pytest.raises(DataError, match="a web page") as error:
+        run()
+    assert len(error.value.findings) == 2 and "tries them again" in error.value.consequence
+    errors = [json.loads(line) for line in lines(".errors.jsonl")]
+    assert {error["filename"] for error in errors} == {"cut.jpg", "page.jpg"} and all(error["message"] for error in errors)
+    assert len({row[0] for row in rows()}) == 12
+
+
+def test_more_shards_than_photos(project):
+    run("--num_shards=20")
+    assert len(files_of()) == 1 + 3 * 20 and len({row[0] for row in rows()}) == 12
+
+
+def test_the_model_is_loaded_once_for_all_shards_and_looks_at_batches(project):
+    run("--batch_size=2")
+    assert CountingDetector.loads == 2  # before the job, and for it
+    assert max(CountingDetector.looked_at) == 2 and sum(CountingDetector.looked_at) == 12
+
+
+def test_beam_counts(project, monkeypatch):
+    pipelines = []
+    new = beam_support.new_pipeline
+    monkeypatch.setattr(beam_support, "new_pipeline", lambda options: pipelines.append(new(options)) or pipelines[0])
+    run()
+    counters = pipelines[0].result.metrics().query()["counters"]
+    assert {c.key.metric.name: c.committed for c in counters if c.key.metric.namespace == "detect"} == {
+        "photos": 12, "kept": 0, "errors": 0, "detections": len(rows())
+    }  # fmt: skip
+
+
+# Where the photos are.
+
+
+@pytest.mark.parametrize(
+    ("place", "names"),
+    [
+        ("photos", {"00.png", "new/01.png"}),
+        ("photos/", {"00.png", "new/01.png"}),
+        ("photos/new/*.png", {"01.png", "03.png"}),
+        ("photos/n*/0?.png", {"new/01.png", "new/03.png"}),
+        ("photos/list.txt", {"00.png", "bucket://photos/new/01.png"}),
+    ],
+)
+def test_on_a_bucket(project, place, names):
+    (project / "photos/list.txt").write_text("00.png\nbucket://photos/new/01.png\n\n00.png\n")
+    (project / "photos/.hidden").mkdir()
+    save(project / "photos/.hidden/x.png", 250)
+    run(place="bucket://", input=place)
+    seen = {row[0] for row in rows()}
+    assert names <= seen and not any("hidden" in name for name in seen)
+    assert len(seen) == {"photos": 12, "photos/": 12, "photos/list.txt": 2}.get(place, 5 if "0?" in place else 6)
+
+
+def test_a_list_on_the_disk_names_photos_anywhere(project):
+    Path("list.csv").write_text("sku,path\n1,photos/00.png\n2,bucket://photos/new/01.png\n")
+    run(input="list.csv")
+    assert {row[0] for row in rows()} == {"photos/00.png", "bucket://photos/new/01.png"}
+
+
+# Started again.
+
+
+def test_the_same_command_looks_only_at_what_is_new_changed_or_could_not_be_read(project):
+    (project / "photos/cut.png").write_bytes(b"\x89PNG")
+    with pytest.raises(DataError):
+        run()
+    assert looked_at() == 12
+    before = files_of()
+    with pytest.raises(DataError):
+        run()
+    assert looked_at() == 0 and files_of() == before
+
+    save(project / "photos/cut.png", 200)
+    save(project / "photos/zz.png", 200)
+    save(project / "photos/02.png", 254, green=50)
+    os.utime(project / "photos/02.png", (1, 1))
+    (project / "photos/04.png").unlink()
+    run()
+    assert looked_at() == 3
+    resumed = files_of()
+    run(output_path="fresh/run")
+    assert resumed == files_of("fresh")
+    assert "04.png" not in {row[0] for row in rows()} and not lines(".errors.jsonl")
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_results_of_a_single_one(project, monkeypatch):
+    write = beam_support.write_whole
+
+    def stopped(path, content):
+        if "00001-of" in path and path.endswith("-00003.jsonl"):
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(beam_support, "write_whole", stopped)
+    with pytest.raises(BaseException, match="KeyboardInterrupt|"):
+        run()
+    assert not Path("out/run.json").exists() and not list(Path("out").glob("*partial*"))
+    done = len([line for line in lines() if "models" not in line])
+    assert 0 < done < 12
+    monkeypatch.setattr(beam_support, "write_whole", write)
+    looked_at()
+    run()
+    assert looked_at() == 12 - done
+    resumed = files_of()
+    run(output_path="fresh/run")
+    assert resumed == files_of("fresh")
+
+
+@pytest.mark.parametrize("change", ["--min_score=0.9", "--nms_iou=0.5", "another model"])
+def test_with_other_settings_all_photos_are_looked_at_again(project, change):
+    run()
+    looked_at()
+    if change == "another model":
+        (project / "model/model.onnx").write_bytes(b"better")
+    run(*[change] * change.startswith("--"))
+    assert looked_at() == 12
+
+
+def test_parts_of_a_run_with_another_number_of_them_go(project):
+    run("--num_shards=5")
+    run("--num_shards=2")
+    assert len(files_of()) == 1 + 3 * 2
+
+
+def test_what_is_no_result_of_ours_is_done_anew(project):
+    Path("out").mkdir()
+    for text in ("", "thesis", "{}\n", json.dumps({"models": []}) + "\nx\n"):
+        Path("out/run-00000-of-00003.jsonl").write_text(text)
+        run()
+        assert looked_at() > 0
+
+
+# Reading.
+
+
+def test_a_read_that_fails_is_tried_again(project, monkeypatch):
+    failures = {"01.png": 2}
+    read = beam_support.read_bytes
+
+    def unreliable(path, *limit):
+        name = path.rpartition("/")[2]
+        if failures.get(name):
+            failures[name] -= 1
+            raise ConnectionResetError("connection reset")
+        return read(path, *limit)
+
+    monkeypatch.setattr(beam_support, "read_bytes", unreliable)
+    run("--retries=2", place="bucket://", input="photos")
+    assert failures == {"01.png": 0} and len({row[0] for row in rows()}) == 12
+    failures["01.png"] = 9
+    with pytest.raises(DataError, match=r"01.png: connection reset \(3 attempts\)"):
+        run("--retries=2", "--min_score=0.1", place="bucket://", input="photos")
+    assert failures == {"01.png": 6}
+
+
+@pytest.mark.parametrize(("error", "tries"), [(FileNotFoundError(), 1), (PermissionError("no"), 3), (OSError("x"), 3)])
+def test_a_missing_file_is_not_tried_again(monkeypatch, error, tries):
+    calls = []
+
+    def failing(*_):
+        calls.append(1)
+        raise error
+
+    monkeypatch.setattr(beam_support, "read_bytes", failing)
+    with pytest.raises(DownloadError):
+        bucket_images.fetch("bucket://a.jpg", Limits(retries=2, pause=0))
+    assert len(calls) == tries
+
+
+# Misuse.
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--num_shard=3"], "unrecognized arguments: --num_shard=3"),
+        (["--input=none"], "no such file or folder"),
+        (["--input=bucket://none"], "no image in it"),
+        (["--input=nowhere://photos"], "Beam knows no such place"),
+        (["--model=none"], "no model.onnx in none; scripts/export_model.py makes it"),
+        (["--classes", "Hats"], "the model knows Tops, Skirts"),
+        (["--runner=Rnner"], "Rnner"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(project, flags, message):
+    with pytest.raises(UsageError, match=message):
+        run(*flags)
+    assert not list(Path("out").glob("run.json"))
+
+
+def test_a_file_of_something_else_is_not_overwritten(project):
+    Path("out").mkdir()
+    Path("out/run.json").write_text('{"chapter": 1}')
+    with pytest.raises(UsageError, match="is of something else"):
+        run()
+    assert files_of() == {"run.json": b'{"chapter": 1}'}
+
+
+# Google Cloud Storage, as gcp-storage-emulator plays it.
+
+
+@pytest.fixture
+def emulator(monkeypatch):
+    server = pytest.importorskip("gcp_storage_emulator.server", reason="gcp-storage-emulator is not installed")
+    pytest.importorskip("google.cloud.storage", reason="google-cloud-storage is not installed (apache-beam[gcp])")
+    running = server.create_server("127.0.0.1", 0, in_memory=True, default_bucket="shop")
+    running.start()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{running._api._httpd.server_address[1]}")
+    yield running
+    running.stop()
+
+
+def test_a_photo_on_google_cloud_storage_is_read_at_once(emulator):
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import storage
+
+    client = storage.Client(project="demo", credentials=AnonymousCredentials())
+    bucket_images._local.client = client
+    try:
+        client.bucket("shop").blob("photos/größe 1.png").upload_from_string(b"0123456789")
+        client.bucket("shop").blob("empty.png").upload_from_string(b"")
+        limits = Limits(max_bytes=10, retries=0)
+        assert bucket_images.fetch("gs://shop/photos/größe 1.png", limits) == b"0123456789"
+        assert bucket_images.fetch("gs://shop/empty.png", limits) == b""
+        with pytest.raises(DownloadError, match="there is no such image"):
+            bucket_images.fetch("gs://shop/none.png", limits)
+        with pytest.raises(DownloadError, match="has more than"):
+            bucket_images.fetch("gs://shop/photos/größe 1.png", Limits(max_bytes=9, retries=0))
+    finally:
+        del bucket_images._local.client
