@@ -73,6 +73,7 @@ FILES = {
     "requirements-dev.txt": (),
     "requirements-object-detection.txt": ("--no-deps",),
     "requirements-label.txt": (),
+    "requirements-cloud.txt": (),
     "requirements-runtimes.txt": (),
 }
 
