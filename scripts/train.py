@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if nothing_left(args, config, evaluations, is_master(replica)):
         return 0
     run = train(args, config, replica, evaluations)
-    print(conclusion(run, args.train_dir, evaluations), flush=True)
+    if is_master(replica):
+        print(conclusion(run, args.train_dir, evaluations), flush=True)
     return run.interruption.exit_status
 
 
@@ -164,6 +166,7 @@ def conclusion(run: TrainingRun, train_dir: str, evaluations: TrainingEvaluation
 
 def check_that_it_learns(args: argparse.Namespace, config: pipeline_config.Message) -> int:
     """--overfit: trains on a few images until their mAP says that the set-up can learn, and returns the exit status."""
+    os.environ.pop("TF_CONFIG", None)  # alone, whatever cluster this machine is in
     num_steps = args.num_train_steps or training_overfit.NUM_STEPS
     with training_overfit.prepared(config, args.overfit, num_steps) as (small_config, folder):
         args.train_dir, args.eval_every, args.eval_dir = str(folder / "train"), training_overfit.EVAL_EVERY, ""
