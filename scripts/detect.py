@@ -110,30 +110,23 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     run = parser.add_argument_group("how it is done")
     run.add_argument("--flip", action="store_true", help="look at the mirror image, too (test-time augmentation)")
     run.add_argument(
-        "--model_weights", nargs="+", type=positive, metavar="WEIGHT", help="how much each model of an ensemble counts"
-    )
+        "--model_weights", nargs="+", type=command_line.positive, metavar="WEIGHT",
+        help="how much each model of an ensemble counts",
+    )  # fmt: skip
     run.add_argument("--runtime", choices=(runtimes.AUTO, *runtimes.NAMES), default=runtimes.AUTO, help="of the model")
     run.add_argument("--batch_size", type=command_line.positive_int, default=8, help="photos a run of the model")
     run.add_argument(
         "--num_workers", type=command_line.positive_int, default=parallel.available_cores(),
         help="threads that decode, and as many that draw; 1: no thread beside the main one",
     )  # fmt: skip
-    run.add_argument("--url_seconds", type=positive, default=20.0, help="one attempt at an address may take")
-    run.add_argument("--url_megabytes", type=positive, default=32.0, help="a photo on the web may have")
+    run.add_argument("--url_seconds", type=command_line.positive, default=20.0, help="of one attempt at an address")
+    run.add_argument("--url_megabytes", type=command_line.positive, default=32.0, help="a photo on the web may have")
     args = parser.parse_args(argv)
     args.model = args.model or [files.default_path("exported_model")]
     args.format = args.format or []
     if args.model_weights and len(args.model_weights) != len(args.model):
         raise UsageError(f"--model_weights: {len(args.model_weights)} given for {len(args.model)} models")
     return args
-
-
-def positive(text: str) -> float:
-    """An argparse type: a number above 0."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{value} is not above 0")
-    return value
 
 
 def model_hash(model: Path) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-_FLAGS = (
+FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
     "--enable-logging=stderr",
@@ -67,13 +67,11 @@ def look(
     screenshot: Path | None = None,
 ) -> Seen:
     """Opens a page of a folder through a server on this machine; skips the test where there is no Chromium."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("Chromium is not installed; on Debian: apt install chromium")
+    chromium = find_chromium()
     frame = _FRAME.replace("PAGE", page).replace("WIDTH", str(width)).replace("HEIGHT", str(height))
     with _Server(folder, frame) as server:
         command = [
-            chromium, *_FLAGS, f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+            chromium, *FLAGS, f"--blink-settings=preferredColorScheme={0 if dark else 1}",
             f"--window-size={max(width, 500)},{height}", "--virtual-time-budget=20000",
         ]  # fmt: skip
         if screenshot:
@@ -91,6 +89,14 @@ def look(
     found = json.loads(re.search(r'<pre id="found">(.*?)</pre>', shown.stdout, re.DOTALL)[1].replace("&amp;", "&"))
     console = [line for line in shown.stderr.splitlines() if "CONSOLE" in line]
     return Seen(console + server.missing, **found)
+
+
+def find_chromium() -> str:
+    """Its path; skips the test where there is none."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("Chromium is not installed; on Debian: apt install chromium")
+    return chromium
 
 
 class _Server:

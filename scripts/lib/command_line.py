@@ -147,6 +147,14 @@ def positive_int(text: str) -> int:
     return value
 
 
+def positive(text: str) -> float:
+    """An argparse type: a number above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value} is not above 0")
+    return value
+
+
 def score(text: str) -> float:
     """An argparse type: a number from 0 to 1."""
     value = float(text)

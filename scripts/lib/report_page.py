@@ -1,4 +1,4 @@
-"""The pages of report.py: static HTML from the Jinja2 templates in templates/, with no script and nothing to fetch."""
+"""HTML from the Jinja2 templates in templates/, with nothing to fetch: the pages of report.py, and that of serve.py."""
 
 from __future__ import annotations
 
@@ -42,6 +42,12 @@ def picture(folder: Path | str, file: str, alt: str) -> Picture:
 
 def write(path: Path | str, template: str, **values) -> None:
     """Writes a page, whole or not at all; every value is escaped."""
+    with files.whole_file(path, "w") as file:
+        file.write(render(template, **values))
+
+
+def render(template: str, **values) -> str:
+    """A page of the values, each of which is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES, encoding="utf-8"),
         autoescape=True,
@@ -55,9 +61,7 @@ def write(path: Path | str, template: str, **values) -> None:
         "interval": _interval,
         "signed_interval": _signed_interval,
     }
-    text = environment.get_template(template).render(**values)
-    with files.whole_file(path, "w") as file:
-        file.write(text)
+    return environment.get_template(template).render(**values)
 
 
 def _figure(value: float, digits: int = 3) -> str:
