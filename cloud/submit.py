@@ -30,6 +30,7 @@ model: cloud/README.md. Needs requirements-cloud.txt, gcloud, and for batch-dete
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import importlib.util
 import os
@@ -170,8 +171,9 @@ def confirm(args: argparse.Namespace, question: str) -> bool:
         return True
     if not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at; give --yes")
-    if input(f"{question} [y/N] ").strip().lower() in ("y", "yes"):
-        return True
+    with contextlib.suppress(EOFError):
+        if input(f"{question} [y/N] ").strip().lower() in ("y", "yes"):
+            return True
     print("Nothing was changed.")
     return False
 
