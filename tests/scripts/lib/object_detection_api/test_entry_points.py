@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from scripts.lib.command_line import UsageError
-from scripts.lib.object_detection_api import logs, versions
+from scripts.lib.object_detection_api import entry_points, logs, versions
 
 
 def record(message: str, level: int = logging.INFO) -> logging.LogRecord:
@@ -23,6 +24,7 @@ def record(message: str, level: int = logging.INFO) -> logging.LogRecord:
         "`layer.apply` is deprecated and will be removed",
         "Variable [FeatureExtractor/Conv/weights/RMSProp_1] is not available in checkpoint",
         "image b'a.jpg' does not have groundtruth difficult flag specified",
+        "Recording summary at step 120.",
     ],
 )
 def test_what_libraries_say_of_themselves_is_kept_out(message):
@@ -41,6 +43,15 @@ def test_what_libraries_say_of_themselves_is_kept_out(message):
 )
 def test_what_matters_stays(message):
     assert logs._SelfTalkFilter().filter(record(message))
+
+
+@pytest.mark.parametrize("os_name, expected", [("nt", "only under WSL2"), ("posix", "tensorflow[and-cuda]")])
+def test_a_gpu_that_tensorflow_does_not_use_gets_a_hint(monkeypatch, os_name, expected):
+    monkeypatch.setattr(entry_points.shutil, "which", lambda program: None)
+    assert entry_points._why_no_gpu() == ""
+    monkeypatch.setattr(entry_points.shutil, "which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr(entry_points, "os", SimpleNamespace(name=os_name))
+    assert expected in entry_points._why_no_gpu()
 
 
 def test_errors_always_stay():
