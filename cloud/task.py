@@ -19,7 +19,6 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import _init_paths  # noqa: F401
 
@@ -71,8 +70,8 @@ def evaluate(args: argparse.Namespace, train_args: argparse.Namespace) -> int | 
 
 
 def wait_for_evaluation(args: argparse.Namespace, train_dir: str) -> None:
-    """Waits until the evaluator has written the metrics of the last checkpoint."""
-    last_step = checkpoints.latest_step(train_dir)
+    """Waits until the evaluator has written the metrics of the last checkpoint; both folders may be on a bucket."""
+    last_step = checkpoints.step_of(object_detection_api.tensorflow().train.latest_checkpoint(train_dir) or "")
     end = time.monotonic() + args.final_evaluation_secs
     while evaluated_step(args.eval_dir) != last_step:
         if time.monotonic() > end:
@@ -83,9 +82,11 @@ def wait_for_evaluation(args: argparse.Namespace, train_dir: str) -> None:
 
 def evaluated_step(eval_dir: str) -> int | None:
     """The step in the evaluator's metrics.json, or None where there is none yet."""
+    tf = object_detection_api.tensorflow()
     try:
-        return json.loads((Path(eval_dir) / "metrics.json").read_text(encoding="utf-8"))["global_step"]
-    except FileNotFoundError:
+        with tf.io.gfile.GFile(f"{eval_dir}/metrics.json") as file:
+            return json.loads(file.read())["global_step"]
+    except tf.errors.NotFoundError:
         return None
 
 

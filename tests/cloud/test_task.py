@@ -83,7 +83,7 @@ def train_dir_of(tmp_path, step: int) -> str:
     return str(tmp_path)
 
 
-def test_waiting_ends_with_the_result_of_the_last_checkpoint(tmp_path, monkeypatch, capsys):
+def test_waiting_ends_with_the_result_of_the_last_checkpoint(tf, tmp_path, monkeypatch, capsys):
     def sleep(_):
         step = 5 if not (tmp_path / "metrics.json").exists() else 9
         (tmp_path / "metrics.json").write_text(json.dumps({"global_step": step}), encoding="utf-8")
@@ -95,7 +95,7 @@ def test_waiting_ends_with_the_result_of_the_last_checkpoint(tmp_path, monkeypat
     assert capsys.readouterr().out == ""
 
 
-def test_an_evaluator_that_does_not_come_to_its_end_is_not_waited_for_for_ever(tmp_path, capsys):
+def test_an_evaluator_that_does_not_come_to_its_end_is_not_waited_for_for_ever(tf, tmp_path, capsys):
     args, _ = task.parse_arguments(["--eval_dir", str(tmp_path), "--final_evaluation_secs", "0"])
     task.wait_for_evaluation(args, train_dir_of(tmp_path, 9))
     assert capsys.readouterr().out == "The evaluator has no result of step 9 after 0 s; ending.\n"
