@@ -54,6 +54,8 @@ DEFAULT_REGION = "us-central1"
 BASE_CONFIG = files.default_path("configs/ssd_mobilenet_v1_gcs.config")
 IMAGE = "{region}-docker.pkg.dev/{project}/apparel/trainer:1"
 NAME = re.compile(r"[A-Za-z][\w-]{0,127}")
+LOOK_SECS = 60  # between two looks whether a job that is followed has ended
+LAST_LINES_SECS = 30  # for what it logged at the end
 ENDED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED")
 
 
@@ -386,10 +388,23 @@ def logs(args: argparse.Namespace) -> int | None:
     if args.dry_run:
         return 0
     try:
-        return gcloud.attempt(*command, stdout=None).returncode
+        return follow(job, command)
     except KeyboardInterrupt:
         print("\nNo longer followed; the job goes on. To end it: python cloud/submit.py cancel")
         return 0
+
+
+def follow(job: Job, command: Sequence[str]) -> int:
+    """Runs `stream-logs`, and ends it when the job has: gcloud looks at that once, when it starts (SDK 528)."""
+    with gcloud.running(*command) as process:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(LOOK_SECS)
+            if (state := describe(job).get("state", "")) in ENDED:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(LAST_LINES_SECS)
+                print(f"{job.name}: {state_of({'state': state})}")
+                return 0
 
 
 def status(args: argparse.Namespace) -> int | None:

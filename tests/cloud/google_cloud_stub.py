@@ -211,10 +211,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def cancel_job(self, project: str, region: str, number: str, **_) -> None:
         (job,) = (job for job in self.cloud.jobs if job["name"].endswith(f"/{number}"))
-        job["state"] = "JOB_STATE_CANCELLED"
+        job.update(state="JOB_STATE_CANCELLED", endTime="2026-01-01T11:00:00Z")
         self._answer({})
 
     def log_entries(self, **_) -> None:
+        if sum("entries:list" in asked for asked in self.cloud.asked) > 1:
+            return self._answer({})
         self._answer({
             "entries": [{
                 "logName": f"projects/{PROJECT}/logs/workerpool0-0", "insertId": "1", "severity": "INFO",

@@ -175,8 +175,22 @@ def test_status_log_and_cancelling_of_the_latest_job(cloud, capfd):
     assert "model.ckpt-1000" in shown
     assert not submit.main(["cancel", "--yes"])
     assert job["state"] == "JOB_STATE_CANCELLED"
+
+
+def test_the_log_of_a_job_is_followed_until_it_ends(cloud, capfd, monkeypatch):
+    remember()
+    running_job(cloud)
+    monkeypatch.setattr(submit, "LOOK_SECS", 5)
+    monkeypatch.setattr(submit, "LAST_LINES_SECS", 0)
+    described = iter(["JOB_STATE_RUNNING"])  # then it has ended; gcloud itself is told so never
+    monkeypatch.setattr(submit, "describe", lambda job: {"state": next(described, None) or ended_after_the_log(cloud)})
     assert not submit.main(["logs", "--interval", "1"])
-    assert "step 20: loss 3.2" in capfd.readouterr().out
+    shown = capfd.readouterr().out
+    assert "step 20: loss 3.2" in shown and "imgSeg_5: succeeded" in shown
+
+
+def ended_after_the_log(cloud) -> str:
+    return f"JOB_STATE_{'SUCCEEDED' if sum('entries:list' in asked for asked in cloud.asked) > 1 else 'RUNNING'}"
 
 
 def test_export_fetches_the_checkpoint_and_runs_the_exporter(cloud, monkeypatch):

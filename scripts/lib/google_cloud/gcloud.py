@@ -5,13 +5,14 @@ Credentials, project and region are those that gcloud is configured for; nothing
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,8 +69,21 @@ def run_json(*arguments: str) -> dict | list:
 def attempt(*arguments: str, **options) -> subprocess.CompletedProcess:
     """Runs a gcloud command, whether it fails or not; `options` go to `subprocess.run`, the default is to capture."""
     options = options or {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
-    environment = {**os.environ, **ENVIRONMENT}
-    return subprocess.run([*program(), *arguments], stdin=subprocess.DEVNULL, env=environment, check=False, **options)
+    return subprocess.run([*program(), *arguments], check=False, **_environment(), **options)
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator[subprocess.Popen]:
+    """A gcloud command that writes to this terminal; it ends with the block."""
+    with subprocess.Popen([*program(), *arguments], **_environment()) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def _environment() -> dict:
+    return {"stdin": subprocess.DEVNULL, "env": {**os.environ, **ENVIRONMENT}}
 
 
 def shown(command: Sequence[str]) -> str:
