@@ -60,12 +60,13 @@ class Model(NamedTuple):
 
 # By feature extractor; another one is taken for the largest of those of the same meta architecture. Measured as the
 # rest of what a run took (two or three steps of configs/ on 80 photos of 640 pixels). What 300x300 and batch 24 gave
-# for ssd_mobilenet_v1 foretold 4.3 GB for 512x512 and batch 8, which then took 4.3 GB.
+# for ssd_mobilenet_v1 foretold 4.3 GB for 512x512 and batch 8, which then took 4.3 GB, and 4.8 GB for 192x192 and batch
+# 64 with short queues, which took 4.1 GB: its small crops make the images that wait smaller.
 MODELS = {
     "ssd_mobilenet_v1": Model(7e6, 1250),
     "ssd_mobilenet_v2": Model(6e6, 1250),
     "ssd_mobilenet_v1_fpn": Model(11e6, 1170),
-    "ssd_inception_v2": Model(25e6, 1500),
+    "ssd_inception_v2": Model(25e6, 1350),
     "faster_rcnn_inception_v2": Model(13e6, 640),
     "faster_rcnn_resnet101": Model(48e6, 3900),
     "faster_rcnn_nas": Model(105e6, 12000),  # not measured: three times ResNet-101
