@@ -33,10 +33,11 @@ def test_images_are_decoded_as_the_api_decodes_them(tf, record):
             assert (image.pixels() == session.run(decoded, {encoded: image.encoded})).all()
 
 
-def test_batches_of_images_of_different_sizes_give_what_single_images_give(model, record):
+@pytest.mark.parametrize("runtime", ["tensorflow", "onnx"])
+def test_batches_of_images_of_different_sizes_give_what_single_images_give(model, record, runtime):
     images = [image.pixels() for image in record_images.read(record)]
     assert len({image.shape for image in images}) > 1
-    detector = Detector(model)
+    detector = Detector(model, runtime)
     single = list(detector.detect_each(images, batch_size=1))
     for batch_size in (5, 12, 16):
         assert same(single, detector.detect_each(images, batch_size))
@@ -45,7 +46,8 @@ def test_batches_of_images_of_different_sizes_give_what_single_images_give(model
 def test_a_graph_that_looks_back_at_its_input_is_run_image_by_image(tf, record, tmp_path, model):
     looking_back = made_model.write_model(tf, tmp_path / "model", looks_back=True)
     images = [image.pixels() for image in record_images.read(record)]
-    assert same(Detector(model).detect_each(images), Detector(looking_back).detect_each(images))
+    detectors = (Detector(folder, "tensorflow") for folder in (model, looking_back))
+    assert same(*(detector.detect_each(images) for detector in detectors))
 
 
 def test_the_squares_are_found_where_they_are(model, record):
