@@ -232,8 +232,9 @@ def test_training_is_held_against_the_memory_there_is(project, monkeypatch):
     monkeypatch.setattr(pipeline_config.training_memory, "check", lambda config, path: [f"memory of {path.name}"])
     config, path = read(project)
     assert pipeline_config.check_training(config, path) == ["memory of pipeline.config"]
+    monkeypatch.setattr(pipeline_config, "check_input", lambda *_: [])
     remote, path = read(project, ("data/train.record", "gs://bucket/train.record"))
-    assert pipeline_config.check_training(remote, path) == []
+    assert pipeline_config.check_training(remote, path) == [], "it is not read for an estimate"
 
 
 # ------------------------------------------------------------------------------------- the manifest beside a record
