@@ -49,6 +49,8 @@ if importlib.util.find_spec("apache_beam") is None:
     raise SystemExit("error: Apache Beam is missing; install it with: python -m pip install -r requirements-beam.txt")
 
 import apache_beam as beam
+from apache_beam.io.fileio import MatchFiles
+from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -229,7 +231,7 @@ def photos(pipeline: beam.Pipeline, input_path: str, scratch: str) -> beam.PColl
     if not (wildcard := WILDCARD.search(input_path)) and not image_names.has_image_suffix(input_path):
         input_path = f"{input_path.rstrip('/')}/**"
     fixed = input_path[: wildcard.start()] if wildcard else input_path.removesuffix("**")
-    matched = pipeline | "match" >> beam.io.fileio.MatchFiles(input_path)
+    matched = pipeline | "match" >> MatchFiles(input_path)
     return matched | "name" >> beam.FlatMap(matched_photo, fixed.rpartition("/")[0] + "/")
 
 
@@ -238,7 +240,7 @@ def listed_photo(line: str, folder: str) -> Iterator[Photo]:
         yield Photo(line, line if files.is_url(line) else f"{folder}/{line}", "")
 
 
-def matched_photo(metadata: beam.io.filesystem.FileMetadata, base: str) -> Iterator[Photo]:
+def matched_photo(metadata: FileMetadata, base: str) -> Iterator[Photo]:
     name = metadata.path.removeprefix(base)
     if image_names.has_image_suffix(name) and "/." not in f"/{name}":
         yield Photo(name, metadata.path, f"{metadata.size_in_bytes}-{metadata.last_updated_in_seconds}")

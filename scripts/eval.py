@@ -34,6 +34,7 @@ from scripts.lib import (
     command_line,
     evaluation_metrics,
     exported_model,
+    files,
     label_map,
     model_export,
     object_detection_api,
@@ -81,7 +82,7 @@ def set_watches(report: Callable[[dict[str, float], int], None]) -> None:
 
 def show(result: evaluation_metrics.Evaluation, eval_dir: str) -> None:
     """Writes metrics.json and prints the table."""
-    evaluation_metrics.write(Path(eval_dir) / "metrics.json", result)
+    evaluation_metrics.write(files.path_of(eval_dir) / "metrics.json", result)
     print(evaluation_metrics.table(result), flush=True)
 
 
@@ -121,17 +122,17 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return flags.parse(parser, argv, required=REQUIRED)
 
 
-def read_config(args: argparse.Namespace) -> tuple[pipeline_config.Message, Path]:
+def read_config(args: argparse.Namespace) -> tuple[pipeline_config.Message, Path | str]:
     """The config and the file that messages name."""
     path = args.pipeline_config_path
     if args.fast and args.model and not path:
         path = args.model[0] / exported_model.PIPELINE_CONFIG
     if path:
-        return pipeline_config.read(path), Path(path)
+        return pipeline_config.read(path), path
     config = pipeline_config.read_parts(
         model=args.model_config_path, eval_config=args.eval_config_path, eval_input=args.input_config_path
     )
-    return config, Path(args.eval_config_path)
+    return config, args.eval_config_path
 
 
 if __name__ == "__main__":

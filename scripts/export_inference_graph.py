@@ -4,7 +4,8 @@ In:   a pipeline config and a checkpoint (a prefix such as train/model.ckpt-800,
 Out:  in output_directory: frozen_inference_graph.pb, saved_model/, model.ckpt.*, checkpoint, pipeline.config, and
       label_map.pbtxt, so that whoever uses the model needs nothing else.
 
-The folder appears whole or not at all; an earlier export in it is replaced.
+The folder appears whole or not at all; an earlier export in it is replaced. On a bucket (gs://...), where there are no
+folders, its files do, one after another.
 
   python scripts/export_inference_graph.py --input_type image_tensor \\
       --pipeline_config_path configs/ssd_mobilenet_v1_multi.config \\
@@ -14,10 +15,7 @@ The folder appears whole or not at all; an earlier export in it is replaced.
 from __future__ import annotations
 
 import argparse
-import shutil
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import _init_paths  # noqa: F401
 
@@ -33,16 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     findings += pipeline_config.check_label_map(config, label_map_path, args.pipeline_config_path)
     pipeline_config.raise_errors(findings, "nothing was exported")
     checkpoint = checkpoints.find(args.trained_checkpoint_prefix)
-    output_directory = Path(args.output_directory)
+    output_directory = files.path_of(args.output_directory)
     exported_model.check_output_directory("output_directory", output_directory)
 
     print(f"Exporting {checkpoint} to {files.display(output_directory)}", flush=True)
-    output_directory.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        pipeline_config.written(config) as config_path,
-        tempfile.TemporaryDirectory(dir=output_directory.parent, prefix=f".{output_directory.name}.partial-") as folder,
-    ):
-        made = Path(folder) / "export"
+    with pipeline_config.written(config) as config_path, files.scratch_beside(output_directory) as folder:
+        made = folder / "export"
         api_flags = flags.to_argv(
             flags.EXPORT,
             args,
@@ -51,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             output_directory=made.as_posix(),
         )
         object_detection_api.run("object_detection.export_inference_graph", api_flags, args.verbose)
-        shutil.copyfile(label_map_path, made / exported_model.LABEL_MAP)
+        (made / exported_model.LABEL_MAP).write_bytes(files.path_of(label_map_path).read_bytes())
         files.replace_folder(made, output_directory)
     print(f"The exported model is in {files.display(output_directory)}")
     return 0

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     return run.interruption.exit_status
 
 
-def check(config: pipeline_config.Message, config_path: Path, args: argparse.Namespace) -> None:
+def check(config: pipeline_config.Message, config_path: str, args: argparse.Namespace) -> None:
     """Raises DataError for what would stop the training later; what would stop eval.py alone is printed."""
     findings = pipeline_config.check_training(config, config_path)
     if args.eval_every:
@@ -223,14 +223,14 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def read_config(args: argparse.Namespace) -> tuple[pipeline_config.Message, Path]:
+def read_config(args: argparse.Namespace) -> tuple[pipeline_config.Message, str]:
     """The config and the file that messages name."""
     if args.pipeline_config_path:
-        return pipeline_config.read(args.pipeline_config_path), Path(args.pipeline_config_path)
+        return pipeline_config.read(args.pipeline_config_path), args.pipeline_config_path
     config = pipeline_config.read_parts(
         model=args.model_config_path, train_config=args.train_config_path, train_input=args.input_config_path
     )
-    return config, Path(args.train_config_path)
+    return config, args.train_config_path
 
 
 if __name__ == "__main__":

@@ -91,14 +91,16 @@ def scratch_folder(output_path: str) -> Iterator[str]:
     try:
         yield folder
     finally:
-        FileSystems.delete([f"{folder}/"])  # what is in it: a bucket has no folders
+        (found,) = FileSystems.match([f"{folder}/*"])
+        if found.metadata_list:
+            FileSystems.delete([f"{folder}/"])  # what is in it: a bucket has no folders
         if exists(folder):
             FileSystems.delete([folder])
 
 
-def sibling(path: str, other: Path | str) -> str:
-    """The file of that name beside a file."""
-    return path[: -len(Path(path).name)] + Path(other).name
+def sibling(path: str, other: object) -> str:
+    """The file with the name of another one beside a file."""
+    return path[: -len(Path(path).name)] + Path(str(other)).name
 
 
 def exists(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""TensorFlow checkpoints on disk, found without importing TensorFlow.
+"""TensorFlow checkpoints, found without importing TensorFlow; but those on a bucket, which it alone can read.
 
 A checkpoint is `<prefix>.index` with `<prefix>.data-?????-of-?????`; a file named `checkpoint` (a text proto,
 tensorflow/python/training/checkpoint_state.proto) says which of a folder is the latest.
@@ -18,7 +18,7 @@ _STEP = re.compile(r"-(\d+)$")
 
 def exists(prefix: Path | str) -> bool:
     """Whether a checkpoint lies at the prefix: its index, or the single file of before TensorFlow 0.12."""
-    return Path(f"{prefix}.index").is_file() or Path(prefix).is_file()
+    return files.path_of(f"{prefix}.index").is_file() or files.path_of(prefix).is_file()
 
 
 def holds_detector(prefix: Path | str) -> bool:
@@ -27,24 +27,24 @@ def holds_detector(prefix: Path | str) -> bool:
     All of a detector's backbone is called FeatureExtractor/..., FirstStageFeatureExtractor/... or the like. The names
     stand in the index, which is a table that TensorFlow writes uncompressed (core/util/tensor_bundle).
     """
-    return b"FeatureExtractor/" in Path(f"{prefix}.index").read_bytes()
+    return b"FeatureExtractor/" in files.path_of(f"{prefix}.index").read_bytes()
 
 
 def prefixes(folder: Path | str) -> list[Path]:
     """The checkpoints of a folder, by step."""
-    found = (path.with_suffix("") for path in Path(folder).glob("*.index"))
+    found = (path.with_suffix("") for path in files.path_of(folder).glob("*.index"))
     return sorted(found, key=lambda prefix: (step_of(prefix) or 0, prefix.name))
 
 
 def step_of(prefix: Path | str) -> int | None:
     """The step in a checkpoint's name, e.g. 800 of model.ckpt-800."""
-    match = _STEP.search(Path(prefix).name)
+    match = _STEP.search(files.path_of(prefix).name)
     return int(match[1]) if match else None
 
 
 def latest(folder: Path | str) -> Path | None:
     """The checkpoint that TensorFlow would go on from, or None: the one that the folder's `checkpoint` file names."""
-    folder = Path(folder)
+    folder = files.path_of(folder)
     try:
         match = _LATEST.search((folder / "checkpoint").read_text(encoding="utf-8"))
     except OSError:
@@ -58,7 +58,7 @@ def latest(folder: Path | str) -> Path | None:
 
 
 def latest_step(folder: Path | str) -> int | None:
-    """The step of the latest checkpoint of a local folder, or None."""
+    """The step of the latest checkpoint of a folder, or None."""
     prefix = latest(folder)
     return step_of(prefix) if prefix else None
 
@@ -70,15 +70,12 @@ def find(path: Path | str) -> str:
         path: a prefix such as train/model.ckpt-800, one of its files, or a folder: its latest checkpoint.
 
     Returns:
-        The prefix, with `/`; a remote path (`gs://`) as it is.
+        The prefix, with `/`.
 
     Raises:
         UsageError: there is none; names those that are there.
     """
-    text = str(path)
-    if "://" in text:
-        return text
-    path = Path(re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", text.replace("\\", "/")))
+    path = files.path_of(re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", str(path).replace("\\", "/")))
     if path.is_dir():
         found = latest(path) or next(reversed(prefixes(path)), None)
         if found:

@@ -43,7 +43,7 @@ def write(path: Path | str, evaluation: Evaluation) -> None:
 
 def read(path: Path | str) -> Evaluation:
     """Reads what `write` wrote."""
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    content = json.loads(files.path_of(path).read_text(encoding="utf-8"))
     metrics = {name: math.nan if value is None else value for name, value in content["metrics"].items()}
     return Evaluation(content["global_step"], content["num_examples"], metrics)
 

@@ -73,7 +73,7 @@ def _number(value) -> float | None:
 
 def new_path(folder: Path | str, what: str) -> Path:
     """A file name for an event file of this second, e.g. new_path("eval", "report")."""
-    return Path(folder) / f"events.out.tfevents.{int(time.time())}.{what}"
+    return files.path_of(folder) / f"events.out.tfevents.{int(time.time())}.{what}"
 
 
 def remove(folder: Path | str, what: str) -> None:

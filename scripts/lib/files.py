@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scripts.lib.remote_path import RemotePath
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +27,16 @@ def is_url(path: Path | str) -> bool:
     return "://" in str(path)
 
 
-def display(path: Path | str) -> str:
+def path_of(path: Path | RemotePath | str) -> Path | RemotePath:
+    """The file or folder, on the disk or on a bucket."""
+    if not is_url(path):
+        return Path(path)
+    from scripts.lib.remote_path import RemotePath
+
+    return RemotePath(str(path))
+
+
+def display(path: Path | RemotePath | str) -> str:
     """The path as messages spell it: `/` on every platform, relative to the current folder if below it; a URL as is."""
     if is_url(path):
         return str(path)
@@ -42,11 +55,17 @@ def whole_file(path: Path | str, mode: str = "wb", durable: bool = True, **open_
     the name as it was.
 
     Args:
-        path: the final name; its folder is made where it is missing.
+        path: the final name; its folder is made where it is missing. On a bucket, it is written when the block ends.
         mode: "wb", or "w" (UTF-8, line ends as written).
         durable: wait until the disk has it; False for one of many files that are quickly made again.
         **open_options: passed to `open`.
     """
+    if is_url(path):
+        with io.BytesIO() if "b" in mode else io.StringIO(newline="") as file:
+            yield file
+            content = file.getvalue()
+        path_of(path).write_bytes(content if "b" in mode else content.encode())
+        return
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if "b" not in mode:
@@ -74,13 +93,33 @@ def _umask() -> int:
     return mask
 
 
-def replace_folder(made: Path, place: Path) -> None:
+@contextlib.contextmanager
+def scratch_beside(place: Path | RemotePath) -> Iterator[Path]:
+    """A temporary folder for what `replace_folder` is to move to its place: on the same file system, or on a disk."""
+    folder = None if is_url(place) else place.parent
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{place.name}.partial-") as scratch:
+        yield Path(scratch)
+
+
+def replace_folder(made: Path, place: Path | RemotePath) -> None:
     """Moves a finished folder to its place; one that is there already goes only once the new one can take its place.
 
+    On a bucket, the files are copied, then those of the earlier folder that the new one has not are removed.
+
     Args:
-        made: the finished folder, on the same file system.
+        made: the finished folder, in one of `scratch_beside`.
         place: its final path.
     """
+    if is_url(place):
+        names = [path.relative_to(made).as_posix() for path in sorted(made.rglob("*")) if path.is_file()]
+        for name in names:
+            (place / name).write_bytes((made / name).read_bytes())
+        for path in place.rglob():
+            if str(path).removeprefix(f"{place}/") not in names:
+                path.unlink()
+        return
     if not place.exists():
         made.rename(place)
         return

@@ -41,7 +41,7 @@ def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
     Raises:
         UsageError: there is no such file.
     """
-    path = Path(path)
+    path = files.path_of(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts.lib import exported_model, object_detection_api, pipeline_config
+from scripts.lib import exported_model, files, object_detection_api, pipeline_config
 
 
 def export(
@@ -34,5 +34,5 @@ def export(
             ],
             verbose,
         )
-    label_map = Path(pipeline_config.label_map_path(config))
+    label_map = files.path_of(pipeline_config.label_map_path(config))
     (folder / exported_model.LABEL_MAP).write_bytes(label_map.read_bytes())

@@ -62,7 +62,7 @@ def read_parts(
 
 
 def _parse(path: Path | str, message: Message) -> Message:
-    path = Path(path)
+    path = files.path_of(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -179,9 +179,21 @@ def count_eval_examples(config: Message, reader: Message) -> None:
 
     The API would take its default of 5,000 and go round the record as often as that needs.
     """
-    paths = reader.tf_record_input_reader.input_path
-    if not config.eval_config.HasField("num_examples") and not any(map(is_remote, paths)):
-        config.eval_config.num_examples = sum(map(tf_record.count_records, paths))
+    if not config.eval_config.HasField("num_examples"):
+        config.eval_config.num_examples = sum(map(count_examples, reader.tf_record_input_reader.input_path))
+
+
+def count_examples(record: str) -> int:
+    """How many examples a record holds; on a bucket its manifest says it, so that it need not be read for that.
+
+    Raises:
+        UsageError: there is no such record.
+        DataError: it is damaged.
+    """
+    manifest = record_manifest.read(record) if is_remote(record) else None
+    if manifest and tf_record.matching_files(record) and not record_manifest.check(record):
+        return manifest["examples"]
+    return tf_record.count_records(record)
 
 
 @contextlib.contextmanager
@@ -218,7 +230,7 @@ def check_training(config: Message, path: Path | str) -> list[Finding]:
     """What would stop the training, or let it learn the wrong thing, hours later."""
     findings = check_trainable(config, path)
     checkpoint = config.train_config.fine_tune_checkpoint
-    if checkpoint and not is_remote(checkpoint):
+    if checkpoint:
         findings += check_checkpoint(checkpoint, path)
     if not config.HasField("train_input_reader"):
         return [*findings, _finding(path, "has no train_input_reader", "see the configs in configs/")]
@@ -244,7 +256,7 @@ def check_batch(config: Message, path: Path | str) -> list[Finding]:
 def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:
     """Checks that a fine-tune checkpoint is there and, if it was downloaded, still the same."""
     if checkpoints.exists(prefix):
-        return pretrained.check(Path(prefix).parent, Path(prefix).name)
+        return [] if is_remote(prefix) else pretrained.check(Path(prefix).parent, Path(prefix).name)
     model = pretrained.of_checkpoint(prefix)
     get = f"run python scripts/download_model.py {model.name}" if model else "name it without .index and .data"
     message = f"fine_tune_checkpoint: there is no checkpoint {prefix!r}"
@@ -268,8 +280,8 @@ def check_evaluation(config: Message, path: Path | str, reader: Message | None =
     input_findings = check_input(config, reader, "eval_input_reader", path)
     findings += input_findings
     paths = reader.tf_record_input_reader.input_path
-    if config.eval_config.HasField("num_examples") and not errors(input_findings) and not any(map(is_remote, paths)):
-        found, stated = sum(map(tf_record.count_records, paths)), config.eval_config.num_examples
+    if config.eval_config.HasField("num_examples") and not errors(input_findings):
+        found, stated = sum(map(count_examples, paths)), config.eval_config.num_examples
         if found != stated:
             what_happens = "some images would count twice" if stated > found else "some images would never be seen"
             findings.append(
@@ -292,15 +304,14 @@ def check_input(config: Message, reader: Message, field: str, path: Path | str) 
         message = f"{field} has no tf_record_input_reader.input_path"
         findings.append(_finding(path, message, "see the configs in configs/"))
     for name in paths:
-        if not is_remote(name):
-            findings += _check_record(name, field, path, _class_ids(reader.label_map_path))
+        findings += _check_record(name, field, path, _class_ids(reader.label_map_path))
     return findings
 
 
 def _class_ids(label_map_path: str) -> dict[str, int] | None:
     """The label map's classes, or None where it cannot be read here, which `check_label_map` reports."""
     try:
-        return None if is_remote(label_map_path) else label_map.read(label_map_path)
+        return label_map.read(label_map_path)
     except (UsageError, DataError):
         return None
 
@@ -315,8 +326,6 @@ def check_label_map(config: Message, label_map_path: str, path: Path | str, fiel
     place = f"{field}.label_map_path" if field else "label_map_path"
     if not label_map_path:
         return [_finding(path, f"{place} is missing", "see the configs in configs/")]
-    if is_remote(label_map_path):
-        return []
     try:
         classes = label_map.read(label_map_path)
     except UsageError:
@@ -331,9 +340,16 @@ def check_label_map(config: Message, label_map_path: str, path: Path | str, fiel
 
 
 def _check_record(name: str, field: str, path: Path | str, class_ids: dict[str, int] | None) -> list[Finding]:
-    """Checks a record, and that it is still what its manifest, if it has one, says of it."""
+    """Checks a record, and that it is still what its manifest, if it has one, says of it.
+
+    Of one on a bucket the sizes of the files are enough: reading it to its end would take longer than its training does
+    to start.
+    """
     try:
-        count = tf_record.count_records(name)
+        if is_remote(name):
+            count = sum(file.stat().st_size for file in tf_record.matching_files(name))
+        else:
+            count = tf_record.count_records(name)
     except UsageError:
         return [_finding(path, f"{field}: there is no record {name!r}", "make it with generate_tfrecord.py")]
     except DataError as error:

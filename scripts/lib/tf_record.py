@@ -22,7 +22,7 @@ from typing import BinaryIO
 import google_crc32c
 
 from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.files import display
+from scripts.lib.files import display, is_url, path_of
 from scripts.lib.findings import ERROR, Finding
 
 _LENGTH = struct.Struct("<Q")
@@ -71,7 +71,8 @@ def read_records(path: Path | str) -> Iterator[bytes]:
     Raises:
         DataError: the file is truncated, damaged, or no TFRecord file; names the byte offset.
     """
-    with Path(path).open("rb") as file:
+    path = path_of(path)
+    with path.open("rb") as file:
         for offset, length in _frames(file, path):
             data = file.read(length)
             (crc,) = _CRC.unpack(file.read(_CRC.size))
@@ -104,9 +105,9 @@ def _count_in_file(path: Path) -> int:
         return count
 
 
-def _frames(file: BinaryIO, path: Path | str) -> Iterator[tuple[int, int]]:
+def _frames(file: BinaryIO, path: Path) -> Iterator[tuple[int, int]]:
     """Yields (offset of the record, length of its data) with the file at the data; expects it after the data's CRC."""
-    size = os.fstat(file.fileno()).st_size
+    size = path.stat().st_size
     while (offset := file.tell()) < size:
         header = file.read(HEADER_BYTES)
         if len(header) < HEADER_BYTES:
@@ -149,7 +150,7 @@ class ShardWriter:
 
 def shard_paths(path: Path | str, num_shards: int) -> list[Path]:
     """The files of a record: itself, or "train.record-00000-of-00010" and so on, as TensorFlow names shards."""
-    path = Path(path)
+    path = path_of(path)
     if num_shards == 1:
         return [path]
     return [path.with_name(f"{path.name}-{index:05d}-of-{num_shards:05d}") for index in range(num_shards)]
@@ -163,7 +164,7 @@ def shard_pattern(path: Path | str, num_shards: int) -> str:
 
 def base_path(path: Path | str) -> Path:
     """The record that a file or pattern belongs to: "train.record" of "train.record-?????-of-00010"."""
-    path = Path(path)
+    path = path_of(path)
     shard = _SHARD.fullmatch(path.name)
     return path.with_name(shard["base"]) if shard else path
 
@@ -176,7 +177,10 @@ def matching_files(path: Path | str) -> list[Path]:
         DataError: a set of shards is incomplete.
     """
     path = str(path).replace("\\", "/") if os.name == "nt" else str(path)
-    files = [Path(path)] if Path(path).is_file() else sorted(map(Path, glob.glob(path)))  # noqa: PTH207  any folder
+    if is_url(path):
+        files = list(path_of(path).parent.glob(path_of(path).name))
+    else:
+        files = [Path(path)] if Path(path).is_file() else sorted(map(Path, glob.glob(path)))  # noqa: PTH207  any folder
     if not files:
         raise UsageError(f"{display(path)}: there is no such record; make it with generate_tfrecord.py")
     if missing := sorted(set(_siblings(files)) - set(files)):

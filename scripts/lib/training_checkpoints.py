@@ -28,7 +28,9 @@ def find_readable(train_dir: Path | str, mend: bool = True) -> Path | None:
         DataError: the `checkpoint` file tells of checkpoints, and none can be read.
     """
     folder = Path(train_dir)
-    if files.is_url(train_dir) or not folder.is_dir():
+    if files.is_url(train_dir):  # where a checkpoint appears whole or not at all
+        return checkpoints.latest(train_dir)
+    if not folder.is_dir():
         return None
     if not mend:
         return checkpoints.latest(folder)

@@ -1,0 +1,151 @@
+"""A file or folder on a bucket (gs://...), with what of pathlib.Path's interface the pipeline uses.
+
+TensorFlow reads and writes it, as it does the records and checkpoints there. It is imported when the first such file is
+looked at: who has paths on the disk alone does not wait for it. Get one by `files.path_of`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fnmatch
+import functools
+import posixpath
+from collections.abc import Iterator
+from typing import IO, NamedTuple
+
+
+class Status(NamedTuple):
+    st_size: int
+
+
+@functools.total_ordering
+class RemotePath:
+    """Args:
+    address: with its scheme.
+
+    Raises (whatever looks at the bucket):
+        FileNotFoundError, PermissionError, OSError: with TensorFlow's first line as reason.
+    """
+
+    def __init__(self, address: str):
+        self._scheme, _, path = address.partition("://")
+        self._path = posixpath.normpath(path.replace("\\", "/"))
+
+    def __str__(self) -> str:
+        return f"{self._scheme}://{self._path}"
+
+    def __repr__(self) -> str:
+        return f"RemotePath({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RemotePath) and str(self) == str(other)
+
+    def __lt__(self, other: RemotePath) -> bool:
+        return str(self) < str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __truediv__(self, other: object) -> RemotePath:
+        return RemotePath(str(other) if "://" in str(other) else f"{self}/{other}")
+
+    def as_posix(self) -> str:
+        return str(self)
+
+    @property
+    def name(self) -> str:
+        return posixpath.basename(self._path)
+
+    @property
+    def suffix(self) -> str:
+        return posixpath.splitext(self._path)[1]
+
+    @property
+    def parent(self) -> RemotePath:
+        return RemotePath(f"{self._scheme}://{posixpath.dirname(self._path) or self._path}")
+
+    def with_name(self, name: str) -> RemotePath:
+        return self.parent / name
+
+    def with_suffix(self, suffix: str) -> RemotePath:
+        return RemotePath(f"{self._scheme}://{posixpath.splitext(self._path)[0]}{suffix}")
+
+    # ------------------------------------------------------------------------------------------- looking at the bucket
+
+    def exists(self) -> bool:
+        with self._explained() as gfile:
+            return gfile.exists(str(self))
+
+    def is_dir(self) -> bool:
+        with self._explained() as gfile:
+            return gfile.isdir(str(self))
+
+    def is_file(self) -> bool:
+        return self.exists() and not self.is_dir()
+
+    def stat(self) -> Status:
+        with self._explained() as gfile:
+            return Status(gfile.stat(str(self)).length)
+
+    def iterdir(self) -> Iterator[RemotePath]:
+        with self._explained() as gfile:
+            names = gfile.listdir(str(self))
+        yield from (self / name.rstrip("/") for name in sorted(names))
+
+    def glob(self, pattern: str) -> Iterator[RemotePath]:
+        """What of the folder has a name that matches; no `/` in the pattern."""
+        if self.is_dir():
+            yield from (path for path in self.iterdir() if fnmatch.fnmatchcase(path.name, pattern))
+
+    def rglob(self) -> Iterator[RemotePath]:
+        """All files below the folder."""
+        for path in self.iterdir():
+            if path.is_dir():
+                yield from path.rglob()
+            else:
+                yield path
+
+    # ---------------------------------------------------------------------------------------------- reading and writing
+
+    @contextlib.contextmanager
+    def open(self, mode: str = "rb", **_) -> Iterator[IO[bytes]]:
+        """Opens it for reading bytes; whatever says how to buffer is left to TensorFlow."""
+        with self._explained() as gfile, gfile.GFile(str(self), mode) as file:
+            yield file
+
+    def read_bytes(self) -> bytes:
+        with self.open() as file:
+            return file.read()
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        return self.read_bytes().decode(encoding).replace("\r\n", "\n")
+
+    def write_bytes(self, content: bytes) -> None:
+        """Writes it; on a bucket it appears whole when that is done."""
+        with self.open("wb") as file:
+            file.write(content)
+
+    def unlink(self) -> None:
+        with self._explained() as gfile:
+            gfile.remove(str(self))
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator:
+        """`tf.io.gfile`, whose errors become those of Python's own files."""
+        from scripts.lib import object_detection_api
+
+        tf = object_detection_api.tensorflow()
+        try:
+            yield tf.io.gfile
+        except tf.errors.NotFoundError:
+            raise FileNotFoundError(errno.ENOENT, "there is no such file on the bucket", str(self)) from None
+        except (tf.errors.PermissionDeniedError, tf.errors.UnauthenticatedError) as error:
+            reason = f"may not be read or written ({_reason(error)}); see gcloud auth application-default login"
+            raise PermissionError(errno.EACCES, reason, str(self)) from None
+        except tf.errors.OpError as error:
+            raise OSError(errno.EIO, _reason(error), str(self)) from None
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "message", None) or str(error)).strip().splitlines()[0]
