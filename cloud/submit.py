@@ -44,7 +44,7 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 from google.protobuf import text_format
 
-from scripts.lib import checkpoints, command_line, files, pipeline_config
+from scripts.lib import checkpoints, command_line, exported_model, files, pipeline_config
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.findings import ERROR, Finding
 from scripts.lib.google_cloud import bucket, bucket_config, gcloud, job_spec, ml_engine, prices, submitted
@@ -125,7 +125,7 @@ def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:
         add("step", "checkpoint of this step (default: the latest)", type=int)
         add("output_directory", "folder for the exported model (default: runs/cloud/JOB/exported_model)", type=Path)
     if verb == "batch-detect":
-        add("input", "addresses of the images: a folder, or as cloud/detect_beam.py takes it", required=True)
+        add("input", "photos on the bucket: a folder, a pattern, or a text file with addresses", required=True)
         add("model", "address of the exported model", required=True)
         add("output_path", "address that the results' names begin with", required=True)
         add("image", "container of the workers, with Beam and this repository (cloud/README.md)", required=True)
@@ -543,14 +543,20 @@ def batch_detect(args: argparse.Namespace) -> int | None:
     if args.known:
         problems = bucket.check_location(args.bucket, args.region)
         model = args.model.rstrip("/")
-        if not bucket.listing([f"{model}/frozen_inference_graph.pb"]):
-            problems.append(f"there is no frozen_inference_graph.pb in {model}; copy the exported model there")
+        there = bucket.listing([f"{model}/*"])
+        problems += [
+            f"there is no {name} in {model}; make it with scripts/export_model.py, and copy the folder there with: "
+            f"gcloud storage cp --recursive exported_model {model.rpartition('/')[0]}/"
+            for name in ("model.onnx", exported_model.LABEL_MAP) if f"{model}/{name}" not in there
+        ]  # fmt: skip
         refuse(problems, "nothing was submitted")
     command = [
         "cloud/detect_beam.py", f"--input={args.input}", f"--model={args.model}", f"--output_path={args.output_path}",
         "--runner=DataflowRunner", f"--project={args.project}", f"--region={args.region}",
         f"--temp_location={bucket.PREFIX}{args.bucket}/tmp", f"--sdk_container_image={args.image}",
         f"--job_name={args.job_name.lower().replace('_', '-')}", f"--max_num_workers={args.max_num_workers}",
+        "--experiments=no_use_multiple_sdk_containers",  # one process, and so one model, a machine
+        "--number_of_worker_harness_threads=2",
         *args.passed_on,
     ]  # fmt: skip
     print(f"> {gcloud.shown(['python', *command])}", flush=True)
