@@ -42,8 +42,9 @@ def start():
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def end_of(process: subprocess.Popen, status: int = 0) -> str:
