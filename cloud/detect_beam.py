@@ -138,6 +138,7 @@ def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pipeline
     work.add_argument("--threads", help="that decode photos, for each part in work (default: a core each)", **number)
     work.add_argument("--retries", type=int, default=4, metavar="N", help="of a photo's reading, where it may help")
     args, beam_flags = parser.parse_known_args(argv)
+    args.model = args.model.rstrip("/") or "/"
     beam_support.check_reachable((args.input, args.model, args.output_path))
     return args, beam_support.pipeline_options(beam_flags)
 
@@ -150,7 +151,7 @@ def make_job(args: argparse.Namespace) -> Job:
     """
     with local_model(args.model) as folder:
         names = list(Detector(folder, "onnx").class_names.values())
-        name = args.model.rstrip("/").rpartition("/")[2] if files.is_url(args.model) else folder.resolve().name
+        name = args.model.rpartition("/")[2] if files.is_url(args.model) else folder.resolve().name
         settings = {
             "models": [{"name": name, "sha256": record_detections.sha256([folder / exported_model.ONNX])}],
             "min_scores": detection_options.score_thresholds(args, [folder], names),

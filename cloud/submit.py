@@ -188,7 +188,8 @@ def upload(args: argparse.Namespace) -> int | None:
     settings(args)
     config = pipeline_config.read(args.config)
     local = bucket_config.on_disk(config, args.bucket)
-    findings = pipeline_config.check_training(local, args.config) + pipeline_config.check_evaluation(local, args.config)
+    findings = pipeline_config.check_training(local, args.config, on_buckets=False)
+    findings += pipeline_config.check_evaluation(local, args.config, on_buckets=False)
     refuse(findings, "nothing was uploaded")
     wanted = bucket_config.uploads(config, args.bucket)
     there = {}

@@ -6,7 +6,8 @@ Out:  a complete config: classes, paths and counts from the data, whatever is gi
       base. It begins with what it was made of and each value that differs. Paths have / everywhere and are relative to
       the repository root where they lie in it.
 
-What train.py and eval.py would refuse is refused here, in the same words, and then no config is written.
+What train.py and eval.py would refuse is refused here, in the same words, and then no config is written. Records and
+checkpoints on a bucket (gs://...) are named in the config and not looked at, since they may not be there yet.
 
   python scripts/make_config.py --base_config configs/ssd_mobilenet_v1_multi.config --output_config runs/mine.config
   python scripts/make_config.py --num_steps 3000 --batch_size 8 --input_size 512 --fit_anchors
@@ -105,8 +106,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     paths.add_argument("--test_record", default=files.default_path("data/test.record"), help="or pattern of shards")
     paths.add_argument("--label_map", metavar="PBTXT", help="default: the one that the training record was made with")
     paths.add_argument(
-        "--output_config", type=Path, default=files.default_path("runs/pipeline.config"), help="config to write"
-    )
+        "--output_config", type=files.path_of, default=files.default_path("runs/pipeline.config"),
+        help="config to write",
+    )  # fmt: skip
 
     training = parser.add_argument_group("training; default: as the base config")
     training.add_argument("--batch_size", type=command_line.positive_int, metavar="N", help="images a step")
@@ -174,6 +176,8 @@ def find_label_map(given: str | None, train: Record) -> str:
         except (TypeError, KeyError):
             message = f"{portable(train.path)} has no manifest that names its label map"
             raise UsageError(f"{message}; give --label_map") from None
+    if files.is_url(path):
+        return path
     resolved = Path(pipeline_config.resolve_path(Path(path).as_posix()))
     if given is None and not resolved.is_file():
         message = f"{portable(train.path)} was made with the label map {path}, which is not there"
@@ -190,6 +194,8 @@ def find_checkpoint(given: str) -> str:
     model = next((model for model in pretrained.MODELS if model.name == given), None)
     if model:
         return (pretrained.FOLDER / model.name / model.checkpoint).as_posix()
+    if files.is_url(given):
+        return given
     return pipeline_config.resolve_path(checkpoints.find(pipeline_config.resolve_path(given.replace("\\", "/"))))
 
 
@@ -260,7 +266,8 @@ def fit_anchors(config: Message, train: Record) -> str:
 
 def check(config: Message, output: Path, train: Record) -> None:
     """Raises DataError for what train.py and eval.py would refuse; prints what is odd."""
-    findings = pipeline_config.check_training(config, output) + pipeline_config.check_evaluation(config, output)
+    findings = pipeline_config.check_training(config, output, on_buckets=False)
+    findings += pipeline_config.check_evaluation(config, output, on_buckets=False)
     classes = train.manifest["classes"] if train.manifest else {}
     for name, entry in classes.items():
         if not entry.get("boxes", 1):

@@ -226,15 +226,21 @@ def check_trainable(config: Message, path: Path | str) -> list[Finding]:
     return findings
 
 
-def check_training(config: Message, path: Path | str) -> list[Finding]:
-    """What would stop the training, or let it learn the wrong thing, hours later."""
+def check_training(config: Message, path: Path | str, on_buckets: bool = True) -> list[Finding]:
+    """What would stop the training, or let it learn the wrong thing, hours later.
+
+    Args:
+        config: the pipeline config.
+        path: its file, for the findings.
+        on_buckets: look at files on a bucket, too, for which TensorFlow is imported; False: nothing is said of them.
+    """
     findings = check_trainable(config, path)
     checkpoint = config.train_config.fine_tune_checkpoint
-    if checkpoint:
+    if checkpoint and (on_buckets or not is_remote(checkpoint)):
         findings += check_checkpoint(checkpoint, path)
     if not config.HasField("train_input_reader"):
         return [*findings, _finding(path, "has no train_input_reader", "see the configs in configs/")]
-    findings += check_input(config, config.train_input_reader, "train_input_reader", path)
+    findings += check_input(config, config.train_input_reader, "train_input_reader", path, on_buckets)
     if not errors(findings):
         findings += check_batch(config, path)
         if not any(map(is_remote, config.train_input_reader.tf_record_input_reader.input_path)):
@@ -264,23 +270,27 @@ def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:
     return [_finding(path, message, f"{get}; {scratch}")]
 
 
-def check_evaluation(config: Message, path: Path | str, reader: Message | None = None) -> list[Finding]:
+def check_evaluation(
+    config: Message, path: Path | str, reader: Message | None = None, on_buckets: bool = True
+) -> list[Finding]:
     """What would make the evaluation fail, hang, or measure something else.
 
     Args:
         config: the pipeline config.
         path: its file, for the findings.
         reader: the input that is evaluated; None: the config's own.
+        on_buckets: as in `check_training`.
     """
     findings = check_model(config, path)
     if reader is None:
         if not config.eval_input_reader:
             return [*findings, _finding(path, "has no eval_input_reader", "see the configs in configs/")]
         reader = config.eval_input_reader[0]
-    input_findings = check_input(config, reader, "eval_input_reader", path)
+    input_findings = check_input(config, reader, "eval_input_reader", path, on_buckets)
     findings += input_findings
     paths = reader.tf_record_input_reader.input_path
-    if config.eval_config.HasField("num_examples") and not errors(input_findings):
+    is_counted = on_buckets or not any(map(is_remote, paths))
+    if config.eval_config.HasField("num_examples") and is_counted and not errors(input_findings):
         found, stated = sum(map(count_examples, paths)), config.eval_config.num_examples
         if found != stated:
             what_happens = "some images would count twice" if stated > found else "some images would never be seen"
@@ -296,15 +306,20 @@ def check_evaluation(config: Message, path: Path | str, reader: Message | None =
     return findings
 
 
-def check_input(config: Message, reader: Message, field: str, path: Path | str) -> list[Finding]:
+def check_input(
+    config: Message, reader: Message, field: str, path: Path | str, on_buckets: bool = True
+) -> list[Finding]:
     """Checks the label map and the records of one input reader."""
-    findings = check_label_map(config, reader.label_map_path, path, field)
+    looks_at_map = on_buckets or not is_remote(reader.label_map_path)
+    findings = check_label_map(config, reader.label_map_path, path, field) if looks_at_map else []
+    class_ids = _class_ids(reader.label_map_path) if looks_at_map else None
     paths = list(reader.tf_record_input_reader.input_path)
     if not paths:
         message = f"{field} has no tf_record_input_reader.input_path"
         findings.append(_finding(path, message, "see the configs in configs/"))
     for name in paths:
-        findings += _check_record(name, field, path, _class_ids(reader.label_map_path))
+        if on_buckets or not is_remote(name):
+            findings += _check_record(name, field, path, class_ids)
     return findings
 
 

@@ -53,10 +53,6 @@ def test_find_takes_a_folder(train_dir):
     assert checkpoints.find(train_dir) == (train_dir / "model.ckpt-1000").as_posix()
 
 
-def test_find_leaves_remote_paths_alone():
-    assert checkpoints.find("gs://bucket/train/model.ckpt-7") == "gs://bucket/train/model.ckpt-7"
-
-
 def test_a_wrong_prefix_is_told_what_is_there(train_dir, tmp_path):
     with pytest.raises(UsageError, match="model.ckpt-9, model.ckpt-800, model.ckpt-1000"):
         checkpoints.find(train_dir / "model.ckpt-80")

@@ -234,7 +234,7 @@ def test_training_is_held_against_the_memory_there_is(project, monkeypatch):
     assert pipeline_config.check_training(config, path) == ["memory of pipeline.config"]
     monkeypatch.setattr(pipeline_config, "check_input", lambda *_: [])
     remote, path = read(project, ("data/train.record", "gs://bucket/train.record"))
-    assert pipeline_config.check_training(remote, path) == [], "it is not read for an estimate"
+    assert pipeline_config.check_training(remote, path, on_buckets=False) == [], "it is not read for an estimate"
 
 
 # ------------------------------------------------------------------------------------- the manifest beside a record

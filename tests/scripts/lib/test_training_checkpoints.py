@@ -110,6 +110,5 @@ def test_a_replica_that_does_not_save_leaves_the_folder_alone(train_dir):
     assert (train_dir / "checkpoint").read_bytes() == before
 
 
-def test_no_folder_and_a_bucket_have_none(tmp_path):
+def test_no_folder_has_none(tmp_path):
     assert training_checkpoints.find_readable(tmp_path / "none") is None
-    assert training_checkpoints.find_readable("gs://bucket/train") is None
