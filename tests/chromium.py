@@ -21,7 +21,7 @@ import pytest
 
 from tests import headless_browser
 
-SECONDS = 90.0  # on a busy machine
+SECONDS = 60.0  # on a busy machine
 
 
 class Page:

@@ -34,7 +34,6 @@ from scripts.lib.serving_model import ServedModel
 from scripts.lib.serving_rest import RequestError
 
 _RETRY = {"Retry-After": "1"}
-_CLOSE = {"Connection": "close"}
 _MAX_CONNECTIONS = 100
 _HEADERS = {  # of every answer
     "Cache-Control": "no-store",
@@ -134,7 +133,10 @@ def _page(model: ServedModel, address: Address) -> tuple[str, dict[str, str]]:
     """The page at /, and headers that let a browser run its own script and style alone."""
     page = report_page.render(
         "serve.html", title=f"{address.name}: what is on a picture?", note="", predict_path=_predict_path(address),
-        model={"colors": model.colors, "least_scores": model.least_scores},
+        classes=[
+            {"name": name, "color": color, "least_score": model.least_scores[name]}
+            for name, color in model.colors.items()
+        ],
     )  # fmt: skip
     script, style = (_hashes(page, tag) for tag in ("script", "style"))
     policy = (
@@ -194,7 +196,7 @@ class Work:
             RequestError: a limit, or what `answer` raises.
         """
         if not self._places.acquire(blocking=False):
-            raise RequestError(503, "too many requests at a time; try again", {**_RETRY, **_CLOSE})
+            raise RequestError(503, "too many requests at a time; try again", _RETRY)
         try:
             body = await _body(request, self._limits)
             future = self._pool.submit(answer, body)
@@ -214,13 +216,16 @@ class Work:
 async def _body(request: Request, limits: Limits) -> bytes:
     """The body, as far as the limits allow.
 
+    Of a body that is refused uvicorn reads on what arrives, and drops it, so that the client comes to read the answer;
+    `_ImpatientProtocol` ends that.
+
     Raises:
         RequestError: it is too large, too slow, or compressed.
     """
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
-        raise RequestError(415, "the body has to come without Content-Encoding", _CLOSE)
-    too_large = RequestError(413, f"the body exceeds {limits.max_bytes / 2**20:g} MiB", _CLOSE)
+        raise RequestError(415, "the body has to come without Content-Encoding")
+    too_large = RequestError(413, f"the body exceeds {limits.max_bytes / 2**20:g} MiB")
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > limits.max_bytes:
         raise too_large
@@ -235,9 +240,10 @@ async def _body(request: Request, limits: Limits) -> bytes:
     try:
         await asyncio.wait_for(read(), limits.read_seconds)
     except asyncio.TimeoutError:
-        raise RequestError(408, f"the body did not arrive within {limits.read_seconds:g} s", _CLOSE) from None
+        late = f"the body did not arrive within {limits.read_seconds:g} s"
+        raise RequestError(408, late, {"Connection": "close"}) from None
     except ClientDisconnect:
-        raise RequestError(400, "the client went away", _CLOSE) from None
+        raise RequestError(400, "the client went away") from None
     return bytes(body)
 
 
@@ -269,7 +275,7 @@ class Gate:
         mistake = ""
         try:
             reason = self._foreign(Request(scope))
-            app = _json({"error": reason}, 403, _CLOSE) if reason else self._app
+            app = _json({"error": reason}, 403) if reason else self._app
             await app(scope, receive, send_on)
         except Exception as error:  # Starlette has answered with 500
             mistake = f" {error!r:.300}"
@@ -323,12 +329,11 @@ def server(app: Gate, limits: Limits) -> uvicorn.Server:
     class Protocol(_ImpatientProtocol):
         read_seconds = limits.read_seconds
 
-    return uvicorn.Server(
-        uvicorn.Config(
-            app, http=Protocol, ws="none", lifespan="off", log_config=None, log_level="critical", access_log=False,
-            server_header=False, limit_concurrency=_MAX_CONNECTIONS, timeout_graceful_shutdown=5,
-        )  # fmt: skip
-    )
+    config = uvicorn.Config(
+        app, http=Protocol, ws="none", lifespan="off", log_config=None, log_level="critical", access_log=False,
+        server_header=False, limit_concurrency=_MAX_CONNECTIONS, timeout_graceful_shutdown=5,
+    )  # fmt: skip
+    return uvicorn.Server(config)
 
 
 class _ImpatientProtocol(H11Protocol):

@@ -43,7 +43,6 @@ class ConvertedModel:
             kept = non_max_suppression.multiclass(boxes, scores, self.description.suppression, min_score)
             yield Found(kept[0], kept[1], kept[2] + 1)
 
-
     def outputs(self, prepared: np.ndarray) -> dict[str, np.ndarray]:
         if self.description.suppression is None:
             values = self._infer(prepared[np.newaxis])
