@@ -226,8 +226,8 @@ def make_formats(
         checks += write_openvino(made)
     if "tflite" in args.formats:
         calibration = calibration_images(config, args.calibration_images)
-        titles = {exported_model.TFLITE: ("TensorFlow Lite, LiteRT", "litert", True),
-                  exported_model.TFLITE_INT8: ("TensorFlow Lite int8, LiteRT", "litert_int8", False)}  # fmt: skip
+        titles = {exported_model.TFLITE: ("TensorFlow Lite, one thread", "litert", True),
+                  exported_model.TFLITE_INT8: ("TensorFlow Lite int8, one thread", "litert_int8", False)}  # fmt: skip
         for name in tflite_conversion.write(config, made, calibration):
             title, runtime, is_exact = titles[name]
             checks.append(Check(title, runtime, name, is_exact))

@@ -12,6 +12,9 @@ from tests import made_model
 SIDE = 96
 
 
+LABEL_MAP = f"{made_model.LABEL_MAP}item {{ id: 3 name: 'Blue' }}\n"
+
+
 def write(tf, folder: Path) -> Path:
     """Writes pipeline.config, label_map.pbtxt, model.ckpt-7.* and two records; returns the config's path.
 
@@ -21,11 +24,11 @@ def write(tf, folder: Path) -> Path:
     """
     from object_detection.builders import model_builder
 
-    (folder / "label_map.pbtxt").write_text(made_model.LABEL_MAP, encoding="utf-8")
+    (folder / "label_map.pbtxt").write_text(LABEL_MAP, encoding="utf-8")
     record = made_model.write_record(folder / "test.record", num_images=4)
     config = pipeline_config.read(files.default_path("configs/ssd_mobilenet_v1_sample.config"))
     pipeline_config.override_input_size(config, SIDE)
-    config.model.ssd.num_classes = 2
+    config.model.ssd.num_classes = 3
     config.model.ssd.feature_extractor.depth_multiplier = 0.25
     for reader in pipeline_config.input_readers(config):
         reader.label_map_path = (folder / "label_map.pbtxt").as_posix()

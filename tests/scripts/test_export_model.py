@@ -113,12 +113,12 @@ def test_a_least_score_leaves_out_what_is_below_and_nothing_else(exported, photo
 def test_the_default_is_onnx_runtime_and_knows_classes_and_step(exported):
     detector = Detector(exported)
     assert (detector.runtime, detector.global_step()) == ("onnx", 7)
-    assert detector.class_names == {1: "Red", 2: "Green"}
+    assert detector.class_names == {1: "Red", 2: "Green", 3: "Blue"}
 
 
 def test_the_description_says_what_goes_in(exported):
     description = exported_model.read_description(exported)
-    assert description["class_names"] == {"1": "Red", "2": "Green"}
+    assert description["class_names"] == {"1": "Red", "2": "Green", "3": "Blue"}
     size = description["input"]["height"], description["input"]["width"]
     assert size == (untrained_model.SIDE, untrained_model.SIDE)
     assert description["input"]["color_order"] == "RGB"
@@ -248,5 +248,5 @@ def test_the_classes_are_written_into_the_onnx_file(exported):
     import onnx
 
     metadata = {entry.key: json.loads(entry.value) for entry in onnx.load(exported / "model.onnx").metadata_props}
-    assert metadata["class_names"] == {"1": "Red", "2": "Green"}
+    assert metadata["class_names"] == {"1": "Red", "2": "Green", "3": "Blue"}
     assert (metadata["height"], metadata["width"], metadata["color_order"]) == (96, 96, "RGB")

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from scripts.lib import exported_model, tflite_conversion
-from scripts.lib.parallel import available_cores
 from scripts.lib.runtimes import Found
 from scripts.lib.runtimes.converted import found
 
 
 class Model:
     """The TensorFlow Lite file of an exported model. For one thread at a time.
+
+    It runs on one thread: LiteRT 2.3 with N threads loses class N + 1 of N + 1 or more in TFLite_Detection_PostProcess
+    with its regular suppression, which goes class by class (tensorflow/tensorflow issue 56058).
 
     Args:
         folder: of the exported model.
@@ -28,7 +30,7 @@ class Model:
         self.class_names = {int(class_id): name for class_id, name in description["class_names"].items()}
         self.global_step = description["global_step"]
         self._input = description["input"]
-        self._interpreter = Interpreter(str(folder / file), num_threads=available_cores())
+        self._interpreter = Interpreter(str(folder / file), num_threads=1)
         self._interpreter.allocate_tensors()
 
     def prepare(self, image_rgb: np.ndarray) -> np.ndarray:
