@@ -68,7 +68,8 @@ class ServedModel:
             RequestError: it is no picture, or too large.
         """
         pixels = self._pixels(data, "the picture")
-        (found,) = self.detector.detect_each([pixels], 1)
+        least = min([*self.least_scores.values(), 1.0 if min_score is None else min_score])
+        (found,) = self.detector.detect_each([pixels], 1, least)
         ids = {name: class_id for class_id, name in self.detector.class_names.items()}
 
         def named(min_scores: dict[str, float]) -> list[detections.Detection]:

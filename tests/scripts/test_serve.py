@@ -373,10 +373,21 @@ def test_a_port_that_is_taken_and_a_folder_without_a_model_are_said(tmp_path):
 # --- In the browser -----------------------------------------------------------------------------------------------------
 
 FOUND = "[...document.querySelectorAll('#found li')].map(line => line.textContent).join()"
+PASTE = """new Promise(done => {
+  const canvas = Object.assign(document.createElement("canvas"), {width: 50, height: 50});
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#00ff00";
+  context.fillRect(0, 0, 50, 50);
+  canvas.toBlob(done);
+}).then(blob => {
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File([blob], "image.png", {type: "image/png"}));
+  document.dispatchEvent(new ClipboardEvent("paste", {clipboardData}));
+})"""
 MESSAGE = "document.getElementById('message').textContent"
 
 
-def test_one_chooses_or_drops_a_picture_and_sees_its_boxes(served, tmp_path):
+def test_one_chooses_drops_or_pastes_a_picture_and_sees_its_boxes(served, tmp_path):
     (tmp_path / "wide photo.png").write_bytes(picture((0, 230, 100), (800, 400)))
     (tmp_path / "notes.txt").write_text("no picture")
     with chromium.Page(f"http://127.0.0.1:{served.port}/", 1000, 800) as page:
@@ -405,6 +416,8 @@ def test_one_chooses_or_drops_a_picture_and_sees_its_boxes(served, tmp_path):
         assert page.value("document.getElementById('result').hidden")
         page.drop(tmp_path / "wide photo.png", 300, 300)
         page.wait_for(f"{FOUND} === 'Green90%,Blue39%'")
+        page.value(PASTE)
+        page.wait_for(f"{FOUND} === 'Green100%'")
     refused = [complaint for complaint in page.complaints if "status of 400" not in complaint]
     assert refused == [] and len(page.complaints) == 1
 
