@@ -49,6 +49,12 @@ def _unknown_to_beam(flags: Sequence[str]) -> list[str]:
     return parser.parse_known_args(flags)[1]
 
 
+def in_this_process(options: PipelineOptions) -> bool:
+    """Whether all of the work is done by this very process."""
+    given = options.get_all_options()
+    return given["runner"] == LOCAL_RUNNER and given["direct_running_mode"] == "in_memory"
+
+
 def check_reachable(paths: Iterable[str]) -> None:
     """Raises UsageError for an address that none of Beam's file systems knows."""
     for path in paths:

@@ -20,7 +20,7 @@ pytest.importorskip("apache_beam", reason="Apache Beam is not installed (require
 
 from cloud import detect_beam
 from scripts import detect
-from scripts.lib import beam_support, bucket_images, ensemble
+from scripts.lib import beam_detection, beam_support, bucket_images, ensemble
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.web_files import DownloadError, Limits
 from tests.beam_bucket import Bucket
@@ -49,7 +49,7 @@ def save(path: Path, red: int, green: int = 100) -> None:
 def project(tmp_path, monkeypatch):
     """A folder of twelve photos, and an exported model that a made detector stands in for; also as bucket://."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(detect_beam, "Detector", CountingDetector)
+    monkeypatch.setattr(beam_detection, "Detector", CountingDetector)
     monkeypatch.setattr(ensemble, "Detector", MadeDetector)
     monkeypatch.setattr(CountingDetector, "looked_at", [])
     monkeypatch.setattr(CountingDetector, "loads", 0)

@@ -31,6 +31,12 @@ _GPU = {
     "NVIDIA_TESLA_V100": 2.48,
 }
 
+# Dataflow's own prices for batch jobs, us-central1, which include the machine (https://cloud.google.com/dataflow/pricing)
+_DATAFLOW_VCPU, _DATAFLOW_GIGABYTE, _DATAFLOW_DISK_GIGABYTE = 0.056, 0.003557, 0.000054  # an hour
+DATAFLOW_SHUFFLED_GIGABYTE = 0.011
+# Cloud Storage, standard class (https://cloud.google.com/storage/pricing): of a file, and of up to 1,000 of a listing
+STORAGE_READ, STORAGE_WRITE = 0.0004 / 1000, 0.005 / 1000
+
 
 class Estimate(NamedTuple):
     """US dollars an hour for all machines together, the hours after which the job is stopped, and what has no price."""
@@ -69,12 +75,33 @@ def gpus(machine: dict) -> int:
 
 def machine_an_hour(machine_type: str, gpu: str | None = None, gpu_count: int = 0) -> float | None:
     """Vertex AI's price of one machine in US dollars an hour, or None where the tables lack it."""
-    match = re.fullmatch(r"(n1|n2|e2)-(standard|highmem|highcpu)-(\d+)", machine_type)
     if machine_type in _WHOLE_MACHINE:
         return _WHOLE_MACHINE[machine_type] * MANAGEMENT
-    if not match or (gpu and gpu not in _GPU):
+    machine = machine_of(machine_type)
+    if not machine or (gpu and gpu not in _GPU):
+        return None
+    price = machine.vcpus * _VCPU[machine.family] + machine.gigabytes * _GIGABYTE[machine.family]
+    return (price + gpu_count * (_GPU[gpu] if gpu else 0)) * MANAGEMENT
+
+
+class Machine(NamedTuple):
+    """What a machine type's name says."""
+
+    family: str
+    vcpus: int
+    gigabytes: float
+
+
+def machine_of(machine_type: str) -> Machine | None:
+    """E.g. of "e2-standard-4"; None where the tables lack it."""
+    match = re.fullmatch(r"(n1|n2|e2)-(standard|highmem|highcpu)-(\d+)", machine_type)
+    if not match:
         return None
     family, kind, vcpus = match[1], match[2], int(match[3])
-    gigabytes = _GIGABYTES_A_VCPU.get((family, kind), _GIGABYTES_ELSE[kind])
-    machine = vcpus * (_VCPU[family] + gigabytes * _GIGABYTE[family])
-    return (machine + gpu_count * (_GPU[gpu] if gpu else 0)) * MANAGEMENT
+    return Machine(family, vcpus, vcpus * _GIGABYTES_A_VCPU.get((family, kind), _GIGABYTES_ELSE[kind]))
+
+
+def dataflow_an_hour(machine: Machine, disk_gigabytes: float) -> float:
+    """Dataflow's price of one worker of a batch job in US dollars an hour; the same for all families."""
+    memory = machine.gigabytes * _DATAFLOW_GIGABYTE
+    return machine.vcpus * _DATAFLOW_VCPU + memory + disk_gigabytes * _DATAFLOW_DISK_GIGABYTE
