@@ -312,7 +312,7 @@ def check_input(
     """Checks the label map and the records of one input reader."""
     looks_at_map = on_buckets or not is_remote(reader.label_map_path)
     findings = check_label_map(config, reader.label_map_path, path, field) if looks_at_map else []
-    class_ids = _class_ids(reader.label_map_path) if looks_at_map else None
+    class_ids = _class_ids(reader.label_map_path) if looks_at_map and reader.label_map_path else None
     paths = list(reader.tf_record_input_reader.input_path)
     if not paths:
         message = f"{field} has no tf_record_input_reader.input_path"
