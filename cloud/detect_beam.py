@@ -57,6 +57,7 @@ from scripts.lib import (
 from scripts.lib.beam_detection import PARTS, SHOWN, Job
 from scripts.lib.command_line import DataError, UsageError
 
+FEW = 100  # photos, below which starting takes a good part of the time
 MANIFEST = "detections"  # what a manifest begins with
 
 
@@ -162,7 +163,7 @@ def report(job: Job, total: Counter, shards: Iterable[dict[str, Any]], cpu_secon
         f"{total['photos']} photos, {total['kept']} of them done before, {total['detections']} detections "
         f"(least scores: {least}): {pattern}.csv, {pattern}.jsonl"
     )
-    if cpu_seconds and looked_at:
+    if cpu_seconds and looked_at >= FEW:
         milliseconds = 1000 * cpu_seconds / looked_at
         print(f"{milliseconds:.1f} ms of CPU time a photo: {1000 / milliseconds:.1f} photos a second and core")
     if total["errors"]:
