@@ -81,10 +81,10 @@ class Model(Protocol):
 def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
     """An exported model in the runtime of that name, and the name.
 
-    "auto" is ONNX Runtime: in float32 everywhere, twice as fast as TensorFlow and more, and loaded in a tenth of the
-    time. Where it is not installed or cannot run the model, TensorFlow does, and a line says so. OpenVINO is chosen by
-    itself only where the export has no other format: in float32 it gains little, and in bfloat16, which it takes on a
-    CPU that has it, scores change.
+    "auto" is ONNX Runtime: in float32 everywhere, faster than TensorFlow, and loaded in a tenth of the time. Where it
+    is not installed or cannot run the model, TensorFlow does, and a line says so. OpenVINO is chosen by itself only
+    where the export has no other format: in float32 it gains little, and in bfloat16, which it takes on a CPU that has
+    it, scores change.
 
     Raises:
         UsageError: there is no such model, or the runtime that was asked for is missing or cannot run it.
