@@ -4,7 +4,8 @@ In:   the folder with the training's checkpoints, and a pipeline config with its
 Out:  event files for TensorBoard, metrics.json and the config as it was used, in eval_dir; a table of AP@0.5.
 
 With --run_once the latest checkpoint is evaluated; without, every new one until the command is stopped. Each image of
-the record is evaluated once: leave num_examples out of the config and it is counted.
+the record is evaluated once: leave num_examples out of the config and it is counted. Any of these files and folders may
+be on a bucket (gs://...).
 
   python scripts/eval.py --run_once --pipeline_config_path configs/ssd_mobilenet_v1_multi.config \\
       --checkpoint_dir runs/multi/train --eval_dir runs/multi/eval

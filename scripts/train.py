@@ -6,7 +6,8 @@ Out:  checkpoints, event files for TensorBoard, training_log.jsonl (a line every
 
 The config is checked before TensorFlow is imported. Paths in it are read from the current folder or from the
 repository root, with / or \\. Run again with the same command, it goes on from the last checkpoint, whatever ended it:
-Ctrl+C, which saves one first, a crash or a power cut.
+Ctrl+C, which saves one first, a crash or a power cut. Any of these files and folders may be on a bucket (gs://...);
+TensorFlow reads them for the checks, too, and training_log.jsonl is written on a disk alone.
 
   python scripts/train.py --pipeline_config_path configs/ssd_mobilenet_v1_multi.config --train_dir runs/multi/train
   python scripts/train.py --pipeline_config_path configs/ssd_mobilenet_v1_multi.config --train_dir runs/multi/train \\

@@ -149,7 +149,7 @@ def test_upload_copies_what_is_missing_or_different(cloud, tmp_path, capsys, mon
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     for check in ("check_training", "check_evaluation"):
-        monkeypatch.setattr(pipeline_config, check, lambda *_: [])
+        monkeypatch.setattr(pipeline_config, check, lambda *_, **__: [])
     config = tmp_path / "gcs.config"
     reader = "{ tf_record_input_reader { input_path: '%s' } label_map_path: 'gs://YOUR_BUCKET/data/map.pbtxt' }"
     config.write_text(

@@ -12,9 +12,11 @@ import pytest
 from scripts.lib import (
     checkpoints,
     evaluation_metrics,
+    event_files,
     files,
     label_map,
     pipeline_config,
+    record_images,
     record_manifest,
     tf_record,
     training_checkpoints,
@@ -141,6 +143,13 @@ def test_a_config_with_all_files_on_the_bucket_is_checked_as_one_on_the_disk(buc
     pipeline_config.count_eval_examples(config, config.eval_input_reader[0])
     assert config.eval_config.num_examples == 12
     assert label_map.read("gs://shop/tiny/label_map.pbtxt") == {"Red": 1, "Green": 2}
+    assert sum(1 for _ in record_images.read("gs://shop/tiny/test.record")) == 12
+
+
+def test_event_files_are_written_to_the_bucket(bucket):
+    event_files.write(event_files.new_path("gs://shop/eval", "fast"), 7, {"mAP": 0.5})
+    (name,) = bucket.names("eval/")
+    assert "tfevents" in name and len(list(tf_record.read_records(f"gs://shop/{name}"))) == 2
 
 
 def test_what_is_wrong_on_the_bucket_is_found_before_the_training(bucket, config):
