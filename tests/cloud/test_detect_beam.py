@@ -10,6 +10,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +26,7 @@ from scripts import detect
 from scripts.lib import beam_detection, beam_support, bucket_images, ensemble
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.web_files import DownloadError, Limits
+from tests import made_onnx
 from tests.beam_bucket import Bucket
 from tests.made_detector import MadeDetector
 
@@ -277,6 +280,23 @@ def test_a_missing_file_is_not_tried_again(monkeypatch, error, tries):
     with pytest.raises(DownloadError):
         bucket_images.fetch("bucket://a.jpg", Limits(retries=2, pause=0))
     assert len(calls) == tries
+
+
+# A real model, in the workers' own processes.
+
+
+def test_the_command_with_two_processes_writes_what_it_writes_in_one(project, repository_root):
+    """What other processes get is pickled: nothing of it may be of the script that was started, here or on Dataflow."""
+    pytest.importorskip("onnx", reason="onnx is not installed (requirements.txt)")
+    made_onnx.write(project / "model", Green=0.3, Blue=0.3)
+    Image.new("RGB", (60, 40), (0, 200, 0)).save(project / "photos/green.png")
+    command = [sys.executable, "cloud/detect_beam.py", f"--model={project}/model", f"--input={project}/photos"]
+    processes = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    for folder, flags in (("one", []), ("two", processes)):
+        paths = [f"--output_path={project}/{folder}/run", "--num_shards=3", "--batch_size=1"]
+        subprocess.run([*command, *paths, *flags], cwd=repository_root, check=True, capture_output=True)
+    assert files_of("one") == files_of("two")
+    assert ["green.png", "Green", "0.7843"] in [row[:3] for row in rows("one")]
 
 
 # Misuse.
