@@ -36,7 +36,7 @@ from scripts.lib import (
     training_overfit,
 )
 from scripts.lib.command_line import UsageError
-from scripts.lib.object_detection_api import flags, replicas, training_loop, watch
+from scripts.lib.object_detection_api import flags, replicas, training_input, training_loop, watch
 from scripts.lib.training_evaluation import TrainingEvaluations
 from scripts.lib.training_log import TrainingLog
 from scripts.lib.training_progress import TrainingProgress
@@ -119,11 +119,10 @@ def train(
     progress = TrainingProgress(config.train_config.num_steps, config.train_config.batch_size, name, args.verbose)
     log = None if files.is_url(args.train_dir) else TrainingLog(args.train_dir, args.log_every_steps)
     run = TrainingRun(progress, log, evaluations, args.save_every_steps, args.save_every_secs)
-    in_step = config.train_config.sync_replicas
     with pipeline_config.written(config) as path:
         task = replica.number if replica else args.task
         api_flags = flags.to_argv(flags.TRAIN, args, pipeline_config_path=path.as_posix(), task=task)
-        watches = functools.partial(set_watches, args, replica, in_step, run)
+        watches = functools.partial(set_watches, args, config, replica, run)
         run.observe(
             lambda: object_detection_api.run("object_detection.legacy.train", api_flags, args.verbose, watches),
             args.train_dir,
@@ -131,10 +130,13 @@ def train(
     return run
 
 
-def set_watches(args: argparse.Namespace, replica: cluster.Replica | None, in_step: bool, run: TrainingRun) -> None:
-    """Who sees and steers the training, what its event files hold, and who else takes part in it."""
+def set_watches(
+    args: argparse.Namespace, config: pipeline_config.Message, replica: cluster.Replica | None, run: TrainingRun
+) -> None:
+    """Who sees and steers the training, how it reads, what its event files hold, and who else takes part in it."""
     if replica and replica.addresses.get(cluster.PS):
-        replicas.rejoin(replica, in_step, lambda: run.interruption.signal is not None)
+        replicas.rejoin(replica, config.train_config.sync_replicas, lambda: run.interruption.signal is not None)
+    training_input.resize_early(config.model, args.scaled_decoding)
     watch.restored_variables()
     training_loop.install(run, args.save_summaries_secs, args.seed)
     if not args.full_summaries:
@@ -212,6 +214,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--overfit", type=command_line.positive_int, metavar="N",
         help="only check that the set-up can learn: train on N images of the record, in a temporary folder, until "
         f"their mAP@0.5 is {training_overfit.TARGET}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scaled_decoding", action="store_true",
+        help="decode JPEG photos at 1/2, 1/4 or 1/8 of their sides where that is twice the model's input or more: "
+        "faster with large photos; for models whose input has a fixed size",
     )  # fmt: skip
     parser.add_argument(
         "--seed", type=int, metavar="N",

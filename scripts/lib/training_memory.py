@@ -1,8 +1,9 @@
 """How much memory a training or an evaluation will take, told from config and record before TensorFlow is imported.
 
-Most of a training's is images that wait: `legacy/trainer.py` turns every image to float32 at the size that the record
-holds it in (12 bytes a pixel), queues it, batches it padded to the largest of the batch, queues the batches, and only
-then shrinks them to the detector's input. Its shuffle buffer holds 2,048 examples; they are still encoded there, so
+Besides the detector's own there are the images that wait: `legacy/trainer.py` turns every image to float32 (12 bytes a
+pixel), queues it, batches it padded to the largest of the batch, and queues the batches. A detector whose input has one
+size gets them resized before (`object_detection_api/training_input.py`); for another, they wait at the size that the
+record holds them in, and are most of it all. The shuffle buffer holds 2,048 examples; they are still encoded there, so
 that it is the lesser part (`builders/dataset_builder.py`, `core/batcher.py`, `core/prefetcher.py`).
 """
 
@@ -94,7 +95,7 @@ class ImageSizes(NamedTuple):
 
 
 def estimate(config: Message, images: ImageSizes) -> list[Part]:
-    """What the training will hold at the same time, an upper bound: a random crop makes the images that wait smaller.
+    """What the training will hold at the same time; an upper bound, since random crops are smaller than their photos.
 
     Args:
         config: a TrainEvalPipelineConfig with an SSD or Faster R-CNN model.
@@ -102,7 +103,11 @@ def estimate(config: Message, images: ImageSizes) -> list[Part]:
     """
     train, reader = config.train_config, config.train_input_reader
     parameters, per_image = _model_bytes(config, images)
-    image, padded = images.mean_pixels * _FLOAT_PIXEL, images.most_pixels * _FLOAT_PIXEL
+    resizer = getattr(config.model, config.model.WhichOneof("model")).image_resizer
+    if resizer.HasField("fixed_shape_resizer"):
+        image = padded = _input_pixels(resizer, images) * _FLOAT_PIXEL
+    else:
+        image, padded = images.mean_pixels * _FLOAT_PIXEL, images.most_pixels * _FLOAT_PIXEL
     batch = train.batch_size * padded
     in_step = 2 * batch + train.batch_size * per_image  # as it is and cut to the images' sizes, and in the detector
     decoded = reader.num_parallel_map_calls * images.mean_pixels * _BYTE_PIXEL

@@ -22,6 +22,10 @@ model { ssd {
 train_config { batch_size: 10 batch_queue_capacity: 100 prefetch_queue_capacity: 4 }
 train_input_reader { shuffle_buffer_size: 2000 num_parallel_map_calls: 50 }
 """
+FIXED = "fixed_shape_resizer { height: 300 width: 300 }"
+KEEPING = CONFIG.replace(
+    FIXED, "keep_aspect_ratio_resizer { min_dimension: 300 max_dimension: 300 pad_to_max_dimension: true }"
+)
 IMAGES = ImageSizes([(1000, 2000), (300, 200), (940, 1000)], mean_bytes=1e5)  # 1,000,000 pixels on average
 
 
@@ -47,8 +51,15 @@ def write_images(path, sizes) -> int:
     return total
 
 
-def test_what_waits_are_float_images_as_large_as_in_the_record():
+def test_what_waits_are_float_images_of_the_models_size_where_that_is_one():
     sizes = sizes_by_field(config_of())
+    assert sizes["batch_queue_capacity"] == 100 * 90_000 * 12
+    assert sizes["prefetch_queue_capacity"] == 4 * 10 * 90_000 * 12
+    assert sizes["num_parallel_map_calls"] == 50 * 1e6 * 3, "decoded at the size of the record"
+
+
+def test_what_waits_for_another_model_are_float_images_as_large_as_in_the_record():
+    sizes = sizes_by_field(config_of(KEEPING))
     assert sizes["batch_queue_capacity"] == 100 * 1e6 * 12
     assert sizes["prefetch_queue_capacity"] == 4 * 10 * 2e6 * 12, "a batch is padded to its largest image"
     assert sizes["num_parallel_map_calls"] == 50 * 1e6 * 3
@@ -73,9 +84,10 @@ def test_without_shuffling_there_is_no_buffer():
     ],
 )
 def test_a_model_takes_memory_for_each_pixel_of_its_input(resizer, pixels):
-    config = config_of(CONFIG.replace("fixed_shape_resizer { height: 300 width: 300 }", resizer))
+    config = config_of(CONFIG.replace(FIXED, resizer))
     per_pixel = training_memory.MODELS["ssd_mobilenet_v1"].bytes_per_pixel
-    assert sizes_by_field(config)["batch_size"] - 2 * 10 * 2e6 * 12 == pytest.approx(10 * pixels * per_pixel)
+    waiting = pixels if resizer.startswith("fixed") else 2e6
+    assert sizes_by_field(config)["batch_size"] - 2 * 10 * waiting * 12 == pytest.approx(10 * pixels * per_pixel)
 
 
 def test_an_unknown_feature_extractor_counts_as_the_largest_of_its_kind():
@@ -105,7 +117,7 @@ def test_the_sizes_of_images_are_read_from_the_record(tmp_path):
 @pytest.fixture
 def config_and_path(tmp_path):
     write_images(tmp_path / "a.record", [(1500, 1000)] * 2)
-    config = config_of()
+    config = config_of(KEEPING)
     config.train_input_reader.tf_record_input_reader.input_path.append(str(tmp_path / "a.record"))
     return config, tmp_path / "pipeline.config"
 
