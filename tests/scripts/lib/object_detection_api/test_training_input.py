@@ -20,7 +20,7 @@ def config(tmp_path):
     """A sample config of 64x64 pixels, without augmentation, and a record of photos of several sizes, in order."""
     with (tmp_path / "train.record").open("wb") as file:
         for number, size in enumerate(SIZES):
-            pixels = np.random.default_rng(number).integers(0, 256, (size[1] // 8, size[0] // 8, 3), np.uint8)
+            pixels = np.random.default_rng(number).integers(0, 256, (size[1] // 32, size[0] // 32, 3), np.uint8)
             encoded = io.BytesIO()
             Image.fromarray(pixels).resize(size).save(encoded, "JPEG" if number else "PNG")
             names = {"image/encoded": [encoded.getvalue()], "image/format": [b"jpeg" if number else b"png"],
