@@ -7,6 +7,7 @@ figures are those of a machine that may be busy with other things, whose load is
   python scripts/benchmark.py data            xml_to_csv, generate_tfrecord: speed, start-up, memory (5 minutes)
   python scripts/benchmark.py data --quick    the same on less input (1 minute)
   python scripts/benchmark.py detect          runtimes against TensorFlow, 300x300, random weights (2 minutes)
+  python scripts/benchmark.py train           train.py against the bare entry point, a step (20 minutes)
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from scripts.lib.benchmarks import measuring
 SUB_COMMANDS = {  # name -> what it measures; the module of that name in scripts/lib/benchmarks/ does it
     "data": "the data scripts: speed against plain programs, start-up, memory",
     "detect": "detection: runtimes against TensorFlow",
+    "train": "training: train.py against the bare entry point",
 }
 
 
