@@ -137,8 +137,9 @@ def test_a_loss_that_is_no_number_ends_with_its_parts_the_rate_and_the_images(tf
 def test_where_a_checkpoint_does_not_fit_it_is_said_in_a_sentence(config, start, tmp_path):
     """The process may write no file as large as a checkpoint: as a full disk, without filling one."""
     code = (
-        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000,) * 2);"
-        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+        "import os, resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000,) * 2);"
+        "sys.argv = sys.argv[1:]; sys.path[0] = os.path.dirname(sys.argv[0]);"
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     train_dir = tmp_path / "train"
     process = start([sys.executable, "-c", code, *command(config, train_dir, "--save_every_steps", 1)[1:]])

@@ -39,9 +39,13 @@ class ConvertedModel:
                 yield next(found(*self._infer(image[np.newaxis])))
             return
         for boxes, scores in zip(*self._infer(np.stack(prepared)), strict=True):
-            scores = scores[:, -len(self.class_names) :]  # without the background, which comes first
-            kept = non_max_suppression.multiclass(boxes, scores, self.description.suppression, min_score)
-            yield Found(kept[0], kept[1], kept[2] + 1)
+            yield self._suppressed(boxes, scores, min_score)
+
+    def _suppressed(self, boxes: np.ndarray, scores: np.ndarray, min_score: float) -> Found:
+        """The detections among one image's proposals."""
+        scores = scores[:, -len(self.class_names) :]  # without the background, which comes first
+        kept = non_max_suppression.multiclass(boxes, scores, self.description.suppression, min_score)
+        return Found(kept[0], kept[1], kept[2] + 1)
 
     def outputs(self, prepared: np.ndarray) -> dict[str, np.ndarray]:
         if self.description.suppression is None:
