@@ -1,7 +1,8 @@
 """`benchmark.py train`: a step of train.py against one of the bare entry point, with the same config and records.
 
 SSD MobileNet v1 at 128x128, batch 24, flips and random crops, on 60 photos of 640x640 pixels, and on the same photos
-shrunk by `generate_tfrecord.py --max_image_side`.
+shrunk by `generate_tfrecord.py --max_image_side`. Summaries are as rare as those of the bare entry point: each costs
+a forward pass, and the first one TensorFlow's optimisation of its graph.
 """
 
 from __future__ import annotations
@@ -54,11 +55,11 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
 
     Args:
         work_dir: for the photos, kept for the next run, and the trainings.
-        quick: fewer steps and turns.
+        quick: fewer steps, one turn.
     """
     folder = work_dir / "train"
     make_records(folder)
-    steps, turns = (16, 1) if quick else (40, 3)
+    steps, turns = (40, 1) if quick else (60, 3)
     runs: dict[str, list[Run]] = {name: [] for name in TRAININGS}
     for _ in range(turns):
         for name, training in TRAININGS.items():
@@ -105,7 +106,8 @@ def mean_step(folder: Path, training: Training, steps: int) -> Run:
     path.write_text(text_format.MessageToString(config), encoding="utf-8")
     shutil.rmtree(train_dir, ignore_errors=True)
     program = ["-m", "scripts.lib.benchmarks.training_steps"]
-    whole = measuring.run([*program, training.how, path, train_dir, steps_file, *training.flags])
+    seldom = ("--save_summaries_secs=120",) if training.how == "train.py" else ()
+    whole = measuring.run([*program, training.how, path, train_dir, steps_file, *seldom, *training.flags])
     shutil.rmtree(train_dir)
     ends = json.loads(steps_file.read_text(encoding="utf-8"))
     wall, cpu = ((ends[-1][clock] - ends[WARM_UP - 1][clock]) / steps for clock in (0, 1))
