@@ -318,20 +318,24 @@ def submit(
 
     with files.whole_file(folder / "job.yaml", "w") as file:
         file.write(spec_text)
-    left = "nothing was submitted, and nothing is on the bucket that was not there before"
+    left = f"nothing was submitted, and nothing uploaded; {files.display(folder)} keeps what was to be"
     try:
         if new_config:
             with files.whole_file(local_config, "w") as file:
                 file.write(text_format.MessageToString(config, as_utf8=True))
             gcloud.run(*copy)
             remove = gcloud.shown(["gcloud", "storage", "rm", job.config])
-            left = f"nothing was submitted; {job.config} was uploaded before, remove it with: {remove}"
+            left = f"{job.config} was uploaded, and goes with: {remove}; {files.display(folder)} is its copy here"
+        left = f"nothing was submitted (if it broke off on the way, `submit.py status --all` shows the job); {left}"
         number = gcloud.run(*create).strip().rpartition("/")[2]
     except DataError as error:
         raise DataError(error.findings, left) from error
+    except KeyboardInterrupt:
+        print(f"{left}.", file=sys.stderr)
+        raise
     job = dataclasses.replace(job, id=number)
+    print(f"Submitted {job.name}, number {number}: {job.console}", flush=True)
     submitted.remember(job)
-    print(f"Submitted {job.name}, number {number}: {job.console}")
     print("Next: python cloud/submit.py logs")
     return 0
 
@@ -504,7 +508,7 @@ def export(args: argparse.Namespace) -> int | None:
         prefix = f"{job.train_dir}/model.ckpt-{args.step}"
     if prefix is None or f"{prefix}.index" not in (there := bucket.listing([f"{job.train_dir}/model.ckpt-*.index"])):
         steps = sorted(checkpoints.step_of(address.removesuffix(".index")) or 0 for address in there) if prefix else []
-        raise DataError([f"{job.train_dir} has no checkpoint{f' of step {args.step}' if args.step else ''}; "
+        raise DataError([f"{job.train_dir} has no checkpoint{'' if args.step is None else f' of step {args.step}'}; "
                          f"there are {', '.join(map(str, steps)) or 'none'}"], "nothing was exported")  # fmt: skip
 
     local = folder / "train" / prefix.rpartition("/")[2]

@@ -15,7 +15,7 @@ pytest.importorskip("object_detection", reason="the Object Detection API is not 
 from cloud import submit
 from scripts.lib import files, pipeline_config
 from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.google_cloud import gcloud, submitted
+from scripts.lib.google_cloud import bucket_config, gcloud, submitted
 from tests.cloud import google_cloud_stub
 
 BUCKET = google_cloud_stub.BUCKET
@@ -140,6 +140,23 @@ def test_a_refused_evaluation_says_why_in_one_sentence(cloud):
     assert pool["containerSpec"]["command"] == ["python", "scripts/eval.py"]
     assert f"--checkpoint_dir=gs://{BUCKET}/imgSeg_5/train" in pool["containerSpec"]["args"]
     assert submitted.find(None).verb == "eval" and submitted.find(None, "train").name == "imgSeg_5"
+
+
+def test_what_a_refused_training_leaves_is_said(cloud, monkeypatch, capsys):
+    for check in ((submit, "check_image"), (bucket_config, "check")):
+        monkeypatch.setattr(*check, lambda *_: [])
+    cloud.refusal = (400, "INVALID_ARGUMENT", "List of found errors: 1.Field: job_spec")
+    with pytest.raises(DataError) as failure:
+        submit.main(["train", "--bucket", BUCKET, "--job_name", "imgSeg_5", "--yes"])
+    assert failure.value.findings[0].startswith("Vertex AI refuses the job specification (List of found errors")
+    uploaded = f"gs://{BUCKET}/imgSeg_5/pipeline.config"
+    assert cloud.addresses() == {uploaded}
+    assert f"{uploaded} was uploaded, and goes with: gcloud storage rm {uploaded};" in failure.value.consequence
+    assert "(if it broke off on the way, `submit.py status --all` shows the job)" in failure.value.consequence
+    with pytest.raises(UsageError, match="no job was submitted from here"):
+        submitted.find(None)
+    assert not submit.main(["status", "--all"])
+    assert "There is no job in us-central1 of demo." in capsys.readouterr().out
 
 
 def test_upload_copies_what_is_missing_or_different(cloud, tmp_path, capsys, monkeypatch):

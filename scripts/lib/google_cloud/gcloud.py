@@ -43,6 +43,8 @@ def program() -> list[str]:
     if not ON_WINDOWS:
         return [found]
     sdk = Path(found).resolve().parents[1]
+    if not (sdk / "lib" / "gcloud.py").is_file():  # a package manager's stand-in for the batch file
+        return [found]
     bundled = sdk / "platform" / "bundledpython" / "python.exe"
     python = os.environ.get("CLOUDSDK_PYTHON") or (bundled if bundled.is_file() else sys.executable)
     return [str(python), "-S", str(sdk / "lib" / "gcloud.py")]

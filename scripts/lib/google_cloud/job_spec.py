@@ -38,6 +38,12 @@ _GPU_MACHINES = {
 }
 _RETIRED_GPUS = {"NVIDIA_TESLA_K80": "since 1 May 2024"}
 
+_POOL_SHAPES = {
+    "machineSpec": dict, "machineSpec.machineType": str, "machineSpec.acceleratorType": str,
+    "containerSpec": dict, "containerSpec.imageUri": str, "containerSpec.command": list, "containerSpec.args": list,
+}  # fmt: skip
+_KINDS = {dict: "an object", str: "a string", list: "a list of strings"}
+
 _IMAGE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/[\w.:-]+/[\w.-]+/[\w./-]+(:[\w.-]+|@sha256:[0-9a-f]{64})")
 _MACHINE_TYPE = re.compile(r"[a-z]\w*-[a-z]+\w*(-\w+)?")
 
@@ -65,7 +71,24 @@ def read_template(path: Path) -> dict:
     pools = template["workerPoolSpecs"] = [pool or {} for pool in template["workerPoolSpecs"]]
     if not all(isinstance(pool, dict) for pool in pools):
         raise DataError([_error(path, "workerPoolSpecs holds what is no object", "see cloud/vertex_training.yaml")])
+    misshapen = list(_misshapen(template, path))
+    if misshapen:
+        raise DataError(misshapen, "nothing was submitted")
     return template
+
+
+def _misshapen(template: dict, path: Path) -> Iterator[Finding]:
+    """What is of another kind than all further checks take it for."""
+    for number, pool in enumerate([template, *template["workerPoolSpecs"]], start=-1):
+        where = f"workerPoolSpecs[{number}]" if number >= 0 else ""
+        for name, kind in (_POOL_SHAPES if number >= 0 else {"scheduling": dict}).items():
+            *outer, last = name.split(".")
+            holder = (pool.get(outer[0]) or {}) if outer else pool
+            value = holder.get(last) if isinstance(holder, dict) else None
+            words = value if isinstance(value, list) else ()
+            if value is not None and not (isinstance(value, kind) and all(isinstance(word, str) for word in words)):
+                remedy = f"write {_KINDS[kind]}, as in cloud/vertex_training.yaml"
+                yield _error(path, f"{name} is {value!r}", remedy, where)
 
 
 def fill(template: dict, values: Mapping[str, str]) -> dict:
@@ -183,7 +206,7 @@ def _against_api(spec: dict, path: Path | str) -> Iterator[Finding]:
     from google.protobuf.json_format import ParseError
 
     try:
-        CustomJobSpec.from_json(json.dumps(spec), ignore_unknown_fields=False)
+        CustomJobSpec.from_json(json.dumps(spec, default=str), ignore_unknown_fields=False)
     except ParseError as error:
         reason = re.sub(r"\s+", " ", str(error)).replace("google.cloud.aiplatform.v1.", "").rstrip(".")
         yield _error(path, f"is no CustomJobSpec: {reason}", "see cloud/vertex_training.yaml")

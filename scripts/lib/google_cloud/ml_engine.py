@@ -11,7 +11,7 @@ ENDED = (
     "run now. Without --backend ml-engine the same is submitted to Vertex AI, its successor."
 )
 _PACKAGES = "dist/object_detection-0.1.tar.gz,slim/dist/slim-0.1.tar.gz"
-_FILES = ("train.record", "test.record", "apparel_label_map.pbtxt", "pipeline.config")
+_FILES = ("train.record", "test.record", "apparel_label_map.pbtxt")
 
 
 def commands(verb: str, job: str, bucket: str, region: str) -> list[list[str]]:
@@ -28,7 +28,7 @@ def commands(verb: str, job: str, bucket: str, region: str) -> list[list[str]]:
     submit = ["gcloud", "ml-engine", "jobs", "submit"]
     return {
         "upload": [
-            ["gsutil", "cp", *(f"data/{name}" for name in _FILES[:3]), f"gs://{bucket}/data/"],
+            ["gsutil", "cp", *(f"data/{name}" for name in _FILES), f"gs://{bucket}/data/"],
             ["gsutil", "cp", "configs/ssd_mobilenet_v1_gcs.config", config],
             ["gsutil", "cp", "pretrained/ssd_mobilenet_v1_coco_2017_11_17/model.ckpt.*",
              f"gs://{bucket}/pretrained/ssd_mobilenet_v1_coco_2017_11_17/"],

@@ -2,8 +2,8 @@
 
 List prices of Vertex AI custom training in us-central1, on demand, US dollars an hour, without disks, network and
 taxes: what Compute Engine asked for the same machine, and Google's 15% for training
-(https://cloud.google.com/vertex-ai/pricing#custom-trained_models). Other regions cost up to a third more. The table is
-for a decision, not for accounting: the price page of the day counts.
+(https://cloud.google.com/vertex-ai/pricing#custom-trained_models). Other regions cost up to a third more. Noted
+by hand in the month AS_OF and not compared with Google's pages since: for a decision, not for accounting.
 """
 
 from __future__ import annotations

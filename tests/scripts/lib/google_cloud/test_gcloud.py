@@ -52,7 +52,11 @@ def test_the_batch_file_of_windows_is_not_used(monkeypatch, tmp_path):
     bundled = sdk / "platform" / "bundledpython" / "python.exe"
     bundled.parent.mkdir(parents=True)
     bundled.touch()
+    (sdk / "lib").mkdir()
+    (sdk / "lib" / "gcloud.py").touch()
     monkeypatch.setattr(gcloud, "ON_WINDOWS", True)
     monkeypatch.delenv("CLOUDSDK_PYTHON", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name: str(sdk / "bin" / "gcloud.cmd"))
     assert gcloud.program() == [str(bundled.resolve()), "-S", str(sdk.resolve() / "lib" / "gcloud.py")]
+    (sdk / "lib" / "gcloud.py").unlink()
+    assert gcloud.program() == [str(sdk / "bin" / "gcloud.cmd")]

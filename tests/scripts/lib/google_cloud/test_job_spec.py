@@ -116,6 +116,11 @@ def test_pools_are_left_out_from_the_end_alone():
         ("workerPoolSpecs: [", "template.yaml:1: is no YAML"),
         ("trainingInput: {scaleTier: CUSTOM}", "has no list workerPoolSpecs"),
         ("workerPoolSpecs: [a]", "holds what is no object"),
+        ("workerPoolSpecs: [{machineSpec: [n1]}]", r"workerPoolSpecs\[0\]: machineSpec is \['n1'\]; write an object"),
+        ("workerPoolSpecs: [{machineSpec: {acceleratorType: []}}]", "machineSpec.acceleratorType is .*; write a string"),
+        ("workerPoolSpecs: [{containerSpec: {args: --a}}]", "containerSpec.args is '--a'; write a list of strings"),
+        ("workerPoolSpecs: [{containerSpec: {args: [--steps, 5]}}]", "containerSpec.args is .*; write a list of strings"),
+        ("{workerPoolSpecs: [{}], scheduling: 5h}", "scheduling is '5h'; write an object"),
     ],
 )
 def test_a_file_that_is_no_template_is_refused(tmp_path, monkeypatch, text, message):
