@@ -137,7 +137,8 @@ def set_watches(
     if replica and replica.addresses.get(cluster.PS):
         replicas.rejoin(replica, config.train_config.sync_replicas, lambda: run.interruption.signal is not None)
     training_input.resize_early(config.model, args.scaled_decoding)
-    watch.restored_variables()
+    if not checkpoints.latest(args.train_dir):  # else fine_tune_checkpoint is not used any more
+        watch.restored_variables()
     training_loop.install(run, args.save_summaries_secs, args.seed)
     if not args.full_summaries:
         watch.small_event_files()

@@ -38,8 +38,11 @@ class Stages:
 
 
 def duration(seconds: float) -> str:
-    """E.g. "4.2 s", "3 min 05 s"."""
+    """E.g. "4.2 s", "3 min 05 s", "166 h 40 min"."""
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s"
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min"

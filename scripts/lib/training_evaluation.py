@@ -8,12 +8,14 @@ training waits.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,19 +50,20 @@ class TrainingEvaluations:
         every: steps between two evaluations.
         patience: evaluations without gain that end the training; None: it never ends so.
         target: mAP@0.5 that ends the training; None: none does.
-        say: prints a line.
         verbose: as eval.py's.
 
     Attributes:
+        say: prints a line; whoever shows something else in the terminal sets it.
         best: the best evaluation so far, or None. Of equal ones the first.
     """
 
     def __init__(
         self, train_dir: Path, config_path: Path, eval_dir: Path, every: int,
-        patience: int | None = None, target: float | None = None, say=print, verbose: bool = False,
+        patience: int | None = None, target: float | None = None, verbose: bool = False,
     ):  # fmt: skip
         self._train_dir, self._config_path, self._eval_dir = Path(train_dir), Path(config_path), Path(eval_dir)
-        self._every, self._patience, self._target, self._say, self._verbose = every, patience, target, say, verbose
+        self._every, self._patience, self._target, self._verbose = every, patience, target, verbose
+        self.say: Callable[[str], None] = functools.partial(print, flush=True)
         self._running: Running | None = None
         _tidy(self._train_dir)
         self.best = read_best(self._train_dir)
@@ -157,7 +160,7 @@ class TrainingEvaluations:
         status = running.process.returncode
         if status or result is None or result.global_step != running.step:
             last = (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no output"])[-1]
-            self._say(f"Evaluation at step {running.step} failed (exit status {status}): {last} ({files.display(log)})")
+            self.say(f"Evaluation at step {running.step} failed (exit status {status}): {last} ({files.display(log)})")
             return
         ap = mean_ap(result)
         gains = not math.isnan(ap) and (self.best is None or ap > mean_ap(self.best))
@@ -169,7 +172,7 @@ class TrainingEvaluations:
         seconds = round(time.monotonic() - running.start, 1)
         line = {"step": running.step, "mAP@0.5": ap, "AP@0.5": evaluation_metrics.class_aps(result), "seconds": seconds}
         training_log.append(self._train_dir / EVALUATIONS, line)
-        self._say(f"Evaluation at step {running.step}: mAP@0.5 {ap:.3f} ({self._comparison(gains)})")
+        self.say(f"Evaluation at step {running.step}: mAP@0.5 {ap:.3f} ({self._comparison(gains)})")
 
     def _comparison(self, gains: bool) -> str:
         if gains:

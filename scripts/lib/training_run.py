@@ -46,6 +46,8 @@ class TrainingRun:
         self._save_every_steps, self._save_every_secs = save_every_steps, save_every_secs
         self._save: Callable[[], str] | None = None
         self._last_save = time.monotonic()
+        if evaluations:
+            evaluations.say = progress.line.say
 
     def observe(self, train: Callable[[], None], train_dir: Path | str) -> None:
         """Runs the trainer, then evaluates its last checkpoint if the run evaluates; no evaluation outlives this.
@@ -96,9 +98,11 @@ class TrainingRun:
     def _explain(self, error: NonFiniteLossError) -> str:
         parts = ", ".join(f"{name} {value}" for name, value in error.losses.items())
         rate = f"; learning rate {error.learning_rate}" if error.learning_rate else ""
-        step, before = (self.step.number + 1, f", after {self.step.loss:.3f}") if self.step else (1, "")
+        which, before = "this run's first step", ""
+        if self.step:
+            which, before = f"step {self.step.number + 1}", f", after {self.step.loss:.3f}"
         return (
-            f"the loss of step {step} is infinite or not a number{before}:\n"
+            f"the loss of {which} is infinite or not a number{before}:\n"
             f"  {parts}{rate}\n"
             f"  images of the batch: {', '.join(error.filenames)}\n"
             f"  likely causes: {_LIKELY_CAUSES}"

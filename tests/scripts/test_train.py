@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from scripts import train
-from scripts.lib import checkpoint_bundle, checkpoints, training_log
+from scripts.lib import checkpoint_bundle, checkpoints, pipeline_config, training_log
 from tests import tiny_training
 
 SLOWEST_START = 900  # seconds, on a machine that does many other things besides
@@ -182,6 +182,22 @@ def test_the_overfit_check_passes_on_what_can_be_learned_and_fails_without_the_s
     assert not (tmp_path / "train").exists()
     output = end_of(start(command(config, tmp_path / "train", "--overfit", 6, "--num_train_steps", 2)), status=1)
     assert "the set-up did not learn" in output
+
+
+def test_what_the_fine_tune_checkpoint_gave_is_said_by_a_training_that_begins(tmp_path, monkeypatch):
+    said = []
+    for place, name in ((train.training_input, "resize_early"), (train.training_loop, "install")):
+        monkeypatch.setattr(place, name, lambda *_: None)
+    monkeypatch.setattr(train.watch, "small_event_files", lambda: None)
+    monkeypatch.setattr(train.watch, "restored_variables", lambda: said.append("restored"))
+    args = train.parse_arguments(["--pipeline_config_path", "p.config", "--train_dir", str(tmp_path)])
+    config = pipeline_config.read(tiny_training.CONFIG)
+    train.set_watches(args, config, None, None)
+    assert said == ["restored"]
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-5"', encoding="utf-8")
+    (tmp_path / "model.ckpt-5.index").touch()
+    train.set_watches(args, config, None, None)
+    assert said == ["restored"], "it goes on from its own checkpoint"
 
 
 @pytest.mark.parametrize("options", [["--patience", "3"], ["--overfit", "0"], ["--save_every_steps", "0"]])
