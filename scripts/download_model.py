@@ -142,8 +142,8 @@ def fetch(model: pretrained.Model, urls: Sequence[str], partial: Path, at_hand: 
     for url in urls:
         if not url.lower().startswith(("http://", "https://")):
             raise UsageError(f"--from {url}: only files, http:// and https:// are read")
-        again = f", from byte {partial.stat().st_size:,} on" if partial.is_file() else ""
-        print(f"Trying {url}{again}", flush=True)
+        arrived = download.size(partial)
+        print(f"Trying {url}" + (f", from byte {arrived:,} on" if arrived else ""), flush=True)
         try:
             download.fetch(url, partial, model.archive, begins=GZIP)
             return url
@@ -155,7 +155,7 @@ def fetch(model: pretrained.Model, urls: Sequence[str], partial: Path, at_hand: 
         what = f"{model.archive} could not be downloaded ({reasons})"
     else:
         what = f"no server could be reached for {model.archive} ({failures[-1][1]})"
-    kept = "; what has arrived is kept, and this command goes on from there" if partial.is_file() else ""
+    kept = "; what has arrived is kept, and this command goes on from there" if download.size(partial) else ""
     remedy = f"fetch {urls[-1]} by other means, save it as {files.display(at_hand)} and run this command again"
     raise DataError([f"{what}; {remedy}{kept}."])
 

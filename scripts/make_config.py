@@ -191,8 +191,7 @@ def find_checkpoint(given: str) -> str:
     Raises:
         UsageError: there is no such checkpoint; names those that are there.
     """
-    model = next((model for model in pretrained.MODELS if model.name == given), None)
-    if model:
+    if model := pretrained.of_name(given):
         return (pretrained.FOLDER / model.name / model.checkpoint).as_posix()
     if files.is_url(given):
         return given

@@ -66,6 +66,11 @@ def fetch(url: str, partial: Path, name: str, begins: bytes = b"") -> None:
         pass
 
 
+def size(partial: Path) -> int:
+    """Bytes that have arrived."""
+    return partial.stat().st_size if partial.is_file() else 0
+
+
 def discard(partial: Path) -> None:
     for path in (partial, _note_path(partial)):
         path.unlink(missing_ok=True)
@@ -99,8 +104,7 @@ class _Transfer:
 
     @property
     def size(self) -> int:
-        """Bytes that have arrived."""
-        return self.partial.stat().st_size if self.partial.is_file() else 0
+        return size(self.partial)
 
     @property
     def complete(self) -> bool:

@@ -82,11 +82,19 @@ def find(name: str) -> Model:
     Raises:
         UsageError: there is none; names the nearest, or all.
     """
-    by_name = {model.name: model for model in MODELS} | {_stem(model.archive): model for model in MODELS}
-    if model := by_name.get(_stem(name)):
+    if model := of_name(name):
         return model
-    near = difflib.get_close_matches(_stem(name), by_name, n=3, cutoff=0.8) or [model.name for model in MODELS]
+    near = difflib.get_close_matches(_stem(name), _by_name(), n=3, cutoff=0.8) or [model.name for model in MODELS]
     raise UsageError(f"there is no pre-trained model {name!r}; there are {', '.join(near)}")
+
+
+def of_name(name: str) -> Model | None:
+    """The model of a name, which may be that of its archive, or None."""
+    return _by_name().get(_stem(name))
+
+
+def _by_name() -> dict[str, Model]:
+    return {model.name: model for model in MODELS} | {_stem(model.archive): model for model in MODELS}
 
 
 def _stem(archive: str) -> str:

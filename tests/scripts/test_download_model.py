@@ -242,6 +242,7 @@ def test_what_cannot_be_had_is_said_and_leaves_no_model(server, tmp_path, behavi
     assert expected in message
     assert not (tmp_path / f"{NAME}.json").exists(), "what was never used is not pinned"
     assert f"{NAME} was not made" in message
+    assert "is kept" not in message, "nothing has arrived"
     server.behaviours.clear()
     get(tmp_path, server.url)
     assert_whole(tmp_path)

@@ -200,9 +200,10 @@ def test_a_pretrained_model_is_named_by_its_name(make, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"there is no checkpoint .* python scripts/download_model.py mobilenet_v1_1.0_224"):
         make("--fine_tune_checkpoint=mobilenet_v1_1.0_224")
     prefix = checkpoint(tmp_path / "pretrained" / "mobilenet_v1_1.0_224", "mobilenet_v1_1.0_224.ckpt", b"MobilenetV1")
-    training = make("--fine_tune_checkpoint=mobilenet_v1_1.0_224").train_config
-    assert training.fine_tune_checkpoint == prefix.as_posix()
-    assert training.fine_tune_checkpoint_type == "classification"
+    for name in ("mobilenet_v1_1.0_224", "mobilenet_v1_1.0_224.tgz"):
+        training = make(f"--fine_tune_checkpoint={name}").train_config
+        assert training.fine_tune_checkpoint == prefix.as_posix()
+        assert training.fine_tune_checkpoint_type == "classification"
 
 
 # ------------------------------------------------------------------------------------------------------------ refusals
