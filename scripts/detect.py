@@ -126,6 +126,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args.format = args.format or []
     if args.model_weights and len(args.model_weights) != len(args.model):
         raise UsageError(f"--model_weights: {len(args.model_weights)} given for {len(args.model)} models")
+    if args.output_dir.is_file():
+        raise UsageError(f"--output_dir {files.display(args.output_dir)} is a file; give a folder")
     return args
 
 
@@ -206,7 +208,7 @@ def summary(
     findings, count = list(sources.findings), Counter()
     for photo in journal.read_all(names):
         findings += [photo.error] if photo.error else []
-        count.update(photos=not photo.error, detections=len(photo.detections))
+        count.update(photos=int(not photo.error), detections=len(photo.detections))
     places = ["detections.csv"] + ["pictures in images"] * (args.draw == "yes")
     places += [f"thumbnails on pages in {files.display(args.output_dir / 'contact_sheet')}"] * args.contact_sheet
     least = ", ".join(f"{name} {value:g}" for name, value in min_scores.items())

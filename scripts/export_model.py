@@ -26,7 +26,6 @@ import itertools
 import json
 import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -99,11 +98,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     pictures = find_pictures(args.images, config)
 
     print(f"Exporting {checkpoint} to {files.display(args.output_dir)}", flush=True)
-    args.output_dir.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{args.output_dir.name}.partial-"
-    with tempfile.TemporaryDirectory(dir=args.output_dir.parent, prefix=prefix) as scratch:
-        made = Path(scratch) / "export"
-        checks = make_formats(args, config, checkpoint, made, Path(scratch))
+    with files.scratch_beside(args.output_dir) as scratch:
+        made = scratch / "export"
+        checks = make_formats(args, config, checkpoint, made, scratch)
         rows = list(measure(checks, made, pictures, config))
         print(table(rows), flush=True)
         raise_differences(rows)
@@ -123,15 +120,23 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--images", type=Path, nargs="+", help="pictures to check with (default: three of the evaluation record)"
     )
     parser.add_argument(
-        "--calibration_images", type=int, default=100, help="training images for int8's ranges; 0: no int8"
+        "--calibration_images", type=image_count, default=100, help="training images for int8's ranges; 0: no int8"
     )
     parser.add_argument("--verbose", action="store_true", help="show what TensorFlow logs of itself")
     args = parser.parse_args(argv)
-    args.formats = args.formats.split(",")
+    args.formats = [name.strip() for name in args.formats.split(",")]
     unknown = [name for name in args.formats if name not in FORMATS]
     if unknown:
         parser.error(f"--formats: {', '.join(unknown)} is none of {', '.join(FORMATS)}")
     return args
+
+
+def image_count(text: str) -> int:
+    """An argparse type: an integer of at least 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is below 0")
+    return value
 
 
 def read_config(args: argparse.Namespace) -> pipeline_config.Message:
@@ -174,10 +179,10 @@ def find_pictures(paths: Sequence[Path] | None, config: pipeline_config.Message)
         if findings:
             raise DataError(findings, "nothing was exported")
         return [np.asarray(picture) for picture in pictures]
-    record = eval_records(config)
-    if not record:
+    pictures = spread(eval_records(config), PICTURES)
+    if not pictures:
         raise UsageError("the config names no evaluation record that is there; give pictures to check with by --images")
-    return spread(record, PICTURES)
+    return pictures
 
 
 def eval_records(config: pipeline_config.Message) -> list[str]:
@@ -252,9 +257,19 @@ def write_description(config: pipeline_config.Message, made: Path) -> None:
 
 
 def write_openvino(made: Path) -> list[Check]:
-    """Writes OpenVINO's form of the ONNX file, weights in float32."""
+    """Writes OpenVINO's form of the ONNX file, weights in float32.
+
+    Raises:
+        UsageError: OpenVINO cannot run the model.
+    """
     import openvino
 
+    from scripts.lib.runtimes.openvino import Float32Model
+
+    try:
+        Float32Model(made)  # of the ONNX file
+    except onnx_conversion.ConversionError as error:
+        raise UsageError(f"--formats: openvino cannot be made ({error}); leave it out") from None
     core = openvino.Core()
     path = made / exported_model.OPENVINO
     path.parent.mkdir()
@@ -298,7 +313,7 @@ def measure(
         detector = Detector(made, check.runtime)
         found = list(detector.detect_each(pictures, batch_size=1))
         reference = reference or found
-        pairs = list(zip(reference, found, strict=True))
+        differences = list(itertools.starmap(largest_difference, zip(reference, found, strict=True)))
         mean_ap = None
         if rounds and eval_records(config) and (check is checks[0] or not check.is_exact):
             mean_ap = mean_average_precision(detector, config)
@@ -306,8 +321,8 @@ def measure(
             check,
             size(made / check.path) / 1e6,
             1000 * statistics.median(seconds(detector, picture) for picture in pictures for _ in range(TURNS)),
-            max(largest_difference(*pair)[0] for pair in pairs),
-            max(largest_difference(*pair)[1] for pair in pairs),
+            max(boxes for boxes, _ in differences),
+            max(scores for _, scores in differences),
             mean_ap,
         )
 
@@ -331,10 +346,18 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
 
 
-def largest_difference(reference: DetectionArrays, found: DetectionArrays) -> tuple[float, float]:
-    """Between detections of an image and their nearest counterparts of the same class: box (pixels), and score."""
+def largest_difference(one: DetectionArrays, other: DetectionArrays) -> tuple[float, float]:
+    """Between detections of an image and their nearest counterparts of the same class: box (pixels), and score.
+
+    Looked for from both sides, since a detection may also be one too many.
+    """
+    boxes, scores = zip(_one_way_difference(one, other), _one_way_difference(other, one), strict=True)
+    return max(boxes), max(scores)
+
+
+def _one_way_difference(wanted: DetectionArrays, found: DetectionArrays) -> tuple[float, float]:
     boxes, scores = 0.0, 0.0
-    for number, (box, score, class_id) in enumerate(zip(*reference, strict=True)):
+    for number, (box, score, class_id) in enumerate(zip(*wanted, strict=True)):
         if number and score < LEAST_SCORE:
             break
         same_class = found.class_ids == class_id

@@ -5,9 +5,13 @@ from __future__ import annotations
 import fnmatch
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scripts.lib import files
 from scripts.lib.command_line import UsageError
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 FROZEN_GRAPH = "frozen_inference_graph.pb"
 SAVED_MODEL = "saved_model"
@@ -51,6 +55,8 @@ def check(folder: Path) -> None:
     """
     if any((folder / name).is_file() for name in (ONNX, OPENVINO)):
         return  # they hold all that is needed
+    if folder.is_file():
+        raise UsageError(f"{files.display(folder)} is a file; give its folder, {files.display(folder.parent)}")
     missing = [name for name in (FROZEN_GRAPH, LABEL_MAP) if not (folder / name).is_file()]
     if missing:
         raise UsageError(
@@ -81,6 +87,23 @@ def check_output_directory(flag: str, folder: Path) -> None:
         )
 
 
+def frozen_graph(folder: Path) -> Message:
+    """The frozen graph, a TensorFlow GraphDef.
+
+    Raises:
+        UsageError: the file is no such graph.
+    """
+    from google.protobuf.message import DecodeError
+
+    from scripts.lib import object_detection_api
+
+    path = folder / FROZEN_GRAPH
+    try:
+        return object_detection_api.tensorflow().GraphDef.FromString(path.read_bytes())
+    except DecodeError:
+        raise UsageError(f"{files.display(path)} is damaged, or no frozen graph; export the model again") from None
+
+
 def read_description(folder: Path) -> dict:
     """What export_model.py wrote to model.json: class_names, global_step, input (see there)."""
     return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
@@ -98,8 +121,17 @@ def global_step(folder: Path) -> int | None:
 
 
 def score_thresholds(folder: Path | str) -> dict[str, float]:
-    """Class name -> the score with the best F1 on the test set, as report.py found it; empty without a report."""
+    """Class name -> the score with the best F1 on the test set, as report.py found it; empty without a report.
+
+    Raises:
+        UsageError: the file is none of report.py's.
+    """
+    path = Path(folder) / SCORE_THRESHOLDS
     try:
-        return json.loads((Path(folder) / SCORE_THRESHOLDS).read_text(encoding="utf-8"))
+        return {str(name): float(score) for name, score in json.loads(path.read_text(encoding="utf-8")).items()}
     except FileNotFoundError:
         return {}
+    except (ValueError, TypeError, AttributeError):
+        raise UsageError(
+            f"{files.display(path)} is no list of least scores; remove it, or let report.py write it again"
+        ) from None

@@ -48,8 +48,11 @@ class ModelDescription:
         """Reads what `to_metadata` gave.
 
         Raises:
-            KeyError, ValueError: the model was not made by this project.
+            ValueError: the model was not made by this project.
         """
+        missing = [field.name for field in dataclasses.fields(cls) if field.name not in metadata]
+        if missing:
+            raise ValueError(f"its metadata lack {', '.join(missing)}")
         values = {field.name: json.loads(metadata[field.name]) for field in dataclasses.fields(cls)}
         values["class_names"] = {int(class_id): name for class_id, name in values["class_names"].items()}
         values["suppression"] = values["suppression"] and Settings(**values["suppression"])

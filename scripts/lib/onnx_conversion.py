@@ -35,6 +35,9 @@ _IMAGES = ("image_tensor", "map/TensorArrayStack/TensorArrayGatherV3")
 _INTO_LOOP = "Preprocessor/map/TensorArrayUnstack/TensorArrayScatter/TensorArrayScatterV3"
 _OUT_OF_LOOP = "Preprocessor/map/TensorArrayStack/TensorArrayGatherV3"
 _TOLERANCE = 1e-3  # of normalised coordinates and scores, on noise
+# Bytes of a graph that is converted whole: tf2onnx copies it, weights included, for each loop and in each pass. With
+# 416 MB, of faster_rcnn_nas, it was still at its first passes after a minute; 52 MB, with Inception v2, are no trouble.
+_MOST_BYTES = 2**28
 
 
 class ConversionError(Exception):
@@ -92,24 +95,26 @@ def convert(folder: Path) -> bytes:
         folder: with frozen graph, pipeline config and label map.
 
     Raises:
-        ConversionError: a library or operation is missing, or the result differs.
+        ConversionError: a library or operation is missing, the graph is too large, or the result differs.
     """
     try:
         import onnx
     except ImportError as error:
         raise ConversionError(f"{error.name} is not installed; python -m pip install onnx tf2onnx") from None
     tf = object_detection_api.tensorflow()
-    frozen_graph = folder / exported_model.FROZEN_GRAPH
-    graph_def = tf.GraphDef.FromString(frozen_graph.read_bytes())
+    graph_def = exported_model.frozen_graph(folder)
     ssd = _ssd(folder, {node.name for node in graph_def.node})
     if ssd:
         without_loops = _without_resizer(tf, graph_def, ssd.height, ssd.width)
         graph = _Graph(without_loops, f"{_image_as_float(graph_def).name}:0", PROPOSALS, (ssd.height, ssd.width))
     else:
+        size = (folder / exported_model.FROZEN_GRAPH).stat().st_size
+        if size > _MOST_BYTES:
+            raise ConversionError(f"its graph has {size / 1e6:.0f} MB, too many to be converted in reasonable time")
         graph = _Graph(graph_def, "image_tensor:0", DETECTIONS, None)
     model = _convert(tf, graph)
     description = ModelDescription(
-        made_from=sha256(frozen_graph),
+        made_from=sha256(folder / exported_model.FROZEN_GRAPH),
         class_names={class_id: name for name, class_id in label_map.read(folder / exported_model.LABEL_MAP).items()},
         global_step=exported_model.global_step(folder),
         **(ssd._asdict() if ssd else {}),

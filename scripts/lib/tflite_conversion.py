@@ -81,7 +81,7 @@ def scaling(folder: Path) -> dict[str, list[float]]:
     from scripts.lib import onnx_conversion
 
     tf = object_detection_api.tensorflow()
-    graph_def = tf.GraphDef.FromString((folder / exported_model.FROZEN_GRAPH).read_bytes())
+    graph_def = exported_model.frozen_graph(folder)
     scaled = onnx_conversion.scaled_image(graph_def)
     pixels = np.zeros((2, 1, 1, 3), np.uint8)
     pixels[1] = 255

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import http.server
 import io
@@ -212,6 +213,13 @@ def test_unknown_classes_are_refused(tmp_path, arguments, says):
         thresholds(tmp_path, *arguments)
 
 
+@pytest.mark.parametrize("content", ["", "{", "[0.3]", '{"Tops": "high"}', '{"Tops": null}'])
+def test_a_damaged_list_of_least_scores_is_named(tmp_path, content):
+    (tmp_path / "score_thresholds.json").write_text(content, encoding="utf-8")
+    with pytest.raises(UsageError, match="score_thresholds.json is no list of least scores; remove it"):
+        thresholds(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["Tops", "Tops=2", "Tops=x", "=x"])
 def test_class_scores_that_are_none(text):
     with pytest.raises((ValueError, argparse.ArgumentTypeError)):
@@ -259,6 +267,19 @@ def test_an_ensemble_of_two_and_its_flags(project):
     assert table() == [("a.png", "Tops", 0.9412)]
     with pytest.raises(UsageError, match="3 given for 1 models"):
         run("--model_weights", 1, 2, 3)
+
+
+@pytest.mark.parametrize(("name", "count"), [("photos/a.png", 1), ("photos/none.png", 0)])
+def test_a_single_photo_is_counted(project, capsys, name, count):
+    Path("list.txt").write_text(name, encoding="utf-8")
+    with contextlib.suppress(DataError):
+        detect.main(["--model", "model", "--input", "list.txt", "--output_dir", "out"])
+    assert f"{count} photos, {count} detections" in capsys.readouterr().out
+
+
+def test_results_take_no_file_for_their_folder(project):
+    with pytest.raises(UsageError, match="--output_dir photos/a.png is a file; give a folder"):
+        run("--output_dir", "photos/a.png")
 
 
 # What goes wrong.

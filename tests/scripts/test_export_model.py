@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from scripts import export_model
-from scripts.lib import exported_model, onnx_conversion, record_images, runtimes
+from scripts import export_model, make_sample_dataset
+from scripts.lib import exported_model, onnx_conversion, photo, record_images, runtimes
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.detector import DetectionArrays, Detector
-from tests import untrained_model
+from tests import made_model, made_onnx, untrained_model
 
 FURTHER = [
     name
@@ -63,6 +66,27 @@ def test_every_runtime_gives_the_detections_of_tensorflow_in_its_order(exported,
         assert found.class_ids.tolist() == one.class_ids.tolist()
         np.testing.assert_allclose(found.scores, one.scores, atol=1e-4)
         np.testing.assert_allclose(found.boxes_yxyx, one.boxes_yxyx, atol=0.05)
+
+
+@pytest.fixture(scope="module")
+def sample_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sample")
+    make_sample_dataset.main(["--output_dir", str(folder), "--num_images", "6"])
+    return folder
+
+
+@pytest.mark.parametrize("data", ["sample_dir", "reference_dir"])
+def test_all_runtimes_agree_within_half_a_pixel_on_photos(exported, data, request):
+    paths = sorted((request.getfixturevalue(data) / "samples").glob("*.jpg"))[:6]
+    photos = [photo.read(path, []) for path in paths]
+    expected = detections(exported, "tensorflow", photos)
+    assert len(photos) == 6
+    assert sum(int((one.scores > export_model.LEAST_SCORE).sum()) for one in expected) > 60
+    for runtime in ["onnx"] + ["openvino_float32"] * ("openvino" in FURTHER):
+        for one, found in zip(expected, detections(exported, runtime, photos, 4), strict=True):
+            boxes, scores = export_model.largest_difference(one, found)
+            assert boxes < export_model.MAX_BOX_DIFFERENCE, runtime
+            assert scores < export_model.MAX_SCORE_DIFFERENCE, runtime
 
 
 @pytest.mark.parametrize("runtime", ["saved_model", "litert"])
@@ -155,6 +179,21 @@ def test_onnx_is_made_once_and_again_when_the_graph_has_changed(exported, tmp_pa
     assert not onnx_conversion.is_made_from(made, tmp_path / exported_model.FROZEN_GRAPH)
 
 
+def test_two_that_convert_at_once_both_get_a_whole_file(tmp_path, monkeypatch):
+    (tmp_path / exported_model.FROZEN_GRAPH).write_bytes(b"graph")
+    both_convert = threading.Barrier(2, timeout=30)
+
+    def convert(folder):
+        both_convert.wait()
+        return b"converted" * 2**20
+
+    monkeypatch.setattr(onnx_conversion, "convert", convert)
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(onnx_conversion.find_or_make, [tmp_path] * 2))
+    assert [path.read_bytes() == b"converted" * 2**20 for path in made] == [True, True]
+    assert {path.name for path in tmp_path.iterdir()} == {exported_model.FROZEN_GRAPH, exported_model.ONNX}
+
+
 def test_an_export_that_cannot_be_written_to_is_converted_elsewhere(exported, tmp_path, capsys, monkeypatch):
     for name in (exported_model.FROZEN_GRAPH, exported_model.LABEL_MAP, exported_model.PIPELINE_CONFIG):
         shutil.copy(exported / name, tmp_path)
@@ -179,6 +218,45 @@ def test_a_model_that_cannot_be_converted_is_run_by_tensorflow(exported, photos,
     assert "ONNX Runtime cannot run" in capsys.readouterr().err
     with pytest.raises(UsageError, match="no such operation.*take tensorflow"):
         Detector(exported, "onnx")
+
+
+def test_a_large_graph_that_would_be_converted_whole_is_run_by_tensorflow(tf, tmp_path, capsys, monkeypatch):
+    model = made_model.write_model(tf, tmp_path / "model")
+    monkeypatch.setattr(onnx_conversion, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(onnx_conversion, "_convert", None)
+    assert Detector(model).runtime == "tensorflow"
+    assert re.search(r"cannot run .* \(its graph has 0 MB, too many .*: TensorFlow does", capsys.readouterr().err)
+    assert not (model / exported_model.ONNX).exists()
+
+
+@pytest.mark.parametrize("content", [b"no model", b""])
+def test_a_damaged_onnx_file_is_named(exported, tmp_path, content):
+    (tmp_path / exported_model.ONNX).write_bytes(content)
+    with pytest.raises(
+        UsageError, match="model.onnx is damaged, or was not made by this project.*and there is no frozen"
+    ):
+        Detector(tmp_path)
+    with pytest.raises(UsageError, match="runtime onnx cannot run .*; export the model again"):
+        Detector(tmp_path, "onnx")
+
+
+def test_an_onnx_file_of_others_is_named(tmp_path):
+    import onnx
+
+    model = onnx.load(made_onnx.write(tmp_path) / exported_model.ONNX)
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / exported_model.ONNX)
+    with pytest.raises(UsageError, match="its metadata lack made_from, class_names"):
+        Detector(tmp_path)
+
+
+@pytest.mark.parametrize("runtime", ["auto", "tensorflow"])
+def test_a_damaged_frozen_graph_is_named(exported, tmp_path, runtime):
+    shutil.copy(exported / exported_model.LABEL_MAP, tmp_path)
+    whole = (exported / exported_model.FROZEN_GRAPH).read_bytes()
+    (tmp_path / exported_model.FROZEN_GRAPH).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UsageError, match="frozen_inference_graph.pb is damaged, or no frozen graph"):
+        Detector(tmp_path, runtime)
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "openvino"])
@@ -211,12 +289,16 @@ def test_differences_are_those_of_the_nearest_of_the_same_class():
     moved = DetectionArrays(one.boxes_yxyx + 0.25, one.scores - 0.01, one.class_ids)
     assert export_model.largest_difference(one, moved) == pytest.approx((0.25, 0.01), abs=1e-6)
     assert export_model.largest_difference(one, one._replace(class_ids=np.array([2, 2]))) == (np.inf, np.inf)
+    best = DetectionArrays(*(values[:1] for values in one))
+    strong = one._replace(scores=np.array([0.9, 0.5]))
+    assert export_model.largest_difference(best, strong) == (np.inf, np.inf), "a detection too many"
 
 
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
         (["--formats", "onnx,caffe"], "caffe is none of"),
+        (["--calibration_images", "-1"], "-1 is below 0"),
         (["--formats", "onnx", "--images", "none.jpg"], "no such image"),
     ],
 )

@@ -104,7 +104,8 @@ def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
             remedy = f"python -m pip install -r requirements{suffix}.txt"
             raise UsageError(f"runtime {name}: {library} is not installed; {remedy}") from None
         except ConversionError as error:
-            raise UsageError(f"runtime {name} cannot run {files.display(folder)}: {error}; take tensorflow") from None
+            remedy = "take tensorflow" if _has(folder, exported_model.FROZEN_GRAPH) else "export the model again"
+            raise UsageError(f"runtime {name} cannot run {files.display(folder)}: {error}; {remedy}") from None
     try:
         return _model(folder, "onnx"), "onnx"
     except ConversionError as error:
@@ -113,7 +114,10 @@ def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
         if error.name != _LIBRARIES["onnx"]:
             raise
         why = "onnxruntime is not installed"
-    print(f"ONNX Runtime cannot run {files.display(folder)} ({why}): TensorFlow does", file=sys.stderr, flush=True)
+    reason = f"ONNX Runtime cannot run {files.display(folder)} ({why})"
+    if not _has(folder, exported_model.FROZEN_GRAPH):
+        raise UsageError(f"{reason}, and there is no {exported_model.FROZEN_GRAPH} for TensorFlow")
+    print(f"{reason}: TensorFlow does", file=sys.stderr, flush=True)
     return _model(folder, "tensorflow"), "tensorflow"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from scripts.lib import parallel
 from scripts.lib.model_description import ModelDescription
-from scripts.lib.onnx_conversion import find_or_make
+from scripts.lib.onnx_conversion import ConversionError, find_or_make
 from scripts.lib.runtimes import Found
 from scripts.lib.runtimes.converted import ConvertedModel
 
@@ -24,9 +24,16 @@ class Model(ConvertedModel):
 
     def __init__(self, folder: Path):
         self._file = find_or_make(folder)
-        self._session = session(self._file)
+        try:
+            self._session = session(self._file)
+            description = ModelDescription.from_metadata(self._session.get_modelmeta().custom_metadata_map)
+        except ImportError:
+            raise
+        except Exception as error:  # ONNX Runtime raises all kinds
+            why = str(error).partition("\n")[0][:200]
+            raise ConversionError(f"{self._file.name} is damaged, or was not made by this project: {why}") from error
         self._input = self._session.get_inputs()[0].name
-        super().__init__(ModelDescription.from_metadata(self._session.get_modelmeta().custom_metadata_map))
+        super().__init__(description)
 
     def run(self, prepared: Sequence[np.ndarray], min_score: float = 0.0) -> Iterator[Found]:
         cores = min(parallel.available_cores(), len(prepared))

@@ -33,9 +33,10 @@ class Model(ConvertedModel):
             metadata = {name: value.astype(str) for name, value in model.get_rt_info("framework").astype(dict).items()}
             settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self.precision}
             self._compiled = core.compile_model(model, "CPU", settings)
-        except RuntimeError as error:
+            description = ModelDescription.from_metadata(metadata)
+        except (RuntimeError, ValueError) as error:
             raise ConversionError(f"OpenVINO: {str(error).strip().splitlines()[-1][:200]}") from error
-        super().__init__(ModelDescription.from_metadata(metadata))
+        super().__init__(description)
 
     def _infer(self, batch: np.ndarray) -> list[np.ndarray]:
         return list(self._compiled.create_infer_request().infer([batch], share_inputs=True).values())

@@ -34,7 +34,7 @@ class Model:
         classes = label_map.read(folder / exported_model.LABEL_MAP)
         self.class_names = {class_id: name for name, class_id in classes.items()}
         self._folder = folder
-        self._session = _load(folder / exported_model.FROZEN_GRAPH)
+        self._session = _load(folder)
         self._can_batch = _can_batch(self._session.graph)
 
     @functools.cached_property
@@ -83,14 +83,13 @@ def _can_batch(graph) -> bool:
     return True
 
 
-def _load(frozen_graph: Path):
+def _load(folder: Path):
     """A session on the frozen graph."""
     tf = object_detection_api.tensorflow()
-    graph_def = tf.GraphDef.FromString(frozen_graph.read_bytes())
+    graph_def = exported_model.frozen_graph(folder)
     if "image_tensor" not in {node.name for node in graph_def.node}:
-        raise UsageError(
-            f"{files.display(frozen_graph)} takes no image_tensor; export it with --input_type image_tensor"
-        )
+        path = files.display(folder / exported_model.FROZEN_GRAPH)
+        raise UsageError(f"{path} takes no image_tensor; export it with --input_type image_tensor")
     graph = tf.Graph()
     with graph.as_default():
         tf.import_graph_def(graph_def, name="")
