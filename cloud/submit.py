@@ -15,11 +15,11 @@ Out:  on the bucket: gs://BUCKET/data/..., and gs://BUCKET/JOB/ with pipeline.co
   python cloud/submit.py batch-detect --bucket BUCKET --input gs://BUCKET/photos --model gs://BUCKET/exported_model
       --output_path gs://BUCKET/detections/run1
 
-All but the first two take the latest job, or --job NAME. Before money is spent, all that can be checked is: the job
-specification against the API's own message type, machines and GPUs, the programs' flags, config, records, label map and
-checkpoint on the bucket, the bucket's region, the container. The gcloud command and an estimate of the cost are shown,
-and asked for (--yes: not asked). --dry_run does all but the last step. What stands after `--` goes to train.py or
-eval.py:
+All but upload, train and batch-detect take the latest job, or --job NAME. Before money is spent, all that can be
+checked is: the job specification against the API's own message type, machines and GPUs, the programs' flags, config,
+records, label map and checkpoint on the bucket, the bucket's region, the container. The gcloud command and an estimate
+of the cost are shown, and asked for (--yes: not asked). --dry_run does all but the last step. What stands after `--`
+goes to train.py or eval.py:
 
   python cloud/submit.py train --bucket BUCKET -- --num_train_steps 2000
 
@@ -53,7 +53,11 @@ from scripts.lib.google_cloud.submitted import Job
 DEFAULT_REGION = "us-central1"
 BASE_CONFIG = files.default_path("configs/ssd_mobilenet_v1_gcs.config")
 IMAGE = "{region}-docker.pkg.dev/{project}/apparel/trainer:1"
-NAME = re.compile(r"[A-Za-z][\w-]{0,127}")
+FORMS = (  # of flags' values, and how they are described
+    ("job_name", re.compile(r"[A-Za-z][\w-]{0,127}", re.ASCII), "a letter, then up to 127 letters, digits, - and _"),
+    ("train_dir", re.compile(r"gs://[^/]+/.*[^/]/*"), "a folder on a bucket, gs://BUCKET/FOLDER"),
+    ("service_account", re.compile(r"[^@\s]+@[^@\s]+"), "the account's e-mail address"),
+)
 LOOK_SECS = 60  # between two looks whether a job that is followed has ended
 LAST_LINES_SECS = 30  # for what it logged at the end
 ENDED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED")
@@ -82,8 +86,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args.passed_on = passed_on
     args.bucket = bucket.check_name(args.bucket) if getattr(args, "bucket", None) else None
     args.job_name = getattr(args, "job_name", None) or f"imgSeg_{int(time.time())}"
-    if not NAME.fullmatch(args.job_name):
-        parser.error(f"--job_name {args.job_name!r}: a letter, then up to 127 letters, digits, - and _")
+    for flag, pattern, expected in FORMS:
+        value = getattr(args, flag, None)
+        if value and not pattern.fullmatch(value):
+            parser.error(f"--{flag} {value!r}: expected {expected}")
     return args
 
 
@@ -216,7 +222,9 @@ def upload(args: argparse.Namespace) -> int | None:
             gcloud.run(*command)
         except DataError as error:
             raise DataError(error.findings, "run this again: what has been uploaded is not uploaded twice") from error
-    print(f"Uploaded. Next: python cloud/submit.py train --bucket {args.bucket}")
+    own_config = [] if args.config == BASE_CONFIG else ["--config", str(args.config)]
+    following = gcloud.shown(["python", "cloud/submit.py", "train", "--bucket", args.bucket, *own_config])
+    print(f"Uploaded. Next: {following}")
     return 0
 
 
@@ -371,7 +379,7 @@ def check_image(image: str) -> list[str]:
         ["gcloud", "builds", "submit", "--config=cloud/cloudbuild.yaml", "--ignore-file=cloud/.gcloudignore",
          f"--substitutions=_IMAGE={image}", "."]
     )  # fmt: skip
-    return [f"there is no container {image}; build it with: {build}, or give --image"]
+    return [f"there is no container {image}; give --image, or build it with: {build}"]
 
 
 def refuse(findings: Sequence[Finding | str], consequence: str) -> None:

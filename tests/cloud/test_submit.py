@@ -114,7 +114,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(cloud, tmp
         submit.main(["train", "--bucket", BUCKET, "--yes", "--workers", "2", "--", "--num_train_stops=7"])
     text = "\n".join(map(str, failure.value.findings))
     assert "lies in europe-west4, and the job would run in us-central1" in text
-    assert "there is no container us-central1-docker.pkg.dev/demo/apparel/trainer:1; build it with: gcloud builds" in text
+    assert "there is no container us-central1-docker.pkg.dev/demo/apparel/trainer:1; give --image, or build it with: gcloud builds" in text
     assert "unrecognized arguments: --num_train_stops=7" in text
     assert f"train_input_reader: there is no gs://{BUCKET}/data/train.record; upload it with" in text
     assert f"fine_tune_checkpoint: there is no gs://{BUCKET}/{CHECKPOINT}" in text
@@ -178,7 +178,9 @@ def test_upload_copies_what_is_missing_or_different(cloud, tmp_path, capsys, mon
     assert not submit.main(["upload", "--bucket", f"gs://{BUCKET}/", "--config", str(config), "--yes"])
     assert {name: cloud.get(f"gs://{BUCKET}/{name}") for name in made} == made
     assert not any(asked.startswith("DELETE") for asked in cloud.asked)
-    assert "data/train.record (there already)" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "data/train.record (there already)" in shown
+    assert f"Next: python cloud/submit.py train --bucket {BUCKET} --config {config}" in shown
 
 
 def test_status_log_and_cancelling_of_the_latest_job(cloud, capfd):
@@ -306,6 +308,16 @@ def test_batch_detection_goes_to_dataflow(monkeypatch, capsys):
     (command,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("> "))
     assert f"--input=gs://{BUCKET}/input" in command and "--runner=DataflowRunner" in command
     assert f"--temp_location=gs://{BUCKET}/tmp" in command and command.endswith("--machine_type=n1-standard-4")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--train_dir", "runs/train"), ("--train_dir", "gs://bucket/"), ("--service_account", "me"), ("--job_name", "5")],
+)
+def test_a_value_of_the_wrong_form_is_usage(flags, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        submit.main(["train", "--bucket", BUCKET, *flags])
+    assert f"error: {flags[0]} '{flags[1]}': " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,8 @@ def _misshapen(template: dict, path: Path) -> Iterator[Finding]:
 
 
 def fill(template: dict, values: Mapping[str, str]) -> dict:
-    """A copy of the template with every ${NAME} replaced; an entry whose value is an empty string is left out.
+    """A copy of the template with every ${NAME} replaced; an entry without a value (null, or an empty
+    string) is left out.
 
     Raises:
         DataError: the template has a ${NAME} that has no value; all are listed.
@@ -101,7 +102,8 @@ def fill(template: dict, values: Mapping[str, str]) -> dict:
 
     def filled(part):
         if isinstance(part, dict):
-            return {key: value for key, value in ((key, filled(value)) for key, value in part.items()) if value != ""}
+            entries = ((key, filled(value)) for key, value in part.items())
+            return {key: value for key, value in entries if value not in ("", None)}
         if isinstance(part, list):
             return [filled(each) for each in part]
         if isinstance(part, str):

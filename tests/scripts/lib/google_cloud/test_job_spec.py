@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 
 import pytest
 
@@ -78,6 +79,7 @@ def pool(spec: dict, number: int) -> dict:
         (lambda s: pool(s, MASTER)["containerSpec"].update(imageUri="trainer"), "imageUri is 'trainer'; give --image"),
         (lambda s: s["scheduling"].update(timeout="700000s"), "timeout is 700000s; write up to 604800s, 7 days"),
         (lambda s: s["scheduling"].update(timeout="1 day"), "is no CustomJobSpec"),
+        (lambda s: s["scheduling"].update(timeout=datetime.date(2026, 1, 1)), "is no CustomJobSpec"),
         (lambda s: s["scheduling"].update(strategy="SPOT", disableRetries=True), "disableRetries ends the job then"),
     ],
 )  # fmt: skip
@@ -99,6 +101,10 @@ def test_flags_that_the_program_does_not_take_are_named():
 def test_a_name_without_a_value_is_refused():
     with pytest.raises(DataError, match="the job specification has BUKET, which is none of"):
         job_spec.fill({"a": ["gs://${BUKET}/x"]}, {"BUCKET": "b"})
+
+
+def test_an_entry_without_a_value_is_left_out():
+    assert job_spec.fill({"a": None, "b": "${NAME}", "c": {"d": None}, "e": 0}, {"NAME": ""}) == {"c": {}, "e": 0}
 
 
 def test_pools_are_left_out_from_the_end_alone():
