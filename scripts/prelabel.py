@@ -97,6 +97,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if not args.image_dir.is_dir():
         raise UsageError(f"--image_dir {files.display(args.image_dir)}: there is no such folder")
+    if args.annotations_dir.is_file():
+        raise UsageError(f"--annotations_dir {files.display(args.annotations_dir)} is a file; give a folder")
     return args
 
 

@@ -182,6 +182,7 @@ def test_a_name_that_xml_cannot_hold_is_reported(project):
     [
         (["--image_dir=none"], "--image_dir none: there is no such folder"),
         (["--image_dir=empty"], "--image_dir empty: no image in it"),
+        (["--annotations_dir=yolo/a.txt"], "--annotations_dir yolo/a.txt is a file; give a folder"),
         (["--annotations_dir=yolo"], "holds LabelImg's YOLO .txt with classes.txt, prelabel.py writes PASCAL VOC"),
     ],
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
-from scripts.lib.object_detection_api import logs, mends, versions
+from scripts.lib.command_line import UsageError
+from scripts.lib.object_detection_api import logs, mends, versions, watch
 
 
 def tensorflow(verbose: bool = False) -> ModuleType:
@@ -51,15 +53,37 @@ def run(
         argv: its flags, without the program's name.
         verbose: as in `prepare`.
         before_main: called when the module has been imported and before its `main`, e.g. to watch what it writes.
+
+    Raises:
+        UsageError: the checkpoint is of another model than the pipeline config.
     """
     prepare(verbose)
     tf = tensorflow(verbose)
     print(f"Device: {describe_devices()}", flush=True)
     module = importlib.import_module(module_name)
+    watch.unfit_checkpoints()
     if before_main:
         before_main()
-    with contextlib.suppress(_FinishedError):
+    with contextlib.suppress(_FinishedError), _misfit_explained(tf):
         tf.app.run(_finish_after(module.main), [module_name, *argv])
+
+
+@contextlib.contextmanager
+def _misfit_explained(tf: ModuleType) -> Iterator[None]:
+    """Says in a sentence what `Saver.restore` says of a checkpoint that does not fit the graph."""
+    try:
+        yield
+    except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
+        if not error.message.startswith("Restoring from checkpoint failed"):
+            raise
+        if missing := re.search(r"Key (\S+) not found in checkpoint", error.message):
+            what = f"it has no {missing[1]}"
+        elif shapes := re.search(r"lhs shape= ?(\[.*?\]) rhs shape= ?(\[.*?\])", error.message):
+            what = f"of one variable the model's shape is {shapes[1]}, the checkpoint's {shapes[2]}"
+        else:
+            what = error.message.partition("Original error:")[2].strip().partition("\n")[0][:200]
+        remedy = "give the config that it was trained with (the training has left it beside the checkpoint)"
+        raise UsageError(f"the checkpoint is of another model than the pipeline config: {what}; {remedy}") from None
 
 
 class _FinishedError(BaseException):

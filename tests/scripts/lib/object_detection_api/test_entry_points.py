@@ -54,6 +54,26 @@ def test_a_gpu_that_tensorflow_does_not_use_gets_a_hint(monkeypatch, os_name, ex
     assert expected in entry_points._why_no_gpu()
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "says"),
+    [("weights", [4], r"the model's shape is \[4\], the checkpoint's \[3\]"), ("biases", [3], "it has no biases;")],
+)
+def test_a_checkpoint_of_another_model_is_one_sentence(tf, tmp_path, name, shape, says):
+    prefix = str(tmp_path / "model.ckpt")
+    with tf.Graph().as_default(), tf.Session() as session:
+        session.run(tf.get_variable("weights", [3]).initializer)
+        tf.train.Saver().save(session, prefix)
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.get_variable(name, shape)
+        with pytest.raises(UsageError, match=says), entry_points._misfit_explained(tf):
+            tf.train.Saver().restore(session, prefix)
+
+
+def test_other_errors_of_tensorflow_pass(tf):
+    with pytest.raises(tf.errors.NotFoundError), entry_points._misfit_explained(tf):
+        raise tf.errors.NotFoundError(None, None, "no such file")
+
+
 def test_errors_always_stay():
     assert logs._SelfTalkFilter().filter(record("the deprecated thing broke", logging.ERROR))
 
