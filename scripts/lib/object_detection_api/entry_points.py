@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 from scripts.lib.command_line import UsageError
-from scripts.lib.object_detection_api import logs, mends, versions, watch
+from scripts.lib.object_detection_api import logs, mends, versions
 
 
 def tensorflow(verbose: bool = False) -> ModuleType:
@@ -61,7 +61,6 @@ def run(
     tf = tensorflow(verbose)
     print(f"Device: {describe_devices()}", flush=True)
     module = importlib.import_module(module_name)
-    watch.unfit_checkpoints()
     if before_main:
         before_main()
     with contextlib.suppress(_FinishedError), _misfit_explained(tf):
