@@ -81,7 +81,7 @@ def _misfit_explained(tf: ModuleType) -> Iterator[None]:
             what = f"of one variable the model's shape is {shapes[1]}, the checkpoint's {shapes[2]}"
         else:
             what = error.message.partition("Original error:")[2].strip().partition("\n")[0][:200]
-        remedy = "give the config that it was trained with (the training has left it beside the checkpoint)"
+        remedy = "give the config that it was trained with, or, to train anew, another --train_dir"
         raise UsageError(f"the checkpoint is of another model than the pipeline config: {what}; {remedy}") from None
 
 

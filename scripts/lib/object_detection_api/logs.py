@@ -32,6 +32,8 @@ _SELF_TALK = re.compile(
     )
 )
 
+# Said as an error, with a stack, of a part of the graph that another error, which is reported, left unused.
+_LEFT_BEHIND = "Object was never used"
 
 # Lines that TensorFlow's C++ code prints while it is being imported, before its log level is in force.
 _GREETING = re.compile(
@@ -78,4 +80,5 @@ def without_greeting(verbose: bool) -> Iterator[None]:
 
 class _SelfTalkFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.ERROR or not _SELF_TALK.search(record.getMessage())
+        message = record.getMessage()
+        return _LEFT_BEHIND not in message and (record.levelno >= logging.ERROR or not _SELF_TALK.search(message))

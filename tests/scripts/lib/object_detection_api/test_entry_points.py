@@ -78,6 +78,11 @@ def test_errors_always_stay():
     assert logs._SelfTalkFilter().filter(record("the deprecated thing broke", logging.ERROR))
 
 
+def test_what_an_error_left_behind_is_no_error_of_its_own():
+    message = "==================================\nObject was never used (type <class 'SymbolicTensor'>):"
+    assert not logs._SelfTalkFilter().filter(record(message, logging.ERROR))
+
+
 def test_the_tested_versions_are_installed_and_pass_in_silence(tf, capsys):
     versions.check()
     assert capsys.readouterr().err == ""
