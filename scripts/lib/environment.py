@@ -62,6 +62,7 @@ PIPELINE = (
 TESTS = (
     *PIPELINE,
     Requirements("requirements-runtimes.txt", installed_mb=270, download_mb=90),
+    Requirements("requirements-cloud.txt", installed_mb=240, download_mb=40),
     Requirements("requirements-dev.txt", installed_mb=50, download_mb=20),
 )
 
