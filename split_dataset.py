@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import hashlib
 import itertools
 import json
 import re
@@ -271,7 +270,7 @@ def write_manifest(splits: Sequence[Split], args: argparse.Namespace) -> None:
     """Writes what a reader needs to make the same split again, and to see that it is the same."""
     manifest = {
         "input_csv": files.display(args.input_csv),
-        "input_sha256": hashlib.sha256(args.input_csv.read_bytes()).hexdigest(),
+        "input_sha256": files.sha256(args.input_csv),
         "seed": args.seed,
         "test_fraction": None if args.folds else str(args.test_fraction),
         "folds": args.folds,

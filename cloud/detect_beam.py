@@ -52,7 +52,6 @@ from scripts.lib import (
     detection_options,
     exported_model,
     files,
-    record_detections,
 )
 from scripts.lib.beam_detection import PARTS, SHOWN, Job
 from scripts.lib.command_line import DataError, UsageError
@@ -108,7 +107,7 @@ def make_job(args: argparse.Namespace) -> Job:
         names = list(beam_detection.Detector(folder, "onnx").class_names.values())
         name = args.model.rpartition("/")[2] if files.is_url(args.model) else folder.resolve().name
         settings = {
-            "models": [{"name": name, "sha256": record_detections.sha256([folder / exported_model.ONNX])}],
+            "models": [{"name": name, "sha256": files.sha256(folder / exported_model.ONNX)}],
             "min_scores": detection_options.score_thresholds(args, [folder], names),
             "nms_iou": args.nms_iou,
         }

@@ -185,10 +185,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--pipeline_config_path", type=Path, default=files.default_path("configs/ssd_mobilenet_v1_multi.config"),
         help="whose model's variables are counted",
     )  # fmt: skip
-    positive = command_line.positive_int
-    parser.add_argument("--replicas", type=positive, nargs="+", default=[1, 5, 20], metavar="N", help="that train")
-    parser.add_argument("--parameter_servers", type=positive, default=3, metavar="N", help="as in the job")
-    parser.add_argument("--batch_size", type=positive, default=24, metavar="N", help="images a replica takes a step")
+    integer = command_line.positive_int
+    parser.add_argument("--replicas", type=integer, nargs="+", default=[1, 5, 20], metavar="N", help="that train")
+    parser.add_argument("--parameter_servers", type=integer, default=3, metavar="N", help="as in the job")
+    parser.add_argument("--batch_size", type=integer, default=24, metavar="N", help="images a replica takes a step")
     for name, default, meaning in (
         ("images_per_second", 100.0, "of a replica that trains alone: measure it with one machine"),
         ("replica_gbps", 16.0, "a replica's network, Gbit/s: Google's limit for n1-standard-8"),
@@ -197,16 +197,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         ("updates_per_second", 5e8, "values that a parameter server updates a second (Adam: three arrays each)"),
         ("spread", 0.1, "standard deviation of the time to compute a step, as a part of it"),
     ):
-        parser.add_argument(f"--{name}", type=positive_float, default=default, metavar="X", help=meaning)
+        parser.add_argument(f"--{name}", type=command_line.positive, default=default, metavar="X", help=meaning)
     return parser.parse_args(argv)
-
-
-def positive_float(text: str) -> float:
-    """An argparse type: a number above 0."""
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
 
 
 if __name__ == "__main__":

@@ -44,7 +44,6 @@ from scripts.lib import (
     exported_model,
     files,
     parallel,
-    record_detections,
     runtimes,
 )
 from scripts.lib.command_line import DataError, UsageError
@@ -74,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         Limits(args.url_seconds, int(args.url_megabytes * 2**20)), args.batch_size, args.num_workers,
     )  # fmt: skip
     settings = {
-        "models": [{"name": model.resolve().name, "sha256": model_hash(model)} for model in args.model],
+        "models": [{"name": model.resolve().name, "sha256": exported_model.sha256(model)} for model in args.model],
         "model_weights": args.model_weights, "flip": args.flip, "runtime": args.runtime,
         "min_scores": min_scores, "nms_iou": args.nms_iou,
     }  # fmt: skip
@@ -129,12 +128,6 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.output_dir.is_file():
         raise UsageError(f"--output_dir {files.display(args.output_dir)} is a file; give a folder")
     return args
-
-
-def model_hash(model: Path) -> str:
-    """By which --resume tells the model from another one under its name."""
-    parts = (exported_model.FROZEN_GRAPH, exported_model.ONNX, exported_model.OPENVINO)
-    return record_detections.sha256([next(model / part for part in parts if (model / part).is_file())])
 
 
 def unseen(sources: Iterable[Source], journal: Journal, folders: Folders, names: list[str]) -> Iterator[Source]:

@@ -8,7 +8,6 @@ there (no network, a full disk, no wheel for this computer) becomes one sentence
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib.util
 import json
 import os
@@ -22,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.lib.command_line import DataError
-from scripts.lib.files import REPOSITORY_ROOT, display, whole_file
+from scripts.lib.files import REPOSITORY_ROOT, display, sha256, whole_file
 from scripts.lib.stages import Stages
 
 VENV = REPOSITORY_ROOT / ".venv"
@@ -52,7 +51,7 @@ class Requirements:
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        return sha256(self.path)
 
 
 PIPELINE = (

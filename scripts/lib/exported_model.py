@@ -65,6 +65,11 @@ def check(folder: Path) -> None:
         )
 
 
+def sha256(folder: Path) -> str:
+    """The hash of the file that tells the model from others; of a folder that `check` has found nothing wrong with."""
+    return files.sha256(next(folder / name for name in (FROZEN_GRAPH, ONNX, OPENVINO) if (folder / name).is_file()))
+
+
 def check_output_directory(flag: str, folder: Path) -> None:
     """Refuses a folder that holds anything but an earlier export: it is going to be replaced.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import shutil
@@ -44,6 +45,16 @@ def display(path: Path | RemotePath | str) -> str:
     with contextlib.suppress(ValueError, OSError):
         path = path.resolve().relative_to(Path.cwd())
     return path.as_posix()
+
+
+def sha256(*paths: Path | str) -> str:
+    """The hash, in hexadecimal digits, of the files' bytes, one file after another."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with Path(path).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import hashlib
 import io
 import logging
 import shutil
@@ -75,17 +74,13 @@ def find_or_make(folder: Path) -> Path:
 
 def is_made_from(onnx_model: Path, frozen_graph: Path) -> bool:
     """Whether an ONNX file was made of this very graph: its end, where ONNX keeps metadata, has the graph's hash."""
-    return f'"{sha256(frozen_graph)}"'.encode() in _tail(onnx_model)
+    return f'"{files.sha256(frozen_graph)}"'.encode() in _tail(onnx_model)
 
 
 def _tail(path: Path, size: int = 1 << 20) -> bytes:
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - size, 0))
         return file.read()
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def convert(folder: Path) -> bytes:
@@ -114,7 +109,7 @@ def convert(folder: Path) -> bytes:
         graph = _Graph(graph_def, "image_tensor:0", DETECTIONS, None)
     model = _convert(tf, graph)
     description = ModelDescription(
-        made_from=sha256(folder / exported_model.FROZEN_GRAPH),
+        made_from=files.sha256(folder / exported_model.FROZEN_GRAPH),
         class_names={class_id: name for name, class_id in label_map.read(folder / exported_model.LABEL_MAP).items()},
         global_step=exported_model.global_step(folder),
         **(ssd._asdict() if ssd else {}),

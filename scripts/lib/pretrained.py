@@ -7,7 +7,6 @@ archive and of each file. It stays when the folder is removed, so that a later d
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -171,12 +170,7 @@ def read_pin(folder: Path) -> Pin | None:
 
 
 def digest(path: Path) -> Digest:
-    sha256, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            sha256.update(block)
-            size += len(block)
-    return Digest(size, sha256.hexdigest())
+    return Digest(path.stat().st_size, files.sha256(path))
 
 
 def digests(folder: Path) -> dict[str, Digest]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,25 +43,14 @@ def detect(model: Path | str, records: Sequence[Path | str], cache: Path | str |
         DataError: the record is damaged.
     """
     paths = [path for record in records for path in tf_record.matching_files(record)]
-    parts = [Path(model) / name for name in (exported_model.FROZEN_GRAPH, exported_model.ONNX, exported_model.OPENVINO)]
-    model_hash = sha256([path for path in parts if path.is_file()][:1])  # the detector says what is missing
-    key = {"model_sha256": model_hash, "record_sha256": sha256(paths)}
+    exported_model.check(Path(model))
+    key = {"model_sha256": exported_model.sha256(Path(model)), "record_sha256": files.sha256(*paths)}
     found = cached(cache, key) if cache else None
     if found is None:
         found = run(Detector(model), paths)
         if cache:
             write(cache, key, found)
     return found
-
-
-def sha256(paths: Iterable[Path | str]) -> str:
-    """The hash of the files' bytes, one after another."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with Path(path).open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def run(detector: Detector, records: Sequence[Path | str]) -> RecordDetections:

@@ -6,7 +6,6 @@ Call these when `object_detection` can be imported and before the entry point's 
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import sys
@@ -15,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from scripts.lib.cluster import MASTER, Replica
+from scripts.lib.object_detection_api.wrapping import around
 
 STEP_REPORT_ENVIRONMENT = "APPAREL_STEP_REPORT_SECS"  # time between two lines about a replica's steps
 STEP_REPORT_SECS = 60.0
@@ -41,11 +41,10 @@ def rejoin(replica: Replica, in_step: bool, is_leaving: Callable[[], bool]) -> N
     from tensorflow.python.training import supervisor
 
     own_device = f"/job:{replica.task_type}/task:{replica.index}"
-    original = supervisor.Supervisor.managed_session
 
-    @functools.wraps(original)
+    @around(supervisor.Supervisor, "managed_session")
     @contextlib.contextmanager
-    def managed_session(self, master="", config=None, **kwargs):
+    def managed_session(original, self, master="", config=None, **kwargs):
         del config.device_filters[:]
         config.device_filters.extend(["/job:ps", own_device])
         try:
@@ -59,8 +58,6 @@ def rejoin(replica: Replica, in_step: bool, is_leaving: Callable[[], bool]) -> N
                     _start_anew(error)  # here: leaving the block would wait two minutes for the queues' threads
         except (errors.AbortedError, errors.UnavailableError) as error:
             _start_anew(error)
-
-    supervisor.Supervisor.managed_session = managed_session
 
 
 def _end_in_step(sv, session, is_leaving: Callable[[], bool]) -> None:
@@ -100,16 +97,11 @@ def evaluate_until(step: int, eval_interval_secs: float | None) -> None:
     """
     from object_detection import eval_util
 
-    function = eval_util.repeated_checkpoint_run
-    original = getattr(function, "__wrapped__", function)
-
-    @functools.wraps(original)
-    def run(*args, **kwargs):
+    @around(eval_util, "repeated_checkpoint_run")
+    def run(original, *args, **kwargs):
         if eval_interval_secs is not None:
             kwargs["eval_interval_secs"] = eval_interval_secs
         return original(*args, max_evaluation_global_step=step or None, **kwargs)
-
-    eval_util.repeated_checkpoint_run = run
 
 
 def _count_steps(session, report: Callable[[int], None]) -> None:

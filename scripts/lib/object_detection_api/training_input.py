@@ -7,9 +7,9 @@ pixels for a model of 128x128, 25 times the memory goes through two queues and f
 
 from __future__ import annotations
 
-import functools
-
 from google.protobuf.message import Message
+
+from scripts.lib.object_detection_api.wrapping import around
 
 # A JPEG's own scales: its decoder gives a half, a quarter or an eighth of each side for less work.
 _SCALES = (8, 4, 2)
@@ -45,16 +45,12 @@ def _resize_before_queue(resizer) -> None:
     from object_detection.core.standard_fields import InputDataFields as fields
     from object_detection.utils import shape_utils
 
-    original = getattr(batcher.BatchQueue.__init__, "__wrapped__", batcher.BatchQueue.__init__)
-
-    @functools.wraps(original)
-    def queue_resized(self, tensor_dict, *args, **kwargs):
+    @around(batcher.BatchQueue, "__init__")
+    def queue_resized(original, self, tensor_dict, *args, **kwargs):
         if fields.groundtruth_instance_masks not in tensor_dict:  # which have the photo's size, and are resized with it
             images, _ = shape_utils.resize_images_and_return_shapes(tensor_dict[fields.image], resizer)
             tensor_dict = {**tensor_dict, fields.image: images}
         original(self, tensor_dict, *args, **kwargs)
-
-    batcher.BatchQueue.__init__ = queue_resized
 
 
 def _decode_scaled(least_height: int, least_width: int) -> None:

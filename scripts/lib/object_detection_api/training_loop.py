@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import errno
-import functools
 import os
 import re
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import NamedTuple, Protocol
 
 from scripts.lib import checkpoint_bundle, checkpoints, files, training_checkpoints
 from scripts.lib.command_line import DataError
+from scripts.lib.object_detection_api.wrapping import around
 
 CHECKPOINT = "model.ckpt"  # the supervisor's name for checkpoints
 
@@ -96,10 +96,8 @@ def install(observer: Observer, save_summaries_secs: int, seed: int | None = Non
     _keep_learning_rate(parts)
     _guard_updates(parts)
 
-    original = getattr(learning.train, "__wrapped__", learning.train)
-
-    @functools.wraps(original)
-    def train(train_op, logdir, *, session_config, saver, is_chief=True, number_of_steps=None, **options):
+    @around(learning, "train")
+    def train(original, train_op, logdir, *, session_config, saver, is_chief=True, number_of_steps=None, **options):
         _optimise_once(session_config)
         failures = _guard_saving(saver)
         options.update(
@@ -115,8 +113,6 @@ def install(observer: Observer, save_summaries_secs: int, seed: int | None = Non
         if failures:  # of the last checkpoint: the supervisor, asked to stop before, keeps the exception to itself
             raise failures[0]
         return loss
-
-    learning.train = train
 
 
 # ------------------------------------------------------------------------------------------------------------ a step
@@ -174,37 +170,27 @@ def _seed_and_keep_filenames(parts: _Parts, seed: int | None) -> None:
     from object_detection.core import batcher
     from object_detection.legacy import trainer
 
-    create = getattr(trainer.create_input_queue, "__wrapped__", trainer.create_input_queue)
-    dequeue = getattr(batcher.BatchQueue.dequeue, "__wrapped__", batcher.BatchQueue.dequeue)
-
-    @functools.wraps(create)
-    def create_seeded(*args, **kwargs):
+    @around(trainer, "create_input_queue")
+    def create_seeded(create, *args, **kwargs):
         if seed is not None:
             tf.set_random_seed(seed)
         return create(*args, **kwargs)
 
-    @functools.wraps(dequeue)
-    def dequeue_and_keep(queue):
+    @around(batcher.BatchQueue, "dequeue")
+    def dequeue_and_keep(dequeue, queue):
         images = dequeue(queue)
         parts.filenames += [image["filename"] if "filename" in image else image["source_id"] for image in images]
         return images
-
-    trainer.create_input_queue = create_seeded
-    batcher.BatchQueue.dequeue = dequeue_and_keep
 
 
 def _keep_learning_rate(parts: _Parts) -> None:
     from object_detection.builders import optimizer_builder
 
-    build = getattr(optimizer_builder.build, "__wrapped__", optimizer_builder.build)
-
-    @functools.wraps(build)
-    def build_and_keep(*args, **kwargs):
+    @around(optimizer_builder, "build")
+    def build_and_keep(build, *args, **kwargs):
         optimizer, learning_rates = build(*args, **kwargs)
         parts.learning_rates = learning_rates
         return optimizer, learning_rates
-
-    optimizer_builder.build = build_and_keep
 
 
 def _guard_updates(parts: _Parts) -> None:
@@ -216,10 +202,8 @@ def _guard_updates(parts: _Parts) -> None:
     import tensorflow.compat.v1 as tf
     from deployment import model_deploy
 
-    original = getattr(model_deploy.optimize_clones, "__wrapped__", model_deploy.optimize_clones)
-
-    @functools.wraps(original)
-    def optimize_clones_guarded(clones, *args, **kwargs):
+    @around(model_deploy, "optimize_clones")
+    def optimize_clones_guarded(original, clones, *args, **kwargs):
         total_loss, gradients_and_variables = original(clones, *args, **kwargs)
         parts.losses = _losses_by_name(clones)
         named = {**parts.losses, "total loss": total_loss}
@@ -236,8 +220,6 @@ def _guard_updates(parts: _Parts) -> None:
 
     def _identity(gradient):
         return tf.identity(gradient) if isinstance(gradient, tf.Tensor) else gradient
-
-    model_deploy.optimize_clones = optimize_clones_guarded
 
 
 _MARK = "loss-is-not-finite"

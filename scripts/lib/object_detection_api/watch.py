@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 
 from scripts.lib.command_line import DataError
+from scripts.lib.object_detection_api.wrapping import around
 
 
 def metrics(report: Callable[[dict[str, float], int], None]) -> None:
@@ -16,14 +16,10 @@ def metrics(report: Callable[[dict[str, float], int], None]) -> None:
     """
     from object_detection import eval_util
 
-    original = getattr(eval_util.write_metrics, "__wrapped__", eval_util.write_metrics)
-
-    @functools.wraps(original)
-    def write_metrics_and_report(values: dict[str, float], global_step: int, summary_dir: str) -> None:
+    @around(eval_util, "write_metrics")
+    def write_metrics_and_report(original, values: dict[str, float], global_step: int, summary_dir: str) -> None:
         original(values, global_step, summary_dir)
         report({name: float(value) for name, value in values.items()}, int(global_step))
-
-    eval_util.write_metrics = write_metrics_and_report
 
 
 def restored_variables() -> None:
@@ -38,11 +34,8 @@ def restored_variables() -> None:
     import tensorflow.compat.v1 as tf
     from object_detection.utils import variables_helper
 
-    function = variables_helper.get_variables_available_in_checkpoint
-    original = getattr(function, "__wrapped__", function)
-
-    @functools.wraps(original)
-    def restore_and_report(variables, checkpoint_path: str, include_global_step: bool = True):
+    @around(variables_helper, "get_variables_available_in_checkpoint")
+    def restore_and_report(original, variables, checkpoint_path: str, include_global_step: bool = True):
         available = original(variables, checkpoint_path, include_global_step)
         model_variables = {variable.op.name for variable in tf.model_variables()}
         wanted = sorted(name for name, variable in _by_name(variables).items() if variable.op.name in model_variables)
@@ -60,8 +53,6 @@ def restored_variables() -> None:
         count = f"{len(wanted) - len(missing)} of {len(wanted)}"
         print(f"Restored {count} variables from {checkpoint_path}{first_missing}", flush=True)
         return available
-
-    variables_helper.get_variables_available_in_checkpoint = restore_and_report
 
 
 def _by_name(variables) -> dict:
@@ -95,11 +86,6 @@ def grouped_pictures() -> None:
     """
     from object_detection import eval_util
 
-    function = eval_util.visualize_detection_results
-    original = getattr(function, "__wrapped__", function)
-
-    @functools.wraps(original)
-    def visualize(result_dict, tag: str, *args, **kwargs):
+    @around(eval_util, "visualize_detection_results")
+    def visualize(original, result_dict, tag: str, *args, **kwargs):
         return original(result_dict, f"Detections/{tag}", *args, **kwargs)
-
-    eval_util.visualize_detection_results = visualize

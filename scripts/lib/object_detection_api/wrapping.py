@@ -1,0 +1,30 @@
+"""Gets between the Object Detection API's steps: one of its functions is called through one of ours."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+
+_ORIGINAL = "_apparel_original"
+
+
+def around(owner: ModuleType | type, name: str) -> Callable[[Callable], Callable]:
+    """A decorator: calls of `owner.name` go to the function below it, with the original as its first argument.
+
+    Wrapping anew takes the place of the earlier wrapping, so that a process can set things up twice.
+    """
+
+    def install(function: Callable) -> Callable:
+        present = getattr(owner, name)
+        original = getattr(present, _ORIGINAL, present)
+
+        @functools.wraps(original)
+        def wrapper(*args, **kwargs):
+            return function(original, *args, **kwargs)
+
+        setattr(wrapper, _ORIGINAL, original)
+        setattr(owner, name, wrapper)
+        return function
+
+    return install
