@@ -114,6 +114,27 @@ def total_loss(curves: Curves) -> Draw:
     return draw
 
 
+def losses_compared(losses: Mapping[str, Sequence[Sequence[float]]]) -> Draw:
+    """The losses of several trainings, each run several times: the mean of the runs, and what they lie between.
+
+    Args:
+        losses: name -> runs -> loss of each step, from the first.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = _axes(figure, "Training loss, mean and range of the runs", "step", "loss")
+        for index, (name, runs) in enumerate(losses.items()):
+            values = np.array(runs)
+            steps, style = np.arange(1, values.shape[1] + 1), _line_style(index)
+            axes.plot(steps, values.mean(axis=0), label=f"{name} ({len(runs)} runs)", **style)
+            axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.15, lw=0)
+        axes.set_yscale("log")
+        _whole_steps(axes)
+        axes.legend()
+
+    return draw
+
+
 def mean_ap(curves: Curves) -> Draw:
     """mAP@0.5 and each class's AP over the steps of the evaluated checkpoints."""
 

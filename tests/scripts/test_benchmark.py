@@ -13,7 +13,7 @@ from PIL import Image
 import xml_to_csv
 from scripts import benchmark
 from scripts.lib import labels_csv, voc_xml
-from scripts.lib.benchmarks import data, data_input, measuring, plain
+from scripts.lib.benchmarks import data, data_input, measuring, plain, train
 from scripts.lib.benchmarks.measuring import MEGABYTE, Result, Run
 
 needs_rusage = pytest.mark.skipif(not hasattr(os, "wait4"), reason="CPU time and memory are not measured on Windows")
@@ -93,6 +93,28 @@ def test_the_table_says_what_it_was_measured_on(monkeypatch, capsys, tmp_path):
     benchmark.main(["data", "--json", f"--work_dir={tmp_path}"])
     content = json.loads(capsys.readouterr().out)
     assert content["results"][0]["met"] is True and content["machine"]["python"] == sys.version.split()[0]
+
+
+def test_the_time_of_a_step_is_told_by_kinds_of_operations():
+    kernels = {
+        "_MklNativeConv2D": 20.0, "Conv2D": 5.0, "_MklNativeDepthwiseConv2dNativeBackpropInput": 15.0,
+        "_MklNativeFusedBatchNormV3": 10.0, "_MklNativeFusedBatchNormGradV3": 10.0, "Relu6Grad": 8.0, "Mul": 2.0,
+    }  # fmt: skip
+    shown = train.where_the_time_goes(train.Trained(Run(0.1, 0.1, 2**20), [1.0], kernels)).splitlines()[1:]
+    told = {line.split("%  ")[1]: line.split()[:3] for line in shown}
+    assert told["convolutions"] == ["25", "ms", "25%"] and told["convolutions, gradients"][0] == "15"
+    assert told["batch normalisation"][0] == told["batch normalisation, gradients"][0] == "10"
+    assert told["all other operations"][0] == "2"
+    (beside,) = (value for kind, value in told.items() if kind.startswith("decoding"))
+    assert beside == ["30", "ms", "30%"]
+
+
+def test_the_losses_are_compared_in_a_picture_and_by_their_means(tmp_path):
+    losses = {"bare": [[9.0, 5.0, 3.0, 1.0], [9.0, 5.0, 4.0, 2.0]], "train.py": [[8.0, 6.0, 2.0, 2.0]]}
+    said = train.compare_losses(losses, tmp_path)
+    assert "bare 2.50 (2.00 to 3.00)" in said and "train.py 2.00 (2.00 to 2.00)" in said
+    with Image.open(tmp_path / "loss_curves.png") as picture:
+        assert picture.width > 400
 
 
 @pytest.mark.slow
