@@ -45,6 +45,7 @@ from scripts.lib.findings import WARNING, Finding
 
 HEAD = "# Made by scripts/make_config.py"
 FROM_SCRATCH = "none"
+FEW_IMAGES = 1000  # for training; the base for fewer is another one
 
 
 class Record(NamedTuple):
@@ -67,10 +68,11 @@ class Record(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    base = pipeline_config.read(args.base_config)
-    base_findings = pipeline_config.check_trainable(base, args.base_config)
-    pipeline_config.raise_errors(base_findings, f"{files.display(args.output_config)} was not written")
     train, test = find_record(args.train_record), find_record(args.test_record)
+    base_config = args.base_config or base_for(train)
+    base = pipeline_config.read(base_config)
+    base_findings = pipeline_config.check_trainable(base, base_config)
+    pipeline_config.raise_errors(base_findings, f"{files.display(args.output_config)} was not written")
     label_map_path = find_label_map(args.label_map, train)
 
     config = type(base).FromString(base.SerializeToString())
@@ -80,13 +82,13 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     fit = fit_anchors(config, train) if args.fit_anchors else ""
 
     changes = differences(base, config)
-    print("\n".join([f"{files.display(args.base_config)}, with", *(f"  {change}" for change in changes)]))
+    print("\n".join([f"{files.display(base_config)}, with", *(f"  {change}" for change in changes)]))
     if fit:
         print(fit)
     print(passes(config, train))
     command = f"python scripts/make_config.py {shlex.join(argv if argv is not None else sys.argv[1:])}"
     with files.whole_file(args.output_config, "w") as file:
-        file.write(header(args.base_config, f"{train} and {test}", command, changes))
+        file.write(header(base_config, f"{train} and {test}", command, changes))
         file.write(text_format.MessageToString(with_portable_paths(config), as_utf8=True))
     print(f"Wrote {files.display(args.output_config)}")
     return 0
@@ -99,8 +101,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     paths = parser.add_argument_group("paths")
     paths.add_argument(
-        "--base_config", type=Path, default=files.default_path("configs/ssd_mobilenet_v1_multi.config"),
-        help="what is not given here comes from there",
+        "--base_config", type=Path,
+        help="what is not given here comes from there; default: configs/ssd_mobilenet_v1_small_data.config for fewer "
+        f"than {FEW_IMAGES:,} images, else configs/ssd_mobilenet_v1_multi.config",
     )  # fmt: skip
     paths.add_argument("--train_record", default=files.default_path("data/train.record"), help="or pattern of shards")
     paths.add_argument("--test_record", default=files.default_path("data/test.record"), help="or pattern of shards")
@@ -165,6 +168,12 @@ def find_record(path: Path | str) -> Record:
         path = record_manifest.path_of(path).with_name(manifest["input_path"])
     path = absolute(path)
     return Record(path, manifest, tf_record.count_records(path))
+
+
+def base_for(train: Record) -> Path:
+    """The base config for a data set of this size."""
+    few = train.examples is not None and train.examples < FEW_IMAGES
+    return files.default_path(f"configs/ssd_mobilenet_v1_{'small_data' if few else 'multi'}.config")
 
 
 def find_label_map(given: str | None, train: Record) -> str:

@@ -18,9 +18,10 @@ TensorFlow reads them for the checks, too, and training_log.jsonl is written on 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
@@ -123,11 +124,25 @@ def train(
         task = replica.number if replica else args.task
         api_flags = flags.to_argv(flags.TRAIN, args, pipeline_config_path=path.as_posix(), task=task)
         watches = functools.partial(set_watches, args, config, replica, run)
-        run.observe(
-            lambda: object_detection_api.run("object_detection.legacy.train", api_flags, args.verbose, watches),
-            args.train_dir,
-        )
+        with former_config_kept(args.train_dir, run):
+            run.observe(
+                lambda: object_detection_api.run("object_detection.legacy.train", api_flags, args.verbose, watches),
+                args.train_dir,
+            )
     return run
+
+
+@contextlib.contextmanager
+def former_config_kept(train_dir: str, run: TrainingRun) -> Iterator[None]:
+    """The trainer replaces train_dir/pipeline.config first of all; the former is put back where it takes no step."""
+    path = files.path_of(train_dir) / "pipeline.config"
+    former = path.read_bytes() if path.is_file() else None
+    try:
+        yield
+    finally:
+        if former is not None and run.step is None:
+            with files.whole_file(path) as file:
+                file.write(former)
 
 
 def set_watches(

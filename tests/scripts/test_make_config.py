@@ -157,6 +157,12 @@ def test_paths_within_the_repository_are_relative_to_its_root(make, monkeypatch,
 # ------------------------------------------------------------------------------------------------------- Faster R-CNN
 
 
+@pytest.mark.parametrize(("examples", "name"), [(999, "small_data"), (1000, "multi"), (None, "multi")])
+def test_few_images_have_a_base_of_their_own(examples, name):
+    base = make_config.base_for(make_config.Record("train.record", None, examples))
+    assert base.name == f"ssd_mobilenet_v1_{name}.config" and base.is_file()
+
+
 def test_faster_rcnn_with_its_aspect_ratio_and_its_stepwise_schedule(make):
     config = make("--num_steps=100", "--input_size=300", "--fine_tune_checkpoint=none", base=FASTER_RCNN)
     limits = config.model.faster_rcnn.image_resizer.keep_aspect_ratio_resizer

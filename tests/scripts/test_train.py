@@ -11,11 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from scripts import train
 from scripts.lib import checkpoint_bundle, checkpoints, pipeline_config, training_log
+from scripts.lib.command_line import UsageError
+from scripts.lib.object_detection_api.training_loop import Step
 from tests import tiny_training
 
 SLOWEST_START = 900  # seconds, on a machine that does many other things besides
@@ -147,6 +150,16 @@ def test_where_a_checkpoint_does_not_fit_it_is_said_in_a_sentence(config, start,
     assert "the checkpoint of step 1 cannot be written to" in output
     assert f"{train_dir.as_posix()} holds no checkpoint" in output
     assert not list(train_dir.glob("model.ckpt*"))
+
+
+@pytest.mark.parametrize(("step", "kept"), [(None, b"former"), (Step(1, 0.0, {}, None), b"new")])
+def test_a_training_that_takes_no_step_leaves_the_former_config(tmp_path, step, kept):
+    config = tmp_path / "pipeline.config"
+    config.write_bytes(b"former")
+    with pytest.raises(UsageError), train.former_config_kept(str(tmp_path), SimpleNamespace(step=step)):
+        config.write_bytes(b"new")
+        raise UsageError("the checkpoint is of another model")
+    assert config.read_bytes() == kept
 
 
 @pytest.mark.slow
