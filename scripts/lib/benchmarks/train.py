@@ -4,6 +4,9 @@ SSD MobileNet v1 at 128x128, batch 24, flips and random crops, on 60 photos of 6
 shrunk by `generate_tfrecord.py --max_image_side`. Summaries are as rare as those of the bare entry point: each costs
 a forward pass, and the first one TensorFlow's optimisation of its graph.
 
+TensorFlow chooses as many threads as there are cores; one training has another number of them: within an operation, for
+operations side by side, and for the queue of photos.
+
 The losses of all these trainings are drawn into one picture, and what a step of the bare entry point spends its time in
 is printed.
 """
@@ -24,12 +27,14 @@ from google.protobuf import text_format
 from scripts.lib import files, pipeline_config, plots
 from scripts.lib.benchmarks import measuring
 from scripts.lib.benchmarks.measuring import Result, Run, best
+from scripts.lib.parallel import available_cores
 
 CONFIG = files.default_path("configs/ssd_mobilenet_v1_multi.config")
 LABEL_MAP = files.default_path("data/apparel_label_map.pbtxt")
 PHOTOS = 60
 MODEL_SIDE, BATCH = 128, 24
 SHRUNK_SIDE = 160  # by --max_image_side
+CORES = available_cores()
 WARM_UP = 24  # steps: the first one, and those on what the queues held when it began
 
 
@@ -40,11 +45,15 @@ class Training(NamedTuple):
         how: as in `training_steps`.
         record: its photos.
         flags: of train.py.
+        threads: within an operation, and for operations side by side; 0: TensorFlow's choice.
+        queue_threads: that decode and augment; None: the config's.
     """
 
     how: str
     record: str
     flags: tuple[str, ...] = ()
+    threads: tuple[int, int] = (0, 0)
+    queue_threads: int | None = None
 
 
 LARGE, SHRUNK = "640.record", f"{SHRUNK_SIDE}.record"
@@ -52,6 +61,9 @@ TRAININGS = {
     "bare": Training("bare", LARGE),
     "train.py": Training("train.py", LARGE),
     "scaled": Training("train.py", LARGE, ("--scaled_decoding",)),
+    f"scaled, threads 1, {2 * CORES}, {CORES}": Training(
+        "train.py", LARGE, ("--scaled_decoding",), threads=(1, 2 * CORES), queue_threads=CORES
+    ),
     "bare, shrunk": Training("bare", SHRUNK),
     "train.py, shrunk": Training("train.py", SHRUNK),
 }
@@ -99,7 +111,7 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
             runs[name].append(train(folder, training, steps))
     step = {name: best([trained.step for trained in of_one]) for name, of_one in runs.items()}
     print("a step: " + "; ".join(f"{name} {run}, {run.peak_bytes / 2**20:.0f} MB" for name, run in step.items()))
-    print(where_the_time_goes(train(folder, Training("traced", LARGE), 10)))
+    print(where_the_time_goes(train(folder, Training("traced", LARGE, threads=(1, 1)), 10)))
     losses = {name: [trained.losses for trained in of_one] for name, of_one in runs.items()}
     print(compare_losses(losses, folder))
     large, bare = "640-pixel photos", "bare entry point"
@@ -158,13 +170,15 @@ def train(folder: Path, training: Training, steps: int) -> Trained:
     pipeline_config.override_num_steps(config, WARM_UP + steps)
     config.train_config.batch_size = BATCH
     config.train_config.ClearField("fine_tune_checkpoint")
+    if training.queue_threads:
+        config.train_config.num_batch_queue_threads = training.queue_threads
     config.train_input_reader.tf_record_input_reader.input_path[:] = [(folder / training.record).as_posix()]
     path, train_dir, steps_file = folder / "pipeline.config", folder / "training", folder / "steps.json"
     path.write_text(text_format.MessageToString(config), encoding="utf-8")
     shutil.rmtree(train_dir, ignore_errors=True)
-    program = ["-m", "scripts.lib.benchmarks.training_steps"]
+    program = ["-m", "scripts.lib.benchmarks.training_steps", training.how, *map(str, training.threads)]
     seldom = ("--save_summaries_secs=120",) if training.how == "train.py" else ()
-    whole = measuring.run([*program, training.how, path, train_dir, steps_file, *seldom, *training.flags])
+    whole = measuring.run([*program, path, train_dir, steps_file, *seldom, *training.flags])
     shutil.rmtree(train_dir)
     seen = json.loads(steps_file.read_text(encoding="utf-8"))
     first, last = seen["steps"][WARM_UP - 1], seen["steps"][-1]

@@ -1,11 +1,12 @@
 """One training of `benchmark.py train`, with the time and the loss of each step.
 
-    python -m scripts.lib.benchmarks.training_steps (bare | traced | train.py) CONFIG TRAIN_DIR STEPS_FILE [FLAG ...]
+    python -m scripts.lib.benchmarks.training_steps HOW INTRA INTER CONFIG TRAIN_DIR STEPS_FILE [FLAG ...]
 
-"bare" is the Object Detection API's legacy/train.py with nothing but the drift mended, so that it runs at all; "traced"
-is the same on one thread, with the time of each operation of the last step; the third is scripts/train.py, given the
-flags. STEPS_FILE gets JSON: `steps`, a list of [wall, CPU, loss], seconds of the process's clocks at the end of each
-step, and `milliseconds`, of the traced step by kind of operation.
+HOW is "bare", the Object Detection API's legacy/train.py with nothing but the drift mended, so that it runs at all;
+"traced", the same with the time of each operation of the last step; or "train.py", scripts/train.py, given the flags.
+INTRA and INTER are TensorFlow's threads within an operation and for operations side by side, 0 for its own choice.
+STEPS_FILE gets JSON: `steps`, a list of [wall, CPU, loss], seconds of the process's clocks at the end of each step, and
+`milliseconds`, of the traced step by kind of operation.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from pathlib import Path
 from scripts.lib import files, object_detection_api
 
 
-def main(how: str, config: str, train_dir: str, steps_file: str, *flags: str) -> None:
+def main(how: str, intra: str, inter: str, config: str, train_dir: str, steps_file: str, *flags: str) -> None:
     object_detection_api.prepare()
     steps: list[tuple[float, float, float]] = []
     milliseconds: Counter[str] = Counter()
-    watch_steps(steps, milliseconds if how == "traced" else None)
+    watch_steps(steps, milliseconds if how == "traced" else None, (int(intra), int(inter)))
     argv = [f"--pipeline_config_path={config}", f"--train_dir={train_dir}", *flags]
     try:
         if how == "train.py":
@@ -39,20 +40,22 @@ def main(how: str, config: str, train_dir: str, steps_file: str, *flags: str) ->
         Path(steps_file).write_text(content, encoding="utf-8")
 
 
-def watch_steps(steps: list[tuple[float, float, float]], milliseconds: Counter[str] | None) -> None:
+def watch_steps(
+    steps: list[tuple[float, float, float]], milliseconds: Counter[str] | None, threads: tuple[int, int]
+) -> None:
     """Has tf-slim's loop, in which both train, note when a step ends, and with which loss.
 
     Args:
         steps: gets them.
-        milliseconds: gets the time of the last step's operations, all of which then run on one thread; None: no trace.
+        milliseconds: gets the time of the last step's operations; None: no trace.
+        threads: within an operation, and for operations side by side; 0: TensorFlow's choice.
     """
     from tf_slim import learning
 
     original = learning.train
 
     def train(train_op, logdir, *args, session_config, train_step_fn=learning.train_step, **options):
-        if milliseconds is not None:
-            session_config.inter_op_parallelism_threads = session_config.intra_op_parallelism_threads = 1
+        session_config.intra_op_parallelism_threads, session_config.inter_op_parallelism_threads = threads
 
         def timed(session, *step_args):
             loss, ends = train_step_fn(session, *step_args)
