@@ -11,7 +11,10 @@ Out:  in output_dir: detections.csv with the columns filename,class,score,xmin,y
         --contact_sheet  pages of thumbnails with their boxes (contact_sheet/page_0001.jpg, ...)
         --format coco    coco_images.json and coco_results.json, for pycocotools' COCO(...).loadRes(...)
         --format json    detections.json: photos with size and detections, and those that could not be read
-        --format voc     voc/*.xml as LabelImg writes them, marked as proposals like those of prelabel.py
+        --format voc     voc/*.xml as LabelImg writes them, marked as proposals like those of prelabel.py; those that a
+                         person has saved since are left as they are
+      output_dir may lie among the photos: its own pictures are not looked at. It may not hold other files of yours in
+      folders of the names above.
 
 A photo that cannot be read is reported, the others go on, and the exit status is 1. detections.jsonl grows with each
 photo: after an interruption the same command with --resume goes on from there, and tries again what could not be read;
@@ -55,17 +58,18 @@ from scripts.lib.web_files import Limits
 
 FORMATS = ("coco", "json", "voc")
 JOURNAL = "detections.jsonl"
+PICTURES, CONTACT_SHEET, VOC = FOLDERS = ("images", "contact_sheet", "voc")  # in output_dir
 FEW = 100  # photos, whose tags are printed
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    sources = Sources(args.input, args.image_dir)
+    sources = Sources(args.input, args.image_dir, left_out=earlier_results(args.output_dir))
     detector = ensemble.load(args.model, args.flip, args.model_weights, args.runtime)
     min_scores = detection_options.score_thresholds(args, args.model, list(detector.class_names.values()))
     folders = Folders(
-        args.output_dir / "images" if args.draw == "yes" else None,
-        args.output_dir / "contact_sheet" / "thumbnails" if args.contact_sheet else None,
+        args.output_dir / PICTURES if args.draw == "yes" else None,
+        args.output_dir / CONTACT_SHEET / "thumbnails" if args.contact_sheet else None,
     )
     ids = {name: class_id for class_id, name in detector.class_names.items()}
     pipeline = Pipeline(
@@ -91,7 +95,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--model", type=Path, action="append", help="exported model; several are an ensemble (default: exported_model)"
     )
-    parser.add_argument("--input", nargs="+", action="extend", required=True, help="photos; see above")
+    parser.add_argument("--input", nargs="+", action="extend", required=True, help="photos; see below")
     parser.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="images of a labels CSV")
     parser.add_argument("--output_dir", type=Path, default=files.default_path("detections"), help="folder for results")
     parser.add_argument("--resume", action="store_true", help="go on with the run that output_dir holds the results of")
@@ -112,7 +116,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--model_weights", nargs="+", type=command_line.positive, metavar="WEIGHT",
         help="how much each model of an ensemble counts",
     )  # fmt: skip
-    run.add_argument("--runtime", choices=(runtimes.AUTO, *runtimes.NAMES), default=runtimes.AUTO, help="of the model")
+    runtimes.add_flag(run)
     run.add_argument("--batch_size", type=command_line.positive_int, default=8, help="photos a run of the model")
     run.add_argument(
         "--num_workers", type=command_line.positive_int, default=parallel.available_cores(),
@@ -128,6 +132,22 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.output_dir.is_file():
         raise UsageError(f"--output_dir {files.display(args.output_dir)} is a file; give a folder")
     return args
+
+
+def earlier_results(output_dir: Path) -> list[Path]:
+    """The folders that an earlier run has left in output_dir, which may lie among the photos.
+
+    Raises:
+        UsageError: there are folders of these names, and they are none of ours: their files might be replaced.
+    """
+    there = [folder for name in FOLDERS if (folder := output_dir / name).is_dir() and any(folder.iterdir())]
+    if there and not (output_dir / JOURNAL).is_file():
+        names = " and ".join(folder.name for folder in there)
+        raise UsageError(
+            f"--output_dir {files.display(output_dir)} has {names}, but no {JOURNAL} of an earlier run; "
+            "give another folder, so that no file of yours is replaced"
+        )
+    return there
 
 
 def unseen(sources: Iterable[Source], journal: Journal, folders: Folders, names: list[str]) -> Iterator[Source]:
@@ -181,9 +201,11 @@ def write_results(
         )
     if "voc" in args.format:
         model = " and ".join(model.resolve().name for model in args.model)
-        detection_outputs.write_voc(folder / "voc", journal.read_all(names), model, sources.findings)
+        left = detection_outputs.write_voc(folder / VOC, journal.read_all(names), model, sources.findings)
+        if left:
+            print(f"{files.display(folder / VOC)}: {left} files that a person has saved are left as they are")
     if args.contact_sheet:
-        thumbnails = folder / "contact_sheet" / "thumbnails"
+        thumbnails = folder / CONTACT_SHEET / "thumbnails"
         readable = (photo for photo in journal.read_all(names) if not photo.error)
         contact_sheet.write_pages(
             thumbnails.parent, ((photo.name, thumbnails / photo.output_name) for photo in readable)
@@ -202,8 +224,8 @@ def summary(
     for photo in journal.read_all(names):
         findings += [photo.error] if photo.error else []
         count.update(photos=int(not photo.error), detections=len(photo.detections))
-    places = ["detections.csv"] + ["pictures in images"] * (args.draw == "yes")
-    places += [f"thumbnails on pages in {files.display(args.output_dir / 'contact_sheet')}"] * args.contact_sheet
+    places = ["detections.csv"] + [f"pictures in {PICTURES}"] * (args.draw == "yes")
+    places += [f"thumbnails on pages in {files.display(args.output_dir / CONTACT_SHEET)}"] * args.contact_sheet
     least = ", ".join(f"{name} {value:g}" for name, value in min_scores.items())
     repeated = f", {sources.repeated} given more than once" if sources.repeated else ""
     print(

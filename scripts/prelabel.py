@@ -153,10 +153,7 @@ def existing_annotations(annotations_dir: Path) -> list[str]:
 
 def may_write(path: Path, replace: bool) -> bool:
     """Whether there is no such file, or one that nobody has reviewed and that may be replaced."""
-    try:
-        return prelabels.is_unreviewed(path.read_bytes()) and replace
-    except FileNotFoundError:
-        return True
+    return prelabels.may_write(path) if replace else not path.exists()
 
 
 def look_at(detector: Detector, image_dir: Path, names: Iterable[str], findings: list[Finding]) -> Iterator[Picture]:

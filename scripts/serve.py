@@ -1,6 +1,6 @@
 """Serves a detector on this machine: TensorFlow Serving's REST form, and a page where one drops a picture.
 
-In:   an exported model, as detect.py takes it; TensorFlow is not needed.
+In:   an exported model, as detect.py takes it; TensorFlow is needed only to make its model.onnx, where it has none.
 Out:  an HTTP server:
         GET  /                                a page: drop, choose or paste a picture, see its boxes and tags
         POST /detect                          the bytes of an image file -> size, detections in pixels, tags as JSON;
@@ -62,9 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--model", type=Path, default=files.default_path("exported_model"), help="exported model")
-    parser.add_argument(
-        "--runtime", choices=(runtimes.AUTO, *runtimes.NAMES), default=runtimes.AUTO, help="of the model"
-    )
+    runtimes.add_flag(parser)
     parser.add_argument("--model_name", type=model_name, default="apparel", help="in the addresses")
     parser.add_argument("--model_version", type=command_line.positive_int, default=1, help="in the addresses")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: other machines can connect")

@@ -69,13 +69,15 @@ class Sources:
     Args:
         inputs: what --input was given: paths of images, folders, CSV and text files, patterns, addresses, "-".
         image_dir: where the images of a labels CSV are.
+        left_out: folders of pictures that are no photos: neither a folder above nor a pattern finds them.
 
     Raises:
         UsageError: an input does not exist or has no image in it; all such are named.
         DataError: a list cannot be read.
     """
 
-    def __init__(self, inputs: Sequence[str], image_dir: Path):
+    def __init__(self, inputs: Sequence[str], image_dir: Path, left_out: Iterable[Path] = ()):
+        self._left_out = tuple(os.path.join(_absolute(folder), "") for folder in left_out)  # noqa: PTH118 (a prefix)
         self.products: dict[str, list[str]] = {}
         self.repeated = 0
         self.findings: list[Finding] = []
@@ -139,9 +141,11 @@ class Sources:
             return _Input(_stdin, None)
         if is_web_address(text):
             return _listed([_Entry(text, text)])
+        if files.is_url(text):
+            raise UsageError(f"--input {text}: only http and https; photos on a bucket are for cloud/detect_beam.py")
         path = Path(text)
         if path.is_dir():
-            found = _of_folder(path)
+            found = self._photos(_of_folder(path))
         elif path.is_file():
             suffix = path.suffix.lower()
             if suffix in (".csv", ".tsv"):
@@ -151,12 +155,15 @@ class Sources:
             found = [_Entry(path.name, path)]
         elif glob.has_magic(text):
             matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute pattern)
-            found = [entry for match in map(Path, matches) for entry in _of_match(match)]
+            found = self._photos(entry for match in map(Path, matches) for entry in _of_match(match))
         else:
             raise UsageError(f"--input {files.display(path)}: there is no such file or folder")
         if not found:
             raise UsageError(f"--input {text if glob.has_magic(text) else files.display(path)}: no image in it")
         return _listed(found)
+
+    def _photos(self, found: Iterable[_Entry]) -> list[_Entry]:
+        return [entry for entry in found if not _absolute(entry.place).startswith(self._left_out)]
 
     def _list(self, path: Path, entries: Callable[[], Iterable[_Entry]]) -> _Input:
         """A list, read once for its errors and its length."""
@@ -212,6 +219,11 @@ def _of_match(path: Path) -> list[_Entry]:
     if path.is_dir():
         return _of_folder(path)
     return [_Entry(path.name, path)] if image_names.has_image_suffix(path.name) else []
+
+
+def _absolute(path: Path) -> str:
+    """A path as text that tells what lies in which folder."""
+    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100 (Path.absolute leaves `..` as it is)
 
 
 def _of_labels(text: str, image_dir: Path) -> _Entry:

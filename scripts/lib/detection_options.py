@@ -9,12 +9,14 @@ from pathlib import Path
 from scripts.lib import command_line, exported_model
 from scripts.lib.command_line import UsageError
 
+DEFAULT_SCORE = 0.5  # from which on a detection counts where no report says more
+
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what counts")
     group.add_argument(
         "--min_score", type=command_line.score, metavar="SCORE",
-        help="detections below are left out (default: for each class the best score by report.py, else 0.5)",
+        help=f"least score of a detection (default: for each class the best one by report.py, else {DEFAULT_SCORE})",
     )  # fmt: skip
     group.add_argument(
         "--class_min_score", type=class_score, action="append", metavar="CLASS=SCORE",
@@ -55,13 +57,19 @@ def score_thresholds(
         for name in named or ():
             if name not in class_names:
                 raise UsageError(f"--{flag} {name}: the model knows {', '.join(class_names)}")
-    thresholds = dict.fromkeys(class_names, 0.5)
-    if args.min_score is not None:
-        thresholds = dict.fromkeys(class_names, args.min_score)
+    if args.min_score is None:
+        thresholds = default_thresholds(models, class_names)
     else:
-        reports = [exported_model.score_thresholds(model) for model in models]
-        for name in class_names:
-            if of_class := [report[name] for report in reports if name in report]:
-                thresholds[name] = sum(of_class) / len(of_class)
+        thresholds = dict.fromkeys(class_names, args.min_score)
     thresholds.update(of_classes)
     return {name: thresholds[name] for name in class_names if not args.classes or name in args.classes}
+
+
+def default_thresholds(models: Sequence[Path], class_names: Sequence[str]) -> dict[str, float]:
+    """Class name -> least score by the models' reports, else 0.5; see `score_thresholds`."""
+    thresholds = dict.fromkeys(class_names, DEFAULT_SCORE)
+    reports = [exported_model.score_thresholds(model) for model in models]
+    for name in class_names:
+        if of_class := [report[name] for report in reports if name in report]:
+            thresholds[name] = sum(of_class) / len(of_class)
+    return thresholds

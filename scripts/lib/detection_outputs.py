@@ -98,29 +98,40 @@ def write_coco(images_path: Path, results_path: Path, photos: Iterable[Seen], cl
         images_file.write("\n]}\n")
 
 
-def write_voc(folder: Path, photos: Iterable[Seen], model: str, findings: list[Finding]) -> None:
+def write_voc(folder: Path, photos: Iterable[Seen], model: str, findings: list[Finding]) -> int:
     """One LabelImg XML for each photo with detections, sealed as a proposal that nobody has reviewed.
+
+    A file that a person has saved since is left as it is; a proposal in which nothing is found any more goes.
 
     Args:
         folder: for the files.
         photos: what was looked at.
         model: that has made the detections.
         findings: gets an error where a name cannot be written as XML.
+
+    Returns:
+        How many files were left as they are.
     """
     taken: set[Path] = set()
+    left = 0
     for photo in photos:
         objects = [
             VocObject(found.class_name, *box)
             for found in photo.detections
             if (box := voc_xml.whole_pixels(found[2:], photo.width, photo.height))
         ]
-        if not objects:
-            continue
         # A photo's own name, unless it is an address or the like: to find it by, LabelImg takes the suffix off.
         image_name = photo.name if photo.output_name == f"{photo.name}.jpg" else photo.output_name
         path = labelimg_files.annotation_path(folder, image_name)
         if path in taken:  # a.jpg and a.png, whose annotation LabelImg would call the same
             path = folder / f"{image_name}.xml"
+        if not prelabels.may_write(path):
+            left += 1
+            taken.add(path)
+            continue
+        if not objects:
+            path.unlink(missing_ok=True)
+            continue
         taken.add(path)
         scores = [found.score for found in photo.detections]
         origin = f"{model}, scores {min(scores):.2f} to {max(scores):.2f}"
@@ -129,6 +140,7 @@ def write_voc(folder: Path, photos: Iterable[Seen], model: str, findings: list[F
             voc_xml.write(path, prelabels.sealed(annotation, origin))
         except ValueError as error:
             findings.append(Finding(ERROR, "name-not-xml", photo.name, str(error), "give the image another name"))
+    return left
 
 
 def write_tags(folder: Path, photos: Iterable[Seen], products: Mapping[str, Sequence[str]]) -> None:

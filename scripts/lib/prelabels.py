@@ -57,6 +57,14 @@ def is_unreviewed(content: bytes) -> bool:
     return match is not None and match[1].decode() == _hash(match)
 
 
+def may_write(path: Path) -> bool:
+    """Whether there is no such annotation file, or a proposal that nobody has reviewed."""
+    try:
+        return is_unreviewed(path.read_bytes())
+    except FileNotFoundError:
+        return True
+
+
 def is_proposal(annotation: Annotation) -> bool:
     """Whether a model proposed the boxes and LabelImg has not saved them since; an edit by hand does not show here."""
     return annotation.database.startswith(_ORIGIN)

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from scripts.lib import detections, drawing, exported_model, image_bytes, photo
+from scripts.lib import detection_options, detections, drawing, image_bytes, photo
 from scripts.lib.detector import Detector
 from scripts.lib.findings import Finding
 from scripts.lib.serving_rest import RequestError
-
-DEFAULT_SCORE = 0.5
 
 
 class ServedModel:
@@ -34,9 +32,7 @@ class ServedModel:
         self.detector = Detector(folder, runtime)
         self._max_pixels = max_pixels
         names = list(self.detector.class_names.values())
-        self.least_scores = dict.fromkeys(names, DEFAULT_SCORE)
-        found = exported_model.score_thresholds(folder)
-        self.least_scores.update((name, found[name]) for name in names if name in found)
+        self.least_scores = detection_options.default_thresholds([folder], names)
         self.colors = {name: drawing.PALETTE[place % len(drawing.PALETTE)] for place, name in enumerate(names)}
         first = self.detector.outputs(np.zeros((64, 64, 3), np.uint8))  # the first run is the slowest, too
         self.output_shapes = {  # the signature leaves the number of raw boxes open

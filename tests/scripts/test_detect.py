@@ -131,6 +131,17 @@ def test_voc_goes_through_xml_to_csv_and_is_marked_as_a_proposal(project):
     assert b"model, scores 0.59 to 0.59" in content
 
 
+def test_voc_files_that_a_person_has_saved_stay_and_proposals_of_nothing_go(project, capsys):
+    run("--min_score", 0.3, "--format", "voc")
+    saved = Path("out/voc/a.xml")
+    saved.write_bytes(b"saved by a person")
+    assert Path("out/voc/new/b.xml").is_file()
+    run("--min_score", 0.9, "--format", "voc")
+    assert saved.read_bytes() == b"saved by a person"
+    assert "out/voc: 1 files that a person has saved" in capsys.readouterr().out
+    assert not Path("out/voc/new/b.xml").exists()
+
+
 def test_json_holds_every_photo_and_the_settings(project):
     (project / "photos/page.jpg").write_text("<!doctype html>", encoding="utf-8")
     with pytest.raises(DataError):
@@ -283,6 +294,24 @@ def test_results_take_no_file_for_their_folder(project):
 
 
 # What goes wrong.
+
+
+def test_results_among_the_photos_are_not_looked_at(project):
+    arguments = ["--contact_sheet", "--format", "voc", "--output_dir", "photos/out"]
+    run(*arguments)
+    first = files_of("photos/out")
+    for further in ([], ["--resume"]):
+        run(*arguments, *further)
+        assert files_of("photos/out") == first
+
+
+@pytest.mark.parametrize("flags", [[], ["--draw", "no"]])
+@pytest.mark.parametrize("name", detect.FOLDERS)
+def test_a_folder_that_is_none_of_ours_is_never_written_into(project, name, flags):
+    save(project / "shop" / name / "a.png", 240)
+    with pytest.raises(UsageError, match=f"--output_dir shop has {name}, but no detections.jsonl"):
+        run("--input", f"shop/{name}", "--output_dir", "shop", *flags)
+    assert [path.name for path in Path("shop").rglob("*")] == [name, "a.png"]
 
 
 def test_bad_photos_are_all_listed_and_the_rest_is_done(project, capsys):

@@ -21,12 +21,12 @@ from scripts.lib import checkpoints, files, model_export, object_detection_api, 
 from scripts.lib.benchmarks import data_input, measuring
 from scripts.lib.benchmarks.measuring import Result, Run
 from scripts.lib.detection_inputs import Sources
+from scripts.lib.detection_options import DEFAULT_SCORE
 from scripts.lib.detection_pipeline import Pipeline
 from scripts.lib.detector import Detector
 from scripts.lib.parallel import available_cores
 
 CONFIG = files.default_path("configs/ssd_mobilenet_v1_multi.config")
-MIN_SCORE = 0.5  # detect.py's default
 BIAS = -4.6  # of the class scores' logits: 0.01
 # runtime -> least ratio to TensorFlow: one image a call, and from JPEG files
 TARGETS = {"onnx": (2.2, 2.0), "openvino": (5.0, 4.0)}
@@ -54,7 +54,7 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
         "lean loop": lambda: loop.run(paths, np.array),
     }
     for name, detector in detectors.items():
-        works[f"{name}, arrays"] = lambda detector=detector: [detector.detect(image, MIN_SCORE) for image in images]
+        works[f"{name}, arrays"] = lambda detector=detector: [detector.detect(image, DEFAULT_SCORE) for image in images]
         works[f"{name}, files"] = lambda detector=detector: list(pipeline(detector).look_at(sources))
     if importlib.util.find_spec("ultralytics"):
         works["yolo"] = yolo(work_dir, len(images))
@@ -83,7 +83,7 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
 
 def pipeline(detector: Detector) -> Pipeline:
     """As detect.py runs it by default, but for the pictures."""
-    return Pipeline(detector, dict.fromkeys(detector.class_names, MIN_SCORE), num_workers=available_cores())
+    return Pipeline(detector, dict.fromkeys(detector.class_names, DEFAULT_SCORE), num_workers=available_cores())
 
 
 def in_turns(works: dict[str, Callable[[], object]], turns: int) -> dict[str, Run]:

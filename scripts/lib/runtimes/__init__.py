@@ -5,6 +5,7 @@ Only the chosen runtime's library is imported.
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,15 @@ _CLASSES = {
 }
 _LIBRARIES = {"onnx": "onnxruntime", "openvino_float32": "openvino", "litert": "ai_edge_litert",
               "litert_int8": "ai_edge_litert", "saved_model": "tensorflow"}  # fmt: skip
+
+
+def add_flag(parser: argparse._ActionsContainer) -> None:
+    """Adds --runtime."""
+    parser.add_argument(
+        "--runtime", choices=(AUTO, *NAMES), default=AUTO,
+        help="what runs the model; auto: ONNX Runtime, or TensorFlow where that cannot; openvino is in "
+        "requirements-runtimes.txt",
+    )  # fmt: skip
 
 
 class Found(NamedTuple):

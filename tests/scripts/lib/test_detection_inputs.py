@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -134,14 +135,24 @@ def test_stdin_is_a_path_or_address_a_line(here, monkeypatch):
     assert [one.name for one in sources] == ["d.jpg", "https://x.example/1.png"]
 
 
+def test_pictures_of_an_earlier_run_are_no_photos(here):
+    for inputs in (["."], ["**/*.jpg"], ["shop/../*"]):
+        sources = Sources(inputs, here, left_out=[Path("other"), here / "shop" / "none"])
+        assert "other/b.jpg" not in [one.place.as_posix() for one in sources]
+        assert sources.total >= 2
+    assert [one.name for one in Sources(["other/b.jpg"], here, left_out=[Path("other")])] == ["b.jpg"]
+    assert Sources(["."], here, left_out=[Path("oth")]).total == 5
+
+
 def test_all_wrong_inputs_are_named_together(here):
     (here / "empty").mkdir()
     with pytest.raises(UsageError) as raised:
-        Sources(["none.jpg", "empty", "*.gif", "d.jpg"], here)
+        Sources(["none.jpg", "empty", "*.gif", "d.jpg", "gs://shop/b.jpg"], here)
     assert str(raised.value).splitlines() == [
         "--input none.jpg: there is no such file or folder",
         "error: --input empty: no image in it",
         "error: --input *.gif: no image in it",
+        "error: --input gs://shop/b.jpg: only http and https; photos on a bucket are for cloud/detect_beam.py",
     ]
 
 
