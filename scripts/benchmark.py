@@ -13,8 +13,10 @@ figures are those of a machine that may be busy with other things, whose load is
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     benchmark = importlib.import_module(f"scripts.lib.benchmarks.{args.what}")
     machine = measuring.machine()
-    results = benchmark.measure(args.work_dir, args.quick)
+    with contextlib.redirect_stdout(sys.stderr if args.json else sys.stdout):
+        results = benchmark.measure(args.work_dir, args.quick)
     if args.json:
         print(json.dumps({"machine": machine, "results": [result.as_json() for result in results]}, indent=2))
     else:

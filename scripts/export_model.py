@@ -179,7 +179,7 @@ def find_pictures(paths: Sequence[Path] | None, config: pipeline_config.Message)
         if findings:
             raise DataError(findings, "nothing was exported")
         return [np.asarray(picture) for picture in pictures]
-    pictures = spread(eval_records(config), PICTURES)
+    pictures = first_images(eval_records(config), PICTURES)
     if not pictures:
         raise UsageError("the config names no evaluation record that is there; give pictures to check with by --images")
     return pictures
@@ -194,7 +194,7 @@ def local_records(reader: pipeline_config.Message) -> list[str]:
     return [path for path in reader.tf_record_input_reader.input_path if pipeline_config.record_exists(path)]
 
 
-def spread(records: Sequence[str], count: int) -> list[np.ndarray]:
+def first_images(records: Sequence[str], count: int) -> list[np.ndarray]:
     """The pixels of the first images of a record."""
     images = itertools.chain.from_iterable(map(record_images.read, records))
     return [image.pixels() for image in itertools.islice(images, count)]
@@ -285,7 +285,7 @@ def calibration_images(config: pipeline_config.Message, count: int) -> list[np.n
     records = local_records(config.train_input_reader)
     if count and not records:
         print("No int8: the config's training record, whose images it is calibrated on, is not there")
-    return spread(records, count) if count else []
+    return first_images(records, count) if count else []
 
 
 def remove_unwanted(made: Path, formats: Sequence[str]) -> None:

@@ -95,12 +95,14 @@ def read_queue(queue: Path, image_dir: Path) -> list[str]:
     """The names that a queue lists.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: there is no such file, or it lists nothing.
         DataError: it is no queue, or lists an image that is not in the folder.
     """
     if not queue.is_file():
         raise UsageError(f"--queue {files.display(queue)}: there is no such file; prelabel.py --queue writes it")
     names, there = prelabels.read_queue(queue), ImageFolder(image_dir).names
+    if not names:
+        raise UsageError(f"--queue {files.display(queue)} lists no picture: none was left to label")
     if missing := [name for name in names if name not in there]:
         raise DataError(
             [f"{files.display(queue)} lists {name!r}, which is not in {files.display(image_dir)}" for name in missing],

@@ -47,7 +47,7 @@ def make_parser(docstring: str | None) -> argparse.ArgumentParser:
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, False, "") or action.required:
+        if action.default in (None, False, "", []) or action.required:
             return action.help
         return super()._get_help_string(action)
 

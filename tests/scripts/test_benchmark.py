@@ -6,15 +6,18 @@ import io
 import json
 import os
 import sys
+import types
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import xml_to_csv
 from scripts import benchmark
 from scripts.lib import labels_csv, voc_xml
-from scripts.lib.benchmarks import data, data_input, measuring, plain, train
+from scripts.lib.benchmarks import data, data_input, detect, measuring, plain, train
 from scripts.lib.benchmarks.measuring import MEGABYTE, Result, Run
+from tests.made_detector import MadeDetector
 
 needs_rusage = pytest.mark.skipif(not hasattr(os, "wait4"), reason="CPU time and memory are not measured on Windows")
 
@@ -86,7 +89,11 @@ def test_a_result_knows_whether_its_target_is_met(result, met, shown):
 
 
 def test_the_table_says_what_it_was_measured_on(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(data, "measure", lambda work_dir, quick: [Result("start", 0.6, 0.2, "s")])
+    def measure(work_dir, quick):
+        print("details")
+        return [Result("start", 0.6, 0.2, "s")]
+
+    monkeypatch.setattr(data, "measure", measure)
     benchmark.main(["data", "--quick", f"--work_dir={tmp_path}"])
     shown = capsys.readouterr().out
     assert "< 0.60 s" in shown and "0.20 s" in shown and "yes" in shown and "cores" in shown
@@ -115,6 +122,42 @@ def test_the_losses_are_compared_in_a_picture_and_by_their_means(tmp_path):
     assert "bare 2.50 (2.00 to 3.00)" in said and "train.py 2.00 (2.00 to 2.00)" in said
     with Image.open(tmp_path / "loss_curves.png") as picture:
         assert picture.width > 400
+
+
+def test_photos_are_read_in_the_tutorials_loop_as_they_are(made):
+    with Image.open(made / "photos" / "000000.jpg") as photo:
+        np.testing.assert_array_equal(detect.pixels_by_getdata(photo), np.array(photo))
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16"])
+def test_the_detection_benchmark_compares_runtimes_with_tensorflow_and_with_the_loop(
+    monkeypatch, tmp_path, capsys, precision
+):
+    class Made(MadeDetector):
+        def __init__(self, folder, runtime):
+            super().__init__(folder, runtime)
+            session = types.SimpleNamespace(run=lambda outputs, feed: [pixels.shape for pixels in feed.values()])
+            self._model = types.SimpleNamespace(_session=session, precision=precision)
+
+    monkeypatch.setattr(detect, "Detector", Made)
+    monkeypatch.setattr(detect, "make_model", lambda folder, scratch: folder.mkdir())
+    monkeypatch.setattr(detect, "make_photos", lambda folder, count: small_photos(folder, count))
+    monkeypatch.setattr(detect.importlib.util, "find_spec", lambda name: name == "openvino" or None)
+    results = {(result.what, result.detail.split("; ")[1].split(" 0.")[0]): result.target
+               for result in detect.measure(tmp_path, quick=True)}  # fmt: skip
+    name, alone, from_files = {"f32": ("openvino", 1, 1), "bf16": ("openvino, bfloat16", 5, 4)}[precision]
+    assert results[f"{name}: inference alone, one image a call", "TensorFlow"] == alone
+    assert results[f"{name}: from JPEG files", "the tutorial's loop"] == from_files
+    assert len(results) == 6
+    assert "10 photos, an image: tutorial's loop" in capsys.readouterr().out
+
+
+def small_photos(folder, count):
+    folder.mkdir()
+    paths = [folder / f"{number}.jpg" for number in range(count)]
+    for path in paths:
+        Image.new("RGB", (16, 16)).save(path)
+    return paths
 
 
 @pytest.mark.slow

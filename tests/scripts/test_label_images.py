@@ -128,6 +128,7 @@ def test_qt_that_cannot_open_a_window_is_an_error_with_its_reason(monkeypatch, s
         (["samples", "empty.txt"], DataError, "names no class"),
         (["samples", "classes.txt", "--queue=none.csv"], UsageError, "prelabel.py --queue writes it"),
         (["samples", "classes.txt", "--queue=classes.txt"], DataError, "has no column 'filename'"),
+        (["samples", "classes.txt", "--queue=done.csv"], UsageError, "done.csv lists no picture"),
         (["samples", "classes.txt", "--queue=queue.csv"], DataError, "lists 'c.jpg', which is not in samples"),
         (["twins", "classes.txt"], DataError, "a.PPM: A.png would share its annotation file|A.png: a.PPM would share"),
     ],
@@ -136,6 +137,7 @@ def test_a_wrong_command_is_refused_before_anything_starts(project, monkeypatch,
     monkeypatch.chdir(project)
     (project / "empty.txt").write_text("\n \n", encoding="utf-8")
     prelabels.write_queue(project / "queue.csv", [Queued("c.jpg", 0.9, 1, 0.6)])
+    prelabels.write_queue(project / "done.csv", [])
     write_image(project / "twins" / "a.PPM", 20, 20)
     write_image(project / "twins" / "A.png", 20, 20)
     monkeypatch.setattr(label_images, "check_labelimg_can_start", lambda: pytest.fail("started"))
