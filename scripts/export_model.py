@@ -1,6 +1,7 @@
 """Exports a trained detector for every runtime, in one command, and checks that all give the same detections.
 
-In:   a pipeline config and a checkpoint (a prefix such as train/model.ckpt-800, or the training's folder: its latest).
+In:   a checkpoint (a prefix such as train/model.ckpt-800, or a training's folder: its latest) and a pipeline config,
+      by default the one that the training has left beside it.
 Out:  in output_dir, with label_map.pbtxt, pipeline.config, and model.json (classes, colour order, size and scaling of
       the input), so that whoever uses a model needs nothing else, by --formats:
         saved_model   saved_model/, which takes the bytes of JPEG or PNG files: for TensorFlow Serving
@@ -14,8 +15,7 @@ Out:  in output_dir, with label_map.pbtxt, pipeline.config, and model.json (clas
 The folder appears whole or not at all, and not where a format that should be exact is not: boxes within 0.5 pixels,
 scores within 0.01. openvino and tflite need requirements-runtimes.txt; tflite takes SSD models alone.
 
-  python scripts/export_model.py --pipeline_config_path configs/ssd_mobilenet_v1_multi.config \\
-      --checkpoint runs/multi/train --output_dir exported_model --formats saved_model,frozen,onnx,openvino,tflite
+  python scripts/export_model.py --checkpoint runs/multi/train --formats saved_model,frozen,onnx,openvino,tflite
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import _init_paths  # noqa: F401
 import numpy as np
@@ -52,6 +52,9 @@ from scripts.lib import (
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.detector import DetectionArrays, Detector
 from scripts.lib.findings import Finding
+
+if TYPE_CHECKING:
+    from scripts.lib.remote_path import RemotePath
 
 FORMATS = ("saved_model", "frozen", "onnx", "openvino", "tflite")
 LIBRARIES = {"onnx": ("onnx", "tf2onnx", "onnxruntime"), "openvino": ("openvino", "onnx", "tf2onnx"),
@@ -92,8 +95,8 @@ class Row(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    config = read_config(args)
     checkpoint = checkpoints.find(args.checkpoint)
+    config = read_config(args.pipeline_config_path or config_beside(checkpoint), args.formats)
     exported_model.check_output_directory("output_dir", args.output_dir)
     pictures = find_pictures(args.images, config)
 
@@ -113,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--checkpoint", required=True, help="checkpoint, or a folder: its latest")
-    parser.add_argument("--pipeline_config_path", required=True, help="pipeline config")
+    parser.add_argument("--pipeline_config_path", help="pipeline config (default: the one beside the checkpoint)")
     parser.add_argument("--output_dir", type=Path, default=files.default_path("exported_model"), help="its folder")
     parser.add_argument("--formats", default="saved_model,frozen,onnx", help=f"of {','.join(FORMATS)}")
     parser.add_argument(
@@ -139,25 +142,40 @@ def image_count(text: str) -> int:
     return value
 
 
-def read_config(args: argparse.Namespace) -> pipeline_config.Message:
+def config_beside(checkpoint: str) -> Path | RemotePath:
+    """The config that the training wrote.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = files.path_of(checkpoint).parent / exported_model.PIPELINE_CONFIG
+    if not path.is_file():
+        raise UsageError(f"there is no {files.display(path)}; give the config by --pipeline_config_path")
+    return path
+
+
+def read_config(path: Path | RemotePath | str, formats: Sequence[str]) -> pipeline_config.Message:
     """The config, after a look at all that would end the export later.
+
+    Args:
+        path: of the config.
+        formats: that are asked for.
 
     Raises:
         UsageError: a format's library is missing, or the model cannot have the format.
         DataError: the config is at fault.
     """
-    config = pipeline_config.read(args.pipeline_config_path)
-    findings = pipeline_config.check_model(config, args.pipeline_config_path)
-    path = pipeline_config.label_map_path(config)
-    findings += pipeline_config.check_label_map(config, path, args.pipeline_config_path)
+    config = pipeline_config.read(path)
+    findings = pipeline_config.check_model(config, path)
+    findings += pipeline_config.check_label_map(config, pipeline_config.label_map_path(config), path)
     pipeline_config.raise_errors(findings, "nothing was exported")
-    for name in args.formats:
+    for name in formats:
         missing = [library for library in LIBRARIES.get(name, ()) if importlib.util.find_spec(library) is None]
         if missing:
             raise UsageError(
                 f"--formats {name} needs {', '.join(missing)}: python -m pip install -r requirements-runtimes.txt"
             )
-    why_not = tflite_conversion.unsuitable(config) if "tflite" in args.formats else None
+    why_not = tflite_conversion.unsuitable(config) if "tflite" in formats else None
     if why_not:
         raise UsageError(f"--formats tflite: {why_not}; leave it out")
     return config

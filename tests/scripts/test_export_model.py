@@ -47,8 +47,8 @@ def photos(source) -> list[np.ndarray]:
 
 
 def arguments(source, folder, formats):
-    return ["--checkpoint", str(source), "--pipeline_config_path", str(source / "pipeline.config"),
-            "--output_dir", str(folder), "--formats", formats, "--calibration_images", "3"]  # fmt: skip
+    return ["--checkpoint", str(source), "--output_dir", str(folder), "--formats", formats,
+            "--calibration_images", "3"]  # fmt: skip
 
 
 def detections(folder, runtime, photos, batch_size=1) -> list[DetectionArrays]:
@@ -308,6 +308,12 @@ def test_mistakes_are_named_before_anything_is_done(source, tmp_path, flags, say
         export_model.main([*command, "--output_dir", str(tmp_path / "out")])
     assert says in f"{stopped.value}{capsys.readouterr().err}"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_without_its_config_is_named(tmp_path):
+    (tmp_path / "model.ckpt-7.index").touch()
+    with pytest.raises(UsageError, match=r"there is no .*pipeline\.config; give the config by --pipeline_config_path"):
+        export_model.main(["--checkpoint", str(tmp_path / "model.ckpt-7"), "--output_dir", str(tmp_path / "out")])
 
 
 def test_tflite_takes_no_faster_rcnn(source, tmp_path):
