@@ -40,9 +40,18 @@ class DataError(Exception):
 def make_parser(docstring: str | None) -> argparse.ArgumentParser:
     """A parser that shows the script's docstring as it is written and the default of every flag."""
     summary, _, rest = (docstring or "").strip().partition("\n")
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=summary, epilog=rest.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False
     )
+    parser.register("type", Path, _path_on_disk)
+    return parser
+
+
+def _path_on_disk(text: str) -> Path:
+    """What `type=Path` of a flag does; `Path` would make gs://shop/a a folder "gs:" of the current one."""
+    if files.is_url(text):
+        raise argparse.ArgumentTypeError(f"{text} is an address; give a path on this machine's disk")
+    return Path(text)
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -101,6 +110,8 @@ def explain_os_error(error: OSError) -> str:
     """One sentence for an operating-system error, with what to do where that is known."""
     name = error.filename2 or error.filename  # where a finished file could not take its place: that place
     what = f"{name}: {error.strerror}" if name else str(error)
+    if files.is_url(what):  # remote_path.py says the remedy: those below are for disks
+        return f"{what}."
     remedy = {
         errno.ENOSPC: "free some disk space and run the command again",
         errno.EACCES: "close the program that holds the file, or change its permissions",
@@ -152,6 +163,14 @@ def positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{value} is not above 0")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """An argparse type: a number from 0 on."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value} is below 0 or no number")
     return value
 
 

@@ -26,3 +26,12 @@ def test_default_paths_are_shown_as_in_the_repository(default, shown, monkeypatc
     assert text.endswith("In: a, 100% of it.") and f"what it is {shown}".strip() in text
     assert str(files.REPOSITORY_ROOT) not in text
     assert parser.parse_args([]).flag == default
+
+
+def test_an_address_is_no_path_on_the_disk(capsys):
+    parser = command_line.make_parser("Does it.")
+    parser.add_argument_group("paths").add_argument("--output_dir", type=Path)
+    assert parser.parse_args(["--output_dir", "a/b"]).output_dir == Path("a/b")
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(["--output_dir", "gs://shop/a"])
+    assert "--output_dir: gs://shop/a is an address; give a path on this machine's disk" in capsys.readouterr().err
