@@ -19,7 +19,7 @@ All but upload, train and batch-detect take the latest job, or --job NAME. Befor
 checked is: the job specification against the API's own message type, machines and GPUs, the programs' flags, config,
 records, label map and checkpoint on the bucket, the bucket's region, the container. The gcloud command and an estimate
 of the cost are shown, and asked for (--yes: not asked). --dry_run does all but the last step. What stands after `--`
-goes to train.py or eval.py:
+goes to train.py, eval.py or detect_beam.py:
 
   python cloud/submit.py train --bucket BUCKET -- --num_train_steps 2000
 
@@ -44,7 +44,7 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 from google.protobuf import text_format
 
-from scripts.lib import checkpoints, command_line, exported_model, files, pipeline_config
+from scripts.lib import checkpoints, cluster, command_line, exported_model, files, pipeline_config
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.findings import ERROR, Finding
 from scripts.lib.google_cloud import bucket, bucket_config, gcloud, job_spec, ml_engine, prices, submitted
@@ -77,9 +77,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     words = list(sys.argv[1:] if argv is None else argv)
     own, passed_on = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
     parser = command_line.make_parser(__doc__)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", help=", ".join(VERBS))
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, metavar="VERB", help=", ".join(VERBS), parser_class=make_verb_parser
+    )
     for verb, function in VERBS.items():
-        add_flags(verbs.add_parser(verb, help=function.__doc__, description=function.__doc__, allow_abbrev=False), verb)
+        add_flags(verbs.add_parser(verb, help=function.__doc__, description=function.__doc__), verb)
     args = parser.parse_args(own)
     if passed_on and args.verb not in ("train", "eval", "batch-detect"):
         parser.error(f"{args.verb} passes nothing on to a program: leave out -- {' '.join(passed_on)}")
@@ -93,17 +95,24 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
+def make_verb_parser(prog: str, description: str) -> argparse.ArgumentParser:
+    parser = command_line.make_parser(description)
+    parser.prog = prog
+    return parser
+
+
 def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:
     def add(name: str, meaning: str, **options) -> None:
         parser.add_argument(f"--{name}", help=meaning, **options)
 
     add("backend", "ml-engine: show what was run on the service that has ended", choices=("vertex", "ml-engine"),
         default="vertex")  # fmt: skip
-    add("project", "Google Cloud project (default: gcloud's)")
-    add("region", f"region of the job (default: the former job's, gcloud's ai/region, {DEFAULT_REGION})")
+    starts_from_job = verb in ("eval", "logs", "status", "cancel", "tensorboard", "export")
+    add("project", f"Google Cloud project (default: {'the job' if starts_from_job else 'gcloud'}'s)")
+    region = "the job's" if starts_from_job else f"gcloud's ai/region, else {DEFAULT_REGION}"
+    add("region", f"region of the job (default: {region})")
     add("yes", "do not ask", action="store_true")
     add("dry_run", "check and show everything, and change nothing", action="store_true")
-    starts_from_job = verb in ("eval", "logs", "status", "cancel", "tensorboard", "export")
     if starts_from_job:
         add("job", "name or number of the job (default: the latest submitted from here)")
     if verb in ("upload", "train", "batch-detect"):
@@ -112,7 +121,8 @@ def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:
         add("config", "pipeline config, with its files on the bucket or here", type=Path, default=BASE_CONFIG)
     if verb in ("train", "eval"):
         add("job_name", "name of the new job (default: imgSeg_<seconds>)")
-        add("image", f"the container that cloud/cloudbuild.yaml built (default: {IMAGE})")
+        default = IMAGE.format(region="REGION", project="PROJECT")
+        add("image", f"the container that cloud/cloudbuild.yaml built (default: {default})")
         add("service_account", "e-mail of the account that the job runs as (default: Vertex AI's own)", default="")
         spec = "vertex_training.yaml" if verb == "train" else "vertex_evaluation.yaml"
         add("spec", "template of the job", type=Path, default=files.default_path(f"cloud/{spec}"))
@@ -156,14 +166,15 @@ def settings(args: argparse.Namespace, job: Job | None = None) -> argparse.Names
     return args
 
 
-def find_job(args: argparse.Namespace, verb: str | None = None) -> Job:
+def find_job(args: argparse.Namespace) -> Job:
     """The job that --job names; one that was submitted elsewhere is known by its number, project and region alone."""
     try:
-        return submitted.find(args.job, verb)
+        job = submitted.find(args.job)
     except UsageError:
         if not (args.job and args.job.isdecimal() and args.project and args.region):
             raise
         return Job(args.job, "", args.job, args.project, args.region, *[""] * 4, submitted=0)
+    return dataclasses.replace(job, project=args.project or job.project, region=args.region or job.region)
 
 
 def confirm(args: argparse.Namespace, question: str) -> bool:
@@ -246,9 +257,10 @@ def train(args: argparse.Namespace) -> int | None:
     counts = {pool: count for pool, count in counts.items() if count is not None}
     counts[job_spec.EVALUATOR] = int(args.evaluator)
     template = job_spec.with_replicas(job_spec.read_template(args.spec), counts)
-    findings = pipeline_config.check_model(config, args.config)
-    if not config.train_config.HasField("optimizer"):
-        findings.append(f"{files.display(args.config)}: train_config has no optimizer; see the configs in configs/")
+    findings: list[Finding | str] = pipeline_config.check_trainable(config, args.config)
+    if not findings:
+        findings += pipeline_config.check_batch(config, args.config)
+    findings += [f"{files.display(args.config)}: {problem}" for problem in cluster.check_sync_replicas(config)]
     if args.known and bucket.listing([job.config]):
         findings.append(f"there is a job {job.name} on the bucket already; give another --job_name")
     readers = ("train_input_reader", *(["eval_input_reader"] * args.evaluator))
@@ -262,8 +274,11 @@ def evaluate(args: argparse.Namespace) -> int | None:
     local = submitted.folder_of(trained.name) / "pipeline.config"
     config = pipeline_config.read(local)
     args.bucket = trained.bucket
-    job = dataclasses.replace(trained, name=args.job_name, verb="eval", id="", submitted=int(time.time()))
-    problems = []
+    job = dataclasses.replace(
+        trained, name=args.job_name, verb="eval", id="", project=args.project, region=args.region,
+        submitted=int(time.time()),
+    )  # fmt: skip
+    problems: list[Finding | str] = []
     if args.known and not bucket_config.latest_checkpoint(trained.train_dir):
         problems.append(f"there is no checkpoint in {trained.train_dir} yet; `submit.py status` shows how far it is")
     return submit(args, job, config, local, ("eval_input_reader",), job_spec.read_template(args.spec), problems)
@@ -302,13 +317,16 @@ def submit(
         if args.passed_on and isinstance(pool, dict) and pool.get("containerSpec"):
             pool["containerSpec"]["args"] = [*pool["containerSpec"].get("args", []), *args.passed_on]
     findings = [*findings, *job_spec.check(spec, args.spec, parse_program_flags)]
+    folder = submitted.folder_of(job.name)
+    if submitted.is_known(job.name):
+        findings.append(f"there is a job {job.name} already, in {files.display(folder)}; give another --job_name")
     if args.known:
         findings += bucket.check_location(args.bucket, args.region)
-        findings += check_image(image)
+        build = ("--config=cloud/cloudbuild.yaml", "--ignore-file=cloud/.gcloudignore")
+        findings += check_image(image, [*build, f"--substitutions=_IMAGE={image}"])
         findings += bucket_config.check(config, config_path, readers)
     refuse(findings, "nothing was submitted")
 
-    folder = submitted.folder_of(job.name)
     spec_text = job_spec.text(spec, f"{job.name}, submitted by cloud/submit.py {args.verb}")
     local_config = folder / "pipeline.config"
     copy = bucket.copy_command([str(local_config)], job.config)
@@ -349,7 +367,11 @@ def submit(
 
 
 def parse_program_flags(command: Sequence[str], arguments: Sequence[str]) -> None:
-    """Reads a container's arguments as the program there will."""
+    """Reads a container's arguments as the program there will.
+
+    Raises:
+        SystemExit, UsageError: it will not take them.
+    """
     if command and command[-1].endswith("eval.py"):
         from scripts import eval as evaluation
 
@@ -358,11 +380,18 @@ def parse_program_flags(command: Sequence[str], arguments: Sequence[str]) -> Non
         from cloud import task
         from scripts import train as training
 
-        training.parse_arguments(task.parse_arguments(arguments)[1])
+        flags = training.parse_arguments(task.parse_arguments(arguments)[1])
+        if flags.eval_every and files.is_url(flags.train_dir):
+            raise UsageError("--eval_every needs a train_dir on the machine; give --evaluator, or run `submit.py eval`")
 
 
-def check_image(image: str) -> list[str]:
-    """What is wrong where the registry does not have the container, a sentence."""
+def check_image(image: str, build: Sequence[str]) -> list[str]:
+    """What is wrong where the registry does not have the container, a sentence.
+
+    Args:
+        image: its address.
+        build: the flags with which `gcloud builds submit` makes it.
+    """
     match = re.fullmatch(r"([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/(.+):([\w.-]+)", image)
     if not match:
         return []  # by digest, or malformed, which the specification's check says
@@ -375,11 +404,8 @@ def check_image(image: str) -> list[str]:
         return []
     if tags.returncode and not re.search(r"NOT_FOUND|not found", tags.stderr, re.IGNORECASE):
         return [f"{image}: {gcloud.explain(tags.stderr)}"]
-    build = gcloud.shown(
-        ["gcloud", "builds", "submit", "--config=cloud/cloudbuild.yaml", "--ignore-file=cloud/.gcloudignore",
-         f"--substitutions=_IMAGE={image}", "."]
-    )  # fmt: skip
-    return [f"there is no container {image}; give --image, or build it with: {build}"]
+    command = gcloud.shown(["gcloud", "builds", "submit", *build, "."])
+    return [f"there is no container {image}; give --image, or build it (cloud/README.md) with: {command}"]
 
 
 def refuse(findings: Sequence[Finding | str], consequence: str) -> None:
@@ -520,7 +546,7 @@ def export(args: argparse.Namespace) -> int | None:
                          f"there are {', '.join(map(str, steps)) or 'none'}"], "nothing was exported")  # fmt: skip
 
     local = folder / "train" / prefix.rpartition("/")[2]
-    output = args.output_directory or folder / "exported_model"
+    output = (args.output_directory or folder / "exported_model").absolute()
     export_config = folder / "export.config"
     copies = [
         bucket.copy_command([f"{prefix}.*"], f"{local.parent}{os.sep}"),
@@ -555,13 +581,15 @@ def batch_detect(args: argparse.Namespace) -> int | None:
             raise UsageError(f"--{name} {getattr(args, name)} is no address on a bucket: {bucket.PREFIX}...")
     if args.known:
         problems = bucket.check_location(args.bucket, args.region)
+        problems += check_image(args.image, [f"--tag={args.image}"])
         model = args.model.rstrip("/")
-        there = bucket.listing([f"{model}/*"])
-        problems += [
-            f"there is no {name} in {model}; make it with scripts/export_model.py, and copy the folder there with: "
-            f"gcloud storage cp --recursive exported_model {model.rpartition('/')[0]}/"
-            for name in ("model.onnx", exported_model.LABEL_MAP) if f"{model}/{name}" not in there
-        ]  # fmt: skip
+        if not bucket.listing([f"{model}/{exported_model.ONNX}"]):
+            problems.append(
+                f"there is no {exported_model.ONNX} in {model}; make it with scripts/export_model.py, and copy the "
+                f"folder there with: gcloud storage cp --recursive exported_model {model.rpartition('/')[0]}/"
+            )
+        if not bucket.listing([args.input, f"{args.input.rstrip('/')}/**"], limit=1):
+            problems.append(f"--input {args.input}: nothing lies there")
         refuse(problems, "nothing was submitted")
     command = [
         "cloud/detect_beam.py", f"--input={args.input}", f"--model={args.model}", f"--output_path={args.output_path}",

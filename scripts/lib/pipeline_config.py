@@ -291,19 +291,21 @@ def check_evaluation(
     paths = reader.tf_record_input_reader.input_path
     is_counted = on_buckets or not any(map(is_remote, paths))
     if config.eval_config.HasField("num_examples") and is_counted and not errors(input_findings):
-        found, stated = sum(map(count_examples, paths)), config.eval_config.num_examples
-        if found != stated:
-            what_happens = "some images would count twice" if stated > found else "some images would never be seen"
-            findings.append(
-                _finding(
-                    path,
-                    f"eval_config.num_examples is {stated}, yet the record holds {found} images: {what_happens}",
-                    f"write num_examples: {found}, or remove the line and all images are evaluated once",
-                )
-            )
+        findings += check_num_examples(config, sum(map(count_examples, paths)), path)
     if not errors(findings) and not any(map(is_remote, paths)):
         findings += training_memory.check_evaluation(reader, path)
     return findings
+
+
+def check_num_examples(config: Message, found: int, path: Path | str) -> list[Finding]:
+    """Compares eval_config.num_examples, where it is given, with the number of images in the records."""
+    stated = config.eval_config.num_examples
+    if not config.eval_config.HasField("num_examples") or stated == found:
+        return []
+    what_happens = "some images would count twice" if stated > found else "some images would never be seen"
+    message = f"eval_config.num_examples is {stated}, yet the record holds {found} images: {what_happens}"
+    remedy = f"write num_examples: {found}, or remove the line and all images are evaluated once"
+    return [_finding(path, message, remedy)]
 
 
 def check_input(

@@ -114,7 +114,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(cloud, tmp
         submit.main(["train", "--bucket", BUCKET, "--yes", "--workers", "2", "--", "--num_train_stops=7"])
     text = "\n".join(map(str, failure.value.findings))
     assert "lies in europe-west4, and the job would run in us-central1" in text
-    assert "there is no container us-central1-docker.pkg.dev/demo/apparel/trainer:1; give --image, or build it with: gcloud builds" in text
+    assert "there is no container us-central1-docker.pkg.dev/demo/apparel/trainer:1; give --image, or build it (cloud/README.md) with: gcloud builds" in text
     assert "unrecognized arguments: --num_train_stops=7" in text
     assert f"train_input_reader: there is no gs://{BUCKET}/data/train.record; upload it with" in text
     assert f"fine_tune_checkpoint: there is no gs://{BUCKET}/{CHECKPOINT}" in text
@@ -194,6 +194,13 @@ def test_status_log_and_cancelling_of_the_latest_job(cloud, capfd):
     assert "model.ckpt-1000" in shown
     assert not submit.main(["cancel", "--yes"])
     assert job["state"] == "JOB_STATE_CANCELLED"
+    assert not submit.main(["cancel", "--yes"])
+    assert "imgSeg_5 has ended already (cancelled)." in capfd.readouterr().out
+    assert not submit.main(["status", "--all"])
+    assert "100                  2026-01-01T10:00:00  cancelled   imgSeg_5" in capfd.readouterr().out
+    job["error"] = {"code": 8, "message": "RESOURCE_EXHAUSTED: no such machine is left"}
+    with pytest.raises(DataError, match="what the region has left, does not suffice"):
+        submit.main(["status"])
 
 
 def test_the_log_of_a_job_is_followed_until_it_ends(cloud, capfd, monkeypatch):
@@ -212,7 +219,7 @@ def ended_after_the_log(cloud) -> str:
     return f"JOB_STATE_{'SUCCEEDED' if sum('entries:list' in asked for asked in cloud.asked) > 1 else 'RUNNING'}"
 
 
-def test_export_fetches_the_checkpoint_and_runs_the_exporter(cloud, monkeypatch):
+def test_export_fetches_the_checkpoint_and_runs_the_exporter(cloud, monkeypatch, tmp_path):
     remember()
     for step in (900, 1000):
         for suffix in ("index", "data-00000-of-00001"):
@@ -221,13 +228,40 @@ def test_export_fetches_the_checkpoint_and_runs_the_exporter(cloud, monkeypatch)
     commands = []
     run = SimpleNamespace(run=lambda command, **_: commands.append(command) or SimpleNamespace(returncode=0))
     monkeypatch.setattr(submit, "subprocess", run)
-    assert not submit.main(["export", "--yes"])
+    monkeypatch.chdir(tmp_path)
+    assert not submit.main(["export", "--yes", "--output_directory", "out"])
     folder = submitted.folder_of("imgSeg_5")
     assert (folder / "train" / "model.ckpt-1000.data-00000-of-00001").read_bytes() == b"1000"
     assert not (folder / "train" / "model.ckpt-900.index").exists()
     assert f"--trained_checkpoint_prefix={folder / 'train' / 'model.ckpt-1000'}" in commands[0]
+    assert f"--output_directory={tmp_path / 'out'}" in commands[0]
     config = pipeline_config.read(folder / "export.config")
     assert pipeline_config.label_map_path(config) == (folder / "label_map.pbtxt").as_posix()
+
+
+def test_batch_detection_is_checked_before_it_is_started(cloud, monkeypatch):
+    commands = []
+    run = SimpleNamespace(run=lambda command, **_: commands.append(command) or SimpleNamespace(returncode=0))
+    monkeypatch.setattr(submit, "subprocess", run)
+    image = "us-central1-docker.pkg.dev/demo/apparel/beam:7"
+    places = {name: f"gs://{BUCKET}/{name}" for name in ("input", "model", "output_path")}
+    command = ["batch-detect", "--bucket", BUCKET, "--yes", "--image", image]
+    command += [f"--{name}={place}" for name, place in places.items()]
+    with pytest.raises(DataError) as failure:
+        submit.main(command)
+    container, model, photos = failure.value.findings
+    assert container == f"there is no container {image}; give --image, or build it (cloud/README.md) with: " + (
+        f"gcloud builds submit --tag={image} ."
+    )
+    assert model.startswith(f"there is no model.onnx in gs://{BUCKET}/model; make it with scripts/export_model.py")
+    assert photos == f"--input gs://{BUCKET}/input: nothing lies there" and not commands
+
+    cloud.images = {"7"}
+    cloud.put(f"gs://{BUCKET}/model/model.onnx", b"x")
+    for name in ("a", "b"):
+        cloud.put(f"gs://{BUCKET}/input/2024/{name}.jpg", b"x")
+    assert not submit.main(command)
+    assert commands[0][1] == "cloud/detect_beam.py" and f"--sdk_container_image={image}" in commands[0]
 
 
 # ----------------------------------------------------------------------------------------------------- without gcloud
@@ -248,6 +282,42 @@ def test_a_dry_run_without_gcloud_shows_the_job(monkeypatch, capsys, tmp_path):
     assert shown.out.count("replicaCount: 1") == 1 and "Nothing was changed (--dry_run)." in shown.out
     assert "nothing on Google Cloud was checked" in shown.err
     assert not submitted.FOLDER.exists()
+
+
+def test_what_would_stop_the_training_on_the_machine_is_said_before(monkeypatch, tmp_path):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    text = files.default_path("configs/ssd_mobilenet_v1_gcs.config").read_text(encoding="utf-8")
+    (tmp_path / "c.config").write_text(text.replace("train_config {", "train_config { sync_replicas: true", 1))
+    one_machine = ["--workers", "0", "--parameter_servers", "0", "--project", "demo", "--dry_run"]
+    given = ["train", "--bucket", BUCKET, "--config", str(tmp_path / "c.config"), *one_machine]
+    with pytest.raises(DataError) as failure:
+        submit.main([*given, "--", "--eval_every", "500"])
+    in_step, evaluations = map(str, failure.value.findings)
+    assert "c.config: train_config: sync_replicas does not go with startup_delay_steps" in in_step
+    assert "args: --eval_every needs a train_dir on the machine; give --evaluator" in evaluations
+
+
+def test_a_job_s_name_is_not_given_twice(monkeypatch, tmp_path):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(submitted, "FOLDER", tmp_path)
+    remember()
+    with pytest.raises(DataError, match="there is a job imgSeg_5 already, in .*imgSeg_5; give another --job_name"):
+        submit.main(["eval", "--job_name", "imgSeg_5", "--dry_run"])
+    assert submitted.find(None).verb == "train"
+
+
+def test_project_and_region_are_those_given_or_the_job_s(monkeypatch, tmp_path):
+    monkeypatch.setattr(submitted, "FOLDER", tmp_path)
+    remember()
+    job = submit.find_job(SimpleNamespace(job=None, project=None, region="europe-west4"))
+    assert submit.place(job) == ["--project=demo", "--region=europe-west4"]
+
+
+def test_help_shows_the_defaults(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        submit.main(["train", "--help"])
+    shown = "".join(capsys.readouterr().out.split())
+    assert "(default:cloud/vertex_training.yaml)" in shown and "(default:REGION-docker.pkg.dev/PROJECT/apparel" in shown
 
 
 def test_who_is_not_logged_in_is_told_how(monkeypatch):

@@ -65,14 +65,19 @@ def check_location(name: str, region: str) -> list[str]:
     return []
 
 
-def listing(patterns: Iterable[str]) -> dict[str, Object]:
+def listing(patterns: Iterable[str], limit: int | None = None) -> dict[str, Object]:
     """The files that addresses match, which may hold * and ?; what matches nothing adds nothing.
+
+    Args:
+        patterns: the addresses.
+        limit: at most so many files, where there may be millions.
 
     Raises:
         DataError: the bucket cannot be read.
     """
+    flags = [f"--limit={limit}"] if limit else []
     patterns = sorted(set(patterns))
-    entries = gcloud.run_json("storage", "objects", "list", *patterns) if patterns else []
+    entries = gcloud.run_json("storage", "objects", "list", *patterns, *flags) if patterns else []
     return {
         f"{PREFIX}{entry['bucket']}/{entry['name']}": Object(int(entry["size"]), entry.get("crc32c_hash"))
         for entry in entries

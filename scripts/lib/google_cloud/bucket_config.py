@@ -21,6 +21,7 @@ from scripts.lib.google_cloud.bucket import PREFIX, Object
 from scripts.lib.pipeline_config import Message
 
 PLACEHOLDER = f"{PREFIX}YOUR_BUCKET"  # in configs/ssd_mobilenet_v1_gcs.config
+TRAIN, EVAL = "train_input_reader", "eval_input_reader"
 
 
 def on_bucket(config: Message, name: str) -> Message:
@@ -65,21 +66,27 @@ def _with_paths(config: Message, change: Callable[[str], str]) -> Message:
     return config
 
 
-def inputs(config: Message) -> dict[str, str]:
-    """The paths in a config -> the field that names them, each once."""
-    named = {}
-    for reader, field in _readers(config):
+def inputs(config: Message, readers: Sequence[str] = (TRAIN, EVAL)) -> dict[str, str]:
+    """The paths in a config -> the field that names them, each once.
+
+    Args:
+        config: a pipeline config.
+        readers: those that count; the fine-tune checkpoint belongs to the training's.
+    """
+    named: dict[str, str] = {}
+    for reader, field in _readers(config, readers):
         named.update((path, field) for path in reader.tf_record_input_reader.input_path if path not in named)
         named.setdefault(reader.label_map_path, f"{field}.label_map_path")
-    named.setdefault(config.train_config.fine_tune_checkpoint, "fine_tune_checkpoint")
+    if TRAIN in readers:
+        named.setdefault(config.train_config.fine_tune_checkpoint, "fine_tune_checkpoint")
     named.pop("", None)
     return named
 
 
-def _readers(config: Message) -> list[tuple[Message, str]]:
-    names = ["train_input_reader"] * config.HasField("train_input_reader")
-    names += ["eval_input_reader"] * len(config.eval_input_reader)
-    return list(zip(pipeline_config.input_readers(config), names, strict=True))
+def _readers(config: Message, wanted: Sequence[str]) -> list[tuple[Message, str]]:
+    names = [TRAIN] * config.HasField(TRAIN) + [EVAL] * len(config.eval_input_reader)
+    found = zip(pipeline_config.input_readers(config), names, strict=True)
+    return [(reader, name) for reader, name in found if name in wanted]
 
 
 def uploads(config: Message, name: str) -> dict[Path, str]:
@@ -117,18 +124,19 @@ def check(config: Message, path: Path, readers: tuple[str, ...]) -> list[Finding
     Args:
         config: with its files on the bucket.
         path: the config's file, for the findings.
-        readers: the readers that are needed, "train_input_reader" or "eval_input_reader"; a fine-tune checkpoint is
-            needed for the former.
+        readers: the readers that are needed, TRAIN or EVAL; a fine-tune checkpoint is needed for the former.
     """
-    named = {address: field for address, field in inputs(config).items() if field.startswith(readers)}
-    checkpoint = config.train_config.fine_tune_checkpoint if "train_input_reader" in readers else ""
+    named = inputs(config, readers)
+    checkpoint = config.train_config.fine_tune_checkpoint if TRAIN in readers else ""
+    named.pop(checkpoint, None)
     records = [address for address, field in named.items() if field in readers]
     manifests = {record: _manifest(record) for record in records}
     there = bucket.listing([*named, *manifests.values(), *([f"{checkpoint}*"] if checkpoint else [])])
     shards = {record: bucket.matching(there, record) for record in records}
     contents = _read_all([name for name in (*named, *manifests.values()) if name in there and name not in shards])
 
-    fields = {field for _, field in _readers(config)}
+    needed = _readers(config, readers)
+    fields = {field for _, field in needed}
     findings = [
         _error(path, f"has no {reader}", "see the configs in configs/") for reader in readers if reader not in fields
     ]
@@ -137,8 +145,9 @@ def check(config: Message, path: Path, readers: tuple[str, ...]) -> list[Finding
             findings.append(_missing(path, field, address))
     if checkpoint and not {checkpoint, f"{checkpoint}.index"} & set(there):
         findings.append(_missing(path, "fine_tune_checkpoint", checkpoint))
-    for reader, field in _readers(config):
-        if field in readers and reader.label_map_path in there:
+    for reader, field in needed:
+        findings += pipeline_config.check_input(config, reader, field, path, on_buckets=False)  # what names nothing
+        if reader.label_map_path in there:
             text = contents[reader.label_map_path]
             class_ids, more = _check_label_map(config, reader.label_map_path, text, path, field)
             findings += more
@@ -149,6 +158,11 @@ def check(config: Message, path: Path, readers: tuple[str, ...]) -> list[Finding
         if found and not sum(there[shard].size for shard in found):
             message = f"{named[record]}: the record {record!r} is empty"
             findings.append(_error(path, message, "make it again with generate_tfrecord.py"))
+    if EVAL in fields:
+        evaluated = config.eval_input_reader[0].tf_record_input_reader.input_path
+        parsed = [record_manifest.parsed(contents.get(manifests[record], b"")) for record in evaluated]
+        if parsed and all(parsed):
+            findings += pipeline_config.check_num_examples(config, sum(each["examples"] for each in parsed), path)
     return list(dict.fromkeys(findings))
 
 

@@ -56,6 +56,10 @@ def remember(job: Job) -> None:
         json.dump(dataclasses.asdict(job), file, indent=2)
 
 
+def is_known(name: str) -> bool:
+    return (folder_of(name) / _NAME).is_file()
+
+
 def find(name: str | None, verb: str | None = None) -> Job:
     """A job by its name or number; None: the latest.
 

@@ -76,7 +76,33 @@ def test_what_is_missing_is_named_with_its_field(config, there):
         ("fine_tune_checkpoint", CHECKPOINT),
     ):
         assert f"{field}: there is no {address}; upload it with: python cloud/submit.py upload" in found
-    assert "fine_tune_checkpoint" not in check(config, ("eval_input_reader",))
+    of_an_evaluation = check(config, ("eval_input_reader",))
+    assert "eval_input_reader.label_map_path: there is no gs://b/data/apparel_label_map.pbtxt" in of_an_evaluation
+    assert "fine_tune_checkpoint" not in of_an_evaluation and "train_input_reader" not in of_an_evaluation
+
+
+def test_an_evaluation_on_the_training_record_is_checked(config, there):
+    config.eval_input_reader[0].tf_record_input_reader.input_path[:] = ["gs://b/data/train.record"]
+    assert check(config, ("eval_input_reader",)) == ""
+    del there["gs://b/data/train.record"]
+    assert "eval_input_reader: there is no gs://b/data/train.record" in check(config, ("eval_input_reader",))
+
+
+def test_a_reader_that_names_nothing_is_refused(config, there):
+    config.train_input_reader.label_map_path = ""
+    del config.eval_input_reader[0].tf_record_input_reader.input_path[:]
+    found = check(config)
+    assert "train_input_reader.label_map_path is missing" in found
+    assert "eval_input_reader has no tf_record_input_reader.input_path" in found
+
+
+def test_the_number_of_images_is_compared_by_the_manifest(config, there):
+    shards = [{"file": "test.record", "bytes": 4}]
+    manifest = {"version": 1, "examples": 2, "boxes": 2, "classes": {}, "shards": shards}
+    there["gs://b/data/test.record.json"] = json.dumps(manifest).encode()
+    assert check(config) == ""
+    config.eval_config.num_examples = 3
+    assert "eval_config.num_examples is 3, yet the record holds 2 images" in check(config)
 
 
 def test_class_counts_are_compared_on_the_bucket(config, there):
