@@ -113,17 +113,18 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--shards_at_once", default=2, help="on a machine: --number_of_worker_harness_threads of the job", **whole
     )
-    for name, default, meaning in (
-        ("photos", 100e6, "of the catalogue"),
-        ("photos_a_second", 30.0, "that one vCPU reads, decodes and looks at"),
-        ("busy", 0.8, "part of the time that the vCPUs do that, and do not wait for photos or run Beam"),
-        ("kilobytes", 150.0, "of a photo"),
-        ("gbps", 4.0, "of a machine's network, Gbit/s: half of Google's limit for e2-standard-4"),
-        ("start_minutes", 6.0, "until machines, container and model are there"),
-        ("repeated", 0.02, "part of the photos that is looked at twice, since a machine went away"),
-        ("disk_gigabytes", 30.0, "of a machine"),
+    positive, not_negative = command_line.positive, command_line.not_negative
+    for name, number, default, meaning in (
+        ("photos", positive, 100e6, "of the catalogue"),
+        ("photos_a_second", positive, 30.0, "that one vCPU reads, decodes and looks at"),
+        ("busy", positive, 0.8, "part of the time that the vCPUs do that, and do not wait for photos or run Beam"),
+        ("kilobytes", positive, 150.0, "of a photo"),
+        ("gbps", positive, 4.0, "of a machine's network, Gbit/s: half of Google's limit for e2-standard-4"),
+        ("start_minutes", not_negative, 6.0, "until machines, container and model are there"),
+        ("repeated", not_negative, 0.02, "part of the photos that is looked at twice, since a machine went away"),
+        ("disk_gigabytes", not_negative, 30.0, "of a machine"),
     ):
-        parser.add_argument(f"--{name}", type=command_line.positive, default=default, metavar="X", help=meaning)
+        parser.add_argument(f"--{name}", type=number, default=default, metavar="X", help=meaning)
     return parser.parse_args(argv)
 
 

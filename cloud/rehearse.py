@@ -38,6 +38,8 @@ from typing import IO, NamedTuple
 
 import _init_paths  # noqa: F401
 
+from cloud import task
+from scripts import train
 from scripts.lib import checkpoints, cluster, command_line, files, object_detection_api, pipeline_config
 from scripts.lib.command_line import DataError, UsageError
 from scripts.lib.object_detection_api import replicas
@@ -56,9 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         return run_replica(argv[1:])
     args, train_argv = parse_arguments(argv)
     check_folder(args.output_dir)
+    flags = task_flags(args, train_argv)
+    train.parse_arguments(task.parse_arguments(flags)[1])  # what is wrong with them is said here, and once
     config = write_config(args)
     num_steps = config.train_config.num_steps
-    rehearsal = Rehearsal(make_replicas(args), task_command(args, train_argv), args.output_dir / "logs")
+    command = [sys.executable, str(Path(__file__).resolve()), AS_REPLICA, *flags]
+    rehearsal = Rehearsal(make_replicas(args), command, args.output_dir / "logs")
     chaos = Chaos(args.chaos, args.seed, num_steps) if args.chaos else None
     try:
         rehearsal.run(chaos)
@@ -127,6 +132,8 @@ def write_config(args: argparse.Namespace) -> pipeline_config.Message:
         config.train_config.replicas_to_aggregate = replica_count
         config.train_config.startup_delay_steps = 0
         config.train_config.batch_size *= replica_count
+    if problems := cluster.check_sync_replicas(config):
+        raise DataError(problems, "nothing was started")
     with pipeline_config.written(config) as path, files.whole_file(args.output_dir / "pipeline.config") as file:
         file.write(path.read_bytes())
     return config
@@ -138,12 +145,12 @@ def images_per_step(config: pipeline_config.Message) -> int:
     return train.batch_size // train.replicas_to_aggregate if train.sync_replicas else train.batch_size
 
 
-def task_command(args: argparse.Namespace, train_argv: Sequence[str]) -> list[str]:
-    """The command of every replica, the same for all as in a job specification."""
+def task_flags(args: argparse.Namespace, train_argv: Sequence[str]) -> list[str]:
+    """The flags of cloud/task.py, the same for all replicas as in a job specification."""
     folder = args.output_dir
     flags = (f"--pipeline_config_path={folder / 'pipeline.config'}", f"--train_dir={folder / 'train'}")
     evaluation = (f"--eval_dir={folder / 'eval'}", "--eval_interval_secs=5") if args.evaluator else ()
-    return [sys.executable, str(Path(__file__).resolve()), AS_REPLICA, *flags, *evaluation, *train_argv]
+    return [*flags, *evaluation, *train_argv]
 
 
 # --------------------------------------------------------------------------------------------- a process of the cluster
@@ -207,8 +214,6 @@ class Replica:
 
 def run_replica(argv: Sequence[str]) -> int | None:
     """What a started process does: the container's entry point, until that ends or the rehearsal is gone."""
-    import task
-
     def end_with_rehearsal() -> None:
         os.read(sys.stdin.fileno(), 1)  # nobody writes: it returns when the other end is closed
         os._exit(command_line.EXIT_INTERRUPTED)

@@ -38,6 +38,8 @@ from scripts.lib.command_line import DataError, UsageError
 
 DOCKERFILE = files.default_path("cloud/Dockerfile")
 
+WITHOUT_CUDA = {"TENSORFLOW": "tensorflow"}  # of the Dockerfile's ARGs
+
 # Commands that would change this machine, not the folder.
 NOT_HERE = ("useradd", "groupadd", "adduser", "apt-get", "chown")
 
@@ -66,7 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     folder = args.dir.absolute()
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"--dir {files.display(folder)} is not empty; give a new folder")
-    build_args = dict(given.partition("=")[::2] for given in args.build_arg)
+    build_args = {**WITHOUT_CUDA, **dict(given.partition("=")[::2] for given in args.build_arg)}
+    known = {instruction.text.partition("=")[0] for instruction in instructions if instruction.name == "ARG"}
+    if unknown := build_args.keys() - known - WITHOUT_CUDA.keys():
+        raise UsageError(f"--build_arg: the Dockerfile has no ARG {', '.join(sorted(unknown))}")
     Rehearsal(folder, build_args, args.entry_arguments).run(instructions)
     return 0
 
@@ -75,8 +80,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--dir", type=Path, default=files.default_path("runs/image"), help="new folder")
     parser.add_argument(
-        "--build_arg", action="append", default=["TENSORFLOW=tensorflow"], metavar="NAME=VALUE",
-        help="value of an ARG of the Dockerfile",
+        "--build_arg", action="append", default=[], metavar="NAME=VALUE",
+        help="value of an ARG of the Dockerfile; TENSORFLOW=tensorflow where nothing else is given",
     )  # fmt: skip
     parser.add_argument("entry_arguments", nargs="*", help="after --: arguments of the entry point (default: --help)")
     return parser.parse_args(argv)

@@ -195,9 +195,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         ("server_gbps", 16.0, "a parameter server's network, Gbit/s"),
         ("efficiency", 0.5, "part of the network's rate that gRPC gets through"),
         ("updates_per_second", 5e8, "values that a parameter server updates a second (Adam: three arrays each)"),
-        ("spread", 0.1, "standard deviation of the time to compute a step, as a part of it"),
     ):
         parser.add_argument(f"--{name}", type=command_line.positive, default=default, metavar="X", help=meaning)
+    parser.add_argument(
+        "--spread", type=command_line.not_negative, default=0.1, metavar="X",
+        help="standard deviation of the time to compute a step, as a part of it",
+    )  # fmt: skip
     return parser.parse_args(argv)
 
 

@@ -130,7 +130,12 @@ def check_sync_replicas(config: Message) -> list[str]:
             f"train_config: sync_replicas does not go with startup_delay_steps {train.startup_delay_steps:g}: "
             "nobody would take the steps that a worker waits for; write startup_delay_steps: 0"
         )
-    if train.batch_size % train.replicas_to_aggregate:
+    if train.replicas_to_aggregate < 1:
+        problems.append(
+            f"train_config: replicas_to_aggregate is {train.replicas_to_aggregate}; write the number of replicas whose "
+            "gradients make a step"
+        )
+    elif train.batch_size % train.replicas_to_aggregate:
         problems.append(
             f"train_config: batch_size {train.batch_size} is not divisible by replicas_to_aggregate "
             f"{train.replicas_to_aggregate}, among whom it is shared out; write a multiple of it"
@@ -188,7 +193,7 @@ def _read_task(
     name: str, task: dict, addresses: Mapping[str, tuple[str, ...]], problems: list[str]
 ) -> tuple[str, int]:
     """Type and index of this process; what is wrong with them is added to the problems."""
-    task_type, index = TASK_TYPES.get(task.get("type")), task.get("index", 0)
+    task_type, index = TASK_TYPES.get(str(task.get("type"))), task.get("index", 0)
     if task_type is None:
         problems.append(f"{name}: the task's type is {task.get('type')!r}, which is none of {', '.join(TASK_TYPES)}")
         return MASTER, 0

@@ -9,7 +9,7 @@ from scripts.lib.command_line import UsageError
 from scripts.lib.google_cloud import prices
 
 MACHINE = prices.machine_of("e2-standard-4")
-PLAIN = ("--busy=1", "--repeated=1e-9", "--start_minutes=1e-9", "--photos_a_second=25")
+PLAIN = ("--busy=1", "--repeated=0", "--start_minutes=0", "--photos_a_second=25")
 
 
 def arguments(*flags: str):
@@ -46,6 +46,13 @@ def test_a_network_that_is_too_narrow_is_the_limit():
 def test_an_unknown_machine_is_refused():
     with pytest.raises(UsageError, match="--machine_type m9-huge-1: known are n1, n2 and e2"):
         detection_cost.main(["--machine_type=m9-huge-1"])
+
+
+@pytest.mark.parametrize("flag", ["--repeated=-1", "--disk_gigabytes=nan", "--photos=0"])
+def test_an_assumption_that_cannot_be_is_refused(flag, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        arguments(flag)
+    assert f"argument {flag.partition('=')[0]}: " in capsys.readouterr().err
 
 
 def test_the_table_of_the_readme_is_the_one_that_is_computed(capsys, repository_root):

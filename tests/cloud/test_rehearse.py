@@ -80,9 +80,26 @@ def test_the_processes_understand_their_environment(args):
 def test_flags_of_train_py_are_passed_on(args, tmp_path):
     given = ["--pipeline_config_path", "x", "--output_dir", str(tmp_path), "--save_every_secs", "5"]
     args, train_argv = rehearse.parse_arguments(given)
-    command = rehearse.task_command(args, train_argv)
-    assert command[-2:] == ["--save_every_secs", "5"]
-    assert f"--train_dir={tmp_path / 'train'}" in command
+    flags = rehearse.task_flags(args, train_argv)
+    assert flags[-2:] == ["--save_every_secs", "5"]
+    assert f"--train_dir={tmp_path / 'train'}" in flags
+
+
+def test_a_flag_that_nobody_knows_is_said_once_and_starts_nothing(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        rehearse.main(["--pipeline_config_path", "x", "--output_dir", str(tmp_path / "new"), "--wrokers", "3"])
+    assert capsys.readouterr().err.count("unrecognized arguments: --wrokers 3") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_config_that_cannot_be_trained_in_step_starts_nothing(tmp_path, monkeypatch, repository_root):
+    monkeypatch.setattr(pipeline_config, "check_training", lambda *_: [])
+    text = (repository_root / "configs" / "ssd_mobilenet_v1_sample.config").read_text(encoding="utf-8")
+    (tmp_path / "c.config").write_text(text.replace("train_config {", "train_config { sync_replicas: true", 1))
+    args, _ = rehearse.parse_arguments(["--pipeline_config_path", f"{tmp_path}/c.config", "--output_dir", f"{tmp_path}/new"])
+    with pytest.raises(DataError, match="sync_replicas does not go with startup_delay_steps") as failure:
+        rehearse.write_config(args)
+    assert failure.value.consequence == "nothing was started" and not (tmp_path / "new").exists()
 
 
 def test_training_in_step_keeps_each_replica_s_batch(tmp_path, monkeypatch, repository_root):
@@ -200,7 +217,7 @@ def test_ctrl_c_ends_all_processes(tmp_path, repository_root):
 def test_a_process_ends_when_the_rehearsal_is_gone(repository_root):
     program = (
         "import sys, time; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/cloud']\n"
-        "import rehearse, task\n"
+        "import rehearse; from cloud import task\n"
         "task.main = lambda argv: (print('at work', flush=True), time.sleep(600))\n"
         "rehearse.run_replica([])\n"
     )

@@ -99,6 +99,13 @@ def test_a_line_that_fails_is_named(dockerfile, tmp_path, line, message):
 
 
 @needs_posix
+def test_a_build_argument_that_the_dockerfile_lacks_is_refused(dockerfile, tmp_path):
+    dockerfile.write_text("ARG NAME=world\nFROM python:3.11-slim\n")
+    with pytest.raises(UsageError, match="--build_arg: the Dockerfile has no ARG NAMES"):
+        rehearse_image.main(["--dir", str(tmp_path / "image"), "--build_arg", "NAMES=moon"])
+
+
+@needs_posix
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path):
     (tmp_path / "mine").touch()
     with pytest.raises(UsageError, match="is not empty"):

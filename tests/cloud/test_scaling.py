@@ -56,12 +56,13 @@ def test_table_has_a_row_for_each_count():
     assert [row.split("|")[1].strip() for row in rows[2:]] == ["1", "5"]
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "x"])
-def test_an_assumption_that_cannot_be_is_refused(value, capsys):
+@pytest.mark.parametrize("flag", ["--replica_gbps=0", "--replica_gbps=-1", "--replica_gbps=x", "--spread=-1"])
+def test_an_assumption_that_cannot_be_is_refused(flag, capsys):
     with pytest.raises(SystemExit) as ended:
-        scaling.parse_arguments(["--replica_gbps", value])
+        scaling.parse_arguments([flag])
     assert ended.value.code == 2
-    assert "--replica_gbps" in capsys.readouterr().err
+    assert f"argument {flag.partition('=')[0]}: " in capsys.readouterr().err
+    assert scaling.parse_arguments(["--spread=0"]).spread == 0
 
 
 def test_a_model_of_two_stages_is_refused(repository_root):

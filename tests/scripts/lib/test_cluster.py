@@ -117,6 +117,7 @@ def test_a_single_trainer_with_an_evaluator_waits_for_it():
         (variable(HOSTS, "worker", "x"), "the task's index should be an integer from 0 on, and is 'x'"),
         (variable(HOSTS, "worker", -1), "the task's index should be an integer from 0 on, and is -1"),
         (variable(HOSTS, "helper"), "the task's type is 'helper', which is none of master"),
+        (variable(HOSTS, ["worker"]), "the task's type is ['worker'], which is none of master"),
     ],
 )
 def test_a_description_that_cannot_work_is_one_sentence(text, message):
@@ -139,6 +140,8 @@ def test_training_in_step_is_checked_before_it_starts():
     delay, batch = caught.value.findings
     assert "sync_replicas does not go with startup_delay_steps 15" in delay
     assert "batch_size 24 is not divisible by replicas_to_aggregate 5" in batch
+    (nobody,) = cluster.check_sync_replicas(config(sync_replicas=True, replicas_to_aggregate=0, startup_delay_steps=0))
+    assert "replicas_to_aggregate is 0; write the number of replicas" in nobody
 
 
 def test_training_in_step_that_works_is_let_through():

@@ -1,7 +1,8 @@
-"""How a script's help shows its flags."""
+"""How a script's help shows its flags, and what a flag takes for a number."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,12 @@ def test_an_address_is_no_path_on_the_disk(capsys):
     with pytest.raises(SystemExit, match="2"):
         parser.parse_args(["--output_dir", "gs://shop/a"])
     assert "--output_dir: gs://shop/a is an address; give a path on this machine's disk" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("2.5", 2.5), ("-1", None), ("nan", None), ("inf", None)])
+def test_a_number_from_0_on(text, value):
+    if value is None:
+        with pytest.raises(argparse.ArgumentTypeError):
+            command_line.not_negative(text)
+    else:
+        assert command_line.not_negative(text) == value

@@ -11,6 +11,7 @@ import pytest
 
 from scripts.lib import (
     checkpoints,
+    command_line,
     evaluation_metrics,
     event_files,
     files,
@@ -44,6 +45,18 @@ def test_an_address_behaves_as_a_path_does():
 
 def test_a_path_on_the_disk_stays_one():
     assert files.path_of("data/train.record") == Path("data/train.record")
+
+
+def test_who_may_not_read_is_told_of_the_login_and_not_of_the_disk(tf, monkeypatch):
+    def denied(*_):
+        raise tf.errors.PermissionDeniedError(None, None, "403 Forbidden\nmore")
+
+    monkeypatch.setattr(tf.io.gfile, "exists", denied)
+    with pytest.raises(PermissionError) as caught:
+        files.path_of("gs://shop/x").exists()
+    assert command_line.explain_os_error(caught.value) == (
+        "gs://shop/x: may not be read or written (403 Forbidden); see gcloud auth application-default login."
+    )
 
 
 def test_checks_of_a_config_on_the_disk_do_not_import_tensorflow(tmp_path, repository_root):
