@@ -92,6 +92,8 @@ def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pipeline
     work.add_argument("--threads", help="that decode photos, for each part in work (default: a core each)", **number)
     work.add_argument("--retries", type=int, default=4, metavar="N", help="of a photo's reading, where it may help")
     args, beam_flags = parser.parse_known_args(argv)
+    if args.retries < 0:
+        parser.error("--retries cannot be negative")
     args.model = args.model.rstrip("/") or "/"
     beam_support.check_reachable((args.input, args.model, args.output_path))
     return args, beam_support.pipeline_options(beam_flags)

@@ -88,6 +88,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args.passed_on = passed_on
     args.bucket = bucket.check_name(args.bucket) if getattr(args, "bucket", None) else None
     args.job_name = getattr(args, "job_name", None) or f"imgSeg_{int(time.time())}"
+    for flag in ("workers", "parameter_servers"):
+        if (getattr(args, flag, None) or 0) < 0:
+            parser.error(f"--{flag} cannot be negative")
     for flag, pattern, expected in FORMS:
         value = getattr(args, flag, None)
         if value and not pattern.fullmatch(value):

@@ -320,6 +320,12 @@ def test_wrong_usage_is_one_sentence(project, flags, message):
     assert not list(Path("out").glob("run.json"))
 
 
+def test_a_photo_is_tried_at_least_once(project, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run("--retries=-1")
+    assert "error: --retries cannot be negative" in capsys.readouterr().err
+
+
 def test_a_file_of_something_else_is_not_overwritten(project):
     Path("out").mkdir()
     Path("out/run.json").write_text('{"chapter": 1}')

@@ -284,6 +284,12 @@ def test_a_dry_run_without_gcloud_shows_the_job(monkeypatch, capsys, tmp_path):
     assert not submitted.FOLDER.exists()
 
 
+def test_there_is_no_negative_number_of_machines(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        submit.main(["train", "--bucket", BUCKET, "--workers=-1"])
+    assert "error: --workers cannot be negative" in capsys.readouterr().err
+
+
 def test_what_would_stop_the_training_on_the_machine_is_said_before(monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     text = files.default_path("configs/ssd_mobilenet_v1_gcs.config").read_text(encoding="utf-8")

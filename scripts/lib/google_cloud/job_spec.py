@@ -187,7 +187,9 @@ def check(spec: dict, path: Path | str, parse_flags: Callable[[Sequence[str], Se
             findings.append(_error(path, "is empty, which gcloud refuses", "leave it out", where))
             continue
         findings += _check_pool(pool, number, where, path)
-        findings += _check_container(pool.get("containerSpec") or {}, where, path, parse_flags)
+        container = pool.get("containerSpec") or {}
+        if container not in [earlier.get("containerSpec") for earlier in pools[:number]]:  # else it has been said
+            findings += _check_container(container, where, path, parse_flags)
     if len(pools) == WORKERS + 1:
         message = "has workers and no parameter servers, where the variables of workers lie"
         findings.append(_error(path, message, "add a third pool, or leave the second out (--workers 0)"))

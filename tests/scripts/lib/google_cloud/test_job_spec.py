@@ -87,11 +87,12 @@ def test_what_is_wrong_is_named(change, message):
     assert any(message in found for found in messages(broken(change))), messages(broken(change))
 
 
-def test_flags_that_the_program_does_not_take_are_named():
+def test_flags_that_the_program_does_not_take_are_named_once():
     from cloud import submit
 
     spec = training()
-    pool(spec, MASTER)["containerSpec"]["args"].append("--learning_rate=3")
+    for each in spec["workerPoolSpecs"]:
+        each["containerSpec"]["args"].append("--learning_rate=3")
     findings = job_spec.check(spec, "job.yaml", submit.parse_program_flags)
     assert [str(each) for each in findings] == [
         "error: job.yaml: workerPoolSpecs[0] (master): args: unrecognized arguments: --learning_rate=3; see the program's --help."
