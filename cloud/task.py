@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         return evaluate(args, train.parse_arguments(train_argv))
     status = train.main(train_argv)
     if not status and replica and replica.task_type == cluster.MASTER and replica.has_evaluator and args.eval_dir:
-        wait_for_evaluation(args, train.parse_arguments(train_argv).train_dir)
+        wait_for_evaluation(args, train.parse_arguments(train_argv))
     return status
 
 
@@ -61,33 +61,43 @@ def evaluate(args: argparse.Namespace, train_args: argparse.Namespace) -> int | 
 
     if not args.eval_dir:
         raise command_line.UsageError("--eval_dir is missing: the job has an evaluator, which needs a folder")
-    config, _ = train.read_config(train_args)
-    num_steps = train_args.num_train_steps or config.train_config.num_steps
+    num_steps = steps_of(train_args)
     object_detection_api.prepare(train_args.verbose)
     replicas.evaluate_until(num_steps, args.eval_interval_secs)
     eval_argv = ["--checkpoint_dir", train_args.train_dir, "--eval_dir", args.eval_dir]
     return evaluation.main(["--pipeline_config_path", train_args.pipeline_config_path, *eval_argv])
 
 
-def wait_for_evaluation(args: argparse.Namespace, train_dir: str) -> None:
-    """Waits until the evaluator has written the metrics of the last checkpoint; both folders may be on a bucket."""
-    last_step = checkpoints.step_of(object_detection_api.tensorflow().train.latest_checkpoint(train_dir) or "")
+def steps_of(train_args: argparse.Namespace) -> int:
+    """How many steps are trained; 0: without an end."""
+    return train_args.num_train_steps or train.read_config(train_args)[0].train_config.num_steps
+
+
+def wait_for_evaluation(args: argparse.Namespace, train_args: argparse.Namespace) -> None:
+    """Waits until the evaluator has written its last metrics; both folders may be on a bucket.
+
+    Those are of the last checkpoint, or of one just before it with all steps done already, with which it ends, too:
+    workers may take a further step while the master saves.
+    """
+    latest = object_detection_api.tensorflow().train.latest_checkpoint(train_args.train_dir)
+    last_step = checkpoints.step_of(latest or "") or 0
+    first_step = min(steps_of(train_args), last_step)
     end = time.monotonic() + args.final_evaluation_secs
-    while evaluated_step(args.eval_dir) != last_step:
+    while not first_step <= evaluated_step(args.eval_dir) <= last_step:
         if time.monotonic() > end:
             print(f"The evaluator has no result of step {last_step} after {args.final_evaluation_secs:g} s; ending.")
             return
         time.sleep(LOOK_SECS)
 
 
-def evaluated_step(eval_dir: str) -> int | None:
-    """The step in the evaluator's metrics.json, or None where there is none yet."""
+def evaluated_step(eval_dir: str) -> int:
+    """The step in the evaluator's metrics.json, or -1 where there is none yet."""
     tf = object_detection_api.tensorflow()
     try:
         with tf.io.gfile.GFile(f"{eval_dir}/metrics.json") as file:
             return json.loads(file.read())["global_step"]
     except tf.errors.NotFoundError:
-        return None
+        return -1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The container's entry point: who does what in a job."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +19,7 @@ def calls(monkeypatch):
     made = []
     monkeypatch.setattr(task.train, "main", lambda argv: made.append(("train", argv)))
     monkeypatch.setattr(task.evaluation, "main", lambda argv: made.append(("eval", argv)))
-    monkeypatch.setattr(task, "wait_for_evaluation", lambda args, train_dir: made.append(("wait", train_dir)))
+    monkeypatch.setattr(task, "wait_for_evaluation", lambda args, train_args: made.append(("wait", train_args.train_dir)))
     for name in ("TF_CONFIG", "CLUSTER_SPEC"):
         monkeypatch.delenv(name, raising=False)
     return made
@@ -77,25 +78,28 @@ def test_a_cluster_that_cannot_work_starts_nothing(calls, monkeypatch):
     assert calls == []
 
 
-def train_dir_of(tmp_path, step: int) -> str:
+def trained(tmp_path, step: int) -> SimpleNamespace:
+    """The flags of a training to step 9 whose last checkpoint is of this one."""
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "model.ckpt-{step}"\n', encoding="utf-8")
     (tmp_path / f"model.ckpt-{step}.index").touch()
-    return str(tmp_path)
+    return SimpleNamespace(train_dir=str(tmp_path), num_train_steps=9)
 
 
-def test_waiting_ends_with_the_result_of_the_last_checkpoint(tf, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("last", [11, 9])  # of the last checkpoint, and of one that had all 9 steps, too
+def test_waiting_ends_with_the_evaluator_s_last_result(last, tf, tmp_path, monkeypatch, capsys):
+    results = iter([5, 99, last])  # 99: of an earlier training in the same folder
+
     def sleep(_):
-        step = 5 if not (tmp_path / "metrics.json").exists() else 9
-        (tmp_path / "metrics.json").write_text(json.dumps({"global_step": step}), encoding="utf-8")
+        (tmp_path / "metrics.json").write_text(json.dumps({"global_step": next(results)}), encoding="utf-8")
 
     monkeypatch.setattr(task.time, "sleep", sleep)
     args, _ = task.parse_arguments(["--eval_dir", str(tmp_path)])
-    task.wait_for_evaluation(args, train_dir_of(tmp_path, 9))
-    assert task.evaluated_step(str(tmp_path)) == 9
+    task.wait_for_evaluation(args, trained(tmp_path, 11))
+    assert task.evaluated_step(str(tmp_path)) == last
     assert capsys.readouterr().out == ""
 
 
 def test_an_evaluator_that_does_not_come_to_its_end_is_not_waited_for_for_ever(tf, tmp_path, capsys):
     args, _ = task.parse_arguments(["--eval_dir", str(tmp_path), "--final_evaluation_secs", "0"])
-    task.wait_for_evaluation(args, train_dir_of(tmp_path, 9))
+    task.wait_for_evaluation(args, trained(tmp_path, 9))
     assert capsys.readouterr().out == "The evaluator has no result of step 9 after 0 s; ending.\n"
