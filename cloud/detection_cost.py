@@ -122,7 +122,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         ("gbps", positive, 4.0, "of a machine's network, Gbit/s: half of Google's limit for e2-standard-4"),
         ("start_minutes", not_negative, 6.0, "until machines, container and model are there"),
         ("repeated", not_negative, 0.02, "part of the photos that is looked at twice, since a machine went away"),
-        ("disk_gigabytes", not_negative, 30.0, "of a machine"),
+        ("disk_gigabytes", not_negative, prices.DATAFLOW_DISK_GIGABYTES, "of a machine"),
     ):
         parser.add_argument(f"--{name}", type=number, default=default, metavar="X", help=meaning)
     return parser.parse_args(argv)

@@ -149,6 +149,7 @@ def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:
         add("output_path", "address that the results' names begin with", required=True)
         add("image", "container of the workers, with Beam and this repository (cloud/README.md)", required=True)
         add("max_num_workers", "at most so many machines", type=command_line.positive_int, default=10)
+        add("machine_type", "of the machines", default="e2-standard-4")
 
 
 def settings(args: argparse.Namespace, job: Job | None = None) -> argparse.Namespace:
@@ -599,10 +600,12 @@ def batch_detect(args: argparse.Namespace) -> int | None:
         "--runner=DataflowRunner", f"--project={args.project}", f"--region={args.region}",
         f"--temp_location={bucket.PREFIX}{args.bucket}/tmp", f"--sdk_container_image={args.image}",
         f"--job_name={args.job_name.lower().replace('_', '-')}", f"--max_num_workers={args.max_num_workers}",
+        f"--machine_type={args.machine_type}",
         "--experiments=no_use_multiple_sdk_containers",  # one process, and so one model, a machine
         "--number_of_worker_harness_threads=2",
         *args.passed_on,
     ]  # fmt: skip
+    print(f"Cost: {prices.dataflow_estimate(args.machine_type, args.max_num_workers)}.")
     print(f"> {gcloud.shown(['python', *command])}", flush=True)
     if not confirm(args, "Submit to Dataflow?"):
         return 0

@@ -380,10 +380,12 @@ def test_batch_detection_goes_to_dataflow(monkeypatch, capsys):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     addresses = [f"--{name}=gs://{BUCKET}/{name}" for name in ("input", "model", "output_path")]
     flags = ["--bucket", BUCKET, "--image=r-docker.pkg.dev/p/a/beam:1", "--project=demo", "--dry_run", *addresses]
-    assert not submit.main(["batch-detect", *flags, "--", "--machine_type=n1-standard-4"])
-    (command,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("> "))
+    assert not submit.main(["batch-detect", *flags, "--max_num_workers=5", "--", "--num_shards=100"])
+    cost, command, _ = capsys.readouterr().out.splitlines()
+    assert cost.startswith("Cost: about 1.41 US dollars an hour with 5 machines")
     assert f"--input=gs://{BUCKET}/input" in command and "--runner=DataflowRunner" in command
-    assert f"--temp_location=gs://{BUCKET}/tmp" in command and command.endswith("--machine_type=n1-standard-4")
+    assert f"--temp_location=gs://{BUCKET}/tmp" in command and command.endswith("--num_shards=100")
+    assert "--machine_type=e2-standard-4" in command
 
 
 @pytest.mark.parametrize(

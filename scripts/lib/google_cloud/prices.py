@@ -34,6 +34,7 @@ _GPU = {
 # Dataflow's own prices for batch jobs, us-central1, which include the machine (https://cloud.google.com/dataflow/pricing)
 _DATAFLOW_VCPU, _DATAFLOW_GIGABYTE, _DATAFLOW_DISK_GIGABYTE = 0.056, 0.003557, 0.000054  # an hour
 DATAFLOW_SHUFFLED_GIGABYTE = 0.011
+DATAFLOW_DISK_GIGABYTES = 30.0  # of a worker, about what Dataflow gives it
 # Cloud Storage, standard class (https://cloud.google.com/storage/pricing): of a file, and of up to 1,000 of a listing
 STORAGE_READ, STORAGE_WRITE = 0.0004 / 1000, 0.005 / 1000
 
@@ -99,6 +100,18 @@ def machine_of(machine_type: str) -> Machine | None:
         return None
     family, kind, vcpus = match[1], match[2], int(match[3])
     return Machine(family, vcpus, vcpus * _GIGABYTES_A_VCPU.get((family, kind), _GIGABYTES_ELSE[kind]))
+
+
+def dataflow_estimate(machine_type: str, machines: int) -> str:
+    """What the workers of a batch job cost, without reading, writing and shuffling."""
+    machine = machine_of(machine_type)
+    if not machine:
+        return f"there is no price here for {machine_type}"
+    an_hour = machines * dataflow_an_hour(machine, DATAFLOW_DISK_GIGABYTES)
+    return (
+        f"about {an_hour:.2f} US dollars an hour with {machines} machines (list prices of {AS_OF}, us-central1); for "
+        "how many hours, tells cloud/detection_cost.py"
+    )
 
 
 def dataflow_an_hour(machine: Machine, disk_gigabytes: float) -> float:

@@ -33,6 +33,12 @@ def test_what_has_no_price_is_named():
     assert "without a3-highgpu-8g with NVIDIA_H100_80GB, for which there is no price" in str(prices.estimate(spec))
 
 
+def test_dataflow_s_machines_are_estimated():
+    estimate = prices.dataflow_estimate("e2-standard-4", 10)
+    assert estimate.startswith("about 2.83 US dollars an hour with 10 machines (list prices of ")
+    assert prices.dataflow_estimate("m9-huge-1", 10) == "there is no price here for m9-huge-1"
+
+
 def test_the_page_names_the_prices_of_the_template():
     page = files.default_path("cloud/README.md").read_text(encoding="utf-8")
     template = job_spec.read_template(files.default_path("cloud/vertex_training.yaml"))
