@@ -95,8 +95,9 @@ def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pipeline
     if args.retries < 0:
         parser.error("--retries cannot be negative")
     args.model = args.model.rstrip("/") or "/"
+    options = beam_support.pipeline_options(beam_flags)
     beam_support.check_reachable((args.input, args.model, args.output_path))
-    return args, beam_support.pipeline_options(beam_flags)
+    return args, options
 
 
 def make_job(args: argparse.Namespace) -> Job:

@@ -107,8 +107,8 @@ def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pipeline
     )
     args, beam_flags = parser.parse_known_args(argv)
     record_content.check_options(args)
-    beam_support.check_reachable((args.csv_input, args.output_path, args.image_dir, args.label_map))
     options = beam_support.pipeline_options(beam_flags)
+    beam_support.check_reachable((args.csv_input, args.output_path, args.image_dir, args.label_map))
     if not files.is_url(args.image_dir) and not Path(args.image_dir).is_dir():
         raise UsageError(f"there is no image folder {files.display(args.image_dir)}")
     return args, options

@@ -58,6 +58,7 @@ FORMS = (  # of flags' values, and how they are described
     ("train_dir", re.compile(r"gs://[^/]+/.*[^/]/*"), "a folder on a bucket, gs://BUCKET/FOLDER"),
     ("service_account", re.compile(r"[^@\s]+@[^@\s]+"), "the account's e-mail address"),
 )
+MACHINE_NAME = Path("/sys/class/dmi/id/product_name")  # where google-auth looks, too
 LOOK_SECS = 60  # between two looks whether a job that is followed has ended
 LAST_LINES_SECS = 30  # for what it logged at the end
 ENDED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED")
@@ -519,18 +520,27 @@ def tensorboard(args: argparse.Namespace) -> int | None:
         return 0
     if importlib.util.find_spec("tensorboard") is None or importlib.util.find_spec("tensorflow") is None:
         raise UsageError("TensorBoard reads buckets through TensorFlow; install both: pip install -r requirements.txt")
-    if not has_application_credentials():
-        raise UsageError("TensorFlow has a login of its own for buckets; run `gcloud auth application-default login`")
+    if problems := missing_login("TensorFlow"):
+        raise UsageError(*problems)
     return subprocess.run([sys.executable, "-m", "tensorboard.main", *flags], check=False).returncode
 
 
-def has_application_credentials() -> bool:
-    """Whether TensorFlow will find credentials, where gcloud auth application-default login puts them."""
-    if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") or os.environ.get("GOOGLE_AUTH_TOKEN_FOR_TESTING"):
-        return True
+def missing_login(program: str) -> list[str]:
+    """A sentence where a program with Google's libraries will find no login: gcloud's own is not theirs."""
     base = Path(os.environ.get("APPDATA", "")) if os.name == "nt" else Path.home() / ".config"
     folder = Path(os.environ.get("CLOUDSDK_CONFIG") or base / "gcloud")
-    return (folder / "application_default_credentials.json").is_file()
+    found = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") or os.environ.get("GOOGLE_AUTH_TOKEN_FOR_TESTING")
+    if found or (folder / "application_default_credentials.json").is_file() or is_on_google_cloud():
+        return []
+    return [f"{program} has a login of its own for buckets; run `gcloud auth application-default login`"]
+
+
+def is_on_google_cloud() -> bool:
+    """Whether this is a machine of Google's, which has an account without a login."""
+    try:
+        return MACHINE_NAME.read_text(encoding="utf-8").startswith("Google")
+    except OSError:
+        return False
 
 
 def export(args: argparse.Namespace) -> int | None:
@@ -585,6 +595,7 @@ def batch_detect(args: argparse.Namespace) -> int | None:
             raise UsageError(f"--{name} {getattr(args, name)} is no address on a bucket: {bucket.PREFIX}...")
     if args.known:
         problems = bucket.check_location(args.bucket, args.region)
+        problems += missing_login("Beam")
         problems += check_image(args.image, [f"--tag={args.image}"])
         model = args.model.rstrip("/")
         if not bucket.listing([f"{model}/{exported_model.ONNX}"]):

@@ -56,10 +56,21 @@ def in_this_process(options: PipelineOptions) -> bool:
 
 
 def check_reachable(paths: Iterable[str]) -> None:
-    """Raises UsageError for an address that none of Beam's file systems knows."""
+    """Looks at each place once, whether there is something or not; call it when the options are known.
+
+    Raises:
+        UsageError: none of Beam's file systems knows such an address.
+        DataError: it cannot be looked at.
+    """
     for path in paths:
         if FileSystems.get_scheme(path) not in {system.scheme() for system in FileSystem.get_all_subclasses()}:
             raise UsageError(f'{path}: Beam knows no such place; for gs:// install "apache-beam[gcp]"')
+        try:
+            exists(path)
+        except Exception as error:  # each file system has its own
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            remedy = "check network, address, and the login that Beam uses: gcloud auth application-default login"
+            raise DataError([f"{path} cannot be looked at ({reason}); {remedy}"]) from error
 
 
 def new_pipeline(options: PipelineOptions) -> beam.Pipeline:

@@ -320,6 +320,19 @@ def test_wrong_usage_is_one_sentence(project, flags, message):
     assert not list(Path("out").glob("run.json"))
 
 
+def test_a_bucket_that_cannot_be_looked_at_is_one_sentence(project, monkeypatch):
+    def refused(path):
+        raise RuntimeError(f"403 GET {path}\nmore")
+
+    monkeypatch.setattr(beam_support, "exists", refused)
+    with pytest.raises(DataError) as failure:
+        run(place="bucket://", input="photos")
+    assert failure.value.findings == [
+        "bucket://photos cannot be looked at (403 GET bucket://photos); check network, address, and the login that "
+        "Beam uses: gcloud auth application-default login"
+    ]
+
+
 def test_a_photo_is_tried_at_least_once(project, capsys):
     with pytest.raises(SystemExit, match="2"):
         run("--retries=-1")

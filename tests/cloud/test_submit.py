@@ -243,6 +243,7 @@ def test_batch_detection_is_checked_before_it_is_started(cloud, monkeypatch):
     commands = []
     run = SimpleNamespace(run=lambda command, **_: commands.append(command) or SimpleNamespace(returncode=0))
     monkeypatch.setattr(submit, "subprocess", run)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "key.json")
     image = "us-central1-docker.pkg.dev/demo/apparel/beam:7"
     places = {name: f"gs://{BUCKET}/{name}" for name in ("input", "model", "output_path")}
     command = ["batch-detect", "--bucket", BUCKET, "--yes", "--image", image]
@@ -366,8 +367,12 @@ def test_tensorboard_is_started_without_its_fast_loader(monkeypatch, tmp_path, c
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     monkeypatch.delenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", raising=False)
     remember()
-    with pytest.raises(UsageError, match="gcloud auth application-default login"):
+    monkeypatch.setattr(submit, "MACHINE_NAME", tmp_path / "product_name")
+    with pytest.raises(UsageError, match="TensorFlow has a login of its own .* `gcloud auth application-default login`"):
         submit.main(["tensorboard"])
+    (tmp_path / "product_name").write_text("Google Compute Engine\n")
+    assert submit.missing_login("TensorFlow") == []
+    (tmp_path / "product_name").write_text("Laptop\n")
     (tmp_path / "application_default_credentials.json").write_text("{}")
     commands = []
     run = SimpleNamespace(run=lambda command, **_: commands.append(command) or SimpleNamespace(returncode=0))
