@@ -399,7 +399,7 @@ def check_image(image: str, build: Sequence[str]) -> list[str]:
     """
     match = re.fullmatch(r"([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/(.+):([\w.-]+)", image)
     if not match:
-        return []  # by digest, or malformed, which the specification's check says
+        return []  # by digest, of another registry, or malformed, which a specification's check says
     region, project, repository, package, tag = match.groups()
     tags = gcloud.attempt(
         "artifacts", "tags", "list", f"--project={project}", f"--location={region}", f"--repository={repository}",
