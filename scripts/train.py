@@ -124,7 +124,7 @@ def train(
         task = replica.number if replica else args.task
         api_flags = flags.to_argv(flags.TRAIN, args, pipeline_config_path=path.as_posix(), task=task)
         watches = functools.partial(set_watches, args, config, replica, run)
-        with former_config_kept(args.train_dir, run):
+        with former_config_kept(args.train_dir, run) if is_master(replica) else contextlib.nullcontext():
             run.observe(
                 lambda: object_detection_api.run("object_detection.legacy.train", api_flags, args.verbose, watches),
                 args.train_dir,

@@ -39,4 +39,4 @@ def test_fast_needs_a_model_or_a_checkpoint(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         evaluation_script.main(["--fast", "--eval_dir", str(tmp_path)])
     assert stopped.value.code == 2
-    assert "--checkpoint_dir is missing, or all of --fast, --model" in capsys.readouterr().err
+    assert "--checkpoint_dir is missing, or else --fast and --model" in capsys.readouterr().err

@@ -97,7 +97,7 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None, required:
     for choice in required:
         if not any(all(getattr(args, name) for name in names.split("+")) for names in choice.split("|")):
             first, _, others = choice.partition("|")
-            parser.error(f"--{first} is missing" + (f", or all of --{others.replace('+', ', --')}" if others else ""))
+            parser.error(f"--{first} is missing" + (f", or else --{others.replace('+', ' and --')}" if others else ""))
     return args
 
 

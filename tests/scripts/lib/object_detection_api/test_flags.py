@@ -65,7 +65,7 @@ def test_alternatives_of_a_required_flag(capsys):
     with pytest.raises(SystemExit):
         parse(["--model_config_path=a"], required=required)
     assert (
-        "--pipeline_config_path is missing, or all of --model_config_path, --input_config_path"
+        "--pipeline_config_path is missing, or else --model_config_path and --input_config_path"
         in capsys.readouterr().err
     )
 
