@@ -54,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     config, config_path = read_config(args)
     reader = config.train_input_reader if args.eval_training_data else None
+    if args.eval_training_data:
+        config.eval_config.ClearField("num_examples")  # counts the other record's images
     findings = pipeline_config.check_evaluation(config, config_path, reader)
     pipeline_config.raise_errors(findings, "nothing was evaluated")
     pipeline_config.count_eval_examples(config, reader or config.eval_input_reader[0])

@@ -40,3 +40,18 @@ def test_fast_needs_a_model_or_a_checkpoint(tmp_path, capsys):
         evaluation_script.main(["--fast", "--eval_dir", str(tmp_path)])
     assert stopped.value.code == 2
     assert "--checkpoint_dir is missing, or else --fast and --model" in capsys.readouterr().err
+
+
+def test_num_examples_counts_the_test_images_and_not_the_training_ones(tf, tmp_path):
+    record = made_model.write_record(tmp_path / "test.record", num_images=3)
+    model = made_model.write_model(tf, tmp_path / "model", record)
+    made_model.write_record(tmp_path / "train.record", num_images=5)
+    train = (
+        f'label_map_path: "{(model / "label_map.pbtxt").as_posix()}" '
+        f'tf_record_input_reader {{ input_path: "{(tmp_path / "train.record").as_posix()}" }}'
+    )
+    with (model / "pipeline.config").open("a", encoding="utf-8") as config:
+        config.write(f"eval_config {{ num_examples: 3 }}\ntrain_input_reader {{ {train} }}\n")
+    for flags, count in (([], 3), (["--eval_training_data"], 5)):
+        evaluation_script.main(["--fast", "--model", str(model), "--eval_dir", str(tmp_path / "eval"), *flags])
+        assert evaluation_metrics.read(tmp_path / "eval/metrics.json").num_examples == count
