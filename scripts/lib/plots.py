@@ -92,8 +92,10 @@ def loss_curves(scalars: Curves) -> dict[str, Sequence[Scalar]]:
 def mean_ap_curves(scalars: Curves, class_names: Sequence[str]) -> dict[str, Sequence[Scalar]]:
     """The curves of mAP@0.5 (under "mean") and of the AP of these classes, those that the event files hold."""
     classes = {match[1]: curve for tag, curve in scalars.items() if (match := re.fullmatch(_CLASS_AP, tag)) and curve}
+    curves = {name: classes[name] for name in class_names if name in classes}
     mean = _first(scalars, _MEAN_AP)
-    return {**({"mean": mean} if mean else {}), **{name: classes[name] for name in class_names if name in classes}}
+    of_one = len(class_names) == 1 and curves  # whose AP the mean is
+    return {"mean": mean, **curves} if mean and not of_one else curves
 
 
 def _first(scalars: Curves, pattern: str) -> Sequence[Scalar]:

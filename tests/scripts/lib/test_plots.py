@@ -41,6 +41,12 @@ def test_precisions_are_found_under_old_and_new_tags(mean, of_class):
     assert found == {"mean": CURVE, "Tops": CURVE}
 
 
+def test_of_one_class_there_is_one_curve():
+    mean, of_class = "PascalBoxes_Precision/mAP@0.5IOU", "PascalBoxes_PerformanceByCategory/AP@0.5IOU/Tops"
+    assert plots.mean_ap_curves({mean: CURVE, of_class: CURVE}, ["Tops"]) == {"Tops": CURVE}
+    assert plots.mean_ap_curves({mean: CURVE}, ["Tops"]) == {"mean": CURVE}
+
+
 def test_each_plot_is_drawn_for_a_light_and_for_a_dark_page(tmp_path):
     plots.save(tmp_path, "loss.png", plots.total_loss({"total": CURVE}))
     corners = {
