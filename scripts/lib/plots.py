@@ -242,7 +242,7 @@ def confusion_matrix(results: Results) -> Draw:
     """The confusion matrix: counts, coloured by their part of the true class."""
 
     def draw(figure: Figure) -> None:
-        axes = _axes(figure, "Confusion at IoU 0.5, each class at its best threshold", "detected as", "true class")
+        axes = _axes(figure, "Confusion at IoU 0.5,\neach class at its best threshold", "detected as", "true class")
         matrix = results.confusion
         parts = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
         colors = matplotlib.colors.LinearSegmentedColormap.from_list(
