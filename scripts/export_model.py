@@ -123,8 +123,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--images", type=Path, nargs="+", help="pictures to check with (default: three of the evaluation record)"
     )
     parser.add_argument(
-        "--calibration_images", type=image_count, default=100, help="training images for int8's ranges; 0: no int8"
-    )
+        "--calibration_images", type=command_line.not_negative_int, default=100,
+        help="training images for int8's ranges; 0: no int8",
+    )  # fmt: skip
     parser.add_argument("--verbose", action="store_true", help="show what TensorFlow logs of itself")
     args = parser.parse_args(argv)
     args.formats = [name.strip() for name in args.formats.split(",")]
@@ -132,14 +133,6 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if unknown:
         parser.error(f"--formats: {', '.join(unknown)} is none of {', '.join(FORMATS)}")
     return args
-
-
-def image_count(text: str) -> int:
-    """An argparse type: an integer of at least 0."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is below 0")
-    return value
 
 
 def config_beside(checkpoint: str) -> Path | RemotePath:

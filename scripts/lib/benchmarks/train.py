@@ -84,13 +84,13 @@ class Trained(NamedTuple):
 
 
 KINDS = {  # of operations, by the names of TensorFlow's kernels, which begin with _Mkl where oneDNN computes them
-    "convolutions, gradients": r".*Conv2?[dD].*Backprop.*",
+    "convolutions, gradients": r".*Conv2[dD].*Backprop.*",
     "convolutions": r".*Conv2[dD].*",
     "batch normalisation, gradients": r".*FusedBatchNormGrad.*",
     "batch normalisation": r".*FusedBatchNorm.*",
     "activations and their gradients": r"Relu.*",
     "non-maximum suppression of the hard example miner": r"NonMaxSuppression.*",
-    "the optimizer's updates": r"Apply.*|.*ResourceApply.*",
+    "the optimizer's updates": r"(Resource)?Apply.*",
     "all other operations": r".*",
 }
 

@@ -52,7 +52,7 @@ def watch_steps(
     """
     from tf_slim import learning
 
-    original = learning.train
+    original = learning.train  # not by `around`: train.py's own wrapping would take the place of this one
 
     def train(train_op, logdir, *args, session_config, train_step_fn=learning.train_step, **options):
         session_config.intra_op_parallelism_threads, session_config.inter_op_parallelism_threads = threads
