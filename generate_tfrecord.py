@@ -24,21 +24,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.lib import (
-    box_checks,
-    command_line,
-    files,
-    image_examples,
-    label_map,
-    labels_csv,
-    parallel,
-    record_content,
-    record_manifest,
-    tf_example,
-    tf_record,
-)
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.progress import progress
+from scripts.lib.core import command_line, files, parallel
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.progress import progress
+from scripts.lib.dataset import box_checks, label_map, labels_csv
+from scripts.lib.records import content as record_content
+from scripts.lib.records import make_example as image_examples
+from scripts.lib.records import manifest as record_manifest
+from scripts.lib.records import tf_example, tf_record
 
 if TYPE_CHECKING:
     import pandas as pd

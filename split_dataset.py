@@ -31,11 +31,12 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.lib import command_line, files, labels_csv
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import errors
-from scripts.lib.labels_csv import Row
-from scripts.lib.stratification import Unit, divide
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.findings import errors
+from scripts.lib.dataset import labels_csv
+from scripts.lib.dataset.labels_csv import Row
+from scripts.lib.dataset.split import Unit, divide
 
 SUMMARY_COLUMNS = ("class", "counts_train", "counts_test", "total")
 MANIFEST_HEAD = b'{\n  "input_csv": '
@@ -178,9 +179,10 @@ def name_keys(images: Sequence[str], expression: re.Pattern[str]) -> list[object
 
 def duplicate_keys(images: Sequence[str], image_dir: Path) -> list[object]:
     """The number of each image's group of near-duplicates; raises DataError where an image is missing or unreadable."""
-    from scripts.lib import image_examples, near_duplicates
+    from scripts.lib.dataset import near_duplicates
+    from scripts.lib.records import make_example
 
-    find = image_examples.ExampleMaker(image_dir, class_ids={}).find
+    find = make_example.ExampleMaker(image_dir, class_ids={}).find
     names, name_findings = zip(*map(find, images), strict=True)
     findings = errors(itertools.chain.from_iterable(name_findings))
     try:

@@ -30,12 +30,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from scripts.lib import annotation_formats, command_line, files, labels_csv, parallel, prelabels
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import ERROR, Finding
-from scripts.lib.image_names import ImageFolder
-from scripts.lib.progress import progress
-from scripts.lib.voc_xml import Annotation
+from scripts.lib.annotations import annotation_formats, proposals
+from scripts.lib.annotations.voc_xml import Annotation
+from scripts.lib.core import command_line, files, parallel
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.progress import progress
+from scripts.lib.dataset import labels_csv
+from scripts.lib.images.image_names import ImageFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,7 +165,7 @@ def convert(source: Source, annotation_files: Sequence[str], include_negatives: 
             continue
         images.append((item.filename, item.source))
         num_negatives += not item.objects
-        num_proposals += prelabels.is_proposal(item)
+        num_proposals += proposals.is_proposal(item)
         if item.objects or include_negatives:
             rows += labels_csv.rows_of(item)
     boxes = Counter(row.class_name for row in rows if row.class_name)

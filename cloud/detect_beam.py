@@ -45,16 +45,12 @@ if importlib.util.find_spec("apache_beam") is None:
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from scripts.lib import (
-    beam_detection,
-    beam_support,
-    command_line,
-    detection_options,
-    exported_model,
-    files,
-)
-from scripts.lib.beam_detection import PARTS, SHOWN, Job
-from scripts.lib.command_line import DataError, UsageError
+from cloud.lib import beam_detection, beam_support
+from cloud.lib.beam_detection import PARTS, SHOWN, Job
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.detection import options as detection_options
+from scripts.lib.models import exported_model
 
 FEW = 100  # photos, below which starting takes a good part of the time
 MANIFEST = "detections"  # what a manifest begins with

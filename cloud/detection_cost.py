@@ -9,7 +9,7 @@ A job takes as long as its machines take to start, plus the photos at the rate o
 at the rate of one thread: while the last shards are done, the other threads have nothing left (R. L. Graham, "Bounds on
 Multiprocessing Timing Anomalies", 1969: any order of the shards is worse than the best by less than the longest). All
 machines are paid until the end. Reading is no limit as long as the photos of a machine fit through its network, which
-is checked. Prices: list prices of Dataflow and Cloud Storage, see scripts/lib/google_cloud/prices.py.
+is checked. Prices: list prices of Dataflow and Cloud Storage, see cloud/lib/prices.py.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import command_line
-from scripts.lib.command_line import UsageError
-from scripts.lib.google_cloud import prices
+from cloud.lib import prices
+from scripts.lib.core import command_line
+from scripts.lib.core.command_line import UsageError
 
 RESULT_FILES = 3  # of a shard
 NAME_BYTES = 150  # what the pipeline shuffles of a photo: its name, its address, its size and time

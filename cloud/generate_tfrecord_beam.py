@@ -47,25 +47,18 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from scripts.lib import (
-    beam_support,
-    command_line,
-    files,
-    image_bytes,
-    image_examples,
-    image_names,
-    label_map,
-    labels_csv,
-    record_content,
-    record_manifest,
-    tf_example,
-    tf_record,
-)
-from scripts.lib.beam_support import exists, local_copy, read_bytes, read_lines, scratch_folder, sibling, write_text
-from scripts.lib.command_line import UsageError
-from scripts.lib.findings import Finding
-from scripts.lib.image_examples import ExampleMaker, LabelledImage
-from scripts.lib.record_content import Content, Outcome
+from cloud.lib import beam_support
+from cloud.lib.beam_support import exists, local_copy, read_bytes, read_lines, scratch_folder, sibling, write_text
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.findings import Finding
+from scripts.lib.dataset import label_map, labels_csv
+from scripts.lib.images import image_bytes, image_names
+from scripts.lib.records import content as record_content
+from scripts.lib.records import make_example as image_examples
+from scripts.lib.records import manifest, tf_example, tf_record
+from scripts.lib.records.content import Content, Outcome
+from scripts.lib.records.make_example import ExampleMaker, LabelledImage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -223,12 +216,12 @@ def publish(scratch: str, args: argparse.Namespace, content: Content, inputs: Ma
     sources, counts, sizes = zip(*(written[index] for index in range(args.num_shards)), strict=True)
     places = shard_paths(args.output_path, args.num_shards)
 
-    former = record_manifest.parsed(read_bytes(manifest_path)) if exists(manifest_path) else None
+    former = manifest.parsed(read_bytes(manifest_path)) if exists(manifest_path) else None
     earlier = [sibling(args.output_path, shard["file"]) for shard in former["shards"]] if former else []
     FileSystems.delete([path for path in {manifest_path, *earlier, *places} if exists(path)])
     FileSystems.rename(list(sources), places)
     summary = content.summary(args, zip(counts, sizes, strict=True), inputs)
-    write_text(manifest_path, [record_manifest.text(summary)])
+    write_text(manifest_path, [manifest.text(summary)])
 
 
 def shard_paths(path: str, num_shards: int) -> list[str]:

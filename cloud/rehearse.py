@@ -40,9 +40,12 @@ import _init_paths  # noqa: F401
 
 from cloud import task
 from scripts import train
-from scripts.lib import checkpoints, cluster, command_line, files, object_detection_api, pipeline_config
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.object_detection_api import replicas
+from scripts.lib import object_detection_api
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.training import cluster, replicas
 
 ROLES = {"chief": "workerpool0", "worker": "workerpool1", "ps": "workerpool2", "evaluator": "workerpool3"}
 AS_REPLICA = "--as_replica"  # the first argument of a process that this script starts: the rest is cloud/task.py's
@@ -109,7 +112,7 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]
 def check_folder(output_dir: Path) -> None:
     """A rehearsal begins at step 0, and nobody's training is removed for it."""
     train_dir = output_dir / "train"
-    step = checkpoints.latest_step(train_dir)
+    step = checkpoint_files.latest_step(train_dir)
     if step is not None:
         found = f"{files.display(train_dir)} holds a checkpoint of step {step}"
         raise UsageError(f"{found}; remove the folder or give another --output_dir")
@@ -455,7 +458,7 @@ def check_result(train_dir: Path, num_steps: int, chaos: Chaos | None) -> None:
     import numpy as np
 
     problems = []
-    prefix, step = checkpoints.latest(train_dir), checkpoints.latest_step(train_dir)
+    prefix, step = checkpoint_files.latest(train_dir), checkpoint_files.latest_step(train_dir)
     if prefix is None or step is None or step < num_steps:
         problems.append(f"the last checkpoint of {files.display(train_dir)} is of step {step}, not of {num_steps}")
     else:

@@ -26,8 +26,10 @@ from typing import NamedTuple
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import command_line, files, object_detection_api, pipeline_config
-from scripts.lib.command_line import UsageError
+from scripts.lib import object_detection_api
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import UsageError
 
 BYTES_PER_VALUE = 4  # float32
 

@@ -44,11 +44,15 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 from google.protobuf import text_format
 
-from scripts.lib import checkpoints, cluster, command_line, exported_model, files, pipeline_config
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import ERROR, Finding
-from scripts.lib.google_cloud import bucket, bucket_config, gcloud, job_spec, ml_engine, prices, submitted
-from scripts.lib.google_cloud.submitted import Job
+from cloud.lib import bucket, bucket_config, gcloud, job_spec, ml_engine, prices, submitted
+from cloud.lib.submitted import Job
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.models import exported_model
+from scripts.lib.training import cluster
 
 DEFAULT_REGION = "us-central1"
 BASE_CONFIG = files.default_path("configs/ssd_mobilenet_v1_gcs.config")
@@ -555,7 +559,8 @@ def export(args: argparse.Namespace) -> int | None:
     else:
         prefix = f"{job.train_dir}/model.ckpt-{args.step}"
     if prefix is None or f"{prefix}.index" not in (there := bucket.listing([f"{job.train_dir}/model.ckpt-*.index"])):
-        steps = sorted(checkpoints.step_of(address.removesuffix(".index")) or 0 for address in there) if prefix else []
+        found = sorted(checkpoint_files.step_of(address.removesuffix(".index")) or 0 for address in there)
+        steps = found if prefix else []
         raise DataError([f"{job.train_dir} has no checkpoint{'' if args.step is None else f' of step {args.step}'}; "
                          f"there are {', '.join(map(str, steps)) or 'none'}"], "nothing was exported")  # fmt: skip
 
@@ -574,7 +579,7 @@ def export(args: argparse.Namespace) -> int | None:
     for command in copies:
         print(f"> {gcloud.shown(['gcloud', *command])}")
     print(f"> {gcloud.shown(['python', *script])}", flush=True)
-    if not confirm(args, f"Fetch and export step {checkpoints.step_of(prefix)}?"):
+    if not confirm(args, f"Fetch and export step {checkpoint_files.step_of(prefix)}?"):
         return 0
     local.parent.mkdir(parents=True, exist_ok=True)
     for command in copies:

@@ -24,7 +24,10 @@ import _init_paths  # noqa: F401
 
 from scripts import eval as evaluation
 from scripts import train
-from scripts.lib import checkpoints, cluster, command_line, object_detection_api
+from scripts.lib import object_detection_api
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.core import command_line
+from scripts.lib.training import cluster
 
 LOOK_SECS = 5.0  # between two looks whether the evaluator has finished
 
@@ -57,7 +60,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
 
 def evaluate(args: argparse.Namespace, train_args: argparse.Namespace) -> int | None:
     """Evaluates each new checkpoint of the training until the one of its last step."""
-    from scripts.lib.object_detection_api import replicas
+    from scripts.lib.training import replicas
 
     if not args.eval_dir:
         raise command_line.UsageError("--eval_dir is missing: the job has an evaluator, which needs a folder")
@@ -80,7 +83,7 @@ def wait_for_evaluation(args: argparse.Namespace, train_args: argparse.Namespace
     workers may take a further step while the master saves.
     """
     latest = object_detection_api.tensorflow().train.latest_checkpoint(train_args.train_dir)
-    last_step = checkpoints.step_of(latest or "") or 0
+    last_step = checkpoint_files.step_of(latest or "") or 0
     first_step = min(steps_of(train_args), last_step)
     end = time.monotonic() + args.final_evaluation_secs
     while not first_step <= evaluated_step(args.eval_dir) <= last_step:

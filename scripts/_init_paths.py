@@ -1,7 +1,7 @@
 """Puts the repository root on `sys.path` in the place of the script's own folder.
 
 Every script in a sub-folder starts with `import _init_paths`. A module then has one name everywhere
-(`scripts.lib.voc_xml`), every script runs from any folder without PYTHONPATH, and no script's file name can
+(`scripts.lib.annotations.voc_xml`), every script runs from any folder without PYTHONPATH, and no script's file name can
 shadow a library. Ctrl+C while a script is still importing ends it in a word, as later (`command_line.run`).
 """
 

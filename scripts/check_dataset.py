@@ -29,24 +29,17 @@ from typing import NamedTuple
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import (
-    annotation_formats,
-    box_checks,
-    command_line,
-    dataset_report,
-    files,
-    image_examples,
-    label_map,
-    labels_csv,
-    parallel,
-    pipeline_config,
-)
-from scripts.lib.command_line import EXIT_DATA, DataError, UsageError
-from scripts.lib.findings import ERROR, NOTE, WARNING, Finding, errors
-from scripts.lib.image_examples import ExampleMaker, LabelledImage
-from scripts.lib.image_names import ImageFolder
-from scripts.lib.progress import progress
-from scripts.lib.stratification import TEST, TRAINING, Unit, divide
+from scripts.lib.annotations import annotation_formats
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import command_line, files, parallel
+from scripts.lib.core.command_line import EXIT_DATA, DataError, UsageError
+from scripts.lib.core.findings import ERROR, NOTE, WARNING, Finding, errors
+from scripts.lib.core.progress import progress
+from scripts.lib.dataset import box_checks, dataset_report, label_map, labels_csv
+from scripts.lib.dataset.split import TEST, TRAINING, Unit, divide
+from scripts.lib.images.image_names import ImageFolder
+from scripts.lib.records import make_example as image_examples
+from scripts.lib.records.make_example import ExampleMaker, LabelledImage
 
 
 class Labels(NamedTuple):
@@ -267,7 +260,7 @@ def no_error(finding: Finding) -> Finding:
 
 def examine(make_example: ExampleMaker, image: LabelledImage) -> Examined:
     """All that generate_tfrecord.py would say of the image, and what the comparison with others needs."""
-    from scripts.lib import near_duplicates
+    from scripts.lib.dataset import near_duplicates
 
     made = make_example(image)
     visible = made.upright_size is not None
@@ -327,7 +320,7 @@ def duplicate_images(examined: Iterable[Examined], sides: dict[str, str], planne
     """
     import numpy as np
 
-    from scripts.lib import near_duplicates
+    from scripts.lib.dataset import near_duplicates
 
     images = list({image.name: image for image in examined if image.perceptual_hash is not None}.values())
     contents = [image.sha256 for image in images]
@@ -393,7 +386,7 @@ def anchor_fit(examined: Sequence[Examined], config: pipeline_config.Message) ->
     """How many boxes an anchor of the config can match at all; empty where the config has no SSD anchors."""
     import numpy as np
 
-    from scripts.lib import ssd_anchors
+    from scripts.lib.config import ssd_anchors
 
     anchors = ssd_anchors.shapes_by_layer(config)
     shapes = shapes_of(examined, config)
@@ -422,7 +415,8 @@ def next_steps(findings: Sequence[Finding], facts: dict, args: argparse.Namespac
 def plot(
     path: Path, examined: Sequence[Examined], class_ids: Iterable[str], sides: dict[str, str], config
 ) -> None:
-    from scripts.lib import dataset_plot, ssd_anchors
+    from scripts.lib.config import ssd_anchors
+    from scripts.lib.dataset import dataset_plot
 
     boxes_by_class = {}
     for side in (TRAINING, TEST) if sides else ("boxes",):
@@ -443,7 +437,7 @@ def shapes_of(examined: Iterable[Examined], config: pipeline_config.Message | No
     """The shapes of all boxes without errors, float[N, 2], as `ssd_anchors.box_shapes` gives them."""
     import numpy as np
 
-    from scripts.lib import ssd_anchors
+    from scripts.lib.config import ssd_anchors
 
     rows = [(*box, *image.size) for image in examined for box in image.boxes_xyxy]
     table = np.array(rows, np.float64).reshape(-1, 6)

@@ -29,7 +29,8 @@ import _init_paths  # noqa: F401
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts.lib import command_line, environment, files
+from scripts.lib.core import command_line, files
+from scripts.lib.environment import venv
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 SHOWN = ("tensorflow", "numpy", "pandas", "pillow", "protobuf", "pytest", "pyqt5", "tf-models-official")
@@ -174,12 +175,12 @@ def report(wanted: Sequence[str], *options: str, computer: str = "") -> list[dic
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "report.json")
         pip = subprocess.run(
-            [*environment.pip(Path(sys.executable)), "install", "--quiet", "--dry-run", "--ignore-installed",
+            [*venv.pip(Path(sys.executable)), "install", "--quiet", "--dry-run", "--ignore-installed",
              f"--target={scratch}", f"--report={out}", *options, *wanted],
             stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False,
         )  # fmt: skip
         if pip.returncode:
-            return environment.explain(pip.stderr, computer)
+            return venv.explain(pip.stderr, computer)
         return [each["metadata"] for each in json.loads(out.read_text(encoding="utf-8"))["install"]]
 
 

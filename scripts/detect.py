@@ -37,24 +37,15 @@ from typing import Any
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import (
-    command_line,
-    contact_sheet,
-    detection_options,
-    detection_outputs,
-    detections,
-    ensemble,
-    exported_model,
-    files,
-    parallel,
-    runtimes,
-)
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.detection_inputs import Source, Sources
-from scripts.lib.detection_journal import Journal, Seen
-from scripts.lib.detection_pipeline import Folders, Pipeline, version_of
-from scripts.lib.progress import progress
-from scripts.lib.web_files import Limits
+from scripts.lib.core import command_line, files, parallel
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.progress import progress
+from scripts.lib.detection import contact_sheet, detections, ensemble, options, outputs
+from scripts.lib.detection.journal import Journal, Seen
+from scripts.lib.detection.pipeline import Folders, Pipeline, version_of
+from scripts.lib.detection.sources import Source, Sources
+from scripts.lib.detection.web import Limits
+from scripts.lib.models import exported_model, runtimes
 
 FORMATS = ("coco", "json", "voc")
 JOURNAL = "detections.jsonl"
@@ -66,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     sources = Sources(args.input, args.image_dir, left_out=earlier_results(args.output_dir))
     detector = ensemble.load(args.model, args.flip, args.model_weights, args.runtime)
-    min_scores = detection_options.score_thresholds(args, args.model, list(detector.class_names.values()))
+    min_scores = options.score_thresholds(args, args.model, list(detector.class_names.values()))
     folders = Folders(
         args.output_dir / PICTURES if args.draw == "yes" else None,
         args.output_dir / CONTACT_SHEET / "thumbnails" if args.contact_sheet else None,
@@ -100,7 +91,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output_dir", type=Path, default=files.default_path("detections"), help="folder for results")
     parser.add_argument("--resume", action="store_true", help="go on with the run that output_dir holds the results of")
 
-    detection_options.add_to(parser)
+    options.add_to(parser)
     how = parser.add_argument_group("what is written")
     how.add_argument(
         "--draw", nargs="?", const="yes", choices=("yes", "no"), default="yes",
@@ -190,18 +181,18 @@ def write_results(
 ) -> None:  # fmt: skip
     """All that is made from the journal."""
     folder: Path = args.output_dir
-    detection_outputs.write_csv(folder / "detections.csv", journal.read_all(names))
+    outputs.write_csv(folder / "detections.csv", journal.read_all(names))
     if args.tags:
-        detection_outputs.write_tags(folder, journal.read_all(names), sources.products)
+        outputs.write_tags(folder, journal.read_all(names), sources.products)
     if "json" in args.format:
-        detection_outputs.write_json(folder / "detections.json", journal.read_all(names), settings)
+        outputs.write_json(folder / "detections.json", journal.read_all(names), settings)
     if "coco" in args.format:
-        detection_outputs.write_coco(
+        outputs.write_coco(
             folder / "coco_images.json", folder / "coco_results.json", journal.read_all(names), class_names
         )
     if "voc" in args.format:
         model = " and ".join(model.resolve().name for model in args.model)
-        left = detection_outputs.write_voc(folder / VOC, journal.read_all(names), model, sources.findings)
+        left = outputs.write_voc(folder / VOC, journal.read_all(names), model, sources.findings)
         if left:
             print(f"{files.display(folder / VOC)}: {left} files that a person has saved are left as they are")
     if args.contact_sheet:

@@ -21,8 +21,9 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import archive, command_line, download, files, pretrained
-from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.checkpoints import archive, download, pretrained
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import DataError, UsageError
 
 GZIP = b"\x1f\x8b"
 

@@ -30,17 +30,13 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import (
-    checkpoints,
-    command_line,
-    evaluation_metrics,
-    exported_model,
-    files,
-    label_map,
-    model_export,
-    object_detection_api,
-    pipeline_config,
-)
+from scripts.lib import object_detection_api
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import command_line, files
+from scripts.lib.dataset import label_map
+from scripts.lib.evaluation import metrics_file
+from scripts.lib.models import export, exported_model
 from scripts.lib.object_detection_api import flags, watch
 
 REQUIRED = (
@@ -63,10 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         evaluate_fast(args, config, reader or config.eval_input_reader[0])
         return 0
     if args.run_once:
-        checkpoints.find(args.checkpoint_dir)
+        checkpoint_files.find(args.checkpoint_dir)
 
     def report(metrics: dict[str, float], global_step: int) -> None:
-        show(evaluation_metrics.Evaluation(global_step, config.eval_config.num_examples, metrics), args.eval_dir)
+        show(metrics_file.Evaluation(global_step, config.eval_config.num_examples, metrics), args.eval_dir)
 
     with pipeline_config.written(config) as path:
         api_flags = flags.to_argv(flags.EVAL, args, pipeline_config_path=path.as_posix())
@@ -83,22 +79,23 @@ def set_watches(report: Callable[[dict[str, float], int], None]) -> None:
     watch.small_event_files()
 
 
-def show(result: evaluation_metrics.Evaluation, eval_dir: str) -> None:
+def show(result: metrics_file.Evaluation, eval_dir: str) -> None:
     """Writes metrics.json and prints the table."""
-    evaluation_metrics.write(files.path_of(eval_dir) / "metrics.json", result)
-    print(evaluation_metrics.table(result), flush=True)
+    metrics_file.write(files.path_of(eval_dir) / "metrics.json", result)
+    print(metrics_file.table(result), flush=True)
 
 
 def evaluate_fast(args: argparse.Namespace, config: pipeline_config.Message, reader: pipeline_config.Message) -> None:
     """Evaluates on exported models, in batches; without --model the latest checkpoint is exported first."""
-    from scripts.lib import ensemble, fast_evaluation
+    from scripts.lib.detection import ensemble
+    from scripts.lib.evaluation import fast_evaluation
 
     with contextlib.ExitStack() as stack:
         models = args.model
         if not models:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fast_evaluation_")))
             models = [folder / "exported_model"]
-            model_export.export(config, checkpoints.find(args.checkpoint_dir), *models, verbose=args.verbose)
+            export.export(config, checkpoint_files.find(args.checkpoint_dir), *models, verbose=args.verbose)
         classes = label_map.read(reader.label_map_path)
         # An export for this evaluation alone is not worth a conversion, and TensorFlow is loaded anyway.
         detector = ensemble.load(models, args.flip, runtime="auto" if args.model else "tensorflow")

@@ -19,7 +19,11 @@ from collections.abc import Sequence
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import checkpoints, command_line, exported_model, files, object_detection_api, pipeline_config
+from scripts.lib import object_detection_api
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import command_line, files
+from scripts.lib.models import exported_model
 from scripts.lib.object_detection_api import flags
 
 
@@ -30,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     label_map_path = pipeline_config.label_map_path(config)
     findings += pipeline_config.check_label_map(config, label_map_path, args.pipeline_config_path)
     pipeline_config.raise_errors(findings, "nothing was exported")
-    checkpoint = checkpoints.find(args.trained_checkpoint_prefix)
+    checkpoint = checkpoint_files.find(args.trained_checkpoint_prefix)
     output_directory = files.path_of(args.output_directory)
     exported_model.check_output_directory("output_directory", output_directory)
 

@@ -34,27 +34,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import _init_paths  # noqa: F401
 import numpy as np
 
-from scripts.lib import (
-    checkpoints,
-    command_line,
-    evaluation_metrics,
-    exported_model,
-    files,
-    label_map,
-    model_description,
-    model_export,
-    onnx_conversion,
-    photo,
-    pipeline_config,
-    record_images,
-    tflite_conversion,
-)
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.detector import DetectionArrays, Detector
-from scripts.lib.findings import Finding
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.findings import Finding
+from scripts.lib.dataset import label_map
+from scripts.lib.evaluation import metrics_file
+from scripts.lib.images import decode
+from scripts.lib.models import export, exported_model, metadata, onnx_conversion, tflite_conversion
+from scripts.lib.models.detector import DetectionArrays, Detector
+from scripts.lib.records import read
 
 if TYPE_CHECKING:
-    from scripts.lib.remote_path import RemotePath
+    from scripts.lib.core.remote_path import RemotePath
 
 FORMATS = ("saved_model", "frozen", "onnx", "openvino", "tflite")
 LIBRARIES = {"onnx": ("onnx", "tf2onnx", "onnxruntime"), "openvino": ("openvino", "onnx", "tf2onnx"),
@@ -95,7 +88,7 @@ class Row(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    checkpoint = checkpoints.find(args.checkpoint)
+    checkpoint = checkpoint_files.find(args.checkpoint)
     config = read_config(args.pipeline_config_path or config_beside(checkpoint), args.formats)
     exported_model.check_output_directory("output_dir", args.output_dir)
     pictures = find_pictures(args.images, config)
@@ -186,7 +179,7 @@ def find_pictures(paths: Sequence[Path] | None, config: pipeline_config.Message)
     """
     if paths:
         findings: list[Finding] = []
-        pictures = [photo.read(path, findings) for path in paths]
+        pictures = [decode.read(path, findings) for path in paths]
         if findings:
             raise DataError(findings, "nothing was exported")
         return [np.asarray(picture) for picture in pictures]
@@ -207,7 +200,7 @@ def local_records(reader: pipeline_config.Message) -> list[str]:
 
 def first_images(records: Sequence[str], count: int) -> list[np.ndarray]:
     """The pixels of the first images of a record."""
-    images = itertools.chain.from_iterable(map(record_images.read, records))
+    images = itertools.chain.from_iterable(map(read.read, records))
     return [image.pixels() for image in itertools.islice(images, count)]
 
 
@@ -222,12 +215,12 @@ def make_formats(
     Raises:
         UsageError: a format cannot be made of this model.
     """
-    model_export.export(config, checkpoint, made, verbose=args.verbose)
+    export.export(config, checkpoint, made, verbose=args.verbose)
     write_description(config, made)
     checks = [Check("frozen graph, TensorFlow", "tensorflow", exported_model.FROZEN_GRAPH)]
     if "saved_model" in args.formats:
         by_bytes = scratch / "saved_model"
-        model_export.export(config, checkpoint, by_bytes, "encoded_image_string_tensor", args.verbose)
+        export.export(config, checkpoint, by_bytes, "encoded_image_string_tensor", args.verbose)
         shutil.rmtree(made / exported_model.SAVED_MODEL)
         shutil.move(by_bytes / exported_model.SAVED_MODEL, made / exported_model.SAVED_MODEL)
         checks.append(Check("SavedModel, TensorFlow", "saved_model", exported_model.SAVED_MODEL))
@@ -253,10 +246,10 @@ def make_formats(
 def write_description(config: pipeline_config.Message, made: Path) -> None:
     """Writes model.json; see `exported_model.read_description`."""
     classes = label_map.read(made / exported_model.LABEL_MAP)
-    model_input: dict = {"color_order": model_description.COLOR_ORDER}
+    model_input: dict = {"color_order": metadata.COLOR_ORDER}
     if not tflite_conversion.unsuitable(config):
         resizer = config.model.ssd.image_resizer.fixed_shape_resizer
-        model_input |= {"height": resizer.height, "width": resizer.width, "resizing": model_description.RESIZING}
+        model_input |= {"height": resizer.height, "width": resizer.width, "resizing": metadata.RESIZING}
         model_input |= tflite_conversion.scaling(made)
     description = {
         "class_names": {class_id: name for name, class_id in classes.items()},
@@ -275,7 +268,7 @@ def write_openvino(made: Path) -> list[Check]:
     """
     import openvino
 
-    from scripts.lib.runtimes.openvino import Float32Model
+    from scripts.lib.models.runtimes.openvino import Float32Model
 
     try:
         Float32Model(made)  # of the ONNX file
@@ -345,11 +338,11 @@ def seconds(detector: Detector, picture: np.ndarray) -> float:
 
 
 def mean_average_precision(detector: Detector, config: pipeline_config.Message) -> float:
-    from scripts.lib import fast_evaluation
+    from scripts.lib.evaluation import fast_evaluation
 
     class_ids = {name: class_id for class_id, name in detector.class_names.items()}
     evaluation = fast_evaluation.evaluate(detector, eval_records(config), class_ids)
-    return evaluation.metrics[evaluation_metrics.MEAN_AP]
+    return evaluation.metrics[metrics_file.MEAN_AP]
 
 
 def size(path: Path) -> int:

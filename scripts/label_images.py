@@ -24,9 +24,10 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import command_line, files, labelimg_drift, labelimg_files, prelabels, text_files, voc_xml
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.image_names import ImageFolder
+from scripts.lib.annotations import labelimg_files, labelimg_patches, proposals, voc_xml
+from scripts.lib.core import command_line, files, text_files
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.images.image_names import ImageFolder
 
 INSTALL = "python -m pip install -r requirements-label.txt"
 QT_NEEDS = (
@@ -100,7 +101,7 @@ def read_queue(queue: Path, image_dir: Path) -> list[str]:
     """
     if not queue.is_file():
         raise UsageError(f"--queue {files.display(queue)}: there is no such file; prelabel.py --queue writes it")
-    names, there = prelabels.read_queue(queue), ImageFolder(image_dir).names
+    names, there = proposals.read_queue(queue), ImageFolder(image_dir).names
     if not names:
         raise UsageError(f"--queue {files.display(queue)} lists no picture: none was left to label")
     if missing := [name for name in names if name not in there]:
@@ -128,8 +129,8 @@ def check_labelimg_can_start() -> None:
         lines = probe.stderr.strip().splitlines() or [f"exit status {probe.returncode}"]
         reason = lines[-1 if probe.returncode == 1 else 0]  # of an exception the last line says it, of Qt the first
         raise UsageError(f"Qt cannot open a window: {reason}; {QT_NEEDS if sys.platform == 'linux' else INSTALL}")
-    if (version := importlib.metadata.version("labelImg")) != labelimg_drift.VERSION:
-        print(f"warning: LabelImg {version} is installed; the mends are for {labelimg_drift.VERSION}: {INSTALL}")
+    if (version := importlib.metadata.version("labelImg")) != labelimg_patches.VERSION:
+        print(f"warning: LabelImg {version} is installed; the mends are for {labelimg_patches.VERSION}: {INSTALL}")
 
 
 def warn_of_unreadable_annotations(annotations_dir: Path) -> None:
@@ -146,9 +147,9 @@ def warn_of_unreadable_annotations(annotations_dir: Path) -> None:
 
 def run_labelimg(image_dir: Path, class_file: Path, annotations_dir: Path, queue: list[str] | None) -> int:
     """Shows the window until it is closed; returns its exit status. All paths are absolute."""
-    label_img = labelimg_drift.import_mended()
-    labelimg_drift.annotate_in_like_folders(label_img.MainWindow, image_dir, annotations_dir)
-    labelimg_drift.start_with_settings(
+    label_img = labelimg_patches.import_mended()
+    labelimg_patches.annotate_in_like_folders(label_img.MainWindow, image_dir, annotations_dir)
+    labelimg_patches.start_with_settings(
         label_img.Settings,
         {
             label_img.SETTING_LABEL_FILE_FORMAT: label_img.LabelFileFormat.PASCAL_VOC,
@@ -158,7 +159,7 @@ def run_labelimg(image_dir: Path, class_file: Path, annotations_dir: Path, queue
         },
     )
     if queue is not None:
-        labelimg_drift.show_in_order(label_img.MainWindow, [image_dir / name for name in queue])
+        labelimg_patches.show_in_order(label_img.MainWindow, [image_dir / name for name in queue])
     application, window = label_img.get_main_app(["labelImg", str(image_dir), str(class_file), str(annotations_dir)])
     return application.exec_()
 

@@ -30,18 +30,14 @@ import _init_paths  # noqa: F401
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from scripts.lib import (
-    checkpoints,
-    command_line,
-    files,
-    label_map,
-    pipeline_config,
-    pretrained,
-    record_manifest,
-    tf_record,
-)
-from scripts.lib.command_line import UsageError
-from scripts.lib.findings import WARNING, Finding
+from scripts.lib.checkpoints import checkpoint_files, pretrained
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.findings import WARNING, Finding
+from scripts.lib.dataset import label_map
+from scripts.lib.records import manifest as record_manifest
+from scripts.lib.records import tf_record
 
 HEAD = "# Made by scripts/make_config.py"
 FROM_SCRATCH = "none"
@@ -204,7 +200,7 @@ def find_checkpoint(given: str) -> str:
         return (pretrained.FOLDER / model.name / model.checkpoint).as_posix()
     if files.is_url(given):
         return given
-    return pipeline_config.resolve_path(checkpoints.find(pipeline_config.resolve_path(given.replace("\\", "/"))))
+    return pipeline_config.resolve_path(checkpoint_files.find(pipeline_config.resolve_path(given.replace("\\", "/"))))
 
 
 # ------------------------------------------------------------------------------------------------- the config's content
@@ -251,7 +247,7 @@ def start_from(train_config: Message, checkpoint: str, kind: str | None) -> None
     elif kind is None and files.is_url(prefix):
         raise UsageError(f"give --fine_tune_checkpoint_type: {prefix} is not looked into")
     elif kind is None:
-        kind = "detection" if checkpoints.holds_detector(prefix) else "classification"
+        kind = "detection" if checkpoint_files.holds_detector(prefix) else "classification"
     train_config.fine_tune_checkpoint, train_config.fine_tune_checkpoint_type = prefix, kind
     if kind == "detection":  # the box predictor, too; of the classes' heads only what has the same shape
         train_config.load_all_detection_checkpoint_vars = True
@@ -259,7 +255,7 @@ def start_from(train_config: Message, checkpoint: str, kind: str | None) -> None
 
 def fit_anchors(config: Message, train: Record) -> str:
     """Fits the anchors to the training record's boxes; returns what that brought, as a sentence."""
-    from scripts.lib import anchor_fitting
+    from scripts.lib.config import anchor_fitting
 
     if files.is_url(train.path):
         raise UsageError(f"--fit_anchors reads the boxes of local records, not of {train.path}")

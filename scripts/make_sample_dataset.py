@@ -27,9 +27,10 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import command_line, files, voc_xml
-from scripts.lib.command_line import UsageError
-from scripts.lib.progress import progress
+from scripts.lib.annotations import voc_xml
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.progress import progress
 from scripts.lib.sample_photos import studio
 
 JPEG_QUALITY = 88

@@ -24,14 +24,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import annotation_formats, command_line, files, labelimg_files, photo, prelabels, voc_xml
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.detector import DetectionArrays, Detector
-from scripts.lib.findings import ERROR, Finding, errors
-from scripts.lib.image_names import ImageFolder
-from scripts.lib.prelabels import Queued
-from scripts.lib.progress import progress
-from scripts.lib.voc_xml import Annotation, VocObject
+from scripts.lib.annotations import annotation_formats, labelimg_files, proposals, voc_xml
+from scripts.lib.annotations.proposals import Queued
+from scripts.lib.annotations.voc_xml import Annotation, VocObject
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.findings import ERROR, Finding, errors
+from scripts.lib.core.progress import progress
+from scripts.lib.images import decode
+from scripts.lib.images.image_names import ImageFolder
+from scripts.lib.models.detector import DetectionArrays, Detector
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     place = files.display(args.annotations_dir)
     print(f"{place}: {', '.join(f'{count} {what}' for what, count in sorted(outcomes.items())) or 'nothing to do'}")
     if args.queue:
-        show_queue(prelabels.most_uncertain(queue, args.queue), args.queue_csv)
+        show_queue(proposals.most_uncertain(queue, args.queue), args.queue_csv)
     if findings:
         raise DataError(findings, "the other photos were done")
     return 0
@@ -120,7 +122,7 @@ def find_unlabelled(image_dir: Path, annotations_dir: Path, findings: list[Findi
     findings += shared
     labelled = {labelimg_files.annotation_path(annotations_dir, finding.file) for finding in shared}
     for file in existing_annotations(annotations_dir):
-        if prelabels.is_unreviewed(Path(file).read_bytes()):
+        if proposals.is_unreviewed(Path(file).read_bytes()):
             continue
         labelled.add(Path(file))
         for item in annotation_formats.read_file("voc", file, annotations_dir, images):
@@ -153,7 +155,7 @@ def existing_annotations(annotations_dir: Path) -> list[str]:
 
 def may_write(path: Path, replace: bool) -> bool:
     """Whether there is no such file, or one that nobody has reviewed and that may be replaced."""
-    return prelabels.may_write(path) if replace else not path.exists()
+    return proposals.may_write(path) if replace else not path.exists()
 
 
 def look_at(detector: Detector, image_dir: Path, names: Iterable[str], findings: list[Finding]) -> Iterator[Picture]:
@@ -162,7 +164,7 @@ def look_at(detector: Detector, image_dir: Path, names: Iterable[str], findings:
 
     def images_rgb() -> Iterator[np.ndarray]:
         for name in names:
-            image = photo.read(image_dir / name, findings)
+            image = decode.read(image_dir / name, findings)
             if image is not None:
                 pending.append((name, (image.shape[1], image.shape[0])))
                 yield image
@@ -212,7 +214,7 @@ def store(
         return "left as they are"
     if objects:
         try:
-            proposal = prelabels.sealed(label_img_annotation(picture, objects, args.image_dir), origin)
+            proposal = proposals.sealed(label_img_annotation(picture, objects, args.image_dir), origin)
         except ValueError as error:
             findings.append(Finding(ERROR, "name-not-xml", picture.name, str(error), "give the image another name"))
             return "impossible"
@@ -226,11 +228,11 @@ def store(
 
 def queued(picture: Picture, num_boxes: int) -> Queued:
     scores = picture.found.scores.tolist()
-    return Queued(picture.name, prelabels.uncertainty(scores), num_boxes, max(scores, default=0.0))
+    return Queued(picture.name, proposals.uncertainty(scores), num_boxes, max(scores, default=0.0))
 
 
 def show_queue(queue: Sequence[Queued], queue_csv: Path) -> None:
-    prelabels.write_queue(queue_csv, queue)
+    proposals.write_queue(queue_csv, queue)
     print("the model is least sure of (uncertainty, boxes, best score):")
     for one in queue:
         print(f"  {one.uncertainty:.2f}  {one.boxes:>2}  {one.best_score:.2f}  {one.filename}")

@@ -23,13 +23,15 @@ from typing import NamedTuple
 import _check_python  # noqa: F401  (ends here where Python is too old)
 import _init_paths  # noqa: F401
 
-from scripts.lib import command_line, environment, evaluation_metrics, files
-from scripts.lib.stages import Stages
+from scripts.lib.core import command_line, files
+from scripts.lib.environment import venv
+from scripts.lib.environment.stages import Stages
+from scripts.lib.evaluation import metrics_file
 
 ROOT = files.REPOSITORY_ROOT
 RESULTS = ROOT / "runs" / "quickstart"
 CONFIG = ROOT / "configs" / "ssd_mobilenet_v1_sample.config"
-RESULTS_BYTES = 500 * environment.MEGABYTE
+RESULTS_BYTES = 500 * venv.MEGABYTE
 
 
 class Step(NamedTuple):
@@ -44,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     stages = Stages()
     print(f"All commands are run in {ROOT}", flush=True)
-    environment.check_disk_space({args.output_dir: RESULTS_BYTES})
-    python = environment.prepare(environment.PIPELINE, stages)
+    venv.check_disk_space({args.output_dir: RESULTS_BYTES})
+    python = venv.prepare(venv.PIPELINE, stages)
     if args.fresh:
         remove_results(args.output_dir)
     for step in pipeline(args.output_dir, config_for(args.output_dir), args.steps):
@@ -179,7 +181,7 @@ def summary(output_dir: Path, python: Path, stages: Stages) -> str:
         [
             "",
             "=== Done. The sample is synthetic: these figures show that the pipeline works, not how it does on photos.",
-            evaluation_metrics.table(evaluation_metrics.read(output_dir / "eval" / "metrics.json")),
+            metrics_file.table(metrics_file.read(output_dir / "eval" / "metrics.json")),
             "Results:",
             *(f"  {what:<24}  {shown(output_dir / name)}" for what, name in places.items()),
             "Curves and pictures in TensorBoard:",

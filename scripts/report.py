@@ -22,39 +22,43 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import command_line, exported_model, files, label_map, report_metrics
-from scripts.lib.command_line import UsageError
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.dataset import label_map
+from scripts.lib.models import exported_model
+from scripts.lib.report import figures
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     if args.compare:
-        from scripts.lib import report_comparison
+        from scripts.lib.report import comparison
 
-        report_comparison.write(*args.compare, args.output_dir, [] if args.no_pictures else args.records or [],
+        comparison.write(*args.compare, args.output_dir, [] if args.no_pictures else args.records or [],
                                 args.title, args.note, args.num_resamples)  # fmt: skip
         print(f"The comparison is in {files.display(args.output_dir / 'index.html')}")
         return 0
 
     check(args)
-    from scripts.lib import record_detections, report, report_examples
+    from scripts.lib.evaluation import on_record
+    from scripts.lib.report import examples, report
 
     if not args.no_pictures:
-        report_examples.check_folder(args.output_dir / report_examples.FOLDER)  # before the work, not after it
+        examples.check_folder(args.output_dir / examples.FOLDER)  # before the work, not after it
     class_ids = label_map.read(args.model / exported_model.LABEL_MAP)
-    found = record_detections.detect(args.model, args.records, args.output_dir / report.DETECTIONS)
+    found = on_record.detect(args.model, args.records, args.output_dir / report.DETECTIONS)
     model = report.describe_model(args.model)
-    results = report_metrics.compute(
+    results = figures.compute(
         found.images, class_ids, found.global_step, model.boxes_train, args.num_resamples
     )
-    print(report_metrics.table(results))
+    print(figures.table(results))
 
     written = report.write(
         args.output_dir, results, model, args.train_dir, args.eval_dir, [] if args.no_pictures else args.records,
         args.title or args.output_dir.resolve().name, args.note, args.num_resamples,
     )  # fmt: skip
     for folder in (args.output_dir, args.model):
-        report_metrics.write_thresholds(folder / exported_model.SCORE_THRESHOLDS, results)
+        figures.write_thresholds(folder / exported_model.SCORE_THRESHOLDS, results)
     for sentence in written:
         print(f"- {sentence}")
     print(
@@ -76,7 +80,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--title", default="", help="heading of the page; else the folder's name")
     parser.add_argument("--note", default="", help="a remark under the heading, e.g. on where the data is from")
     parser.add_argument(
-        "--num_resamples", type=command_line.positive_int, default=report_metrics.NUM_RESAMPLES, metavar="N",
+        "--num_resamples", type=command_line.positive_int, default=figures.NUM_RESAMPLES, metavar="N",
         help="bootstrap resamples for the intervals",
     )  # fmt: skip
     args = parser.parse_args(argv)

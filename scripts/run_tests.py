@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import _check_python  # noqa: F401  (ends here where Python is too old)
 import _init_paths  # noqa: F401
 
-from scripts.lib import command_line, environment, files
-from scripts.lib.stages import Stages
+from scripts.lib.core import command_line, files
+from scripts.lib.environment import venv
+from scripts.lib.environment.stages import Stages
 
 # All cores; the tests of a file in one process, since they share what its fixtures made.
 PYTEST = ("-m", "pytest", "-n", "auto", "--dist", "loadfile")
@@ -23,7 +24,7 @@ PYTEST = ("-m", "pytest", "-n", "auto", "--dist", "loadfile")
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     _, pytest_arguments = command_line.make_parser(__doc__).parse_known_args(argv)
-    python = environment.prepare(environment.TESTS, Stages())
+    python = venv.prepare(venv.TESTS, Stages())
     command = [str(python), *PYTEST, *pytest_arguments]
     print("+ " + " ".join(command), flush=True)
     return subprocess.run(command, cwd=files.REPOSITORY_ROOT, check=False).returncode

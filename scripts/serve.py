@@ -26,24 +26,26 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import command_line, files, image_bytes, parallel, runtimes
-from scripts.lib.command_line import UsageError
+from scripts.lib.core import command_line, files, parallel
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.images import image_bytes
+from scripts.lib.models import runtimes
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    from scripts.lib import serving  # here, since --help needs none of it
-    from scripts.lib.serving_model import ServedModel
+    from scripts.lib.serving import server
+    from scripts.lib.serving.served_model import ServedModel
 
-    limits = serving.Limits(
+    limits = server.Limits(
         int(args.max_megabytes * 2**20), args.max_pictures, args.max_requests, args.num_workers,
         args.read_seconds, args.request_seconds,
     )  # fmt: skip
     model = ServedModel(args.model, args.runtime, int(args.max_megapixels * 1e6))
-    address = serving.Address(args.model_name, args.model_version)
-    app = serving.application(model, address, limits, [args.host, *args.allowed_host])
+    address = server.Address(args.model_name, args.model_version)
+    app = server.application(model, address, limits, [args.host, *args.allowed_host])
     try:
-        listening = serving.listen(args.host, args.port)
+        listening = server.listen(args.host, args.port)
     except OSError as error:
         where = f"--host {args.host} --port {args.port}"
         raise UsageError(f"cannot listen at {where}: {error.strerror or error}; --port 0 takes a free one") from None
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         print(f"{files.display(args.model)} ({names}) through {model.detector.runtime}", flush=True)
         print(f"Serving at {url}/ and {url}/v1/models/{args.model_name}:predict (ends with Ctrl+C)", flush=True)
         with contextlib.suppress(KeyboardInterrupt):  # how it is meant to end
-            serving.server(app, limits).run(sockets=[listening])
+            server.server(app, limits).run(sockets=[listening])
     print("stopped", flush=True)
     return 0
 

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import command_line, event_files, files
-from scripts.lib.command_line import UsageError
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.evaluation import event_files
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:

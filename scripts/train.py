@@ -26,22 +26,17 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import (
-    checkpoints,
-    cluster,
-    command_line,
-    files,
-    object_detection_api,
-    pipeline_config,
-    training_checkpoints,
-    training_overfit,
-)
-from scripts.lib.command_line import UsageError
-from scripts.lib.object_detection_api import flags, replicas, training_input, training_loop, watch
-from scripts.lib.training_evaluation import TrainingEvaluations
-from scripts.lib.training_log import TrainingLog
-from scripts.lib.training_progress import TrainingProgress
-from scripts.lib.training_run import TrainingRun
+from scripts.lib import object_detection_api
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.object_detection_api import flags, watch
+from scripts.lib.training import cluster, early_resizing, loop, overfit, replicas, resume
+from scripts.lib.training.evaluations import TrainingEvaluations
+from scripts.lib.training.log import TrainingLog
+from scripts.lib.training.progress import TrainingProgress
+from scripts.lib.training.run import TrainingRun
 
 REQUIRED = (
     "train_dir|overfit",
@@ -87,8 +82,8 @@ def nothing_left(
     args: argparse.Namespace, config: pipeline_config.Message, evaluations: TrainingEvaluations | None, master: bool
 ) -> bool:
     """Says from where the training goes on, and whether it has ended before."""
-    checkpoint = training_checkpoints.find_readable(args.train_dir, mend=master)
-    step = checkpoints.step_of(checkpoint) if checkpoint else None
+    checkpoint = resume.find_readable(args.train_dir, mend=master)
+    step = checkpoint_files.step_of(checkpoint) if checkpoint else None
     num_steps = config.train_config.num_steps
     if evaluations:
         evaluations.forget_after(step or 0)
@@ -151,10 +146,10 @@ def set_watches(
     """Who sees and steers the training, how it reads, what its event files hold, and who else takes part in it."""
     if replica and replica.addresses.get(cluster.PS):
         replicas.rejoin(replica, config.train_config.sync_replicas, lambda: run.interruption.signal is not None)
-    training_input.resize_early(config.model, args.scaled_decoding)
-    if not checkpoints.latest(args.train_dir):  # else fine_tune_checkpoint is not used any more
+    early_resizing.resize_early(config.model, args.scaled_decoding)
+    if not checkpoint_files.latest(args.train_dir):  # else fine_tune_checkpoint is not used any more
         watch.restored_variables()
-    training_loop.install(run, args.save_summaries_secs, args.seed)
+    loop.install(run, args.save_summaries_secs, args.seed)
     if not args.full_summaries:
         watch.small_event_files()
 
@@ -186,14 +181,14 @@ def conclusion(run: TrainingRun, train_dir: str, evaluations: TrainingEvaluation
 def check_that_it_learns(args: argparse.Namespace, config: pipeline_config.Message) -> int:
     """--overfit: trains on a few images until their mAP says that the set-up can learn, and returns the exit status."""
     os.environ.pop("TF_CONFIG", None)  # alone, whatever cluster this machine is in
-    num_steps = args.num_train_steps or training_overfit.NUM_STEPS
-    with training_overfit.prepared(config, args.overfit, num_steps) as (small_config, folder):
-        args.train_dir, args.eval_every, args.eval_dir = str(folder / "train"), training_overfit.EVAL_EVERY, ""
-        evaluations = evaluations_of(args, target=training_overfit.TARGET)
+    num_steps = args.num_train_steps or overfit.NUM_STEPS
+    with overfit.prepared(config, args.overfit, num_steps) as (small_config, folder):
+        args.train_dir, args.eval_every, args.eval_dir = str(folder / "train"), overfit.EVAL_EVERY, ""
+        evaluations = evaluations_of(args, target=overfit.TARGET)
         run = train(args, small_config, None, evaluations)
         if run.interruption.signal:
             return run.interruption.exit_status
-        return training_overfit.conclude(run, evaluations, small_config)
+        return overfit.conclude(run, evaluations, small_config)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -229,7 +224,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--overfit", type=command_line.positive_int, metavar="N",
         help="only check that the set-up can learn: train on N images of the record, in a temporary folder, until "
-        f"their mAP@0.5 is {training_overfit.TARGET}",
+        f"their mAP@0.5 is {overfit.TARGET}",
     )  # fmt: skip
     parser.add_argument(
         "--scaled_decoding", action="store_true",

@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 from scripts import eval as evaluation  # noqa: E402
 from scripts import export_inference_graph, train  # noqa: E402
 from scripts.lib import object_detection_api  # noqa: E402
-from scripts.lib.detector import Detector  # noqa: E402
+from scripts.lib.models.detector import Detector  # noqa: E402
 
 
 def steps(config: Path) -> dict[str, Callable[[], None]]:

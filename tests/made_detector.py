@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from scripts.lib.detector import DetectionArrays, Detector, PreparedImage
+from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 
 
 class MadeDetector(Detector):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scripts.lib import tf_example, tf_record
+from scripts.lib.records import tf_example, tf_record
 
 SIDE = 64
 LABEL_MAP = "item { id: 1 name: 'Red' }\nitem { id: 2 name: 'Green' }\n"

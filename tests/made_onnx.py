@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.lib import exported_model
-from scripts.lib.model_description import ModelDescription
-from scripts.lib.non_max_suppression import Settings
+from scripts.lib.models import exported_model
+from scripts.lib.models.metadata import ModelDescription
+from scripts.lib.models.non_max_suppression import Settings
 
 SIDE = 8
 BOX_YXYX = (0.25, 0.1, 0.75, 0.6)

@@ -18,8 +18,11 @@ import pytest
 from PIL import Image
 
 import generate_tfrecord
-from scripts.lib import command_line, labels_csv, record_manifest, tf_example, tf_record
-from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.core import command_line
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.dataset import labels_csv
+from scripts.lib.records import manifest as record_manifest
+from scripts.lib.records import tf_example, tf_record
 
 LABEL_MAP = "".join(f"item {{ id: {number} name: '{name}' }}\n" for number, name in ((1, "Tops"), (2, "Skirts")))
 FEATURES = {

@@ -19,9 +19,12 @@ import generate_tfrecord
 import split_dataset
 import xml_to_csv
 from scripts import check_dataset
-from scripts.lib import command_line, labels_csv, record_manifest, tf_example, tf_record, voc_xml
-from scripts.lib.labels_csv import Row
-from scripts.lib.voc_xml import Annotation, VocObject
+from scripts.lib.annotations import voc_xml
+from scripts.lib.annotations.voc_xml import Annotation, VocObject
+from scripts.lib.core import command_line
+from scripts.lib.dataset import labels_csv
+from scripts.lib.dataset.labels_csv import Row
+from scripts.lib.records import manifest, tf_example, tf_record
 
 SECONDS = 20  # that any run may take; each takes about one
 
@@ -199,7 +202,7 @@ def test_every_hostile_image_is_an_error_that_names_it_and_may_be_left_out(proje
 
     status, _ = project.to_record("--skip_invalid")
     assert status == 0 and project.recorded() == ["good.jpg"]
-    assert record_manifest.read(project.record)["left_out"] == sorted(bad)
+    assert manifest.read(project.record)["left_out"] == sorted(bad)
 
 
 def test_every_odd_but_sound_image_is_recorded(project):

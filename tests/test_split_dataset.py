@@ -12,9 +12,9 @@ from PIL import Image
 
 import split_dataset
 import xml_to_csv
-from scripts.lib import labels_csv
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.labels_csv import Row
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.dataset import labels_csv
+from scripts.lib.dataset.labels_csv import Row
 
 CLASSES = ("Dresses", "Tops", "Shorts")
 

@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 import xml_to_csv
-from scripts.lib import labels_csv, voc_xml
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.voc_xml import Annotation, VocObject
+from scripts.lib.annotations import voc_xml
+from scripts.lib.annotations.voc_xml import Annotation, VocObject
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.dataset import labels_csv
 
 
 @pytest.fixture
@@ -155,5 +156,5 @@ def test_many_files_in_several_processes_give_the_same_lines_in_the_same_order(t
         annotate(tmp_path / "many" / f"{number:02d}.xml", f"{number:02d}.jpg", ["Tops"] * (number % 3))
     expected = convert(tmp_path / "many")
     monkeypatch.setattr("xml_to_csv.CHUNK", 5)
-    monkeypatch.setattr("scripts.lib.parallel.available_cores", lambda: 2)
+    monkeypatch.setattr("scripts.lib.core.parallel.available_cores", lambda: 2)
     assert convert(tmp_path / "many") == expected

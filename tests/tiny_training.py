@@ -6,7 +6,8 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from scripts.lib import pipeline_config, tf_example, tf_record
+from scripts.lib.config import pipeline_config
+from scripts.lib.records import tf_example, tf_record
 from tests import made_model
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "ssd_mobilenet_v1_sample.config"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from scripts.lib import files, pipeline_config
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import files
 from tests import made_model
 
 SIDE = 96

@@ -22,10 +22,11 @@ from PIL import Image
 pytest.importorskip("apache_beam", reason="Apache Beam is not installed (requirements-beam.txt)")
 
 from cloud import detect_beam
+from cloud.lib import beam_detection, beam_support, bucket_images
 from scripts import detect
-from scripts.lib import beam_detection, beam_support, bucket_images, ensemble
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.web_files import DownloadError, Limits
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.detection import ensemble
+from scripts.lib.detection.web import DownloadError, Limits
 from tests import made_onnx
 from tests.beam_bucket import Bucket
 from tests.made_detector import MadeDetector

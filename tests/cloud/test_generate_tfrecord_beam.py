@@ -20,8 +20,9 @@ pytest.importorskip("object_detection", reason="the Object Detection API is not 
 
 import generate_tfrecord
 from cloud import generate_tfrecord_beam
-from scripts.lib import labels_csv, tf_record
-from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.dataset import labels_csv
+from scripts.lib.records import tf_record
 from tests.beam_bucket import Bucket
 
 LABEL_MAP = "item { id: 1 name: 'Tops' }\nitem { id: 2 name: 'Skirts' }\n"

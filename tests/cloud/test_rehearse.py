@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from cloud import rehearse
-from scripts.lib import checkpoints, cluster, pipeline_config
-from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.config import pipeline_config
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.training import cluster
 
 # Stands in for cloud/task.py: each trainer advances a step counter that all share, as files of a folder.
 STAND_IN = """
@@ -286,7 +288,7 @@ def steps_by_replica(output: str) -> dict[str, int]:
 
 def test_a_cluster_trains_in_step(tiny_config, tmp_path, repository_root):
     output = rehearse_in_a_process(repository_root, tmp_path, tiny_config(4), "--workers", "1", "--sync")
-    assert checkpoints.latest_step(tmp_path / "train") >= 4
+    assert checkpoint_files.latest_step(tmp_path / "train") >= 4
     assert "all finite" in output
     steps = steps_by_replica(output)
     assert steps["chief/0"] + steps["worker/0"] >= 6  # a step needs two gradients; the last may not be counted
@@ -302,7 +304,7 @@ def test_a_cluster_comes_to_its_end_whoever_is_lost(chaos, mode, tiny_config, tm
     config = tiny_config(400)
     flags = ("--chaos", *chaos, "--evaluator", "--save_every_secs", "5", "--parameter_servers", "2", *mode)
     output = rehearse_in_a_process(repository_root, tmp_path, config, *flags)
-    assert checkpoints.latest_step(tmp_path / "train") >= 400
+    assert checkpoint_files.latest_step(tmp_path / "train") >= 400
     assert output.count("*** preempted at step") == len(chaos)
     metrics = json.loads((tmp_path / "eval" / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["global_step"] == checkpoints.latest_step(tmp_path / "train")
+    assert metrics["global_step"] == checkpoint_files.latest_step(tmp_path / "train")

@@ -9,8 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from cloud import rehearse_image
-from scripts.lib import files
-from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.core import files
+from scripts.lib.core.command_line import DataError, UsageError
 
 needs_posix = pytest.mark.skipif(os.name == "nt", reason="the image is a Linux one")
 
@@ -52,7 +52,7 @@ def test_photos_and_caches_stay_out_of_the_image():
     patterns = ["*", "!scripts", "!requirements*.txt", "**/__pycache__"]
     assert rehearse_image.is_ignored("samples/a.jpg", patterns)
     assert rehearse_image.is_ignored("scripts/lib/__pycache__/a.pyc", patterns)
-    assert not rehearse_image.is_ignored("scripts/lib/files.py", patterns)
+    assert not rehearse_image.is_ignored("scripts/lib/core/files.py", patterns)
     assert not rehearse_image.is_ignored("requirements-cloud.txt", patterns)
 
 

@@ -13,9 +13,10 @@ pytest.importorskip("object_detection", reason="the Object Detection API is not 
 
 
 from cloud import submit
-from scripts.lib import files, pipeline_config
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.google_cloud import bucket_config, gcloud, submitted
+from cloud.lib import bucket_config, gcloud, submitted
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import files
+from scripts.lib.core.command_line import DataError, UsageError
 from tests.cloud import google_cloud_stub
 
 BUCKET = google_cloud_stub.BUCKET

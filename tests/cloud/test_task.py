@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from cloud import task
-from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.core.command_line import DataError, UsageError
 
 HOSTS = {"chief": ["c:2222"], "worker": ["w0:2222"], "ps": ["p0:2222"]}
 POOLS = {**{f"workerpool{index}": hosts for index, hosts in enumerate(HOSTS.values())}, "workerpool3": ["e:2222"]}
@@ -52,7 +52,7 @@ def test_the_chief_waits_for_the_evaluator(calls, monkeypatch):
 
 
 def test_the_evaluator_evaluates_until_the_last_step(tf, calls, monkeypatch, repository_root):
-    from scripts.lib.object_detection_api import replicas
+    from scripts.lib.training import replicas
 
     until = []
     monkeypatch.setattr(replicas, "evaluate_until", lambda *args: until.append(args))

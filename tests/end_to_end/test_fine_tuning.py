@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 import generate_tfrecord
-from scripts.lib import checkpoints, labels_csv, pipeline_config
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.config import pipeline_config
+from scripts.lib.dataset import labels_csv
 
 CLASS_HEAD = "ClassPredictor"
 IMAGE_SIDE = 64
@@ -85,7 +87,7 @@ def test_the_heads_of_the_classes_are_left_out_and_the_rest_is_restored(
     restored = re.search(r"Restored (\d+) of (\d+) variables from (\S+); first missing: (\S+)", result.stdout)
     assert restored.groups() == (str(wanted - 6), str(wanted), prefix, "BoxPredictor_0/ClassPredictor/biases")
 
-    trained = tf.train.load_checkpoint(checkpoints.find(records / "train"))
+    trained = tf.train.load_checkpoint(checkpoint_files.find(records / "train"))
     for name, value in former.items():
         if CLASS_HEAD in name:
             assert former[name].shape[-1] % 91 == 0
@@ -95,8 +97,8 @@ def test_the_heads_of_the_classes_are_left_out_and_the_rest_is_restored(
 
 
 def test_what_a_checkpoint_is_of_is_seen_in_its_names(coco_checkpoint, tf, tmp_path):
-    assert checkpoints.holds_detector(coco_checkpoint[0])
+    assert checkpoint_files.holds_detector(coco_checkpoint[0])
     with tf.Graph().as_default(), tf.Session() as session:
         tf.get_variable("MobilenetV1/Conv2d_0/weights", [3, 3])
         session.run(tf.global_variables_initializer())
-        assert not checkpoints.holds_detector(tf.train.Saver().save(session, str(tmp_path / "model.ckpt")))
+        assert not checkpoint_files.holds_detector(tf.train.Saver().save(session, str(tmp_path / "model.ckpt")))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.lib import training_log
+from scripts.lib.training import log
 
 NUM_STEPS = 60
 
@@ -56,7 +56,7 @@ def exported(config, training, run_script) -> Path:
 
 
 def test_the_loss_is_finite_and_falls(training, config):
-    losses = [line["loss"] for line in training_log.read(config.parent / "train" / training_log.FILE_NAME)]
+    losses = [line["loss"] for line in log.read(config.parent / "train" / log.FILE_NAME)]
     assert len(losses) == NUM_STEPS
     assert np.isfinite(losses).all()
     assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:10])
@@ -95,8 +95,8 @@ def test_the_exported_model_detects_what_the_checkpoint_does(config, exported, r
     """The same photos through the frozen graph and through the model built anew and restored from the checkpoint."""
     from PIL import Image
 
-    from scripts.lib import pipeline_config
-    from scripts.lib.detector import Detector
+    from scripts.lib.config import pipeline_config
+    from scripts.lib.models.detector import Detector
 
     photos = sorted((reference_dir / "samples").glob("*.jpg"))[:5]
     images = [np.asarray(Image.open(path).convert("RGB")) for path in photos]

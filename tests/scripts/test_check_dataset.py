@@ -19,10 +19,13 @@ import generate_tfrecord
 import split_dataset
 import xml_to_csv
 from scripts import check_dataset
-from scripts.lib import command_line, labels_csv, record_manifest, tf_example, tf_record, voc_xml
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.findings import Finding
-from scripts.lib.voc_xml import Annotation, VocObject
+from scripts.lib.annotations import voc_xml
+from scripts.lib.annotations.voc_xml import Annotation, VocObject
+from scripts.lib.core import command_line
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.findings import Finding
+from scripts.lib.dataset import labels_csv
+from scripts.lib.records import manifest, tf_example, tf_record
 
 LABEL_MAP = "item { id: 1 name: 'Tops' }\nitem { id: 2 name: 'Skirts' }\n"
 BOX = ("Tops", 10, 20, 50, 60)
@@ -206,7 +209,7 @@ def test_skip_invalid_leaves_out_exactly_the_images_with_errors_and_says_which(p
     assert f"left out {len(wrong)} images with errors: {', '.join(sorted(wrong))}" in capsys.readouterr().out
     recorded = [tf_example.features(data)["image/filename"][0].decode() for data in tf_record.read_records(project.record)]
     named = {row.filename for row in project.rows} - wrong
-    assert len(recorded) == len(named) and sorted(record_manifest.read(project.record)["left_out"]) == sorted(wrong)
+    assert len(recorded) == len(named) and sorted(manifest.read(project.record)["left_out"]) == sorted(wrong)
     assert project.check(csv=True)[1] == findings, "no file of the user was changed"
 
 

@@ -23,12 +23,14 @@ from PIL import Image
 
 import xml_to_csv
 from scripts import detect
-from scripts.lib import detection_options, detection_pipeline, ensemble, prelabels
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.detection_inputs import Source, Sources
-from scripts.lib.detection_journal import Journal, Seen
-from scripts.lib.detection_pipeline import Folders, Pipeline
-from scripts.lib.detector import Detection
+from scripts.lib.annotations import proposals
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.detection import ensemble, options
+from scripts.lib.detection import pipeline as detection_pipeline
+from scripts.lib.detection.journal import Journal, Seen
+from scripts.lib.detection.pipeline import Folders, Pipeline
+from scripts.lib.detection.sources import Source, Sources
+from scripts.lib.models.detector import Detection
 from tests.made_detector import MadeDetector
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,7 +129,7 @@ def test_voc_goes_through_xml_to_csv_and_is_marked_as_a_proposal(project):
     (skirt,) = rows[rows["class"] == "Skirts"].values.tolist()
     assert skirt == ["b.png", 60, 40, "Skirts", 10, 2, 30, 12]
     content = Path("out/voc/new/b.xml").read_bytes()
-    assert prelabels.is_unreviewed(content)
+    assert proposals.is_unreviewed(content)
     assert b"model, scores 0.59 to 0.59" in content
 
 
@@ -199,7 +201,7 @@ def test_contact_sheets_hold_36_photos_a_page_and_old_pages_go(project):
 
 def thresholds(tmp_path, *arguments: str) -> dict[str, float]:
     args = detect.parse_arguments(["--model", str(tmp_path), "--input", "x", *arguments])
-    return detection_options.score_thresholds(args, args.model, ["Tops", "Skirts"])
+    return options.score_thresholds(args, args.model, ["Tops", "Skirts"])
 
 
 def test_least_scores_are_those_of_the_class_or_the_given_one_or_those_of_the_report_or_a_half(tmp_path):
@@ -234,7 +236,7 @@ def test_a_damaged_list_of_least_scores_is_named(tmp_path, content):
 @pytest.mark.parametrize("text", ["Tops", "Tops=2", "Tops=x", "=x"])
 def test_class_scores_that_are_none(text):
     with pytest.raises((ValueError, argparse.ArgumentTypeError)):
-        detection_options.class_score(text)
+        options.class_score(text)
 
 
 def test_thresholds_classes_and_suppression_decide_what_is_kept(project):
@@ -375,7 +377,7 @@ def test_photos_from_the_web(project, monkeypatch):
 DRIVER = """
 import sys
 from scripts import detect
-from scripts.lib import ensemble
+from scripts.lib.detection import ensemble
 from tests.made_detector import MadeDetector
 ensemble.Detector = lambda folder, runtime: MadeDetector(folder, runtime, seconds=0.05)
 sys.exit(detect.main(sys.argv[1:]))

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from scripts import download_model
-from scripts.lib import download, pipeline_config, pretrained
-from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.checkpoints import download, pretrained
+from scripts.lib.config import pipeline_config
+from scripts.lib.core.command_line import DataError, UsageError
 
 NAME = "ssd_inception_v2"
 STEM = "ssd_inception_v2_coco_2018_01_28"
@@ -298,7 +299,7 @@ def test_a_full_disk_leaves_neither_model_nor_pin_and_keeps_the_download(server,
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
-        patch.setattr("scripts.lib.archive.shutil.copyfileobj", full)
+        patch.setattr("scripts.lib.checkpoints.archive.shutil.copyfileobj", full)
         get(tmp_path, server.url)
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(f".{STEM}.tar.gz.partial")] == []
     get(tmp_path, server.url)
@@ -359,7 +360,7 @@ def test_a_damaged_archive_is_refused(tmp_path):
 
 
 def test_an_archive_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("scripts.lib.archive.MAX_BYTES", 2**20)
+    monkeypatch.setattr("scripts.lib.checkpoints.archive.MAX_BYTES", 2**20)
     path = tmp_path / "a.tar.gz"
     path.write_bytes(ARCHIVE)
     assert "unpacks to more than" in refused(tmp_path, path)

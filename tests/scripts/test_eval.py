@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts import eval as evaluation_script
-from scripts.lib import evaluation_metrics, event_files, record_detections
+from scripts.lib.evaluation import event_files, metrics_file, on_record
 from tests import made_model
 
 
@@ -19,7 +19,7 @@ def test_the_fast_evaluation_gives_the_mean_ap_of_the_api(tf, tmp_path):
     evaluator = object_detection_evaluation.PascalDetectionEvaluator(
         [{"id": 1, "name": "Red"}, {"id": 2, "name": "Green"}]
     )
-    for image in record_detections.detect(model, [record]).images:
+    for image in on_record.detect(model, [record]).images:
         truth = {"groundtruth_boxes": image.true_boxes_yxyx, "groundtruth_classes": image.true_class_ids}
         found = {
             "detection_boxes": image.boxes_yxyx,
@@ -29,8 +29,8 @@ def test_the_fast_evaluation_gives_the_mean_ap_of_the_api(tf, tmp_path):
         evaluator.add_single_ground_truth_image_info(image.name, truth)
         evaluator.add_single_detected_image_info(image.name, found)
     expected = evaluator.evaluate()
-    metrics = evaluation_metrics.read(tmp_path / "eval/metrics.json").metrics
-    assert 0 < metrics[evaluation_metrics.MEAN_AP] < 1
+    metrics = metrics_file.read(tmp_path / "eval/metrics.json").metrics
+    assert 0 < metrics[metrics_file.MEAN_AP] < 1
     assert metrics == pytest.approx({name: float(value) for name, value in expected.items()}, abs=1e-9)
     assert set(event_files.read_scalars(tmp_path / "eval")) == set(metrics)
 
@@ -54,4 +54,4 @@ def test_num_examples_counts_the_test_images_and_not_the_training_ones(tf, tmp_p
         config.write(f"eval_config {{ num_examples: 3 }}\ntrain_input_reader {{ {train} }}\n")
     for flags, count in (([], 3), (["--eval_training_data"], 5)):
         evaluation_script.main(["--fast", "--model", str(model), "--eval_dir", str(tmp_path / "eval"), *flags])
-        assert evaluation_metrics.read(tmp_path / "eval/metrics.json").num_examples == count
+        assert metrics_file.read(tmp_path / "eval/metrics.json").num_examples == count

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 from scripts import export_model, make_sample_dataset
-from scripts.lib import exported_model, onnx_conversion, photo, record_images, runtimes
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.detector import DetectionArrays, Detector
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.images import decode
+from scripts.lib.models import exported_model, onnx_conversion, runtimes
+from scripts.lib.models.detector import DetectionArrays, Detector
+from scripts.lib.records import read
 from tests import made_model, made_onnx, untrained_model
 
 FURTHER = [
@@ -42,7 +44,7 @@ def exported(source):
 @pytest.fixture(scope="module")
 def photos(source) -> list[np.ndarray]:
     """Of different sizes, one of them the model's own."""
-    pixels = [image.pixels() for image in record_images.read(source / "test.record")]
+    pixels = [image.pixels() for image in read.read(source / "test.record")]
     return [*pixels, np.random.default_rng(2).integers(0, 256, (96, 96, 3), np.uint8)]
 
 
@@ -78,7 +80,7 @@ def sample_dir(tmp_path_factory):
 @pytest.mark.parametrize("data", ["sample_dir", "reference_dir"])
 def test_all_runtimes_agree_within_half_a_pixel_on_photos(exported, data, request):
     paths = sorted((request.getfixturevalue(data) / "samples").glob("*.jpg"))[:6]
-    photos = [photo.read(path, []) for path in paths]
+    photos = [decode.read(path, []) for path in paths]
     expected = detections(exported, "tensorflow", photos)
     assert len(photos) == 6
     assert sum(int((one.scores > export_model.LEAST_SCORE).sum()) for one in expected) > 60
@@ -112,14 +114,14 @@ def test_int8_comes_near_and_is_small(exported, photos):
 def test_in_bfloat16_scores_stay_near(exported, photos):
     """Computed as OpenVINO emulates it, where the CPU has no instructions for it."""
     pytest.importorskip("openvino")
-    from scripts.lib.runtimes import openvino
+    from scripts.lib.models.runtimes import openvino
 
     try:
         model = openvino.Model(exported, "bf16")
     except onnx_conversion.ConversionError as error:
         pytest.skip(str(error))
     expected = detections(exported, "tensorflow", photos)
-    found = [next(model.run([model.prepare(photo)])) for photo in photos]
+    found = [next(model.run([model.prepare(decode)])) for photo in photos]
     for one, other in zip(expected, found, strict=True):
         assert other.scores[0] == pytest.approx(one.scores[0], abs=0.05)
 
@@ -213,7 +215,7 @@ def test_a_model_that_cannot_be_converted_is_run_by_tensorflow(exported, photos,
     def refuse(folder):
         raise onnx_conversion.ConversionError("no such operation")
 
-    monkeypatch.setattr("scripts.lib.runtimes.onnx.find_or_make", refuse)
+    monkeypatch.setattr("scripts.lib.models.runtimes.onnx.find_or_make", refuse)
     assert Detector(exported).runtime == "tensorflow"
     assert "ONNX Runtime cannot run" in capsys.readouterr().err
     with pytest.raises(UsageError, match="no such operation.*take tensorflow"):

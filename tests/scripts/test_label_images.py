@@ -9,10 +9,10 @@ import pytest
 
 import xml_to_csv
 from scripts import label_images
-from scripts.lib import prelabels, voc_xml
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.prelabels import Queued
-from scripts.lib.voc_xml import Annotation, VocObject
+from scripts.lib.annotations import proposals, voc_xml
+from scripts.lib.annotations.proposals import Queued
+from scripts.lib.annotations.voc_xml import Annotation, VocObject
+from scripts.lib.core.command_line import DataError, UsageError
 from tests import labelimg_window
 
 
@@ -69,15 +69,15 @@ def test_boxes_drawn_after_zooming_scrolling_and_panning_are_saved_and_converted
 def test_a_proposal_opens_in_its_sub_folder_and_the_space_bar_makes_it_a_persons(project):
     boxes = [VocObject("Skirts", 30, 40, 130, 140)]
     path = project / "annotations" / "shop" / "b.xml"
-    voc_xml.write(path, prelabels.sealed(Annotation("b.ppm", 300, 200, boxes), "model"))
-    prelabels.write_queue(project / "queue.csv", [Queued("shop/b.ppm", 0.9, 1, 0.6), Queued("a.ppm", 0.1, 0, 0.05)])
+    voc_xml.write(path, proposals.sealed(Annotation("b.ppm", 300, 200, boxes), "model"))
+    proposals.write_queue(project / "queue.csv", [Queued("shop/b.ppm", 0.9, 1, 0.6), Queued("a.ppm", 0.1, 0, 0.05)])
     with labelimg_window.open_window(project, *arguments(project), f"--queue={project / 'queue.csv'}") as window:
         window.wait_for_title("b.ppm [1 / 2]")
         window.screenshot(project / "proposed.png")
         window.keys("space", "d")
         window.wait_for_title("a.ppm [2 / 2]")
 
-    assert not prelabels.is_unreviewed(path.read_bytes())
+    assert not proposals.is_unreviewed(path.read_bytes())
     saved = voc_xml.read(path)
     assert saved.database == "Unknown"
     assert [(one.name, one.xmin, one.ymin, one.xmax, one.ymax) for one in saved.objects] == [
@@ -136,8 +136,8 @@ def test_qt_that_cannot_open_a_window_is_an_error_with_its_reason(monkeypatch, s
 def test_a_wrong_command_is_refused_before_anything_starts(project, monkeypatch, wrong, error, says):
     monkeypatch.chdir(project)
     (project / "empty.txt").write_text("\n \n", encoding="utf-8")
-    prelabels.write_queue(project / "queue.csv", [Queued("c.jpg", 0.9, 1, 0.6)])
-    prelabels.write_queue(project / "done.csv", [])
+    proposals.write_queue(project / "queue.csv", [Queued("c.jpg", 0.9, 1, 0.6)])
+    proposals.write_queue(project / "done.csv", [])
     write_image(project / "twins" / "a.PPM", 20, 20)
     write_image(project / "twins" / "A.png", 20, 20)
     monkeypatch.setattr(label_images, "check_labelimg_can_start", lambda: pytest.fail("started"))

@@ -11,8 +11,11 @@ from PIL import Image
 
 import generate_tfrecord
 from scripts import make_config
-from scripts.lib import files, labels_csv, pipeline_config, pretrained
-from scripts.lib.command_line import DataError, UsageError
+from scripts.lib.checkpoints import pretrained
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import files
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.dataset import labels_csv
 
 SAMPLE = files.REPOSITORY_ROOT / "configs" / "ssd_mobilenet_v1_sample.config"
 CLASSES = ("cup", "bowl", "plate")

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from scripts import make_sample_dataset
-from scripts.lib import voc_xml
-from scripts.lib.command_line import UsageError
+from scripts.lib.annotations import voc_xml
+from scripts.lib.core.command_line import UsageError
 
 NUM_IMAGES = 6
 

@@ -11,10 +11,10 @@ from PIL import Image
 
 import xml_to_csv
 from scripts import prelabel
-from scripts.lib import prelabels, voc_xml
-from scripts.lib.command_line import DataError, UsageError
-from scripts.lib.detector import DetectionArrays
-from scripts.lib.voc_xml import Annotation, VocObject
+from scripts.lib.annotations import proposals, voc_xml
+from scripts.lib.annotations.voc_xml import Annotation, VocObject
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.models.detector import DetectionArrays
 
 
 class MadeDetector:
@@ -144,7 +144,7 @@ def test_the_queue_lists_what_no_person_has_labelled_the_least_certain_first(pro
     rows = list(csv.reader((project / "lists" / "queue.csv").open(encoding="utf-8")))
     assert rows[1:] == [["shop/b.png", "1.4200", "1", "0.5500"], ["a.png", "0.7000", "2", "0.9000"]]
     assert "1.42   1  0.55  shop/b.png" in capsys.readouterr().out
-    assert prelabels.read_queue(project / "lists" / "queue.csv") == ["shop/b.png", "a.png"]
+    assert proposals.read_queue(project / "lists" / "queue.csv") == ["shop/b.png", "a.png"]
 
 
 def test_bad_pictures_and_annotations_are_all_reported_and_the_rest_goes_on(project):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from scripts import quickstart
-from scripts.lib.command_line import DataError
-from scripts.lib.stages import Stages, duration
+from scripts.lib.core.command_line import DataError
+from scripts.lib.environment.stages import Stages, duration
 
 PYTHON = Path(sys.executable)
 

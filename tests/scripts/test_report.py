@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from scripts import report
-from scripts.lib import evaluation_metrics, event_files
-from scripts.lib.command_line import UsageError
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.evaluation import event_files, metrics_file
 from tests import headless_browser, made_model
 
 
@@ -24,7 +24,7 @@ def place(tf, tmp_path_factory):
         made_model.write_model(tf, folder / name, record, shrink)
     for step, loss in ((0, 3.0), (100, 1.0)):
         event_files.write(folder / f"train/events.out.tfevents.{step}.a", step, {"Losses/TotalLoss": loss})
-    event_files.write(folder / "eval/events.out.tfevents.1.a", 100, {evaluation_metrics.MEAN_AP: 0.5})
+    event_files.write(folder / "eval/events.out.tfevents.1.a", 100, {metrics_file.MEAN_AP: 0.5})
     for name in ("good", "bad"):
         run(folder, name)
     return folder
@@ -49,12 +49,12 @@ def test_all_files_are_there(place):
 
 
 def test_the_metrics_are_those_of_eval_py_and_more(place):
-    evaluation = evaluation_metrics.read(place / "good_report/metrics.json")
+    evaluation = metrics_file.read(place / "good_report/metrics.json")
     assert evaluation.num_examples == 12
-    assert set(evaluation_metrics.class_aps(evaluation)) == {"Red", "Green"}
+    assert set(metrics_file.class_aps(evaluation)) == {"Red", "Green"}
     content = json.loads((place / "good_report/metrics.json").read_text(encoding="utf-8"))
-    low, high = content["intervals_95_percent"][evaluation_metrics.MEAN_AP]
-    assert low <= evaluation.metrics[evaluation_metrics.MEAN_AP] <= high
+    low, high = content["intervals_95_percent"][metrics_file.MEAN_AP]
+    assert low <= evaluation.metrics[metrics_file.MEAN_AP] <= high
     assert content["coco"]["AP50"]["value"] > 0.5
     assert content["confusion_matrix"]["rows_true_columns_detected"] == [[6, 1, 0], [0, 5, 0], [0, 0, 0]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts import run_tests
-from scripts.lib import environment
+from scripts.lib.environment import venv
 
 
 @pytest.mark.parametrize("status", [0, 1, 5])
@@ -20,7 +20,7 @@ def test_arguments_go_to_pytest_and_its_status_comes_back(monkeypatch, status):
         commands.append(command)
         return subprocess.CompletedProcess(command, status)
 
-    monkeypatch.setattr(environment, "prepare", lambda *_: Path(sys.executable))
+    monkeypatch.setattr(venv, "prepare", lambda *_: Path(sys.executable))
     monkeypatch.setattr(run_tests.subprocess, "run", run)
     arguments = ["-k", "split and not seed", "--slow", "tests/scripts", "-x", "--durations=3"]
     assert run_tests.main(arguments) == status

@@ -23,9 +23,9 @@ import pytest
 from PIL import Image
 
 from scripts import export_inference_graph, serve
-from scripts.lib import serving
-from scripts.lib.command_line import UsageError
-from scripts.lib.serving_model import ServedModel
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.serving import server as serving
+from scripts.lib.serving.served_model import ServedModel
 from tests import chromium, made_onnx, untrained_model
 
 ROOT = Path(__file__).resolve().parents[2]

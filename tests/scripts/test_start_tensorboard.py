@@ -8,8 +8,8 @@ import urllib.request
 import pytest
 
 from scripts import start_tensorboard
-from scripts.lib import event_files
-from scripts.lib.command_line import UsageError
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.evaluation import event_files
 
 
 def test_training_and_evaluation_are_served_together(tmp_path):

@@ -16,9 +16,11 @@ from types import SimpleNamespace
 import pytest
 
 from scripts import train
-from scripts.lib import checkpoint_bundle, checkpoints, pipeline_config, training_log
-from scripts.lib.command_line import UsageError
-from scripts.lib.object_detection_api.training_loop import Step
+from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
+from scripts.lib.config import pipeline_config
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.training import log
+from scripts.lib.training.loop import Step
 from tests import tiny_training
 
 SLOWEST_START = 900  # seconds, on a machine that does many other things besides
@@ -61,7 +63,7 @@ def end_of(process: subprocess.Popen, status: int = 0) -> str:
 def wait_for_step(process: subprocess.Popen, train_dir: Path, step: int) -> None:
     """Waits until the training has saved a checkpoint of this step or a later one."""
     end = time.monotonic() + SLOWEST_START
-    while (checkpoints.latest_step(train_dir) or 0) < step:
+    while (checkpoint_files.latest_step(train_dir) or 0) < step:
         assert process.poll() is None, process.stdout.read()
         assert time.monotonic() < end, f"no checkpoint of step {step} after {SLOWEST_START} s"
         time.sleep(0.02)
@@ -86,7 +88,7 @@ def test_killed_twice_and_interrupted_it_goes_on_and_ends_with_an_evaluation(con
     wait_for_step(process, train_dir, 2)
     kill_at_random(process)
 
-    reached = checkpoints.latest_step(train_dir)
+    reached = checkpoint_files.latest_step(train_dir)
     (train_dir / f"model.ckpt-{reached + 1}_temp_{'0' * 32}").mkdir()  # as a kill in the middle of saving leaves it
     process = start(saving)
     wait_for_step(process, train_dir, reached + 2)
@@ -94,34 +96,34 @@ def test_killed_twice_and_interrupted_it_goes_on_and_ends_with_an_evaluation(con
     assert f"Going on from step {reached} in" in output
     assert not list(train_dir.glob(f"*_temp_{'0' * 32}"))
 
-    newest = checkpoints.latest(train_dir)
+    newest = checkpoint_files.latest(train_dir)
     data = newest.with_name(f"{newest.name}.data-00000-of-00001")
     data.write_bytes(data.read_bytes()[:1000])
     process = start(saving)
-    before = checkpoints.step_of(newest)
+    before = checkpoint_files.step_of(newest)
     wait_for_step(process, train_dir, before + 1)
     if os.name != "nt":  # Windows has no way to send another process Ctrl+C alone
         process.send_signal(signal.SIGINT)
         output = end_of(process, status=130)
-        step = checkpoints.latest_step(train_dir)
+        step = checkpoint_files.latest_step(train_dir)
         assert f"Interrupted: the checkpoint of step {step} is in" in output
     else:
         output = kill_at_random(process)
     assert f"{newest.name} cannot be read" in output
     assert f"going on from the newest that can, model.ckpt-{before - 1}" in output
 
-    step = checkpoints.latest_step(train_dir)
+    step = checkpoint_files.latest_step(train_dir)
     options = ("--num_train_steps", step + 2, "--eval_every", 100_000, "--log_every_steps", 1)
     output = end_of(start(command(config, train_dir, *options)))
     assert f"Going on from step {step} in" in output
     assert f"step {step + 2}/{step + 2}: loss" in output
-    lines = training_log.read(train_dir / "training_log.jsonl")
+    lines = log.read(train_dir / "training_log.jsonl")
     assert [line["step"] for line in lines[-2:]] == [step + 1, step + 2]
     assert lines[-1]["loss"] == pytest.approx(sum(lines[-1]["losses"].values()), rel=1e-4)
     assert lines[-1]["learning_rate"] > 0
     best = json.loads((train_dir / "best" / "metrics.json").read_text(encoding="utf-8"))
     assert best["global_step"] == step + 2
-    assert checkpoint_bundle.fault(checkpoints.find(train_dir / "best")) is None
+    assert checkpoint_bundle.fault(checkpoint_files.find(train_dir / "best")) is None
     assert f"Evaluation at step {step + 2}: mAP@0.5" in output
     assert not list(train_dir.glob(".evaluating*"))
 
@@ -178,9 +180,9 @@ def test_twenty_kills_at_random_moments(config, start, tmp_path):
             output = kill_at_random(process, start_seconds * 1.2)
         assert "Traceback" not in output, output
         assert "cannot be read" not in output, output
-        step = checkpoints.latest_step(train_dir)
+        step = checkpoint_files.latest_step(train_dir)
         assert step >= reached
-        assert checkpoint_bundle.fault(checkpoints.latest(train_dir)) is None
+        assert checkpoint_bundle.fault(checkpoint_files.latest(train_dir)) is None
         if "Going on" in output:
             assert f"Going on from step {reached} in" in output
         print(f"kill {kill + 1}: {time.monotonic() - began:.1f} s after the start, at step {step}")

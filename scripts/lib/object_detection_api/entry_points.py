@@ -10,19 +10,19 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
-from scripts.lib.command_line import UsageError
-from scripts.lib.object_detection_api import logs, mends, versions
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.object_detection_api import logs, patches, versions
 
 
 def tensorflow(verbose: bool = False) -> ModuleType:
     """`tensorflow.compat.v1`, in graph mode and quiet, for running an exported model without the API itself."""
     logs.keep_out_noise(verbose)
-    mends.use_legacy_keras()
+    patches.use_legacy_keras()
     with logs.without_greeting(verbose):
         import tensorflow.compat.v1 as tf
 
         tf.config.list_physical_devices()  # looks for GPUs now, and complains now where there are none
-    mends.use_graph_mode()
+    patches.use_graph_mode()
     return tf
 
 
@@ -37,7 +37,7 @@ def prepare(verbose: bool = False) -> None:
     """
     versions.check()
     tensorflow(verbose)
-    mends.apply()
+    patches.apply()
 
 
 def run(

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 import split_dataset
 import xml_to_csv
-from scripts.lib import annotation_formats, image_names, labels_csv, voc_xml
-from scripts.lib.command_line import DataError
-from scripts.lib.findings import Finding
-from scripts.lib.image_names import ImageFolder
-from scripts.lib.labels_csv import Row
-from scripts.lib.voc_xml import Annotation, VocObject
+from scripts.lib.annotations import annotation_formats, voc_xml
+from scripts.lib.annotations.voc_xml import Annotation, VocObject
+from scripts.lib.core.command_line import DataError
+from scripts.lib.core.findings import Finding
+from scripts.lib.dataset import labels_csv
+from scripts.lib.dataset.labels_csv import Row
+from scripts.lib.images import image_names
+from scripts.lib.images.image_names import ImageFolder
 
 fuzz = settings(
     max_examples=150, deadline=5000, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -19,7 +19,10 @@ from google.protobuf import text_format
 from PIL import Image
 
 import generate_tfrecord
-from scripts.lib import exported_model, files, label_map, labels_csv, pipeline_config
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import files
+from scripts.lib.dataset import label_map, labels_csv
+from scripts.lib.models import exported_model
 
 SIDE = 96
 LABEL_MAP = files.default_path("data/apparel_label_map.pbtxt")

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts.lib.command_line import UsageError
+from scripts.lib.core.command_line import UsageError
 from scripts.lib.object_detection_api import entry_points, logs, versions
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.lib import command_line
+from scripts.lib.core import command_line
 from scripts.lib.object_detection_api import flags
 
 

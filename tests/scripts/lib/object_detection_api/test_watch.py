@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.lib import event_files
-from scripts.lib.command_line import DataError
+from scripts.lib.core.command_line import DataError
+from scripts.lib.evaluation import event_files
 from scripts.lib.object_detection_api import watch
 
 

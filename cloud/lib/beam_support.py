@@ -1,0 +1,152 @@
+"""What the Apache Beam pipelines of cloud/ share: Beam's own flags, and files wherever Beam's file systems reach."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.io.filesystem import CompressionTypes, FileSystem
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from scripts.lib.core import files
+from scripts.lib.core.command_line import DataError, UsageError
+
+# Beam's DirectRunner is this one, or a program (Prism) that it fetches from the internet first.
+LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+
+
+# ------------------------------------------------------------------------------------------------------------ flags
+
+
+def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
+    """Beam's options from the flags that are not the script's; without a runner, the pipeline runs in this process.
+
+    Raises:
+        UsageError: Beam does not know a flag either, and would go on without it.
+    """
+    if unknown := _unknown_to_beam(flags):
+        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}")
+    if not any(flag.partition("=")[0] == "--runner" for flag in flags):
+        flags = [*flags, f"--runner={LOCAL_RUNNER}"]
+    options = PipelineOptions(flags)
+    FileSystems.set_options(options)
+    return options
+
+
+def _unknown_to_beam(flags: Sequence[str]) -> list[str]:
+    """Flags that none of Beam's option classes has."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(parser)
+    return parser.parse_known_args(flags)[1]
+
+
+def in_this_process(options: PipelineOptions) -> bool:
+    """Whether all of the work is done by this very process."""
+    given = options.get_all_options()
+    return given["runner"] == LOCAL_RUNNER and given["direct_running_mode"] == "in_memory"
+
+
+def check_reachable(paths: Iterable[str]) -> None:
+    """Looks at each place once, whether there is something or not; call it when the options are known.
+
+    Raises:
+        UsageError: none of Beam's file systems knows such an address.
+        DataError: it cannot be looked at.
+    """
+    for path in paths:
+        if FileSystems.get_scheme(path) not in {system.scheme() for system in FileSystem.get_all_subclasses()}:
+            raise UsageError(f'{path}: Beam knows no such place; for gs:// install "apache-beam[gcp]"')
+        try:
+            exists(path)
+        except Exception as error:  # each file system has its own
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            remedy = "check network, address, and the login that Beam uses: gcloud auth application-default login"
+            raise DataError([f"{path} cannot be looked at ({reason}); {remedy}"]) from error
+
+
+def new_pipeline(options: PipelineOptions) -> beam.Pipeline:
+    """Raises UsageError where the options do not suit the runner."""
+    try:
+        return beam.Pipeline(options=options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+# ------------------------------------------------------------------------------------------------------------ files
+
+
+@contextlib.contextmanager
+def local_copy(path: str, title: str) -> Iterator[Path]:
+    """The file itself, or a temporary copy of one that is on no disk; findings name the original."""
+    if not exists(path):
+        raise UsageError(f"there is no {title} {files.display(path)}")
+    if not files.is_url(path):
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, path.rpartition("/")[2])
+        copy.write_bytes(read_bytes(path))
+        try:
+            yield copy
+        except DataError as error:
+            raise DataError(dataclasses.replace(finding, file=path) for finding in error.findings) from error
+
+
+@contextlib.contextmanager
+def scratch_folder(output_path: str) -> Iterator[str]:
+    """The address of a folder beside the output, on the same file system, which goes with all that is in it."""
+    folder = f"{output_path}.partial-{uuid.uuid4().hex[:8]}"
+    try:
+        yield folder
+    finally:
+        (found,) = FileSystems.match([f"{folder}/*"])
+        if found.metadata_list:
+            FileSystems.delete([f"{folder}/"])  # what is in it: a bucket has no folders
+        if exists(folder):
+            FileSystems.delete([folder])
+
+
+def sibling(path: str, other: object) -> str:
+    """The file with the name of another one beside a file."""
+    return path[: -len(Path(path).name)] + Path(str(other)).name
+
+
+def exists(path: str) -> bool:
+    return FileSystems.exists(path)
+
+
+def read_bytes(path: str, limit: int = -1) -> bytes:
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        return file.read(limit) if limit >= 0 else file.read()
+
+
+def read_lines(pattern: str) -> Iterator[list]:
+    """The JSON of each line of the files."""
+    (match,) = FileSystems.match([pattern])
+    for metadata in match.metadata_list:
+        yield from map(json.loads, read_bytes(metadata.path).decode().splitlines())
+
+
+def write_text(path: str, lines: Iterable[str]) -> None:
+    with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        for line in lines:
+            file.write(line.rstrip("\n").encode() + b"\n")
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Writes a file that appears whole or not at all, in place of one that is there."""
+    if not files.is_url(path):
+        with files.whole_file(path) as file:
+            file.write(content)
+        return
+    with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:  # appears when it is closed
+        file.write(content)

@@ -1,0 +1,53 @@
+"""Photos read by their addresses, on a bucket, on the web, or wherever Beam reaches, in spite of passing failures."""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+from cloud.lib import beam_support
+from scripts.lib.detection import web
+from scripts.lib.detection.web import DownloadError, Limits
+
+_PASSING = {408, 429}  # HTTP statuses below 500 after which another try may help
+_local = threading.local()
+
+
+def fetch(address: str, limits: Limits) -> bytes:
+    """The content of a photo.
+
+    Raises:
+        DownloadError: it cannot be had; for what may pass, after `limits.retries` more tries.
+    """
+    if web.is_web_address(address):
+        return web.fetch(address, limits)
+    return web.retried(functools.partial(_read_once, address, limits.max_bytes), limits)
+
+
+def _read_once(address: str, max_bytes: int) -> bytes:
+    read = _read_from_bucket if address.startswith("gs://") else beam_support.read_bytes
+    try:
+        content = read(address, max_bytes + 1)
+    except Exception as error:  # each file system has its own
+        status = getattr(error, "code", None)
+        if isinstance(error, FileNotFoundError) or status == 404:
+            raise DownloadError("there is no such image") from error
+        final = isinstance(status, int) and status < 500 and status not in _PASSING
+        raise DownloadError(str(error) or type(error).__name__, may_pass=not final) from error
+    if len(content) > max_bytes:
+        raise web.too_large(max_bytes)
+    return content
+
+
+def _read_from_bucket(address: str, limit: int) -> bytes:
+    """One request an image, by a client for each thread; Beam makes a client for each file, and two requests."""
+    from google.api_core.exceptions import RequestRangeNotSatisfiable
+    from google.cloud import storage
+
+    if not hasattr(_local, "client"):
+        _local.client = storage.Client()
+    bucket, _, name = address.removeprefix("gs://").partition("/")
+    try:
+        return _local.client.bucket(bucket).blob(name).download_as_bytes(end=limit - 1)
+    except RequestRangeNotSatisfiable:  # an empty file
+        return b""

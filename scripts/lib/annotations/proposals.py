@@ -1,0 +1,120 @@
+"""Annotations that a model proposed: told apart from those of people, and listed by what a person would teach most."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from scripts.lib.annotations import voc_xml
+from scripts.lib.annotations.voc_xml import Annotation
+from scripts.lib.core import files, text_files
+from scripts.lib.core.command_line import DataError
+
+QUEUE_COLUMNS = ("filename", "uncertainty", "boxes", "best_score")
+
+# A proposal's <database> ends with a hash of the file without it. LabelImg writes <database>Unknown</database> instead
+# when a person saves the file, and whoever edits it otherwise breaks the hash.
+_ORIGIN = "prelabel.py: "
+_SEAL = re.compile(rb"<database>prelabel\.py: [^<]*, seal ([0-9a-f]{16})</database>")
+
+
+class Queued(NamedTuple):
+    """A picture that waits for a person.
+
+    Attributes:
+        filename: the image's name relative to its folder.
+        uncertainty: see `uncertainty`.
+        boxes: how many boxes were proposed.
+        best_score: of the model's detections, below the threshold, too; 0 where there is none.
+    """
+
+    filename: str
+    uncertainty: float
+    boxes: int
+    best_score: float
+
+
+def sealed(annotation: Annotation, origin: str) -> Annotation:
+    """The annotation with a `<database>` that says where it comes from, and by which `is_unreviewed` knows it.
+
+    Args:
+        annotation: what was proposed.
+        origin: the model and its scores.
+    """
+    blank = dataclasses.replace(annotation, database=f"{_ORIGIN}{origin}, seal {'0' * 16}")
+    match = _SEAL.search(voc_xml.document(blank).encode())
+    return dataclasses.replace(blank, database=blank.database[:-16] + _hash(match))
+
+
+def is_unreviewed(content: bytes) -> bool:
+    """Whether an annotation file is a proposal to the byte: no person has saved or changed it since."""
+    match = _SEAL.search(content)
+    return match is not None and match[1].decode() == _hash(match)
+
+
+def may_write(path: Path) -> bool:
+    """Whether there is no such annotation file, or a proposal that nobody has reviewed."""
+    try:
+        return is_unreviewed(path.read_bytes())
+    except FileNotFoundError:
+        return True
+
+
+def is_proposal(annotation: Annotation) -> bool:
+    """Whether a model proposed the boxes and LabelImg has not saved them since; an edit by hand does not show here."""
+    return annotation.database.startswith(_ORIGIN)
+
+
+def _hash(match: re.Match[bytes]) -> str:
+    """Of the whole file but the seal."""
+    return hashlib.sha256(match.string[: match.start(1)] + match.string[match.end(1) :]).hexdigest()[:16]
+
+
+def uncertainty(scores: Iterable[float]) -> float:
+    """How unsure a model is of a picture: how many of its detections are expected to be judged wrongly.
+
+    Each detection is a question, "is there such an object?", that its score p answers; the likelier answer is wrong
+    with probability min(p, 1 - p). That is least confidence, which for two answers ranks as margin and entropy do
+    (Settles, "Active Learning Literature Survey", 2009, section 3.1). A picture counts as the sum of its detections
+    (Brust, Kaeding, Denzler, "Active Learning for Deep Object Detection", VISAPP 2019).
+
+    Measured on 160 photos of the sample (126 mistakes at a score of 0.5): the first quarter of the queue holds 50% of
+    all mistakes; with the largest value of a picture for the sum, 44%; by its best score alone, 40%.
+
+    Args:
+        scores: 0..1 each, low ones included; none where nothing at all was detected.
+    """
+    return sum(min(score, 1 - score) for score in scores)
+
+
+def most_uncertain(pictures: Iterable[Queued], count: int) -> list[Queued]:
+    """The first `count` by uncertainty, equal ones by name."""
+    return sorted(pictures, key=lambda picture: (-picture.uncertainty, picture.filename))[:count]
+
+
+def write_queue(path: Path, pictures: Sequence[Queued]) -> None:
+    with files.whole_file(path, "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(QUEUE_COLUMNS)
+        writer.writerows(
+            (one.filename, f"{one.uncertainty:.4f}", one.boxes, f"{one.best_score:.4f}") for one in pictures
+        )
+
+
+def read_queue(path: Path) -> list[str]:
+    """The names of the images, in order.
+
+    Raises:
+        DataError: the file is not such a list.
+    """
+    rows = list(csv.reader(io.StringIO(text_files.read_text(path), newline="")))
+    if not rows or QUEUE_COLUMNS[0] not in rows[0]:
+        raise DataError([f"{files.display(path)}: the first line has no column {QUEUE_COLUMNS[0]!r}"])
+    column = rows[0].index(QUEUE_COLUMNS[0])
+    return [row[column] for row in rows[1:] if len(row) > column]

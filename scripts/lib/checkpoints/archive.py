@@ -1,0 +1,96 @@
+"""Unpacks tar archives of others: nothing of them can lead outside the folder, or be anything but a file.
+
+`tarfile`'s own filter "data" is of Python 3.10.12 and 3.11.4, and lets links through as long as they lead inside, which
+has been got round (CVE-2025-4517). No archive of a model needs a link, so there is none here: of a member only its
+name, which is checked, and its bytes are used.
+"""
+
+from __future__ import annotations
+
+import lzma
+import re
+import shutil
+import tarfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from scripts.lib.core import files
+from scripts.lib.core.command_line import DataError
+from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.progress import progress
+
+MAX_BYTES = 8 * 2**30  # unpacked; the largest model, NAS, takes a quarter of it
+MAX_MEMBERS = 10_000
+
+# On Windows a backslash separates folders, and a colon stands for a drive or a hidden stream of a file.
+_UNFIT_CHARACTER = re.compile(r'[\x00-\x1f\\:*?"<>|]')
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Unpacks an archive, compressed or not, into a folder.
+
+    Args:
+        archive: the file.
+        folder: an empty folder; where an error is raised, what it holds by then is not to be used.
+
+    Returns:
+        The folder, or its only sub-folder where all of the archive is in one.
+
+    Raises:
+        DataError: the archive is damaged, or has members that are not simply files; each of them is listed.
+    """
+    findings, total = [], 0
+    try:
+        with tarfile.open(archive) as tar:
+            for count, member in enumerate(progress(tar, f"unpacking {archive.name}", unit="file"), start=1):
+                total += member.size
+                if total > MAX_BYTES or count > MAX_MEMBERS:
+                    message = f"unpacks to more than {MAX_BYTES >> 30} GB or {MAX_MEMBERS} files"
+                    raise DataError([_finding(archive, message)])
+                problem = _problem(member) or _store(tar, member, folder)
+                if problem:
+                    findings.append(_finding(archive, problem, repr(member.name)))
+            while tar.fileobj.read(2**20):  # to the end of the compressed file, where its checksum is
+                pass
+    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # a full disk, not the archive (gzip.BadGzipFile)
+            raise
+        reason = str(error).partition("\n")[0]
+        raise DataError([_finding(archive, f"is damaged, cut off, or no tar archive ({reason})")]) from error
+    if findings:
+        raise DataError(findings)
+    content = list(folder.iterdir())
+    return content[0] if len(content) == 1 and content[0].is_dir() else folder
+
+
+def _problem(member: tarfile.TarInfo) -> str:
+    """Why a member may not be unpacked, or an empty string."""
+    if member.issym() or member.islnk():
+        return f"is a link, to {member.linkname!r}; only files and folders are unpacked"
+    if not member.isfile() and not member.isdir():
+        return "is a device or the like; only files and folders are unpacked"
+    if member.name.startswith("/") or ".." in PurePosixPath(member.name).parts:
+        return "leads outside the folder that it is unpacked to"
+    if _UNFIT_CHARACTER.search(member.name):
+        return "has a character in its name that means something else on some systems"
+    return ""
+
+
+def _store(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
+    """Writes a member's bytes; returns what is wrong with it, or an empty string."""
+    path = folder / member.name
+    try:
+        if member.isdir():
+            path.mkdir(parents=True, exist_ok=True)
+            return ""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            shutil.copyfileobj(tar.extractfile(member), file, 2**20)
+        return ""
+    except (FileExistsError, NotADirectoryError):
+        return "is in it twice, or as a file and as a folder"
+
+
+def _finding(archive: Path, message: str, member: str = "") -> Finding:
+    remedy = "get it again, from another place"
+    return Finding(ERROR, "archive", files.display(archive), message, remedy, object=member)

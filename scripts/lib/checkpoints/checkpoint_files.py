@@ -1,0 +1,89 @@
+"""TensorFlow checkpoints, found without importing TensorFlow; but those on a bucket, which it alone can read.
+
+A checkpoint is `<prefix>.index` with `<prefix>.data-?????-of-?????`; a file named `checkpoint` (a text proto,
+tensorflow/python/training/checkpoint_state.proto) says which of a folder is the latest.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from scripts.lib.core import files
+from scripts.lib.core.command_line import UsageError
+
+_LATEST = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
+_STEP = re.compile(r"-(\d+)$")
+
+
+def exists(prefix: Path | str) -> bool:
+    """Whether a checkpoint lies at the prefix: its index, or the single file of before TensorFlow 0.12."""
+    return files.path_of(f"{prefix}.index").is_file() or files.path_of(prefix).is_file()
+
+
+def holds_detector(prefix: Path | str) -> bool:
+    """Whether a checkpoint is of a detector of the Object Detection API; else it is of a backbone (classification).
+
+    All of a detector's backbone is called FeatureExtractor/..., FirstStageFeatureExtractor/... or the like. The names
+    stand in the index, which is a table that TensorFlow writes uncompressed (core/util/tensor_bundle).
+    """
+    return b"FeatureExtractor/" in files.path_of(f"{prefix}.index").read_bytes()
+
+
+def prefixes(folder: Path | str) -> list[Path]:
+    """The checkpoints of a folder, by step."""
+    found = (path.with_suffix("") for path in files.path_of(folder).glob("*.index"))
+    return sorted(found, key=lambda prefix: (step_of(prefix) or 0, prefix.name))
+
+
+def step_of(prefix: Path | str) -> int | None:
+    """The step in a checkpoint's name, e.g. 800 of model.ckpt-800."""
+    match = _STEP.search(files.path_of(prefix).name)
+    return int(match[1]) if match else None
+
+
+def latest(folder: Path | str) -> Path | None:
+    """The checkpoint that TensorFlow would go on from, or None: the one that the folder's `checkpoint` file names."""
+    folder = files.path_of(folder)
+    try:
+        match = _LATEST.search((folder / "checkpoint").read_text(encoding="utf-8"))
+    except OSError:
+        return None
+    if not match:
+        return None
+    named = match[1].replace("\\\\", "/").replace("\\", "/")
+    # A folder that was moved or copied from another machine holds absolute paths of its former place.
+    candidates = (folder / named, folder / Path(named).name)
+    return next((candidate for candidate in candidates if exists(candidate)), None)
+
+
+def latest_step(folder: Path | str) -> int | None:
+    """The step of the latest checkpoint of a folder, or None."""
+    prefix = latest(folder)
+    return step_of(prefix) if prefix else None
+
+
+def find(path: Path | str) -> str:
+    """The checkpoint that a prefix or a folder means.
+
+    Args:
+        path: a prefix such as train/model.ckpt-800, one of its files, or a folder: its latest checkpoint.
+
+    Returns:
+        The prefix, with `/`.
+
+    Raises:
+        UsageError: there is none; names those that are there.
+    """
+    path = files.path_of(re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", str(path).replace("\\", "/")))
+    if path.is_dir():
+        found = latest(path) or next(reversed(prefixes(path)), None)
+        if found:
+            return found.as_posix()
+    elif exists(path):
+        return path.as_posix()
+    folder = path if path.is_dir() else path.parent
+    there = ", ".join(prefix.name for prefix in prefixes(folder)) if folder.is_dir() else ""
+    raise UsageError(
+        f"there is no checkpoint {files.display(path)}; {files.display(folder)} holds {there or 'no checkpoint'}"
+    )

@@ -1,0 +1,201 @@
+"""Pre-trained models: which there are, where their files lie, and whether those are still what was downloaded.
+
+A model lies in pretrained/NAME/. Beside it, pretrained/NAME.json is its pin, made on first use: size and SHA-256 of the
+archive and of each file. It stays when the folder is removed, so that a later download must be the same.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.core import files, listing
+from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.findings import ERROR, Finding
+
+FOLDER = files.default_path("pretrained")
+ADDRESSES = (  # in the order in which they are tried; the second is the bucket that the others show
+    "https://download.tensorflow.org/models/",
+    "https://storage.googleapis.com/download.tensorflow.org/models/",
+    "http://download.tensorflow.org/models/",
+)
+PIN_HEAD = b'{\n  "pin": '  # what a pin begins with
+_PIN_VERSION = 1
+
+
+class Model(NamedTuple):
+    """One pre-trained model.
+
+    Attributes:
+        name: its folder's name and what the commands call it.
+        path: its archive, below each of `ADDRESSES`.
+        checkpoint: the prefix of its checkpoint within its folder.
+        fine_tune_checkpoint_type: what a pipeline config says with it.
+        trained_on: data set, and what it was trained to do.
+    """
+
+    name: str
+    path: str
+    checkpoint: str = "model.ckpt"
+    fine_tune_checkpoint_type: str = "detection"
+    trained_on: str = "COCO, 90 classes, detection"
+
+    @property
+    def archive(self) -> str:
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
+    def urls(self) -> list[str]:
+        return [address + self.path for address in ADDRESSES]
+
+
+def _detector(name: str, archive: str) -> Model:
+    """A model of the detection zoo: research/object_detection/g3doc/tf1_detection_zoo.md of tensorflow/models."""
+    return Model(name, f"object_detection/{archive}.tar.gz")
+
+
+MODELS = (
+    _detector("ssd_mobilenet_v1_coco_2017_11_17", "ssd_mobilenet_v1_coco_2017_11_17"),
+    _detector("ssd_mobilenet_v1_coco_2018_01_28", "ssd_mobilenet_v1_coco_2018_01_28"),
+    _detector("ssd_mobilenet_v1_fpn", "ssd_mobilenet_v1_fpn_shared_box_predictor_640x640_coco14_sync_2018_07_03"),
+    _detector("ssd_mobilenet_v2_coco", "ssd_mobilenet_v2_coco_2018_03_29"),
+    _detector("ssd_inception_v2", "ssd_inception_v2_coco_2018_01_28"),
+    _detector("faster_rcnn_inception_v2", "faster_rcnn_inception_v2_coco_2018_01_28"),
+    _detector("faster_rcnn_resnet101", "faster_rcnn_resnet101_coco_2018_01_28"),
+    _detector("faster_rcnn_nas", "faster_rcnn_nas_coco_2018_01_28"),
+    Model(  # research/slim of tensorflow/models, README.md
+        "mobilenet_v1_1.0_224",
+        "mobilenet_v1_2018_02_22/mobilenet_v1_1.0_224.tgz",
+        "mobilenet_v1_1.0_224.ckpt",
+        "classification",
+        "ImageNet, 1,000 classes, classification",
+    ),
+)
+
+
+def find(name: str) -> Model:
+    """The model of a name, which may be that of its archive, too.
+
+    Raises:
+        UsageError: there is none; names the nearest, or all.
+    """
+    if model := of_name(name):
+        return model
+    near = difflib.get_close_matches(_stem(name), _by_name(), n=3, cutoff=0.8) or [model.name for model in MODELS]
+    raise UsageError(f"there is no pre-trained model {name!r}; there are {', '.join(near)}")
+
+
+def of_name(name: str) -> Model | None:
+    """The model of a name, which may be that of its archive, or None."""
+    return _by_name().get(_stem(name))
+
+
+def _by_name() -> dict[str, Model]:
+    return {model.name: model for model in MODELS} | {_stem(model.archive): model for model in MODELS}
+
+
+def _stem(archive: str) -> str:
+    return archive.removesuffix(".tar.gz").removesuffix(".tgz")
+
+
+def of_checkpoint(prefix: Path | str) -> Model | None:
+    """The model that a checkpoint's path, such as pretrained/NAME/model.ckpt, belongs to; it need not be there."""
+    prefix = Path(prefix)
+    fits = (model for model in MODELS if (model.name, model.checkpoint) == (prefix.parent.name, prefix.name))
+    return next(fits, None)
+
+
+def lacks(model: Model, folder: Path) -> str:
+    """What a folder lacks of the model's checkpoint, or an empty string."""
+    if not checkpoint_files.exists(folder / model.checkpoint):
+        found = ", ".join(listing.names_below(folder, "")[:8]) or "nothing"
+        return f"holds no checkpoint {model.checkpoint}; it holds {found}"
+    if not any(folder.glob(f"{model.checkpoint}.data-*")):
+        return f"holds {model.checkpoint}.index without its .data file"
+    return ""
+
+
+# ------------------------------------------------------------------------------------------------------------ the pin
+
+
+class Digest(NamedTuple):
+    """Size and SHA-256 of a file."""
+
+    bytes: int
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.bytes:,} bytes, SHA-256 {self.sha256}"
+
+
+class Pin(NamedTuple):
+    """What a model was on first use.
+
+    Attributes:
+        source: where it came from.
+        archive: of its archive; None where the folder was there already.
+        files: name, with `/`, below the model's folder -> digest.
+    """
+
+    source: str
+    archive: Digest | None
+    files: dict[str, Digest]
+
+    def text(self) -> str:
+        content = {
+            "pin": _PIN_VERSION,
+            "source": self.source,
+            "archive": self.archive and self.archive._asdict(),
+            "files": {name: digest._asdict() for name, digest in self.files.items()},
+        }
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def pin_path(folder: Path) -> Path:
+    """pretrained/NAME.json for pretrained/NAME."""
+    return folder.with_name(f"{folder.name}.json")
+
+
+def read_pin(folder: Path) -> Pin | None:
+    """The pin of a model's folder, or None where there is none, or something else in its place."""
+    try:
+        content = json.loads(pin_path(folder).read_text(encoding="utf-8"))
+        archive = content["archive"] and Digest(**content["archive"])
+        pinned = {name: Digest(**digest) for name, digest in content["files"].items()}
+        return Pin(content["source"], archive, pinned)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def digest(path: Path) -> Digest:
+    return Digest(path.stat().st_size, files.sha256(path))
+
+
+def digests(folder: Path) -> dict[str, Digest]:
+    """Of all files below a model's folder."""
+    return {name: digest(folder / name) for name in listing.names_below(folder, "")}
+
+
+def check(folder: Path, prefix: str = "") -> list[Finding]:
+    """Compares a model's files with its pin; no findings where it has none.
+
+    Args:
+        folder: the model's.
+        prefix: only files whose names begin so, e.g. "model.ckpt".
+    """
+    pin = read_pin(folder)
+    pinned = pin.files.items() if pin else ()
+    return [
+        _differs(folder / name, expected) for name, expected in pinned
+        if name.startswith(prefix) and (not (folder / name).is_file() or digest(folder / name) != expected)
+    ]  # fmt: skip
+
+
+def _differs(path: Path, expected: Digest) -> Finding:
+    found = f"has {digest(path)}" if path.is_file() else "is missing"
+    message = f"the file {found}; when it was first used it had {expected}"
+    remedy = f"remove {files.display(path.parent)} and run python scripts/download_model.py {path.parent.name}"
+    return Finding(ERROR, "pretrained-changed", files.display(path), message, remedy)

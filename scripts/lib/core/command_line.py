@@ -1,0 +1,190 @@
+"""How every script starts, reports a user's mistake, and ends."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import copy
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from scripts.lib.core import files
+from scripts.lib.core.findings import Finding, count_by_severity
+
+EXIT_DATA = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class UsageError(Exception):
+    """The command was called wrongly: a flag, a path that does not exist. Ends with exit status 2."""
+
+
+class DataError(Exception):
+    """The user's data is at fault. Ends with exit status 1.
+
+    Args:
+        findings: every mistake of the run, as `Finding`s or as finished sentences; all are shown.
+        consequence: what was therefore not done, e.g. "data/labels.csv was not written".
+    """
+
+    def __init__(self, findings: Iterable[Finding | str], consequence: str = ""):
+        self.findings = list(findings)
+        self.consequence = consequence
+        super().__init__("\n".join(map(str, self.findings)))
+
+
+def make_parser(docstring: str | None) -> argparse.ArgumentParser:
+    """A parser that shows the script's docstring as it is written and the default of every flag."""
+    summary, _, rest = (docstring or "").strip().partition("\n")
+    parser = argparse.ArgumentParser(
+        description=summary, epilog=rest.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False
+    )
+    parser.register("type", Path, _path_on_disk)
+    return parser
+
+
+def _path_on_disk(text: str) -> Path:
+    """What `type=Path` of a flag does; `Path` would make gs://shop/a a folder "gs:" of the current one."""
+    if files.is_url(text):
+        raise argparse.ArgumentTypeError(f"{text} is an address; give a path on this machine's disk")
+    return Path(text)
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, "", []) or action.required:
+            return action.help
+        return super()._get_help_string(action)
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        """Default paths as they stand in the repository: shorter, and the same for everyone."""
+        if isinstance(action.default, Path) and action.default.is_relative_to(files.REPOSITORY_ROOT):
+            action = copy.copy(action)
+            action.default = action.default.relative_to(files.REPOSITORY_ROOT).as_posix()
+        return super()._expand_help(action)
+
+
+def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:
+    """Runs `main(argv)` and ends the process with its status; a user's mistake becomes a message, never a traceback.
+
+    Args:
+        main: takes the arguments (None: `sys.argv[1:]`) and returns an exit status, or None for 0.
+        argv: passed on to `main`.
+    """
+    make_output_encodable()
+    try:
+        status = main(argv) or 0
+        sys.stdout.flush()
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = EXIT_USAGE
+    except DataError as error:
+        report(error)
+        status = EXIT_DATA
+    except BrokenPipeError:  # `... | head`: the reader has gone, nobody is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = EXIT_DATA
+    except OSError as error:
+        print(f"error: {explain_os_error(error)}", file=sys.stderr)
+        status = EXIT_DATA
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = EXIT_INTERRUPTED
+    sys.exit(status)
+
+
+def report(error: DataError) -> None:
+    """Prints all findings of a `DataError`, one a line, then their count and what was not done."""
+    for finding in error.findings:
+        print(f"error: {finding}" if isinstance(finding, str) else str(finding), file=sys.stderr)
+    if error.consequence:
+        count = count_by_severity(error.findings)
+        print(f"{count}: {error.consequence}." if count else f"{error.consequence}.", file=sys.stderr)
+
+
+def explain_os_error(error: OSError) -> str:
+    """One sentence for an operating-system error, with what to do where that is known."""
+    name = error.filename2 or error.filename  # where a finished file could not take its place: that place
+    what = f"{name}: {error.strerror}" if name else str(error)
+    if files.is_url(what):  # remote_path.py says the remedy: those below are for disks
+        return f"{what}."
+    remedy = {
+        errno.ENOSPC: "free some disk space and run the command again",
+        errno.EACCES: "close the program that holds the file, or change its permissions",
+        errno.EPERM: "close the program that holds the file, or change its permissions",
+        errno.EISDIR: "give a file, not a folder",
+        errno.ENOTDIR: "give a folder, not a file",
+        errno.ENOENT: "check the path",
+        errno.ENAMETOOLONG: "use a shorter path",
+    }.get(error.errno or 0)
+    return f"{what}; {remedy}." if remedy else what
+
+
+def check_output(flag: str, path: Path, begins: bytes, what: str) -> None:
+    """Raises UsageError where the file that a flag names would take the place of another kind of file, or of a folder.
+
+    Args:
+        flag: without its dashes.
+        path: the file to write.
+        begins: what a file of the kind begins with; an empty file may be replaced, too.
+        what: the kind, e.g. "labels CSV".
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(1000).removeprefix(codecs.BOM_UTF8)
+        if not head or head.startswith(begins):
+            return
+    elif not path.is_dir():
+        return
+    raise UsageError(f"--{flag} {files.display(path)} exists and is no {what}; choose another name")
+
+
+def make_output_encodable() -> None:
+    """A file name that the console's code page lacks (Windows) is shown escaped instead of ending the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def positive_int(text: str) -> int:
+    """An argparse type: an integer of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value
+
+
+def not_negative_int(text: str) -> int:
+    """An argparse type: an integer of at least 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is below 0")
+    return value
+
+
+def positive(text: str) -> float:
+    """An argparse type: a number above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value} is not above 0")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """An argparse type: a number from 0 on."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{value} is below 0 or no number")
+    return value
+
+
+def score(text: str) -> float:
+    """An argparse type: a number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
+    return value

@@ -1,0 +1,144 @@
+"""Paths in both spellings, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scripts.lib.core.remote_path import RemotePath
+
+REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
+
+
+def default_path(relative: str) -> Path:
+    """The default of a flag: a path below the repository root, wherever the command is run from."""
+    return REPOSITORY_ROOT / relative
+
+
+def is_url(path: Path | str) -> bool:
+    """Whether it is the address of a file elsewhere, such as gs://bucket/train.record."""
+    return "://" in str(path)
+
+
+def path_of(path: Path | RemotePath | str) -> Path | RemotePath:
+    """The file or folder, on the disk or on a bucket."""
+    if not is_url(path):
+        return Path(path)
+    from scripts.lib.core.remote_path import RemotePath
+
+    return RemotePath(str(path))
+
+
+def display(path: Path | RemotePath | str) -> str:
+    """The path as messages spell it: `/` on every platform, relative to the current folder if below it; a URL as is."""
+    if is_url(path):
+        return str(path)
+    path = Path(path)
+    with contextlib.suppress(ValueError, OSError):
+        path = path.resolve().relative_to(Path.cwd())
+    return path.as_posix()
+
+
+def sha256(*paths: Path | str) -> str:
+    """The hash, in hexadecimal digits, of the files' bytes, one file after another."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with Path(path).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def whole_file(path: Path | str, mode: str = "wb", durable: bool = True, **open_options) -> Iterator[IO]:
+    """Opens a file for writing that appears under its name only when the block has ended without an error.
+
+    It is written beside its place, flushed to the disk, and renamed. A process that is killed leaves at most a
+    `.<name>.<random>.partial`, which nothing reads; an exception removes that too and leaves an older file of
+    the name as it was.
+
+    Args:
+        path: the final name; its folder is made where it is missing. On a bucket, it is written when the block ends.
+        mode: "wb", or "w" (UTF-8, line ends as written).
+        durable: wait until the disk has it; False for one of many files that are quickly made again.
+        **open_options: passed to `open`.
+    """
+    if is_url(path):
+        with io.BytesIO() if "b" in mode else io.StringIO(newline="") as file:
+            yield file
+            content = file.getvalue()
+        path_of(path).write_bytes(content if "b" in mode else content.encode())
+        return
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if "b" not in mode:
+        open_options = {"encoding": "utf-8", "newline": "", **open_options}
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".partial")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, mode, **open_options) as file:
+            yield file
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())  # mkstemp's 0600 would keep colleagues from reading it
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _umask() -> int:
+    """The process's umask, which can be read only by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+@contextlib.contextmanager
+def scratch_beside(place: Path | RemotePath) -> Iterator[Path]:
+    """A temporary folder for what `replace_folder` is to move to its place: on the same file system, or on a disk."""
+    folder = None if is_url(place) else place.parent
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{place.name}.partial-") as scratch:
+        yield Path(scratch)
+
+
+def replace_folder(made: Path, place: Path | RemotePath) -> None:
+    """Moves a finished folder to its place; one that is there already goes only once the new one can take its place.
+
+    On a bucket, the files are copied, then those of the earlier folder that the new one has not are removed.
+
+    Args:
+        made: the finished folder, in one of `scratch_beside`.
+        place: its final path.
+    """
+    if is_url(place):
+        names = [path.relative_to(made).as_posix() for path in sorted(made.rglob("*")) if path.is_file()]
+        for name in names:
+            (place / name).write_bytes((made / name).read_bytes())
+        for path in place.rglob():
+            if str(path).removeprefix(f"{place}/") not in names:
+                path.unlink()
+        return
+    if not place.exists():
+        made.rename(place)
+        return
+    former = made.with_name(f"{made.name}.former")
+    place.rename(former)
+    try:
+        made.rename(place)
+    except BaseException:
+        former.rename(place)
+        raise
+    shutil.rmtree(former)

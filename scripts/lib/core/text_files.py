@@ -1,0 +1,32 @@
+"""Text files of others, read as UTF-8 or refused with the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scripts.lib.core import files
+from scripts.lib.core.command_line import DataError
+from scripts.lib.core.findings import ERROR, Finding
+
+MAX_BYTES = 2**30  # a million boxes take a tenth of it
+
+
+def read_text(path: Path | str) -> str:
+    """The file's text without a byte-order mark; line ends as they are.
+
+    Raises:
+        DataError: it is not UTF-8, or too large to be a list of boxes.
+        OSError: it cannot be opened.
+    """
+    path = Path(path)
+    if (size := path.stat().st_size) > MAX_BYTES:
+        message = f"has {size / 2**20:.0f} MB, at most {MAX_BYTES / 2**20:.0f} MB are read"
+        raise DataError([Finding(ERROR, "text-too-large", files.display(path), message, "split it into several files")])
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start}"
+        line = content.count(b"\n", 0, error.start) + 1
+        remedy = "save it as UTF-8 (Excel: CSV UTF-8)"
+        raise DataError([Finding(ERROR, "text-encoding", files.display(path), message, remedy, line=line)]) from error

@@ -1,0 +1,213 @@
+"""What can be wrong with the boxes of one image, given the image itself.
+
+`generate_tfrecord.py` refuses and `check_dataset.py` reports what is found here, in the same words. Boxes are corners
+in pixels as LabelImg writes them: xmin, ymin from 0, xmax, ymax up to the width and height.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from scripts.lib.core.findings import ERROR, NOTE, WARNING, Finding
+
+CLIP_PIXELS = 2  # a box that reaches out of the image by no more was meant to end at its edge
+TINY_SHARE = 0.01  # of the image side: 3 pixels of 300, less than the detector's finest cell can tell
+
+Box = tuple[int, int, int, int]  # xmin, ymin, xmax, ymax in pixels
+Size = tuple[int, int]  # width, height in pixels
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckedBoxes:
+    """The boxes of one image after the checks.
+
+    Attributes:
+        boxes_xyxy: the boxes in pixels of the upright image, in the order they came in, clipped; they are good only
+            where no finding is an error.
+        findings: what was found.
+    """
+
+    boxes_xyxy: list[Box]
+    findings: list[Finding]
+
+
+def check_boxes(
+    file: str,
+    class_names: Sequence[str],
+    boxes_xyxy: Sequence[Box],
+    annotated_size: Size,
+    raw_size: Size,
+    orientation: int,
+) -> CheckedBoxes:
+    """Checks the boxes of one image and brings them into the frame of the upright image.
+
+    Args:
+        file: named in the findings.
+        class_names: class of each box.
+        boxes_xyxy: the boxes in pixels of the frame that the annotation is in.
+        annotated_size: width and height of the image as the annotation states them; 0 where it does not.
+        raw_size: width and height of the image as its file stores it.
+        orientation: EXIF orientation of the file, 1..8; 1 is upright.
+    """
+    upright_size = raw_size[::-1] if orientation >= 5 else raw_size
+    if not boxes_xyxy and (0 in annotated_size or annotated_size in (raw_size, upright_size)):
+        return CheckedBoxes([], [])  # neither the size nor the frame of nothing matters
+    in_raw_frame, findings = _frame(file, annotated_size, raw_size, upright_size, orientation)
+    findings += _check_size(file, annotated_size, raw_size if in_raw_frame else upright_size)
+    if in_raw_frame:
+        boxes_xyxy = [upright_box(box, raw_size, orientation) for box in boxes_xyxy]
+
+    checked = []
+    for number, (name, box) in enumerate(zip(class_names, boxes_xyxy, strict=True), start=1):
+        box, box_findings = check_box(box, upright_size, file, _object(number, name))
+        findings += box_findings
+        checked.append(box)
+    findings += _duplicates(file, class_names, checked)
+    return CheckedBoxes(checked, findings)
+
+
+def check_classes(file: str, class_names: Sequence[str], known_classes: Collection[str]) -> list[Finding]:
+    """Finds the classes that are not in the label map, with the known one that is spelled most like each.
+
+    Args:
+        file: named in the findings.
+        class_names: class of each box.
+        known_classes: the names in the label map.
+    """
+    return [
+        unknown_class(name, known_classes, file, _object(number, name))
+        for number, name in enumerate(class_names, start=1)
+        if name not in known_classes
+    ]
+
+
+def unknown_class(name: str, known_classes: Collection[str], file: str, object: str = "") -> Finding:
+    nearest = _nearest(name, known_classes)
+    meant = f"did you mean {nearest!r}? If not, " if nearest else ""
+    message = f"class {name!r} is not in the label map ({', '.join(known_classes)})"
+    remedy = f"{meant}correct the annotation, or add the class to the label map"
+    return Finding(ERROR, "unknown-class", file, message, remedy, object=object)
+
+
+def _object(number: int, class_name: str) -> str:
+    return f"object {number} ({class_name})"
+
+
+def _nearest(name: str, known_classes: Collection[str]) -> str | None:
+    by_lower = {known.lower(): known for known in known_classes}
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[matches[0]] if matches else None
+
+
+def check_box(box_xyxy: Box, size: Size, file: str, object: str = "") -> tuple[Box, list[Finding]]:
+    """Checks one box against the upright image.
+
+    Args:
+        box_xyxy: in pixels of the upright image.
+        size: width and height of the upright image.
+        file, object: named in the findings.
+
+    Returns:
+        The box, clipped where it reaches out by up to `CLIP_PIXELS`, and the findings.
+    """
+
+    def finding(severity: str, code: str, message: str, remedy: str = "") -> Finding:
+        return Finding(severity, code, file, message, remedy, object=object)
+
+    width, height = size
+    xmin, ymin, xmax, ymax = box_xyxy
+    shown = f"box ({xmin}, {ymin}, {xmax}, {ymax})"
+    redraw = "draw the box again in LabelImg"
+
+    if xmin > xmax or ymin > ymax:
+        return box_xyxy, [finding(ERROR, "box-inverted", f"{shown} is inverted: a minimum exceeds its maximum", redraw)]
+    outside = max(-xmin, -ymin, xmax - width, ymax - height)
+    if outside > CLIP_PIXELS:
+        message = f"{shown} reaches {outside:g} pixels out of the image of {width}x{height}"
+        return box_xyxy, [finding(ERROR, "box-outside-image", message, redraw)]
+
+    findings = []
+    if outside > 0:
+        xmin, ymin, xmax, ymax = max(xmin, 0), max(ymin, 0), min(xmax, width), min(ymax, height)
+        message = f"{shown} reaches {outside:g} pixels out of the image of {width}x{height}; clipped"
+        findings.append(finding(NOTE, "box-clipped", message))
+    clipped = (xmin, ymin, xmax, ymax)
+    if xmin >= xmax or ymin >= ymax:
+        return clipped, [*findings, finding(ERROR, "box-zero-area", f"{shown} has no area", redraw)]
+    if xmax - xmin < TINY_SHARE * width or ymax - ymin < TINY_SHARE * height:
+        message = f"{shown} is narrower than {TINY_SHARE:.0%} of the {width}x{height} image: no detector can see it"
+        findings.append(finding(WARNING, "box-tiny", message, "remove it unless it is meant"))
+    return clipped, findings
+
+
+def _frame(
+    file: str, annotated_size: Size, raw_size: Size, upright_size: Size, orientation: int
+) -> tuple[bool, list[Finding]]:
+    """Whether the boxes of an image with EXIF orientation are in the frame of the stored pixels.
+
+    LabelImg turns images upright since September 2020; its older annotations are in the stored (raw) frame. The size
+    that the annotation states tells which, unless both frames are of one size.
+    """
+    if orientation == 1:
+        return False, []
+    turned = f"its EXIF orientation is {orientation}"
+    if annotated_size == raw_size != upright_size:
+        message = f"{turned}, and the boxes are in the frame of the stored pixels, as older LabelImg wrote them; turned"
+        return True, [Finding(NOTE, "exif-raw-frame", file, message)]
+    if annotated_size == upright_size != raw_size:
+        message = f"{turned}, and the boxes are in the upright frame, as LabelImg writes them since 2020"
+        return False, [Finding(NOTE, "exif-upright-frame", file, message)]
+    why = "both frames are of one size" if raw_size == upright_size else "the annotation's size fits neither"
+    message = f"{turned}, and nothing tells whether the boxes are in the upright frame ({why}); upright is assumed"
+    remedy = "look at the boxes in a current LabelImg, which shows the image upright"
+    return False, [Finding(WARNING, "exif-frame-undecidable", file, message, remedy)]
+
+
+def _check_size(file: str, annotated_size: Size, size: Size) -> list[Finding]:
+    """The annotation's size against the image's, which is the one that counts."""
+    if annotated_size == size:
+        return []
+    stated = f"the annotation states a size of {_times(annotated_size)}, the image has {_times(size)}"
+    if 0 in annotated_size:
+        return [Finding(NOTE, "size-missing", file, f"{stated}; the image's is used")]
+    remedy = "if the image was resized after it was labelled, label it again"
+    return [Finding(WARNING, "size-mismatch", file, f"{stated}; the image's is used", remedy)]
+
+
+def _times(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _duplicates(file: str, class_names: Sequence[str], boxes_xyxy: Sequence[Box]) -> list[Finding]:
+    """Boxes that stand twice, of one class or of several."""
+    findings = []
+    for box, count in Counter(boxes_xyxy).items():
+        if count == 1:
+            continue
+        names = [name for name, other in zip(class_names, boxes_xyxy, strict=True) if other == box]
+        numbers = [str(number) for number, other in enumerate(boxes_xyxy, start=1) if other == box]
+        which = f"objects {' and '.join(numbers)} ({', '.join(dict.fromkeys(names))})"
+        what = "have the same box and class" if len(set(names)) == 1 else "have the same box and different classes"
+        message = f"{what}: ({', '.join(map(str, box))})"
+        findings.append(Finding(WARNING, "box-duplicate", file, message, "keep one of them", object=which))
+    return findings
+
+
+def upright_box(box_xyxy: Box, raw_size: Size, orientation: int) -> Box:
+    """A box of the stored pixels in the frame of the upright image.
+
+    Args:
+        box_xyxy: in pixels of the image as stored; edges, not pixel centres: xmax may equal the width.
+        raw_size: width and height of the image as stored.
+        orientation: EXIF orientation, 1..8 (EXIF 2.32, section 4.6.4, tag 0x0112).
+    """
+    width, height = raw_size
+    xmin, ymin, xmax, ymax = box_xyxy
+    if orientation in (2, 3, 7, 8):  # what was right becomes left, or top
+        xmin, xmax = width - xmax, width - xmin
+    if orientation in (3, 4, 6, 7):  # what was below becomes top, or left
+        ymin, ymax = height - ymax, height - ymin
+    return (ymin, xmin, ymax, xmax) if orientation >= 5 else (xmin, ymin, xmax, ymax)

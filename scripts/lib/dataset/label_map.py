@@ -1,0 +1,90 @@
+"""The label map: class names and their ids, the Object Detection API's `StringIntLabelMap` in text form.
+
+It is the only source of class ids. Format: object_detection/protos/string_int_label_map.proto.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from scripts.lib.core import files
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.object_detection_api import protos
+
+
+def read(path: Path | str) -> dict[str, int]:
+    """Reads a label map.
+
+    Args:
+        path: e.g. data/apparel_label_map.pbtxt; UTF-8, with or without a byte order mark.
+
+    Returns:
+        Class name -> id, in the order of the ids, which are 1..N without a gap. (The API takes ids below
+        `num_classes` + 1 as they come: a class with id 0 or beyond N is never detected, and nothing says so.)
+
+    Raises:
+        UsageError: there is no such file.
+        DataError: it does not parse, or names or ids break the rules; every such item is listed.
+    """
+    class_ids, findings = inspect(path)
+    if findings:
+        raise DataError(findings)
+    return class_ids
+
+
+def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
+    """Like `read`, for a report that goes on: what names and ids there are, and what is wrong with them.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    path = files.path_of(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"there is no label map {files.display(path)}") from None
+    except UnicodeDecodeError as error:
+        return {}, [_finding(path, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")]
+
+    label_map = protos.load("string_int_label_map").StringIntLabelMap()
+    try:
+        text_format.Parse(text, label_map)
+    except text_format.ParseError as error:
+        # protobuf's own message starts with "line:column : "
+        reason = str(error).split(" : ", 1)[-1].strip()
+        remedy = "write it like data/apparel_label_map.pbtxt"
+        return {}, [_finding(path, f"is no label map: {reason}", remedy, error.GetLine())]
+
+    class_ids = {item.name: item.id for item in sorted(label_map.item, key=lambda item: item.id)}
+    return class_ids, check_items(path, [(item.name, item.id) for item in label_map.item])
+
+
+def check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]:
+    """Checks names and ids.
+
+    Args:
+        path: the label map's file, for the findings.
+        items: (name, id) as they stand in it.
+    """
+    if not items:
+        return [_finding(path, "holds no class", "write it like data/apparel_label_map.pbtxt")]
+    findings = []
+    names, ids = [name for name, _ in items], [class_id for _, class_id in items]
+    for name in sorted(set(names)):
+        if not name:
+            findings.append(_finding(path, "an item has no name", "give it one"))
+        elif names.count(name) > 1:
+            findings.append(_finding(path, f"the name {name!r} stands {names.count(name)} times", "keep one of them"))
+    if sorted(ids) != list(range(1, len(ids) + 1)):
+        found = ", ".join(f"{name} {class_id}" for name, class_id in items)
+        findings.append(
+            _finding(path, f"the ids must be 1 to {len(ids)}, each once; found {found}", "number the classes anew")
+        )
+    return findings
+
+
+def _finding(path: Path | str, message: str, remedy: str, line: int | None = None) -> Finding:
+    return Finding(ERROR, "label-map", files.display(path), message, remedy, line=line)

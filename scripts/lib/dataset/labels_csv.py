@@ -1,0 +1,204 @@
+"""The labels CSV: the table that XML becomes, that is split, and that records are made of.
+
+Columns `filename,width,height,class,xmin,ymin,xmax,ymax`; one row a box; the image's size and the box corners in
+pixels of the upright image, corners as in VOC XML. An image without objects (a negative) is one row whose class and
+corners are empty. UTF-8, lines end in "\\n".
+
+Rows are plain tuples (`Row`) where no table is needed, since pandas takes 0.3 s to import.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from scripts.lib.annotations.voc_xml import MAX_TEXT, Annotation, parse_pixels
+from scripts.lib.core import files, text_files
+from scripts.lib.core.command_line import DataError
+from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.images import image_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
+HEAD = ",".join(COLUMNS).encode()  # what the file begins with
+PIXEL_COLUMNS = ("width", "height", "xmin", "ymin", "xmax", "ymax")
+_BOX = ("xmin", "ymin", "xmax", "ymax")
+
+
+class Row(NamedTuple):
+    """One box, or one image without objects: then `class_name` is "" and the corners are None."""
+
+    filename: str
+    width: int
+    height: int
+    class_name: str
+    xmin: int | None
+    ymin: int | None
+    xmax: int | None
+    ymax: int | None
+
+
+def rows_of(annotation: Annotation) -> list[Row]:
+    """The rows of one image: its boxes in their order, or the one row of a negative."""
+    image = annotation.filename, annotation.width, annotation.height
+    if not annotation.objects:
+        return [Row(*image, "", None, None, None, None)]
+    return [Row(*image, box.name, box.xmin, box.ymin, box.xmax, box.ymax) for box in annotation.objects]
+
+
+def write_rows(rows: Iterable[Row], path: Path | str) -> None:
+    """Writes the CSV, whole or not at all."""
+    with files.whole_file(path, "w") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+
+
+def lines_of(rows: Iterable[Row]) -> str:
+    """The rows as they stand in the CSV, for `write_lines`."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def write_lines(parts: Iterable[str], path: Path | str) -> None:
+    """Writes the CSV, whole or not at all, from what `lines_of` made in several processes."""
+    with files.whole_file(path, "w") as file:
+        file.write(lines_of([COLUMNS]))
+        file.writelines(parts)
+
+
+def read_rows(path: Path | str) -> list[Row]:
+    """Reads the CSV by column name; further columns are ignored.
+
+    A byte-order mark, CRLF, `12.0` and a class named "NA" or "None" are read as they are meant.
+
+    Raises:
+        DataError: with a finding for each line that is wrong.
+        OSError: the file cannot be opened.
+    """
+    rows, _, findings = inspect(path)
+    if findings:
+        raise DataError(findings)
+    return rows
+
+
+def inspect(path: Path | str) -> tuple[list[Row], list[Row], list[Finding]]:
+    """Like `read_rows`, for a report that goes on.
+
+    Returns:
+        The sound rows; the others, as far as they can be read; and what is wrong with those.
+    """
+    path = Path(path)
+    try:
+        text = text_files.read_text(path)
+    except DataError as error:
+        return [], [], error.findings
+    reader = _LineReader(path)
+    return reader.rows(text), reader.damaged, reader.findings
+
+
+def read(path: Path | str) -> pd.DataFrame:
+    """Like `read_rows`, as a table: `filename` and `class` are text, the others nullable integers (Int64)."""
+    return frame(read_rows(path))
+
+
+def write(table: pd.DataFrame, path: Path | str) -> None:
+    """Writes the table's COLUMNS as the CSV, whole or not at all."""
+    columns = table[list(COLUMNS)].astype(object)
+    rows = columns.where(columns.notna(), None).itertuples(index=False, name=None)
+    write_rows(rows, path)
+
+
+def frame(rows: Iterable[Row]) -> pd.DataFrame:
+    """The table of the rows, typed as `read` says."""
+    import pandas as pd  # here, since most scripts do without
+
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    typed = {
+        name: pd.array(list(column), dtype="Int64") if name in PIXEL_COLUMNS else pd.Series(column, dtype=str)
+        for name, column in zip(COLUMNS, columns, strict=True)
+    }
+    return pd.DataFrame(typed)
+
+
+def is_negative(table: pd.DataFrame) -> pd.Series:
+    """True for the rows that stand for an image without objects."""
+    return table["class"] == ""
+
+
+class _LineReader:
+    """Reads the lines of one file and collects what is wrong with them."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.line = 1
+        self.findings: list[Finding] = []
+        self.damaged: list[Row] = []
+
+    def report(self, message: str, code: str = "csv-value", remedy: str = "mend the line") -> None:
+        self.findings.append(_finding(self.path, code, message, self.line, remedy))
+
+    def rows(self, text: str) -> list[Row]:
+        lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+        rows = []
+        try:
+            header = next(lines, [])
+            positions = self.positions(header)
+            self.line = lines.line_num + 1
+            for fields in lines if positions else ():
+                if len(fields) == len(header) and any(fields):  # spreadsheets leave lines of commas behind
+                    known = len(self.findings)
+                    row = self.row([fields[position] for position in positions])
+                    (rows if len(self.findings) == known else self.damaged).append(row)
+                elif any(fields):
+                    self.report(f"has {len(fields)} fields, the first line has {len(header)}", "csv-fields")
+                self.line = lines.line_num + 1  # a quoted field may hold a line break: where the next row begins
+        except csv.Error as error:
+            self.report(f"is no CSV: {error}", "csv-malformed")
+        return rows
+
+    def positions(self, header: list[str]) -> list[int]:
+        """Where each of COLUMNS is."""
+        names = [name.strip() for name in header]
+        wrong = [name for name in COLUMNS if names.count(name) != 1]
+        if wrong:
+            found = ",".join(header)[:200]
+            message = f"the first line is {found!r}, expected {','.join(COLUMNS)!r}"
+            self.report(message, "csv-columns", "use the CSV that xml_to_csv.py writes, with commas")
+            return []
+        return [names.index(name) for name in COLUMNS]
+
+    def row(self, fields: list[str]) -> Row:
+        filename, width, height, class_name, *corners = fields
+        try:
+            filename = image_names.inside_folder(filename)
+        except ValueError as error:
+            self.report(f"column filename: {error}", "filename-outside-folder", "write the bare name of the image")
+        size = self.pixels("width", width, 0), self.pixels("height", height, 0)
+        if not class_name and not any(corners):
+            return Row(filename, *size, "", None, None, None, None)
+        if not class_name.strip():
+            self.report("column class is empty, yet the row has a box")
+        if len(class_name) > MAX_TEXT:
+            self.report(f"column class has {len(class_name)} characters, at most {MAX_TEXT} make sense")
+        return Row(filename, *size, class_name, *map(self.pixels, _BOX, corners))
+
+    def pixels(self, column: str, text: str, smallest: int | None = None) -> int:
+        try:
+            pixels = int(text) if len(text) < 9 and text.isascii() and text.isdecimal() else parse_pixels(text.strip())
+        except ValueError as error:
+            self.report(f"column {column} {error}")
+            return 0
+        if smallest is not None and pixels < smallest:
+            self.report(f"column {column} is {pixels}, expected {smallest} or more")
+        return pixels
+
+
+def _finding(path: Path, code: str, message: str, line: int, remedy: str) -> Finding:
+    return Finding(ERROR, code, files.display(path), message, remedy, line=line)

@@ -1,0 +1,61 @@
+"""The metrics of one evaluation: as a file, and as a table."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+from scripts.lib.core import files
+
+MEAN_AP = "PascalBoxes_Precision/mAP@0.5IOU"
+CLASS_AP_PREFIX = "PascalBoxes_PerformanceByCategory/AP@0.5IOU/"
+
+
+class Evaluation(NamedTuple):
+    """One evaluation.
+
+    Attributes:
+        global_step: the checkpoint's training step.
+        num_examples: how many images were evaluated.
+        metrics: name as the Object Detection API writes it to TensorBoard -> value; NaN where there is no ground truth.
+    """
+
+    global_step: int
+    num_examples: int
+    metrics: dict[str, float]
+
+
+def class_aps(evaluation: Evaluation) -> dict[str, float]:
+    """Class name -> AP@0.5 (PASCAL VOC, area under the interpolated curve); NaN for a class without ground truth."""
+    prefix = CLASS_AP_PREFIX
+    return {name.removeprefix(prefix): value for name, value in evaluation.metrics.items() if name.startswith(prefix)}
+
+
+def write(path: Path | str, evaluation: Evaluation) -> None:
+    """Writes metrics.json; NaN, which JSON has not, becomes null."""
+    metrics = {name: None if math.isnan(value) else value for name, value in sorted(evaluation.metrics.items())}
+    with files.whole_file(path, "w") as file:
+        json.dump({**evaluation._asdict(), "metrics": metrics}, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+
+
+def read(path: Path | str) -> Evaluation:
+    """Reads what `write` wrote."""
+    content = json.loads(files.path_of(path).read_text(encoding="utf-8"))
+    metrics = {name: math.nan if value is None else value for name, value in content["metrics"].items()}
+    return Evaluation(content["global_step"], content["num_examples"], metrics)
+
+
+def table(evaluation: Evaluation) -> str:
+    """AP@0.5 of each class and their mean, in lines; says where a class has no ground truth."""
+    rows = {
+        name: "no ground truth in the record" if math.isnan(ap) else f"{ap:.3f}"
+        for name, ap in class_aps(evaluation).items()
+    }
+    if MEAN_AP in evaluation.metrics:
+        rows["mean (mAP@0.5)"] = f"{evaluation.metrics[MEAN_AP]:.3f}"
+    width = max(map(len, rows), default=0)
+    head = f"Step {evaluation.global_step}, {evaluation.num_examples} images, average precision at IoU 0.5:"
+    return "\n".join([head, *(f"  {name:<{width}}  {value}" for name, value in rows.items())])

@@ -1,1 +1,0 @@
-"""Google Cloud, by its command-line program gcloud: buckets, job specifications, what jobs cost."""

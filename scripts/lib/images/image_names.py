@@ -1,0 +1,124 @@
+"""Names of images in annotations and CSV files: kept inside the image folder, found there however spelled."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts.lib.core import listing
+
+# What can be read as an image; and HEIC, which telephones write and which is refused, but not overlooked.
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".ppm")
+    + (".heic", ".heif")
+)
+
+MAX_LENGTH = 1000  # characters; file systems stop at 255 a part
+
+_PLAIN_NAME = re.compile(r"[^\W.][\w \-.]*").fullmatch  # what needs no closer look: the names of nearly all images
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:")
+
+
+def inside_folder(name: str) -> str:
+    r"""The name of an image relative to its folder, with `/` on every platform.
+
+    Names come from files that others made: one that would lead out of the image folder is refused, by the rules
+    of Windows and of POSIX alike, so that a data set means the same everywhere.
+
+    Args:
+        name: e.g. "dress.jpg", "shop/dress.jpg", "shop\\dress.jpg".
+
+    Raises:
+        ValueError: the name is empty, is absolute, goes up by `..`, is too long, or has control characters; says which.
+    """
+    if len(name) > MAX_LENGTH:
+        raise ValueError(f"the image name {name[:40]!r}... has {len(name)} characters")
+    if _PLAIN_NAME(name):
+        return name
+    if _CONTROL_CHARACTER.search(name):
+        raise ValueError(f"the image name {name!r} has a control character")
+    name = name.replace("\\", "/")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if not parts:
+        raise ValueError(f"the image name {name!r} names no file")
+    if _ABSOLUTE.match(name) or ".." in parts:
+        raise ValueError(f"the image name {name!r} leads out of the image folder")
+    return "/".join(parts)
+
+
+class ImageFolder:
+    """The images below a folder, listed once; finds the one that an annotation means.
+
+    The listing decides, not the file system: a name is found on Linux exactly if it is found on Windows and macOS,
+    which ignore case (macOS composes accents differently, too).
+
+    Attributes:
+        folder: where they are.
+        names: relative to it, with `/`.
+        unnameable: Linux file names that are no UTF-8: no annotation and no CSV file can name them.
+    """
+
+    def __init__(self, folder: Path | str, names: Iterable[str] | None = None):
+        """Lists the folder.
+
+        Args:
+            folder: where the images are.
+            names: those of the images below it, where it is on no disk.
+        """
+        self.folder = Path(folder)
+        self.names: set[str] = set()
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self.unnameable: list[str] = []
+        for name in listing.names_below(folder, tuple(IMAGE_SUFFIXES)) if names is None else names:
+            if _is_unicode(name):
+                self._add(name)
+            else:
+                self.unnameable.append(name)
+
+    def _add(self, name: str) -> None:
+        self.names.add(name)
+        self._by_name[_spelling(name)].append(name)
+        self._by_stem[_spelling(without_suffix(name))].append(name)
+
+    def find(self, name: str, annotation_stem: str | None = None) -> str | None:
+        """The image of that name, however it is spelled there; else the image named like the annotation file.
+
+        Args:
+            name: as `inside_folder` returns it; upper and lower case, a missing or another suffix do not matter where
+                a single image answers to it.
+            annotation_stem: the annotation file's own name without its suffix, relative to the annotation folder, for
+                images that were renamed together with their annotation.
+
+        Returns:
+            The name relative to the folder, as it is spelled on the disk, or None: no image, or more than one.
+        """
+        if name in self.names:
+            return name
+        candidates = [self._by_name.get(_spelling(name)), self._by_stem.get(_spelling(name))]
+        if has_image_suffix(name):
+            candidates.append(self._by_stem.get(_spelling(without_suffix(name))))
+        if annotation_stem:
+            candidates.append(self._by_stem.get(_spelling(annotation_stem)))
+        return next((found[0] for found in candidates if found and len(found) == 1), None)
+
+
+def has_image_suffix(name: str) -> bool:
+    return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def _is_unicode(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def without_suffix(name: str) -> str:
+    return posixpath.splitext(name)[0]
+
+
+def _spelling(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

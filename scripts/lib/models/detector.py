@@ -1,0 +1,140 @@
+"""An exported model, loaded and ready to detect, in whichever runtime."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scripts.lib.models import exported_model
+
+
+class Detection(NamedTuple):
+    """One detected object.
+
+    Attributes:
+        class_name: as in the model's label map.
+        score: 0..1.
+        xmin, ymin, xmax, ymax: the box in pixels of the image, origin at its upper left corner, as floats.
+    """
+
+    class_name: str
+    score: float
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+
+
+class DetectionArrays(NamedTuple):
+    """All detections of one image, best score first.
+
+    Attributes:
+        boxes_yxyx: float32 [num_detections, 4], pixels of the image.
+        scores: float32 [num_detections].
+        class_ids: int64 [num_detections], as in the model's label map.
+    """
+
+    boxes_yxyx: np.ndarray
+    scores: np.ndarray
+    class_ids: np.ndarray
+
+
+class PreparedImage(NamedTuple):
+    """An image as the model takes it, and its size before."""
+
+    values: Any
+    height: int
+    width: int
+
+
+class Detector:
+    """Runs an exported model. Several threads may use it at once.
+
+    Args:
+        folder: what export_inference_graph.py or export_model.py wrote.
+        runtime: one of `runtimes.NAMES`, or "auto"; see `runtimes.load`.
+
+    Raises:
+        UsageError: the folder is not an exported model, or the runtime cannot run it.
+
+    Attributes:
+        class_names: class id -> name.
+        runtime: the name of the runtime that runs it.
+    """
+
+    def __init__(self, folder: Path | str, runtime: str = "auto"):
+        from scripts.lib.models import runtimes
+
+        folder = Path(folder)
+        exported_model.check(folder)
+        self._model, self.runtime = runtimes.load(folder, runtime)
+        self.class_names = dict(self._model.class_names)
+
+    def global_step(self) -> int | None:
+        """The training step of the checkpoint that was exported, or None where the export does not hold it."""
+        return self._model.global_step
+
+    def detect(self, image_rgb: np.ndarray, min_score: float = 0.0) -> list[Detection]:
+        """Detects the objects of one image, after the model's own non-maximum suppression, best first.
+
+        Args:
+            image_rgb: uint8 [height, width, 3], channels in the order red, green, blue, upright, of any size.
+            min_score: detections below are left out.
+        """
+        (found,) = self.detect_each([image_rgb], 1, min_score)
+        return [
+            Detection(self.class_names[class_id], score, xmin, ymin, xmax, ymax)
+            for (ymin, xmin, ymax, xmax), score, class_id in zip(*(values.tolist() for values in found), strict=True)
+            if class_id in self.class_names
+        ]
+
+    def detect_each(
+        self, images_rgb: Iterable[np.ndarray], batch_size: int = 16, min_score: float = 0.0
+    ) -> Iterator[DetectionArrays]:
+        """Detects the objects of many images, in batches; yields their detections in the same order.
+
+        The detections are those of one image at a time, to float32's last digits. Each image is prepared as it comes,
+        so that a batch holds images of the model's size.
+
+        Args:
+            images_rgb: uint8 [height, width, 3] each, as in `detect`.
+            batch_size: images at a time.
+            min_score: detections below are left out.
+        """
+        prepared = map(self.prepare, images_rgb)
+        while batch := list(itertools.islice(prepared, batch_size)):
+            yield from self.detect_prepared(batch, min_score)
+
+    def prepare(self, image_rgb: np.ndarray) -> PreparedImage:
+        """Resizes an image as the model wants it; for those who do that in one thread and detect in another.
+
+        Args:
+            image_rgb: uint8 [height, width, 3], as in `detect`.
+        """
+        return PreparedImage(self._model.prepare(image_rgb), *image_rgb.shape[:2])
+
+    def outputs(self, image_rgb: np.ndarray) -> dict[str, np.ndarray]:
+        """All that the model gives for one image, by the names in the signature of its SavedModel, padded as there.
+
+        Args:
+            image_rgb: uint8 [height, width, 3], as in `detect`.
+
+        Returns:
+            float32 arrays without a batch dimension: detection_boxes [max_detections, 4] (ymin, xmin, ymax, xmax as
+            shares of the image), detection_scores and detection_classes [max_detections], num_detections []; of an SSD
+            also detection_multiclass_scores, raw_detection_boxes and raw_detection_scores, with the background first.
+        """
+        return self._model.outputs(self._model.prepare(image_rgb))
+
+    def detect_prepared(self, batch: Sequence[PreparedImage], min_score: float = 0.0) -> Iterator[DetectionArrays]:
+        """Detects the objects of a batch of what `prepare` gave; yields in its order."""
+        found_each = self._model.run([image.values for image in batch], min_score)
+        for image, found in zip(batch, found_each, strict=True):
+            kept = found.scores >= min_score
+            to_pixels = np.array([image.height, image.width] * 2, np.float32)
+            boxes_yxyx = found.boxes_yxyx_normalized[kept] * to_pixels
+            yield DetectionArrays(boxes_yxyx, found.scores[kept], found.class_ids[kept])

@@ -1,0 +1,142 @@
+"""What an exported model consists of, on disk."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.lib.core import files
+from scripts.lib.core.command_line import UsageError
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+FROZEN_GRAPH = "frozen_inference_graph.pb"
+SAVED_MODEL = "saved_model"
+PIPELINE_CONFIG = "pipeline.config"
+LABEL_MAP = "label_map.pbtxt"
+CHECKPOINT = "model.ckpt"  # prefix
+ONNX = "model.onnx"
+OPENVINO = "openvino/model.xml"
+TFLITE = "model.tflite"
+TFLITE_INT8 = "model_int8.tflite"
+DESCRIPTION = "model.json"
+SCORE_THRESHOLDS = "score_thresholds.json"  # added by report.py
+
+_PARTS = (
+    FROZEN_GRAPH,
+    SAVED_MODEL,
+    PIPELINE_CONFIG,
+    LABEL_MAP,
+    SCORE_THRESHOLDS,
+    ONNX,
+    "openvino",
+    TFLITE,
+    TFLITE_INT8,
+    DESCRIPTION,
+    "checkpoint",
+    f"{CHECKPOINT}.*",
+    "inference_graph.pbtxt",
+)
+
+
+def is_part(name: str) -> bool:
+    """Whether a file or folder of this name is one that the export writes."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in _PARTS)
+
+
+def check(folder: Path) -> None:
+    """Checks that a folder holds what a runtime can run.
+
+    Raises:
+        UsageError: it does not; says what is missing.
+    """
+    if any((folder / name).is_file() for name in (ONNX, OPENVINO)):
+        return  # they hold all that is needed
+    if folder.is_file():
+        raise UsageError(f"{files.display(folder)} is a file; give its folder, {files.display(folder.parent)}")
+    missing = [name for name in (FROZEN_GRAPH, LABEL_MAP) if not (folder / name).is_file()]
+    if missing:
+        raise UsageError(
+            f"{files.display(folder)} is no exported model: {' and '.join(missing)} missing; "
+            "give the output_directory of export_inference_graph.py"
+        )
+
+
+def sha256(folder: Path) -> str:
+    """The hash of the file that tells the model from others; of a folder that `check` has found nothing wrong with."""
+    return files.sha256(next(folder / name for name in (FROZEN_GRAPH, ONNX, OPENVINO) if (folder / name).is_file()))
+
+
+def check_output_directory(flag: str, folder: Path) -> None:
+    """Refuses a folder that holds anything but an earlier export: it is going to be replaced.
+
+    Args:
+        flag: that names it, without its dashes.
+        folder: may be missing.
+
+    Raises:
+        UsageError: names what is in the way.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--{flag} {files.display(folder)} is a file; give a folder")
+    there = folder.iterdir() if folder.is_dir() else ()
+    foreign = sorted(path.name for path in there if not is_part(path.name))
+    if foreign:
+        names = ", ".join(foreign[:5]) + (" ..." if len(foreign) > 5 else "")
+        raise UsageError(
+            f"--{flag} {files.display(folder)} holds files that are no part of an export ({names}); "
+            "give an empty or a new folder"
+        )
+
+
+def frozen_graph(folder: Path) -> Message:
+    """The frozen graph, a TensorFlow GraphDef.
+
+    Raises:
+        UsageError: the file is no such graph.
+    """
+    from google.protobuf.message import DecodeError
+
+    from scripts.lib import object_detection_api
+
+    path = folder / FROZEN_GRAPH
+    try:
+        return object_detection_api.tensorflow().GraphDef.FromString(path.read_bytes())
+    except DecodeError:
+        raise UsageError(f"{files.display(path)} is damaged, or no frozen graph; export the model again") from None
+
+
+def read_description(folder: Path) -> dict:
+    """What export_model.py wrote to model.json: class_names, global_step, input (see there)."""
+    return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+
+
+def global_step(folder: Path) -> int | None:
+    """The training step of the checkpoint that was exported, or None where the export does not hold it."""
+    checkpoint = folder / CHECKPOINT
+    if not checkpoint.with_name(f"{CHECKPOINT}.index").is_file():
+        return None
+    from scripts.lib import object_detection_api
+
+    variables = object_detection_api.tensorflow().train.load_checkpoint(str(checkpoint))
+    return int(variables.get_tensor("global_step")) if variables.has_tensor("global_step") else None
+
+
+def score_thresholds(folder: Path | str) -> dict[str, float]:
+    """Class name -> the score with the best F1 on the test set, as report.py found it; empty without a report.
+
+    Raises:
+        UsageError: the file is none of report.py's.
+    """
+    path = Path(folder) / SCORE_THRESHOLDS
+    try:
+        return {str(name): float(score) for name, score in json.loads(path.read_text(encoding="utf-8")).items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError):
+        raise UsageError(
+            f"{files.display(path)} is no list of least scores; remove it, or let report.py write it again"
+        ) from None

@@ -1,0 +1,49 @@
+"""OpenVINO: for Intel's CPUs, in bfloat16 where they compute with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from scripts.lib.models import exported_model
+from scripts.lib.models.metadata import ModelDescription
+from scripts.lib.models.onnx_conversion import ConversionError, find_or_make
+from scripts.lib.models.runtimes.converted import ConvertedModel
+
+
+class Model(ConvertedModel):
+    """The OpenVINO or ONNX file of an exported model on the CPU.
+
+    Args:
+        folder: of the exported model.
+        precision: "f32" or "bf16"; None: bfloat16 where the CPU has instructions for it (AMX or AVX512-BF16), of which
+            OpenVINO tells by its device's capabilities, else float32.
+    """
+
+    def __init__(self, folder: Path, precision: str | None = None):
+        import openvino
+
+        core = openvino.Core()
+        can_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.precision = precision or ("bf16" if can_bfloat16 else "f32")
+        path = folder / exported_model.OPENVINO
+        try:
+            model = core.read_model(path if path.is_file() else find_or_make(folder))
+            metadata = {name: value.astype(str) for name, value in model.get_rt_info("framework").astype(dict).items()}
+            settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self.precision}
+            self._compiled = core.compile_model(model, "CPU", settings)
+            description = ModelDescription.from_metadata(metadata)
+        except (RuntimeError, ValueError) as error:
+            raise ConversionError(f"OpenVINO: {str(error).strip().splitlines()[-1][:200]}") from error
+        super().__init__(description)
+
+    def _infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        return list(self._compiled.create_infer_request().infer([batch], share_inputs=True).values())
+
+
+class Float32Model(Model):
+    """In float32 on every CPU."""
+
+    def __init__(self, folder: Path):
+        super().__init__(folder, "f32")

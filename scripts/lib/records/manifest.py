@@ -1,0 +1,146 @@
+"""The manifest of a record: `<record>.json` beside it, which says what the record holds and what it was made from.
+
+It is the last file that appears. Training and evaluation check it (`check`), so that a half-replaced set of shards, or
+a record of another label map, is noticed before the first step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import IO
+
+from scripts.lib.core import files
+from scripts.lib.core.findings import ERROR, WARNING, Finding
+from scripts.lib.records import tf_record
+
+VERSION = 1
+HEAD = b'{\n  "version": '  # what the file begins with
+_LIBRARIES = ("pillow", "simplejpeg", "protobuf", "google-crc32c")
+
+
+def path_of(record: Path | str) -> Path:
+    """data/train.record.json for data/train.record, for one of its shards, and for their pattern."""
+    base = tf_record.base_path(record)
+    return base.with_name(f"{base.name}.json")
+
+
+def text(content: dict) -> str:
+    """The manifest's JSON; the same content gives the same text."""
+    versions = {"python": platform.python_version(), **{name: metadata.version(name) for name in _LIBRARIES}}
+    return json.dumps({"version": VERSION, **content, "versions": versions}, indent=2, ensure_ascii=False) + "\n"
+
+
+def read(record: Path | str) -> dict | None:
+    """The manifest of a record, or None where it has none (records of other tools) or it cannot be read."""
+    try:
+        return parsed(path_of(record).read_bytes())
+    except OSError:
+        return None
+
+
+def parsed(text: bytes) -> dict | None:
+    """The content of a manifest file, or None where it is none."""
+    try:
+        content = json.loads(text.decode())
+    except ValueError:
+        return None
+    return content if _is_manifest(content) else None
+
+
+def _is_manifest(content: object) -> bool:
+    """Whether it is of this version and has what the checks need."""
+    try:
+        shards = [(shard["file"], shard["bytes"]) for shard in content["shards"]]
+        ids = [entry["id"] for entry in content["classes"].values()]
+        values = (content["examples"], content["boxes"], *(size for _, size in shards), *ids)
+        return content["version"] == VERSION and all(isinstance(value, int) for value in values)
+    except (AttributeError, KeyError, TypeError):
+        return False
+
+
+def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[Finding]:
+    """Compares a record with its manifest; no findings where it has none.
+
+    Args:
+        record: a record's path or the pattern of its shards.
+        class_ids: class name -> id of the label map that is about to be used.
+    """
+    manifest = read(record)
+    if manifest is None:
+        return []
+    folder = path_of(record).parent
+    paths = {shard["file"]: folder / shard["file"] for shard in manifest["shards"]}
+    sizes = {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
+    return compare(manifest, files.display(record), folder, sizes, class_ids)
+
+
+def compare(
+    manifest: dict, record: str, folder: Path | str, sizes: dict[str, int], class_ids: dict[str, int] | None = None
+) -> list[Finding]:
+    """Compares what a manifest says with what is there.
+
+    Args:
+        manifest: as `read` or `parsed` returns it.
+        record: the record as messages name it.
+        folder: where its files lie, a path or an address.
+        sizes: file name -> bytes of the files that are there.
+        class_ids: as in `check`.
+    """
+    again = "make the record again with generate_tfrecord.py"
+    findings = []
+    for shard in manifest["shards"]:
+        size = sizes.get(shard["file"])
+        if size != shard["bytes"]:
+            what = "is missing" if size is None else f"has {size} bytes"
+            message = f"the file {what}; its manifest says {shard['bytes']} bytes"
+            place = f"{folder}/{shard['file']}" if files.is_url(folder) else Path(folder, shard["file"])
+            findings.append(Finding(ERROR, "record-manifest", files.display(place), message, again))
+    if class_ids is not None:
+        recorded = {name: entry["id"] for name, entry in manifest["classes"].items()}
+        differing = [name for name in recorded if recorded[name] != class_ids.get(name)]
+        if differing:
+            message = "was made with another label map: " + ", ".join(
+                f"{name} is {recorded[name]} in the record, {class_ids.get(name, 'missing')} now" for name in differing
+            )
+            findings.append(Finding(ERROR, "record-label-map", record, message, again))
+    if manifest["examples"] and not manifest["boxes"]:
+        message = "holds no object at all"
+        findings.append(Finding(WARNING, "record-no-object", record, message, "check the labels CSV"))
+    return findings
+
+
+@contextlib.contextmanager
+def whole_record(path: Path, num_shards: int) -> Iterator[tuple[tf_record.ShardWriter, IO[str]]]:
+    """A record's files and its manifest, which appear together when the block ends without an error.
+
+    Whenever the process is killed, there is either the old record or the new one, or a set that a reader sees to be
+    incomplete: what an earlier run left of manifest and shards goes first, the manifest comes last.
+    """
+    shards = tf_record.shard_paths(path, num_shards)
+    with contextlib.ExitStack() as stack:  # leaves in the opposite order: the manifest, entered first, appears last
+        manifest = stack.enter_context(files.whole_file(path_of(path), "w"))
+        opened = [stack.enter_context(files.whole_file(shard)) for shard in shards]
+        yield tf_record.ShardWriter(opened), manifest
+        for file in (*opened, manifest):  # a full disk shows now, before anything is removed
+            file.flush()
+            os.fsync(file.fileno())
+        _remove_earlier(path, shards)
+
+
+def _remove_earlier(path: Path, shards: Sequence[Path]) -> None:
+    """Removes the manifest and the shards of an earlier run with this output path, which would mix with the new ones.
+
+    A record in one file stays until the new one takes its place at one stroke.
+    """
+    former = read(path)
+    path_of(path).unlink(missing_ok=True)
+    earlier = {path.with_name(Path(shard["file"]).name) for shard in former["shards"]} if former else set()
+    for shard in earlier.union(shards):
+        if tf_record.base_path(shard) == path and shards != [shard]:
+            shard.unlink(missing_ok=True)

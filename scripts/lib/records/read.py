@@ -1,0 +1,85 @@
+"""The images of a record, with their ground truth, without TensorFlow."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+
+from scripts.lib.core import files
+from scripts.lib.core.command_line import DataError
+from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.records import tf_example, tf_record
+
+
+class RecordImage(NamedTuple):
+    """One example of a record.
+
+    Attributes:
+        name: its file name, else its source id, else its place in the record, counted from 1.
+        encoded: the bytes of the image file.
+        boxes_yxyx_normalized: float32 [num_boxes, 4], ymin, xmin, ymax, xmax, 0..1.
+        class_ids: int64 [num_boxes], as in the label map.
+        is_difficult: bool [num_boxes]; such objects count neither as found nor as missed.
+    """
+
+    name: str
+    encoded: bytes
+    boxes_yxyx_normalized: np.ndarray
+    class_ids: np.ndarray
+    is_difficult: np.ndarray
+
+    def pixels(self) -> np.ndarray:
+        """The image as the API's reader decodes it, uint8 [height, width, 3], red, green, blue.
+
+        TensorFlow decodes JPEG with libjpeg's fast, less exact transform, which training, and so the model, has seen;
+        simplejpeg with `fastdct` gives the same pixels, where the exact one differs by 1 to 2 of 255 on average. On
+        160 test images that moved mAP@0.5 by 0.005.
+        """
+        if self.encoded.startswith(b"\xff\xd8"):
+            with contextlib.suppress(ValueError):  # what libjpeg-turbo refuses Pillow may take
+                return simplejpeg.decode_jpeg(self.encoded, "RGB", fastdct=True, strict=False)
+        with Image.open(io.BytesIO(self.encoded)) as image:
+            return np.asarray(image.convert("RGB"))
+
+
+def read(path: Path | str) -> Iterator[RecordImage]:
+    """Yields the images of a record.
+
+    Args:
+        path: a record, or the pattern of its shards.
+
+    Raises:
+        UsageError: there is no such record.
+        DataError: it is damaged, or an example has no image or its boxes do not match its classes.
+    """
+    for file in tf_record.matching_files(path):
+        for number, data in enumerate(tf_record.read_records(file), start=1):
+            features = tf_example.features(data)
+            yield _image(features, number, file)
+
+
+def _image(features: dict[str, list], number: int, path: Path) -> RecordImage:
+    class_ids = np.array(features.get("image/object/class/label", []), np.int64)
+    sides = [
+        np.array(features.get(f"image/object/bbox/{side}", []), np.float32) for side in ("ymin", "xmin", "ymax", "xmax")
+    ]
+    if not features.get("image/encoded") or any(len(side) != len(class_ids) for side in sides):
+        message = f"example {number} has no image, or its boxes and classes differ in number"
+        remedy = "make it again with generate_tfrecord.py"
+        raise DataError([Finding(ERROR, "record-damaged", files.display(path), message, remedy)])
+    names = features.get("image/filename") or features.get("image/source_id") or [str(number).encode()]
+    difficult = np.array(features.get("image/object/difficult", []), bool)
+    return RecordImage(
+        names[0].decode("utf-8", "replace"),
+        features["image/encoded"][0],
+        np.stack(sides, axis=1),
+        class_ids,
+        difficult if len(difficult) == len(class_ids) else np.zeros(len(class_ids), bool),
+    )

@@ -1,0 +1,200 @@
+"""TFRecord files without TensorFlow.
+
+A TFRecord file is a sequence of records, each of them (https://www.tensorflow.org/tutorials/load_data/tfrecord,
+section "TFRecords format details"; tensorflow/core/lib/io/record_writer.h):
+
+    uint64 length, little-endian
+    uint32 masked CRC-32C of the length
+    byte   data[length]
+    uint32 masked CRC-32C of the data
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import google_crc32c
+
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.files import display, is_url, path_of
+from scripts.lib.core.findings import ERROR, Finding
+
+_LENGTH = struct.Struct("<Q")
+_CRC = struct.Struct("<I")
+HEADER_BYTES = _LENGTH.size + _CRC.size  # ahead of the data of a record
+OVERHEAD_BYTES = HEADER_BYTES + _CRC.size  # of a record, besides its data
+
+_SHARD = re.compile(r"(?P<base>.+)-(?P<index>\d{5}|\*|\?{5})-of-(?P<count>\d{5}|\*|\?{5})")
+
+
+def masked_crc32c(data: bytes) -> int:
+    """CRC-32C (Castagnoli), rotated and offset so that a CRC of data that holds CRCs stays strong (hash/crc32c.h)."""
+    return mask(google_crc32c.value(data))
+
+
+def mask(crc: int) -> int:
+    """A CRC as it is stored: rotated and offset, see `masked_crc32c`."""
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def write_record(file: BinaryIO, data: bytes) -> None:
+    """Appends one record to an open file."""
+    length = _LENGTH.pack(len(data))
+    file.write(length + _CRC.pack(masked_crc32c(length)))
+    file.write(data)  # by itself, since images are too large to be copied for nothing
+    file.write(_CRC.pack(masked_crc32c(data)))
+
+
+def is_record(path: Path | str) -> bool:
+    """Whether a file begins as a TFRecord file does; an empty one is none."""
+    with Path(path).open("rb") as file:
+        return begins_record(file)
+
+
+def begins_record(file: BinaryIO) -> bool:
+    """Whether what an open file holds next is a record."""
+    header = file.read(HEADER_BYTES)
+    return len(header) == HEADER_BYTES and (
+        _CRC.unpack_from(header, _LENGTH.size)[0] == masked_crc32c(header[: _LENGTH.size])
+    )
+
+
+def read_records(path: Path | str) -> Iterator[bytes]:
+    """Yields the data of each record, checked against its CRC.
+
+    Raises:
+        DataError: the file is truncated, damaged, or no TFRecord file; names the byte offset.
+    """
+    path = path_of(path)
+    with path.open("rb") as file:
+        for offset, length in _frames(file, path):
+            data = file.read(length)
+            (crc,) = _CRC.unpack(file.read(_CRC.size))
+            if crc != masked_crc32c(data):
+                raise _damaged(path, f"the data of the record at byte {offset} does not match its checksum")
+            yield data
+
+
+def count_records(path: Path | str) -> int:
+    """How many records a file holds, or all files of a pattern together, found by seeking from frame to frame.
+
+    Checks the frames (lengths and their checksums, the end of the file), not the data.
+
+    Args:
+        path: a file, or a pattern such as "data/train.record-?????-of-00010".
+
+    Raises:
+        DataError: a file is truncated, damaged, or no TFRecord file; names the byte offset.
+        UsageError: there is no such file.
+    """
+    return sum(_count_in_file(file) for file in matching_files(path))
+
+
+def _count_in_file(path: Path) -> int:
+    with path.open("rb", buffering=0) as file:  # unbuffered: 12 bytes a record are read, not 8 KB
+        count = 0
+        for _, length in _frames(file, path):
+            file.seek(length + _CRC.size, os.SEEK_CUR)
+            count += 1
+        return count
+
+
+def _frames(file: BinaryIO, path: Path) -> Iterator[tuple[int, int]]:
+    """Yields (offset of the record, length of its data) with the file at the data; expects it after the data's CRC."""
+    size = path.stat().st_size
+    while (offset := file.tell()) < size:
+        header = file.read(HEADER_BYTES)
+        if len(header) < HEADER_BYTES:
+            raise _damaged(path, f"it ends at byte {size}, within the record that starts at byte {offset}")
+        if _CRC.unpack_from(header, _LENGTH.size)[0] != masked_crc32c(header[: _LENGTH.size]):
+            what = "no TFRecord file" if offset == 0 else "damaged"
+            raise _damaged(path, f"it is {what}: the length at byte {offset} does not match its checksum")
+        (length,) = _LENGTH.unpack_from(header)
+        if offset + length + OVERHEAD_BYTES > size:
+            raise _damaged(path, f"it ends at byte {size}, within the record that starts at byte {offset}")
+        yield offset, length
+
+
+def _damaged(path: Path | str, message: str) -> DataError:
+    remedy = "make it again with generate_tfrecord.py"
+    return DataError([Finding(ERROR, "record-damaged", display(path), message, remedy)])
+
+
+class ShardWriter:
+    """Deals records out to the open files of a record, one after another.
+
+    Attributes:
+        counts: records in each file so far.
+    """
+
+    def __init__(self, shards: Sequence[BinaryIO]):
+        self._shards = shards
+        self.counts = [0] * len(shards)
+
+    def write(self, data: bytes) -> None:
+        index = sum(self.counts) % len(self._shards)
+        write_record(self._shards[index], data)
+        self.counts[index] += 1
+
+    @property
+    def sizes(self) -> list[int]:
+        """Bytes in each file so far."""
+        return [shard.tell() for shard in self._shards]
+
+
+def shard_paths(path: Path | str, num_shards: int) -> list[Path]:
+    """The files of a record: itself, or "train.record-00000-of-00010" and so on, as TensorFlow names shards."""
+    path = path_of(path)
+    if num_shards == 1:
+        return [path]
+    return [path.with_name(f"{path.name}-{index:05d}-of-{num_shards:05d}") for index in range(num_shards)]
+
+
+def shard_pattern(path: Path | str, num_shards: int) -> str:
+    """What a pipeline config's `input_path` says to read all shards, with `/` on every platform."""
+    path = path.as_posix() if isinstance(path, Path) else path
+    return path if num_shards == 1 else f"{path}-?????-of-{num_shards:05d}"
+
+
+def base_path(path: Path | str) -> Path:
+    """The record that a file or pattern belongs to: "train.record" of "train.record-?????-of-00010"."""
+    path = path_of(path)
+    shard = _SHARD.fullmatch(path.name)
+    return path.with_name(shard["base"]) if shard else path
+
+
+def matching_files(path: Path | str) -> list[Path]:
+    """The files that a path or pattern names, in order of their names.
+
+    Raises:
+        UsageError: there is none.
+        DataError: a set of shards is incomplete.
+    """
+    path = str(path).replace("\\", "/") if os.name == "nt" else str(path)
+    if is_url(path):
+        files = list(path_of(path).parent.glob(path_of(path).name))
+    else:
+        files = [Path(path)] if Path(path).is_file() else sorted(map(Path, glob.glob(path)))  # noqa: PTH207  any folder
+    if not files:
+        raise UsageError(f"{display(path)}: there is no such record; make it with generate_tfrecord.py")
+    if missing := sorted(set(_siblings(files)) - set(files)):
+        raise DataError(
+            Finding(ERROR, "shard-missing", display(shard), "this part of the record is missing",
+                    "make the record again with generate_tfrecord.py")
+            for shard in missing
+        )  # fmt: skip
+    return files
+
+
+def _siblings(files: Iterable[Path]) -> Iterator[Path]:
+    """All shards of the sets that the files belong to."""
+    for file in files:
+        shard = _SHARD.fullmatch(file.name)
+        if shard and shard["count"].isdigit():
+            yield from shard_paths(file.with_name(shard["base"]), int(shard["count"]))

@@ -1,0 +1,60 @@
+"""Measures the project against its targets, on this machine, in one run.
+
+Makes its own input (runs/benchmark/, kept for the next run) and prints a table: target, measured, met or not. What is
+called faster was run in turns with what it is compared to, each side's best counts. Exit status 0, met or not: the
+figures are those of a machine that may be busy with other things, whose load is printed, too.
+
+  python tests/benchmarks/benchmark.py data            xml_to_csv, generate_tfrecord: speed, start-up, memory (5 minutes)
+  python tests/benchmarks/benchmark.py data --quick    the same on less input (1 minute)
+  python tests/benchmarks/benchmark.py detect          runtimes against TensorFlow, 300x300, random weights (2 minutes)
+  python tests/benchmarks/benchmark.py train           train.py against the bare entry point, a step (20 minutes)
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from scripts import _init_paths  # noqa: F401
+from scripts.lib.core import command_line, files
+from tests.benchmarks import measuring
+
+SUB_COMMANDS = {  # name -> what it measures; the module of that name in this folder does it
+    "data": "the data scripts: speed against plain programs, start-up, memory",
+    "detect": "detection: runtimes against TensorFlow",
+    "train": "training: train.py against the bare entry point",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_arguments(argv)
+    benchmark = importlib.import_module(f"tests.benchmarks.{args.what}")
+    machine = measuring.machine()
+    with contextlib.redirect_stdout(sys.stderr if args.json else sys.stdout):
+        results = benchmark.measure(args.work_dir, args.quick)
+    if args.json:
+        print(json.dumps({"machine": machine, "results": [result.as_json() for result in results]}, indent=2))
+    else:
+        print(measuring.report(machine, results))
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_line.make_parser(__doc__)
+    what = "; ".join(f"{name}: {title}" for name, title in SUB_COMMANDS.items())
+    parser.add_argument("what", choices=SUB_COMMANDS, help=what)
+    parser.add_argument("--quick", action="store_true", help="less input and fewer turns")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument(
+        "--work_dir", type=Path, default=files.default_path("runs/benchmark"), help="folder for input and output"
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,153 @@
+"""A config whose files lie on a bucket: where they go, and what is missing there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytest.importorskip("object_detection", reason="the Object Detection API is not installed (it reads the configs)")
+
+from cloud.lib import bucket, bucket_config
+from cloud.lib.bucket import Object
+from scripts.lib.config import pipeline_config
+from scripts.lib.core import files
+
+CONFIG = files.default_path("configs/ssd_mobilenet_v1_gcs.config")
+LABEL_MAP = files.default_path("data/apparel_label_map.pbtxt")
+CHECKPOINT = "gs://b/pretrained/ssd_mobilenet_v1_coco_2017_11_17/model.ckpt"
+
+
+@pytest.fixture
+def config():
+    return bucket_config.on_bucket(pipeline_config.read(CONFIG), "b")
+
+
+@pytest.fixture
+def there(monkeypatch):
+    """address -> content on the bucket."""
+    contents = {
+        "gs://b/data/train.record": b"1234",
+        "gs://b/data/test.record": b"1234",
+        "gs://b/data/apparel_label_map.pbtxt": LABEL_MAP.read_bytes(),
+        f"{CHECKPOINT}.index": b"x",
+    }
+
+    def listing(patterns):
+        found = {name for pattern in patterns for name in bucket.matching(contents, pattern)}
+        return {name: Object(len(contents[name]), None) for name in found}
+
+    monkeypatch.setattr(bucket, "listing", listing)
+    monkeypatch.setattr(bucket, "read", lambda address: contents[address])
+    return contents
+
+
+def check(config, readers=("train_input_reader", "eval_input_reader")) -> str:
+    return "\n".join(map(str, bucket_config.check(config, CONFIG, readers)))
+
+
+def test_paths_are_filled_in_for_the_bucket_and_back(config, tmp_path):
+    assert set(bucket_config.inputs(config)) == {
+        "gs://b/data/train.record", "gs://b/data/test.record", "gs://b/data/apparel_label_map.pbtxt", CHECKPOINT,
+    }  # fmt: skip
+    local = bucket_config.on_disk(config, "b")
+    assert pipeline_config.label_map_path(local) == LABEL_MAP.as_posix()
+
+
+def test_local_files_keep_their_place_below_the_root(config, tmp_path):
+    config.train_input_reader.label_map_path = LABEL_MAP.as_posix()
+    config.train_input_reader.tf_record_input_reader.input_path[:] = [(tmp_path / "r-?????-of-00002").as_posix()]
+    config.eval_input_reader[0].label_map_path = "gs://another/map.pbtxt"
+    placed = bucket_config.inputs(bucket_config.on_bucket(config, "b"))
+    assert "gs://b/data/apparel_label_map.pbtxt" in placed and "gs://another/map.pbtxt" in placed
+    assert f"gs://b/data/{tmp_path.name}/r-?????-of-00002" in placed
+
+
+def test_a_complete_bucket_has_no_findings(config, there):
+    assert check(config) == ""
+
+
+def test_what_is_missing_is_named_with_its_field(config, there):
+    there.clear()
+    found = check(config)
+    for field, address in (
+        ("train_input_reader", "gs://b/data/train.record"),
+        ("eval_input_reader", "gs://b/data/test.record"),
+        ("train_input_reader.label_map_path", "gs://b/data/apparel_label_map.pbtxt"),
+        ("fine_tune_checkpoint", CHECKPOINT),
+    ):
+        assert f"{field}: there is no {address}; upload it with: python cloud/submit.py upload" in found
+    of_an_evaluation = check(config, ("eval_input_reader",))
+    assert "eval_input_reader.label_map_path: there is no gs://b/data/apparel_label_map.pbtxt" in of_an_evaluation
+    assert "fine_tune_checkpoint" not in of_an_evaluation and "train_input_reader" not in of_an_evaluation
+
+
+def test_an_evaluation_on_the_training_record_is_checked(config, there):
+    config.eval_input_reader[0].tf_record_input_reader.input_path[:] = ["gs://b/data/train.record"]
+    assert check(config, ("eval_input_reader",)) == ""
+    del there["gs://b/data/train.record"]
+    assert "eval_input_reader: there is no gs://b/data/train.record" in check(config, ("eval_input_reader",))
+
+
+def test_a_reader_that_names_nothing_is_refused(config, there):
+    config.train_input_reader.label_map_path = ""
+    del config.eval_input_reader[0].tf_record_input_reader.input_path[:]
+    found = check(config)
+    assert "train_input_reader.label_map_path is missing" in found
+    assert "eval_input_reader has no tf_record_input_reader.input_path" in found
+
+
+def test_the_number_of_images_is_compared_by_the_manifest(config, there):
+    shards = [{"file": "test.record", "bytes": 4}]
+    manifest = {"version": 1, "examples": 2, "boxes": 2, "classes": {}, "shards": shards}
+    there["gs://b/data/test.record.json"] = json.dumps(manifest).encode()
+    assert check(config) == ""
+    config.eval_config.num_examples = 3
+    assert "eval_config.num_examples is 3, yet the record holds 2 images" in check(config)
+
+
+def test_class_counts_are_compared_on_the_bucket(config, there):
+    there["gs://b/data/apparel_label_map.pbtxt"] = b"item { id: 1 name: 'Tops' }"
+    assert "num_classes is 6, yet gs://b/data/apparel_label_map.pbtxt holds 1 classes" in check(config)
+
+
+def test_a_label_map_that_cannot_be_read_is_named_by_its_address(config, there):
+    there["gs://b/data/apparel_label_map.pbtxt"] = b"item {"
+    assert "error: gs://b/data/apparel_label_map.pbtxt:1: is no label map" in check(config)
+
+
+def test_manifests_are_compared_with_what_is_there(config, there):
+    config.train_input_reader.tf_record_input_reader.input_path[:] = ["gs://b/data/train.record-?????-of-00002"]
+    there["gs://b/data/train.record-00000-of-00002"] = b"12"
+    shards = [{"file": f"train.record-0000{number}-of-00002", "bytes": 2} for number in range(2)]
+    classes = {"Tops": {"id": 99, "boxes": 1}}
+    manifest = {"version": 1, "examples": 2, "boxes": 2, "classes": classes, "shards": shards}
+    there["gs://b/data/train.record.json"] = json.dumps(manifest).encode()
+    found = check(config)
+    assert "gs://b/data/train.record-00001-of-00002: the file is missing; its manifest says 2 bytes" in found
+    assert "Tops is 99 in the record" in found
+
+
+def test_an_empty_record_is_refused(config, there):
+    there["gs://b/data/train.record"] = b""
+    assert "train_input_reader: the record 'gs://b/data/train.record' is empty" in check(config)
+
+
+def test_the_latest_checkpoint_is_that_of_the_highest_step(monkeypatch):
+    names = [f"gs://b/t/model.ckpt-{step}.index" for step in (900, 1000, 20)]
+    monkeypatch.setattr(bucket, "listing", lambda patterns: dict.fromkeys(names))
+    assert bucket_config.latest_checkpoint("gs://b/t") == "gs://b/t/model.ckpt-1000"
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "message"),
+    [
+        ("us-central1", "region", None),
+        ("europe-west4", "region", "lies in europe-west4, and the job would run in us-central1"),
+        ("us", "multi-region", "is a multi-region one (us)"),
+    ],
+)
+def test_the_bucket_has_to_lie_in_the_region(monkeypatch, place, kind, message):
+    monkeypatch.setattr(bucket, "location", lambda name: (place, kind))
+    problems = bucket.check_location("b", "us-central1")
+    assert (message in problems[0]) if message else not problems

@@ -1,0 +1,62 @@
+"""What gcloud says when it fails, in one sentence with a remedy; commands as every shell reads them."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from cloud.lib import gcloud
+
+SAID = {
+    "ERROR: (gcloud.ai.custom-jobs.create) You do not currently have an active account selected.": "gcloud auth login",
+    "ERROR: (gcloud.storage.cp) There was a problem refreshing your current auth tokens: Reauthentication failed.": "gcloud auth login",
+    "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: Vertex AI API has not been used in project 12 before or it "
+    "is disabled. Enable it by visiting https://console.developers.google.com/apis/api/aiplatform.googleapis.com/overview": "gcloud services enable aiplatform.googleapis.com",
+    "ERROR: (gcloud.ai.custom-jobs.create) RESOURCE_EXHAUSTED: The following quota metrics exceed quota limits: "
+    "aiplatform.googleapis.com/custom_model_training_nvidia_t4_gpus": "quota for custom_model_training_nvidia_t4_gpus in this region is too small",
+    "ERROR: (gcloud.ai.custom-jobs.create) RESOURCE_EXHAUSTED: Insufficient capacity": "(Insufficient capacity): ask for more",
+    "ERROR: (gcloud.storage.buckets.describe) gs://nobucket not found: 404.": "no such bucket (nobucket)",
+    "ERROR: (gcloud.storage.cp) HTTPError 404: The specified bucket does not exist.": "gcloud storage buckets create",
+    "ERROR: (gcloud.ai.custom-jobs.create) Invalid value for [region]: Available values are [asia-east1], but found [mars].": "another --region",
+    "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: Permission 'aiplatform.customJobs.create' denied": "(Permission 'aiplatform.customJobs.create' denied): an owner",
+    "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: You do not have permission to act as service account: a@b": "roles/iam.serviceAccountUser",
+    "ERROR: (gcloud.ai.custom-jobs.create) INVALID_ARGUMENT: Machine type 'n1-nonsense' is not supported.": "refuses the job specification (Machine type 'n1-nonsense' is not supported)",
+    "ERROR: (gcloud.ai.custom-jobs.describe) NOT_FOUND: The customJobs 999 does not exist. This command is "
+    "unauthenticated because the [auth/disable_credentials] property is True.": "There is no such job",
+    "ERROR: (gcloud.storage.cat) The following URLs matched no objects or files:\ngs://b/none": "Nothing lies at that address on the bucket (gs://b/none)",
+    "ERROR: gcloud crashed (ConnectionError): HTTPSConnectionPool: Max retries exceeded with url: /v1/": "cannot be reached",
+    "ERROR: (gcloud.ai.custom-jobs.create) UNAVAILABLE: The service is currently unavailable.": "in a few minutes",
+    "WARNING: something\nERROR: (gcloud.ai) A new kind of failure.": "gcloud failed: A new kind of failure.",
+    "": "gcloud failed: it said nothing",
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_a_failure_becomes_one_sentence_with_a_remedy(said):
+    sentence = gcloud.explain(said)
+    assert SAID[said] in sentence
+    assert "\n" not in sentence and "{" not in sentence
+
+
+def test_commands_are_shown_as_every_shell_reads_them():
+    command = ["gcloud", "x", "--format=value(name)", "a b", "--substitutions=_A=b,_C=d", "gs://b/model.ckpt-1.*"]
+    shown = 'gcloud x "--format=value(name)" "a b" "--substitutions=_A=b,_C=d" "gs://b/model.ckpt-1.*"'
+    assert gcloud.shown(command) == shown
+
+
+def test_the_batch_file_of_windows_is_not_used(monkeypatch, tmp_path):
+    sdk = tmp_path / "A & B" / "google-cloud-sdk"
+    (sdk / "bin").mkdir(parents=True)
+    (sdk / "bin" / "gcloud.cmd").touch()
+    bundled = sdk / "platform" / "bundledpython" / "python.exe"
+    bundled.parent.mkdir(parents=True)
+    bundled.touch()
+    (sdk / "lib").mkdir()
+    (sdk / "lib" / "gcloud.py").touch()
+    monkeypatch.setattr(gcloud, "ON_WINDOWS", True)
+    monkeypatch.delenv("CLOUDSDK_PYTHON", raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name: str(sdk / "bin" / "gcloud.cmd"))
+    assert gcloud.program() == [str(bundled.resolve()), "-S", str(sdk.resolve() / "lib" / "gcloud.py")]
+    (sdk / "lib" / "gcloud.py").unlink()
+    assert gcloud.program() == [str(sdk / "bin" / "gcloud.cmd")]

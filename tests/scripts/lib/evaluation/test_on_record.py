@@ -1,0 +1,97 @@
+"""A model on a record: the API's pixels, batches that give what single images give, and the file that keeps them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.evaluation import on_record
+from scripts.lib.models.detector import Detector
+from scripts.lib.records import read, tf_example, tf_record
+from tests import made_model
+
+
+@pytest.fixture(scope="module")
+def model(tf, tmp_path_factory):
+    return made_model.write_model(tf, tmp_path_factory.mktemp("model") / "exported")
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory):
+    return made_model.write_record(tmp_path_factory.mktemp("record") / "test.record")
+
+
+def same(a, b) -> bool:
+    return all(np.array_equal(x, y) for one, other in zip(a, b, strict=True) for x, y in zip(one, other, strict=True))
+
+
+def test_images_are_decoded_as_the_api_decodes_them(tf, record):
+    with tf.Graph().as_default(), tf.Session() as session:
+        encoded = tf.placeholder(tf.string)
+        decoded = tf.image.decode_image(encoded, channels=3)
+        for image in read.read(record):
+            assert (image.pixels() == session.run(decoded, {encoded: image.encoded})).all()
+
+
+@pytest.mark.parametrize("runtime", ["tensorflow", "onnx"])
+def test_batches_of_images_of_different_sizes_give_what_single_images_give(model, record, runtime):
+    images = [image.pixels() for image in read.read(record)]
+    assert len({image.shape for image in images}) > 1
+    detector = Detector(model, runtime)
+    single = list(detector.detect_each(images, batch_size=1))
+    for batch_size in (5, 12, 16):
+        assert same(single, detector.detect_each(images, batch_size))
+
+
+def test_a_graph_that_looks_back_at_its_input_is_run_image_by_image(tf, record, tmp_path, model):
+    looking_back = made_model.write_model(tf, tmp_path / "model", looks_back=True)
+    images = [image.pixels() for image in read.read(record)]
+    detectors = (Detector(folder, "tensorflow") for folder in (model, looking_back))
+    assert same(*(detector.detect_each(images) for detector in detectors))
+
+
+def test_the_squares_are_found_where_they_are(model, record):
+    found = on_record.detect(model, [record])
+    assert found.global_step is None
+    assert len(found.images) == 12
+    for image in found.images:
+        assert image.boxes_yxyx[0] == pytest.approx(image.true_boxes_yxyx[0], abs=5)
+        assert image.boxes_yxyx.dtype == image.scores.dtype == np.float32
+
+
+def test_a_second_run_reads_the_very_same_detections_from_the_file(model, record, tmp_path, monkeypatch):
+    cache = tmp_path / "detections.json"
+    first = on_record.detect(model, [record], cache)
+    monkeypatch.setattr(on_record, "Detector", None)  # would fail
+    assert same(first.images, on_record.detect(model, [record], cache).images)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1, "images": []}', '{"version": 99}'])
+def test_a_file_that_is_broken_is_made_anew(model, record, tmp_path, content):
+    cache = tmp_path / "detections.json"
+    cache.write_text(content, encoding="utf-8")
+    assert len(on_record.detect(model, [record], cache).images) == 12
+    assert len(on_record.read(cache)[1].images) == 12
+
+
+def test_detections_on_another_record_are_not_taken(model, record, tmp_path):
+    cache = tmp_path / "detections.json"
+    on_record.detect(model, [record], cache)
+    other = made_model.write_record(tmp_path / "other.record", num_images=3)
+    assert len(on_record.detect(model, [other], cache).images) == 3
+
+
+def test_a_missing_model_and_a_missing_record_are_named(model, record, tmp_path):
+    with pytest.raises(UsageError, match="no exported model"):
+        on_record.detect(tmp_path, [record])
+    with pytest.raises(UsageError, match="no such record"):
+        on_record.detect(model, [tmp_path / "none.record"])
+
+
+def test_an_example_without_an_image_is_named(tmp_path):
+    path = tmp_path / "bad.record"
+    with path.open("wb") as file:
+        tf_record.write_record(file, tf_example.serialized(tf_example.example({}, {}, {"image/height": [1]})))
+    with pytest.raises(DataError, match="example 1 has no image"):
+        list(read.read(path))

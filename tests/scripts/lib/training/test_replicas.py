@@ -1,0 +1,154 @@
+"""What is hung around the trainer and the evaluator for a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+
+from scripts.lib.training import replicas
+from scripts.lib.training.cluster import Replica
+
+ADDRESSES = {"master": ("m:1",), "worker": ("w:1", "w:2"), "ps": ("p:1",)}
+WORKER = Replica("worker", 1, ADDRESSES)
+MASTER = Replica("master", 0, ADDRESSES)
+
+
+class StartedAnewError(Exception):
+    """In place of the new process."""
+
+
+class Session:
+    def __init__(self):
+        self.closed = False
+
+    def run(self, fetches):
+        return [0.5, 42, 0.1] if isinstance(fetches, list) else 0
+
+    def close(self):
+        self.closed = True
+
+
+class Tensor:
+    name = "train_op:0"
+
+
+@pytest.fixture
+def supervisor(tf, monkeypatch):
+    """A supervisor whose sessions are stand-ins, and what it was asked for."""
+    from tensorflow.python.training import supervisor as module
+
+    class Supervisor:
+        def __init__(self):
+            self.session, self.config, self.stops, self.failure = Session(), tf.ConfigProto(), [], None
+
+        @contextlib.contextmanager
+        def managed_session(self, master="", config=None, **_):
+            if self.failure:
+                raise self.failure
+            yield self.session
+
+        def request_stop(self, ex=None):
+            self.stops.append("request")
+
+        def stop(self, threads=None, **_):
+            self.stops.append("stop")
+
+    monkeypatch.setattr(module, "Supervisor", Supervisor)
+    monkeypatch.setattr(replicas, "_start_anew", lambda error: (_ for _ in ()).throw(StartedAnewError))
+    return Supervisor
+
+
+def session_of(sv):
+    return sv.managed_session("grpc://x", config=sv.config, start_standard_services=False)
+
+
+def test_a_session_spans_its_own_process_and_the_parameter_servers(supervisor):
+    replicas.rejoin(WORKER, False, lambda: False)
+    sv = supervisor()
+    sv.config.device_filters.append("/job:worker")
+    with session_of(sv):
+        assert list(sv.config.device_filters) == ["/job:ps", "/job:worker/task:1"]
+
+
+@pytest.mark.parametrize("error", ["UnavailableError", "AbortedError"])
+def test_a_lost_parameter_server_starts_the_process_anew(error, supervisor, tf):
+    lost = getattr(tf.errors, error)(None, None, "Socket closed")
+    replicas.rejoin(WORKER, False, lambda: False)
+    with pytest.raises(StartedAnewError), session_of(supervisor()):
+        raise lost
+    sv = supervisor()
+    sv.failure = lost  # while the session is made
+    with pytest.raises(StartedAnewError), session_of(sv):
+        pass
+
+
+def test_other_errors_pass(supervisor):
+    replicas.rejoin(WORKER, False, lambda: False)
+    with pytest.raises(ZeroDivisionError), session_of(supervisor()):
+        raise ZeroDivisionError
+
+
+def test_training_steps_are_counted_and_nothing_else(supervisor, monkeypatch, capsys):
+    monkeypatch.setenv(replicas.STEP_REPORT_ENVIRONMENT, "0")
+    replicas.rejoin(WORKER, False, lambda: False)
+    with session_of(supervisor()) as session:
+        assert session.run([Tensor(), Tensor()]) == [0.5, 42, 0.1]
+        session.run("global_step")
+        session.run([Tensor()])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["replica"], line["steps"], line["global_step"]) for line in lines] == [
+        ("worker/1", 1, 42),
+        ("worker/1", 2, 42),
+    ]
+
+
+def test_steps_are_not_told_one_by_one(supervisor, monkeypatch, capsys):
+    monkeypatch.delenv(replicas.STEP_REPORT_ENVIRONMENT, raising=False)
+    replicas.rejoin(WORKER, False, lambda: False)
+    with session_of(supervisor()) as session:
+        session.run([Tensor()])
+    assert capsys.readouterr().out == ""
+
+
+def test_in_step_the_master_closes_its_session_before_it_waits_for_its_threads(supervisor):
+    replicas.rejoin(MASTER, True, lambda: False)
+    sv = supervisor()
+    with session_of(sv) as session:
+        sv.request_stop()
+        sv.stop([], close_summary_writer=True)
+        assert session.closed
+    assert sv.stops == ["request", "request", "stop"]
+
+
+def test_in_step_a_master_that_is_taken_away_leaves_the_tokens_queue_open(supervisor, monkeypatch):
+    left = []
+    monkeypatch.setattr(replicas.os, "_exit", left.append)
+    replicas.rejoin(MASTER, True, lambda: True)
+    sv = supervisor()
+    with session_of(sv):
+        sv.request_stop()  # which would close the queue
+        assert sv.stops == []
+        sv.stop([])
+    assert left == [143]
+
+
+def test_a_worker_in_step_ends_as_without(supervisor):
+    replicas.rejoin(WORKER, True, lambda: False)
+    sv = supervisor()
+    with session_of(sv) as session:
+        sv.stop([])
+        assert not session.closed
+
+
+@pytest.mark.parametrize(("step", "interval", "expected"), [(100, None, (100, 300)), (0, 5.0, (None, 5.0))])
+def test_the_evaluator_ends_with_the_last_step(step, interval, expected, tf, monkeypatch):
+    from object_detection import eval_util
+
+    def run(*, eval_interval_secs, max_evaluation_global_step):
+        return max_evaluation_global_step, eval_interval_secs
+
+    monkeypatch.setattr(eval_util, "repeated_checkpoint_run", run)
+    replicas.evaluate_until(step, interval)
+    assert eval_util.repeated_checkpoint_run(eval_interval_secs=300) == expected

@@ -1,0 +1,131 @@
+"""What the training's loop is told to do: save, evaluate, end; and what is said on the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.lib.core.command_line import DataError
+from scripts.lib.training import run as training_run
+from scripts.lib.training.loop import NonFiniteLossError, Step
+from scripts.lib.training.progress import TrainingProgress
+from scripts.lib.training.run import TrainingRun
+
+
+class Evaluations:
+    """A stand-in for TrainingEvaluations: one is due each ten steps, and says so when the next step is done."""
+
+    end_reached = None
+
+    def __init__(self):
+        self.started, self.abandoned = [], False
+
+    def is_due(self, step: int) -> bool:
+        return step % 10 == 0
+
+    def start(self, prefix: str) -> None:
+        self.started.append(prefix)
+
+    def poll(self) -> None:
+        if self.started:
+            self.say(f"Evaluation of {self.started[-1]}")
+
+    def abandon(self) -> None:
+        self.abandoned = True
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """The time, which the test sets."""
+    now = [0.0]
+    monkeypatch.setattr(training_run.time, "monotonic", lambda: now[0])
+    return now
+
+
+def make(evaluations=None, save_every_steps=None, save_every_secs=120) -> TrainingRun:
+    progress = TrainingProgress(num_steps=100, images_a_step=2)
+    return TrainingRun(progress, None, evaluations, save_every_steps, save_every_secs)
+
+
+def step(number: int, loss: float = 2.5) -> Step:
+    return Step(number, loss, {}, None)
+
+
+def walk(run: TrainingRun, steps, is_chief: bool = True, each=lambda: None) -> list[int]:
+    """Does steps as the trainer would; returns those after which a checkpoint was saved."""
+    saved = []
+
+    def save() -> str:
+        saved.append(run.step.number)
+        return f"model.ckpt-{run.step.number}"
+
+    def train():
+        run.begin(is_chief, save)
+        for number in steps:
+            each()
+            if run.after_step(step(number)):
+                break
+
+    run.observe(train, "train")
+    return saved
+
+
+def test_saves_after_so_many_steps_even_if_some_are_left_out(now):
+    assert walk(make(save_every_steps=5), [3, 4, 6, 7, 9, 11]) == [6, 11]
+
+
+def test_saves_after_so_much_time(now):
+    def a_minute():
+        now[0] += 60
+
+    assert walk(make(save_every_secs=120), range(1, 7), each=a_minute) == [2, 4, 6]
+
+
+def test_a_replica_that_is_not_the_chief_saves_nothing(now):
+    assert walk(make(save_every_steps=1), range(1, 5), is_chief=False) == []
+
+
+def test_an_evaluation_gets_a_checkpoint_of_its_step_and_none_outlives_the_run(now, monkeypatch):
+    evaluations = Evaluations()
+    monkeypatch.setattr(Evaluations, "end_reached", "enough")
+    monkeypatch.setattr(Evaluations, "evaluate", lambda *_: pytest.fail("it has ended"), raising=False)
+    assert walk(make(evaluations), [10, 11]) == [10]
+    assert evaluations.started == ["model.ckpt-10"]
+    assert evaluations.abandoned
+
+
+def test_what_an_evaluation_says_takes_the_progress_off_the_terminals_line(now, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    evaluations = Evaluations()
+    monkeypatch.setattr(Evaluations, "evaluate", lambda *_: None, raising=False)
+    monkeypatch.setattr(training_run.checkpoints, "latest", lambda _: "model.ckpt-10")
+    walk(make(evaluations), [10])
+    out, err = capsys.readouterr()
+    line = "step 10/100: loss 2.500"
+    assert out == "Evaluation of model.ckpt-10\n"
+    assert err == f"\r{line}\r{' ' * len(line)}\r"
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([41, 42], "the loss of step 43 is infinite or not a number, after 2.500:\n"),
+        ([], "the loss of this run's first step is infinite or not a number:\n"),
+    ],
+)
+def test_a_loss_that_is_no_number_is_said_with_all_that_is_known(now, steps, said):
+    run = make()
+
+    def train():
+        run.begin(True, lambda: "")
+        for number in steps:
+            run.after_step(step(number))
+        raise NonFiniteLossError({"Loss/localization_loss": "inf"}, "0.004", ["a.jpg", "b.jpg"])
+
+    with pytest.raises(DataError) as caught:
+        run.observe(train, "runs/train")
+    message = str(caught.value)
+    assert message.startswith(said)
+    assert "Loss/localization_loss inf; learning rate 0.004" in message
+    assert "images of the batch: a.jpg, b.jpg" in message
+    assert "likely causes: a learning rate that is too high" in message
+    assert caught.value.consequence == "the checkpoints up to there are in runs/train"
