@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.lib.core import command_line, files, parallel
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import box_checks, label_map, labels_csv
 from scripts.lib.records import content as record_content

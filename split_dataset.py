@@ -32,8 +32,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import errors
+from scripts.lib.core.errors import DataError, UsageError, errors
 from scripts.lib.dataset import labels_csv
 from scripts.lib.dataset.labels_csv import Row
 from scripts.lib.dataset.split import Unit, divide

@@ -33,8 +33,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from scripts.lib.annotations import annotation_formats, proposals
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import command_line, files, parallel
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import labels_csv
 from scripts.lib.images.image_names import ImageFolder

@@ -48,7 +48,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from cloud.lib import beam_detection, beam_support
 from cloud.lib.beam_detection import PARTS, SHOWN, Job
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection import options as detection_options
 from scripts.lib.models import exported_model
 

@@ -22,7 +22,7 @@ import _init_paths  # noqa: F401
 
 from cloud.lib import prices
 from scripts.lib.core import command_line
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 
 RESULT_FILES = 3  # of a shard
 NAME_BYTES = 150  # what the pipeline shuffles of a photo: its name, its address, its size and time

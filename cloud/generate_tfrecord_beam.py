@@ -50,8 +50,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from cloud.lib import beam_support
 from cloud.lib.beam_support import exists, local_copy, read_bytes, read_lines, scratch_folder, sibling, write_text
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import UsageError
-from scripts.lib.core.findings import Finding
+from scripts.lib.core.errors import Finding, UsageError
 from scripts.lib.dataset import label_map, labels_csv
 from scripts.lib.images import image_bytes, image_names
 from scripts.lib.records import content as record_content

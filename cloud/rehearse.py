@@ -40,11 +40,11 @@ import _init_paths  # noqa: F401
 
 from cloud import task
 from scripts import train
-from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.training import cluster, replicas
 
 ROLES = {"chief": "workerpool0", "worker": "workerpool1", "ps": "workerpool2", "evaluator": "workerpool3"}
@@ -462,7 +462,7 @@ def check_result(train_dir: Path, num_steps: int, chaos: Chaos | None) -> None:
     if prefix is None or step is None or step < num_steps:
         problems.append(f"the last checkpoint of {files.display(train_dir)} is of step {step}, not of {num_steps}")
     else:
-        reader = object_detection_api.tensorflow().train.load_checkpoint(str(prefix))
+        reader = import_tensorflow().train.load_checkpoint(str(prefix))
         names = sorted(reader.get_variable_to_shape_map())
         bad = [name for name in names if not np.all(np.isfinite(reader.get_tensor(name)))]
         problems += [f"the checkpoint's {name} holds values that are not finite" for name in bad]

@@ -34,7 +34,7 @@ from typing import NamedTuple
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 
 DOCKERFILE = files.default_path("cloud/Dockerfile")
 

@@ -29,7 +29,8 @@ import _init_paths  # noqa: F401
 from scripts.lib import object_detection_api
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
+from scripts.lib.core.tensorflow import import_tensorflow
 
 BYTES_PER_VALUE = 4  # float32
 
@@ -116,7 +117,7 @@ def count_variables(config: pipeline_config.Message) -> tuple[list[int], list[bo
     if config.model.WhichOneof("model") != "ssd":
         raise UsageError("--pipeline_config_path: the variables of SSD models alone can be counted, and this is none")
     object_detection_api.prepare()
-    tf = object_detection_api.tensorflow()
+    tf = import_tensorflow()
     from object_detection.builders import model_builder
 
     with tf.Graph().as_default():

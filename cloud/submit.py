@@ -49,8 +49,7 @@ from cloud.lib.submitted import Job
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.models import exported_model
 from scripts.lib.training import cluster
 

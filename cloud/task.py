@@ -27,6 +27,8 @@ from scripts import train
 from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import command_line
+from scripts.lib.core.errors import UsageError
+from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.training import cluster
 
 LOOK_SECS = 5.0  # between two looks whether the evaluator has finished
@@ -63,7 +65,7 @@ def evaluate(args: argparse.Namespace, train_args: argparse.Namespace) -> int | 
     from scripts.lib.training import replicas
 
     if not args.eval_dir:
-        raise command_line.UsageError("--eval_dir is missing: the job has an evaluator, which needs a folder")
+        raise UsageError("--eval_dir is missing: the job has an evaluator, which needs a folder")
     num_steps = steps_of(train_args)
     object_detection_api.prepare(train_args.verbose)
     replicas.evaluate_until(num_steps, args.eval_interval_secs)
@@ -82,7 +84,7 @@ def wait_for_evaluation(args: argparse.Namespace, train_args: argparse.Namespace
     Those are of the last checkpoint, or of one just before it with all steps done already, with which it ends, too:
     workers may take a further step while the master saves.
     """
-    latest = object_detection_api.tensorflow().train.latest_checkpoint(train_args.train_dir)
+    latest = import_tensorflow().train.latest_checkpoint(train_args.train_dir)
     last_step = checkpoint_files.step_of(latest or "") or 0
     first_step = min(steps_of(train_args), last_step)
     end = time.monotonic() + args.final_evaluation_secs
@@ -95,7 +97,7 @@ def wait_for_evaluation(args: argparse.Namespace, train_args: argparse.Namespace
 
 def evaluated_step(eval_dir: str) -> int:
     """The step in the evaluator's metrics.json, or -1 where there is none yet."""
-    tf = object_detection_api.tensorflow()
+    tf = import_tensorflow()
     try:
         with tf.io.gfile.GFile(f"{eval_dir}/metrics.json") as file:
             return json.loads(file.read())["global_step"]

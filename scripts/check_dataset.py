@@ -32,8 +32,8 @@ import _init_paths  # noqa: F401
 from scripts.lib.annotations import annotation_formats
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files, parallel
-from scripts.lib.core.command_line import EXIT_DATA, DataError, UsageError
-from scripts.lib.core.findings import ERROR, NOTE, WARNING, Finding, errors
+from scripts.lib.core.command_line import EXIT_DATA
+from scripts.lib.core.errors import ERROR, NOTE, WARNING, DataError, Finding, UsageError, errors
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import box_checks, dataset_report, label_map, labels_csv
 from scripts.lib.dataset.split import TEST, TRAINING, Unit, divide

@@ -38,7 +38,7 @@ from typing import Any
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files, parallel
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.detection import contact_sheet, detections, ensemble, options, outputs
 from scripts.lib.detection.journal import Journal, Seen

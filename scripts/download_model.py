@@ -23,7 +23,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.checkpoints import archive, download, pretrained
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 
 GZIP = b"\x1f\x8b"
 

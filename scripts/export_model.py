@@ -37,8 +37,7 @@ import numpy as np
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import Finding
+from scripts.lib.core.errors import DataError, Finding, UsageError
 from scripts.lib.dataset import label_map
 from scripts.lib.evaluation import metrics_file
 from scripts.lib.images import decode

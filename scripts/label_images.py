@@ -26,7 +26,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.annotations import labelimg_files, labelimg_patches, proposals, voc_xml
 from scripts.lib.core import command_line, files, text_files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.images.image_names import ImageFolder
 
 INSTALL = "python -m pip install -r requirements-label.txt"

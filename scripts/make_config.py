@@ -33,8 +33,7 @@ from google.protobuf.message import Message
 from scripts.lib.checkpoints import checkpoint_files, pretrained
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import UsageError
-from scripts.lib.core.findings import WARNING, Finding
+from scripts.lib.core.errors import WARNING, Finding, UsageError
 from scripts.lib.dataset import label_map
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import tf_record

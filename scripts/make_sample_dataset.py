@@ -29,7 +29,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.annotations import voc_xml
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.sample_photos import studio
 

@@ -28,8 +28,7 @@ from scripts.lib.annotations import annotation_formats, labelimg_files, proposal
 from scripts.lib.annotations.proposals import Queued
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import ERROR, Finding, errors
+from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError, errors
 from scripts.lib.core.progress import progress
 from scripts.lib.images import decode
 from scripts.lib.images.image_names import ImageFolder

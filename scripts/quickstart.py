@@ -24,6 +24,7 @@ import _check_python  # noqa: F401  (ends here where Python is too old)
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
+from scripts.lib.core.errors import DataError
 from scripts.lib.environment import venv
 from scripts.lib.environment.stages import Stages
 from scripts.lib.evaluation import metrics_file
@@ -154,7 +155,7 @@ def run(step: Step, python: Path) -> None:
     status = subprocess.run([python, step.script, *step.arguments], cwd=ROOT, check=False).returncode
     if status:
         how = f"exit status {status}" if status > 0 else f"killed by signal {-status}; was memory short?"
-        raise command_line.DataError([f"{step.title} failed ({how}): {text}"], "the quickstart stops here")
+        raise DataError([f"{step.title} failed ({how}): {text}"], "the quickstart stops here")
 
 
 def remove_results(output_dir: Path) -> None:

@@ -27,7 +27,7 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files, parallel
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.images import image_bytes
 from scripts.lib.models import runtimes
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.evaluation import event_files
 
 

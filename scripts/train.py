@@ -30,7 +30,7 @@ from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.object_detection_api import flags, watch
 from scripts.lib.training import cluster, early_resizing, loop, overfit, replicas, resume
 from scripts.lib.training.evaluations import TrainingEvaluations

@@ -27,6 +27,7 @@ import numpy as np  # noqa: E402
 from scripts import eval as evaluation  # noqa: E402
 from scripts import export_inference_graph, train  # noqa: E402
 from scripts.lib import object_detection_api  # noqa: E402
+from scripts.lib.core.tensorflow import import_tensorflow  # noqa: E402
 from scripts.lib.models.detector import Detector  # noqa: E402
 
 
@@ -68,7 +69,7 @@ def main(folder: Path, names: list[str]) -> None:
                 continue
             start, error = time.process_time(), None
             try:
-                object_detection_api.tensorflow().reset_default_graph()
+                import_tensorflow().reset_default_graph()
                 todo[name][step]()
             except BaseException:
                 failed.add(name)

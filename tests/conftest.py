@@ -48,6 +48,7 @@ def tf():
     if importlib.util.find_spec("tensorflow") is None:
         pytest.skip("TensorFlow is not installed")
     from scripts.lib import object_detection_api
+    from scripts.lib.core.tensorflow import import_tensorflow
 
     object_detection_api.prepare()
-    return object_detection_api.tensorflow()
+    return import_tensorflow()

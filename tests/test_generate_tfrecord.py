@@ -19,7 +19,7 @@ from PIL import Image
 
 import generate_tfrecord
 from scripts.lib.core import command_line
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import labels_csv
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import tf_example, tf_record

@@ -12,7 +12,7 @@ from PIL import Image
 
 import split_dataset
 import xml_to_csv
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import labels_csv
 from scripts.lib.dataset.labels_csv import Row
 

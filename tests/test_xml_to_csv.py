@@ -8,7 +8,7 @@ from PIL import Image
 import xml_to_csv
 from scripts.lib.annotations import voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import labels_csv
 
 

@@ -25,7 +25,7 @@ from apache_beam.utils.shared import Shared
 
 from cloud.lib import beam_support, bucket_images
 from scripts.lib.core import files, parallel
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection import outputs
 from scripts.lib.detection.journal import Seen
 from scripts.lib.detection.pipeline import Pipeline, version_of

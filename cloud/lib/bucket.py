@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cloud.lib import gcloud
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 
 PREFIX = "gs://"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")

@@ -19,8 +19,7 @@ from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.config.pipeline_config import Message
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.dataset import label_map
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import tf_record

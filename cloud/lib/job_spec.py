@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import ERROR, WARNING, Finding
+from scripts.lib.core.errors import ERROR, WARNING, DataError, Finding, UsageError
 
 INSTALL = "install it with: python -m pip install -r requirements-cloud.txt"
 POOLS = ("master", "workers", "parameter servers", "evaluator")

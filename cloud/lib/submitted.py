@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 
 FOLDER = files.default_path("runs/cloud")
 _NAME = "job.json"

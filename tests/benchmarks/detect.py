@@ -22,6 +22,7 @@ from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.parallel import available_cores
+from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.detection.options import DEFAULT_SCORE
 from scripts.lib.detection.pipeline import Pipeline
 from scripts.lib.detection.sources import Sources
@@ -142,7 +143,7 @@ def yolo(work_dir: Path, count: int) -> Callable[[], None]:
 def make_model(folder: Path, scratch: Path) -> None:
     """Exports the config's model with random weights."""
     object_detection_api.prepare()
-    tf = object_detection_api.tensorflow()
+    tf = import_tensorflow()
     from object_detection.builders import model_builder
 
     config = pipeline_config.read(CONFIG)

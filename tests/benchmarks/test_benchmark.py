@@ -53,7 +53,7 @@ def test_time_and_memory_include_those_of_child_processes():
     child = "b = bytearray(80 << 20); n = 0\nwhile n < 3_000_000: n += 1"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     code = (
-        f"from scripts.lib.benchmarks import measuring; run = measuring.run(['-c', {parent!r}], True); "
+        f"from tests.benchmarks import measuring; run = measuring.run(['-c', {parent!r}], True); "
         "print(run.wall, run.cpu, run.peak_bytes)"
     )
     output = measuring.run(["-c", code]).output

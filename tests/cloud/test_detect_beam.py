@@ -24,7 +24,7 @@ pytest.importorskip("apache_beam", reason="Apache Beam is not installed (require
 from cloud import detect_beam
 from cloud.lib import beam_detection, beam_support, bucket_images
 from scripts import detect
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection import ensemble
 from scripts.lib.detection.web import DownloadError, Limits
 from tests import made_onnx

@@ -6,7 +6,7 @@ import pytest
 
 from cloud import detection_cost
 from cloud.lib import prices
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 
 MACHINE = prices.machine_of("e2-standard-4")
 PLAIN = ("--busy=1", "--repeated=0", "--start_minutes=0", "--photos_a_second=25")

@@ -20,7 +20,7 @@ pytest.importorskip("object_detection", reason="the Object Detection API is not 
 
 import generate_tfrecord
 from cloud import generate_tfrecord_beam
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import labels_csv
 from scripts.lib.records import tf_record
 from tests.beam_bucket import Bucket

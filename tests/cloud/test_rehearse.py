@@ -15,7 +15,7 @@ import pytest
 from cloud import rehearse
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.training import cluster
 
 # Stands in for cloud/task.py: each trainer advances a step counter that all share, as files of a folder.
@@ -192,7 +192,7 @@ def test_ctrl_c_ends_all_processes(tmp_path, repository_root):
     program = (
         "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/cloud']\n"
         "import rehearse, pathlib\n"
-        "from scripts.lib import command_line\n"
+        "from scripts.lib.core import command_line\n"
         "folder = pathlib.Path(sys.argv[2])\n"
         "args, _ = rehearse.parse_arguments(['--pipeline_config_path', 'x'])\n"
         "command = [sys.executable, '-c', sys.argv[3], str(folder / 'steps'), '100000']\n"

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 from cloud import rehearse_image
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 
 needs_posix = pytest.mark.skipif(os.name == "nt", reason="the image is a Linux one")
 

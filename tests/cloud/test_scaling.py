@@ -3,7 +3,7 @@
 import pytest
 
 from cloud import scaling
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 
 CLUSTER = scaling.Cluster(
     compute_seconds=0.2,

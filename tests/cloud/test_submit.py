@@ -16,7 +16,7 @@ from cloud import submit
 from cloud.lib import bucket_config, gcloud, submitted
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from tests.cloud import google_cloud_stub
 
 BUCKET = google_cloud_stub.BUCKET

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from cloud import task
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 
 HOSTS = {"chief": ["c:2222"], "worker": ["w0:2222"], "ps": ["p0:2222"]}
 POOLS = {**{f"workerpool{index}": hosts for index, hosts in enumerate(HOSTS.values())}, "workerpool3": ["e:2222"]}

@@ -22,8 +22,7 @@ from scripts import check_dataset
 from scripts.lib.annotations import voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import command_line
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import Finding
+from scripts.lib.core.errors import DataError, Finding, UsageError
 from scripts.lib.dataset import labels_csv
 from scripts.lib.records import manifest, tf_example, tf_record
 

@@ -24,7 +24,7 @@ from PIL import Image
 import xml_to_csv
 from scripts import detect
 from scripts.lib.annotations import proposals
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection import ensemble, options
 from scripts.lib.detection import pipeline as detection_pipeline
 from scripts.lib.detection.journal import Journal, Seen

@@ -19,7 +19,7 @@ import pytest
 from scripts import download_model
 from scripts.lib.checkpoints import download, pretrained
 from scripts.lib.config import pipeline_config
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 
 NAME = "ssd_inception_v2"
 STEM = "ssd_inception_v2_coco_2018_01_28"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from scripts import export_model, make_sample_dataset
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.images import decode
 from scripts.lib.models import exported_model, onnx_conversion, runtimes
 from scripts.lib.models.detector import DetectionArrays, Detector

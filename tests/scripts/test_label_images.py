@@ -12,7 +12,7 @@ from scripts import label_images
 from scripts.lib.annotations import proposals, voc_xml
 from scripts.lib.annotations.proposals import Queued
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from tests import labelimg_window
 
 

@@ -14,7 +14,7 @@ from scripts import make_config
 from scripts.lib.checkpoints import pretrained
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import labels_csv
 
 SAMPLE = files.REPOSITORY_ROOT / "configs" / "ssd_mobilenet_v1_sample.config"

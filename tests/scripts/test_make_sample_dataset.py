@@ -10,7 +10,7 @@ from PIL import Image
 
 from scripts import make_sample_dataset
 from scripts.lib.annotations import voc_xml
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 
 NUM_IMAGES = 6
 

@@ -13,7 +13,7 @@ import xml_to_csv
 from scripts import prelabel
 from scripts.lib.annotations import proposals, voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.models.detector import DetectionArrays
 
 

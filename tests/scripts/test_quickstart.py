@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts import quickstart
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.environment.stages import Stages, duration
 
 PYTHON = Path(sys.executable)

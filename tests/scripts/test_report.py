@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from scripts import report
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.evaluation import event_files, metrics_file
 from tests import headless_browser, made_model
 

@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 
 from scripts import export_inference_graph, serve
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.serving import server as serving
 from scripts.lib.serving.served_model import ServedModel
 from tests import chromium, made_onnx, untrained_model

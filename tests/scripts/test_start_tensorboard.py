@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 from scripts import start_tensorboard
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.evaluation import event_files
 
 

@@ -18,7 +18,7 @@ import pytest
 from scripts import train
 from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
 from scripts.lib.config import pipeline_config
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.training import log
 from scripts.lib.training.loop import Step
 from tests import tiny_training

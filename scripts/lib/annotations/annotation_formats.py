@@ -22,8 +22,7 @@ from typing import NamedTuple
 from scripts.lib.annotations import voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject, round_half_up
 from scripts.lib.core import files, text_files
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import ERROR, NOTE, WARNING, Finding
+from scripts.lib.core.errors import ERROR, NOTE, WARNING, DataError, Finding, UsageError
 from scripts.lib.images import image_names
 from scripts.lib.images.image_names import ImageFolder
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, Finding
 
 
 def annotation_path(annotations_dir: Path, image_name: str) -> Path:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from scripts.lib.annotations import voc_xml
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import files, text_files
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 
 QUEUE_COLUMNS = ("filename", "uncertainty", "boxes", "best_score")
 

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.lib.core import files, listing
-from scripts.lib.core.command_line import DataError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.images import image_names
 
 if TYPE_CHECKING:

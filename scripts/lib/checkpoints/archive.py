@@ -15,8 +15,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.core.progress import progress
 
 MAX_BYTES = 8 * 2**30  # unpacked; the largest model, NAS, takes a quarter of it

@@ -13,8 +13,7 @@ from typing import NamedTuple
 
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import files, listing
-from scripts.lib.core.command_line import UsageError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, Finding, UsageError
 
 FOLDER = files.default_path("pretrained")
 ADDRESSES = (  # in the order in which they are tried; the second is the bucket that the others show

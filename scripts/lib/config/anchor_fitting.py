@@ -17,8 +17,7 @@ from google.protobuf.message import Message
 
 from scripts.lib.config import ssd_anchors
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.records import tf_example, tf_record
 

@@ -21,8 +21,7 @@ from typing import NamedTuple
 from google.protobuf.message import DecodeError, Message
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError
-from scripts.lib.core.findings import WARNING, Finding
+from scripts.lib.core.errors import WARNING, DataError, Finding
 
 GIGABYTE = 2**30
 _SAMPLED = 200  # images whose size is read

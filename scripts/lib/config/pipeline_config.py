@@ -18,8 +18,7 @@ from google.protobuf.message import Message
 from scripts.lib.checkpoints import checkpoint_files, pretrained
 from scripts.lib.config import memory
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import ERROR, WARNING, Finding, errors
+from scripts.lib.core.errors import ERROR, WARNING, DataError, Finding, UsageError, errors
 from scripts.lib.dataset import label_map
 from scripts.lib.object_detection_api import protos
 from scripts.lib.records import manifest as record_manifest

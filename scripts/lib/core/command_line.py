@@ -8,33 +8,15 @@ import copy
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from scripts.lib.core import files
-from scripts.lib.core.findings import Finding, count_by_severity
+from scripts.lib.core.errors import DataError, UsageError, count_by_severity
 
 EXIT_DATA = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-
-
-class UsageError(Exception):
-    """The command was called wrongly: a flag, a path that does not exist. Ends with exit status 2."""
-
-
-class DataError(Exception):
-    """The user's data is at fault. Ends with exit status 1.
-
-    Args:
-        findings: every mistake of the run, as `Finding`s or as finished sentences; all are shown.
-        consequence: what was therefore not done, e.g. "data/labels.csv was not written".
-    """
-
-    def __init__(self, findings: Iterable[Finding | str], consequence: str = ""):
-        self.findings = list(findings)
-        self.consequence = consequence
-        super().__init__("\n".join(map(str, self.findings)))
 
 
 def make_parser(docstring: str | None) -> argparse.ArgumentParser:

@@ -133,9 +133,9 @@ class RemotePath:
     @contextlib.contextmanager
     def _explained(self) -> Iterator:
         """`tf.io.gfile`, whose errors become those of Python's own files."""
-        from scripts.lib import object_detection_api
+        from scripts.lib.core.tensorflow import import_tensorflow
 
-        tf = object_detection_api.tensorflow()
+        tf = import_tensorflow()
         try:
             yield tf.io.gfile
         except tf.errors.NotFoundError:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding
 
 MAX_BYTES = 2**30  # a million boxes take a tenth of it
 

@@ -11,7 +11,7 @@ import difflib
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from scripts.lib.core.findings import ERROR, NOTE, WARNING, Finding
+from scripts.lib.core.errors import ERROR, NOTE, WARNING, Finding
 
 CLIP_PIXELS = 2  # a box that reaches out of the image by no more was meant to end at its edge
 TINY_SHARE = 0.01  # of the image side: 3 pixels of 300, less than the detector's finest cell can tell

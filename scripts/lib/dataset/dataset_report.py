@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from scripts.lib.core import files
-from scripts.lib.core.findings import ERROR, NOTE, WARNING, Finding, count_by_severity
+from scripts.lib.core.errors import ERROR, NOTE, WARNING, Finding, count_by_severity
 
 VERSION = 1
 HEAD = b'{\n  "version": '  # what the JSON begins with

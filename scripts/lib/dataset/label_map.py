@@ -10,8 +10,7 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.object_detection_api import protos
 
 

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.lib.annotations.voc_xml import MAX_TEXT, Annotation, parse_pixels
 from scripts.lib.core import files, text_files
-from scripts.lib.core.command_line import DataError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.images import image_names
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scripts.lib.core import files, parallel
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset.split import TEST, TRAINING
 from scripts.lib.images import image_bytes

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.detection import weighted_boxes
 from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import UsageError
-from scripts.lib.core.findings import Finding
+from scripts.lib.core.errors import Finding, UsageError
 from scripts.lib.models.detector import Detection
 
 

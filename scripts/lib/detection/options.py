@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.lib.core import command_line
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.models import exported_model
 
 DEFAULT_SCORE = 0.5  # from which on a detection counts where no report says more

@@ -12,7 +12,7 @@ from typing import IO, Any
 from scripts.lib.annotations import labelimg_files, proposals, voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import files
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, Finding
 from scripts.lib.detection.detections import best_first, best_scores
 from scripts.lib.detection.journal import Seen
 from scripts.lib.models.detector import Detection

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from scripts.lib.core import files
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, Finding
 from scripts.lib.core.parallel import ordered_map
 from scripts.lib.detection import contact_sheet, detections, web
 from scripts.lib.detection.journal import Seen

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib.core import files, listing
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.detection.web import is_web_address
 from scripts.lib.images import image_names
 

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.core.files import REPOSITORY_ROOT, display, sha256, whole_file
 from scripts.lib.environment.stages import Stages
 

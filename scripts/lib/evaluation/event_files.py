@@ -18,7 +18,7 @@ from typing import NamedTuple
 from tensorboard.compat.proto import event_pb2
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.records import tf_record
 
 _FLOAT = 1  # DataType.DT_FLOAT of tensorflow/core/framework/types.proto

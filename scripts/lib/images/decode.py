@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.lib.core import files
-from scripts.lib.core.findings import ERROR, Finding, errors
+from scripts.lib.core.errors import ERROR, Finding, errors
 from scripts.lib.images import image_bytes
 
 if TYPE_CHECKING:

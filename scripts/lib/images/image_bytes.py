@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import ExifTags, Image
 
-from scripts.lib.core.findings import ERROR, NOTE, WARNING, Finding
+from scripts.lib.core.errors import ERROR, NOTE, WARNING, Finding
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,6 +7,7 @@ from pathlib import Path
 from scripts.lib import object_detection_api
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
+from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.models import exported_model
 
 
@@ -26,7 +27,7 @@ def export(
         input_type: "image_tensor", or "encoded_image_string_tensor" for a model that takes the bytes of image files.
         verbose: show what TensorFlow logs of itself.
     """
-    with pipeline_config.written(config) as config_path, object_detection_api.tensorflow(verbose).Graph().as_default():
+    with pipeline_config.written(config) as config_path, import_tensorflow(verbose).Graph().as_default():
         object_detection_api.run(
             "object_detection.export_inference_graph",
             [

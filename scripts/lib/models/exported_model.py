@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -100,11 +100,11 @@ def frozen_graph(folder: Path) -> Message:
     """
     from google.protobuf.message import DecodeError
 
-    from scripts.lib import object_detection_api
+    from scripts.lib.core.tensorflow import import_tensorflow
 
     path = folder / FROZEN_GRAPH
     try:
-        return object_detection_api.tensorflow().GraphDef.FromString(path.read_bytes())
+        return import_tensorflow().GraphDef.FromString(path.read_bytes())
     except DecodeError:
         raise UsageError(f"{files.display(path)} is damaged, or no frozen graph; export the model again") from None
 
@@ -119,9 +119,9 @@ def global_step(folder: Path) -> int | None:
     checkpoint = folder / CHECKPOINT
     if not checkpoint.with_name(f"{CHECKPOINT}.index").is_file():
         return None
-    from scripts.lib import object_detection_api
+    from scripts.lib.core.tensorflow import import_tensorflow
 
-    variables = object_detection_api.tensorflow().train.load_checkpoint(str(checkpoint))
+    variables = import_tensorflow().train.load_checkpoint(str(checkpoint))
     return int(variables.get_tensor("global_step")) if variables.has_tensor("global_step") else None
 
 

@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 from google.protobuf.message import Message
 
-from scripts.lib import object_detection_api
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
+from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.dataset import label_map
 from scripts.lib.models import exported_model
 from scripts.lib.models.metadata import ModelDescription
@@ -100,7 +100,7 @@ def convert(folder: Path) -> bytes:
         import onnx
     except ImportError as error:
         raise ConversionError(f"{error.name} is not installed; python -m pip install onnx tf2onnx") from None
-    tf = object_detection_api.tensorflow()
+    tf = import_tensorflow()
     graph_def = exported_model.frozen_graph(folder)
     ssd = _ssd(folder, {node.name for node in graph_def.node})
     if ssd:

@@ -14,6 +14,7 @@ import numpy as np
 
 from scripts.lib import object_detection_api
 from scripts.lib.config import pipeline_config
+from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.models import exported_model, resizing
 
 INPUT = "normalized_input_image_tensor"
@@ -41,7 +42,7 @@ def export_graph(config: pipeline_config.Message, checkpoint: str, folder: Path)
     from object_detection import export_tflite_ssd_graph_lib as api
 
     suppression = config.model.ssd.post_processing.batch_non_max_suppression
-    with object_detection_api.tensorflow().Graph().as_default():
+    with import_tensorflow().Graph().as_default():
         api.export_tflite_graph(
             config,
             checkpoint,
@@ -64,7 +65,7 @@ def convert(graph: Path, height: int, width: int, calibration: Iterable[np.ndarr
         calibration: images as the graph takes them, float32 [height, width, 3]: weights and activations become 8-bit
             integers whose ranges these images show. Input and output stay float32. None: float32 throughout.
     """
-    tf = object_detection_api.tensorflow()
+    tf = import_tensorflow()
     converter = tf.lite.TFLiteConverter.from_frozen_graph(str(graph), [INPUT], OUTPUTS, {INPUT: [1, height, width, 3]})
     converter.allow_custom_ops = True
     if calibration is not None:
@@ -82,7 +83,7 @@ def scaling(folder: Path) -> dict[str, list[float]]:
     """
     from scripts.lib.models import onnx_conversion
 
-    tf = object_detection_api.tensorflow()
+    tf = import_tensorflow()
     graph_def = exported_model.frozen_graph(folder)
     scaled = onnx_conversion.scaled_image(graph_def)
     pixels = np.zeros((2, 1, 1, 3), np.uint8)

@@ -7,6 +7,6 @@ the functions here.
     object_detection_api.run("object_detection.legacy.train", ["--train_dir=...", "--pipeline_config_path=..."])
 """
 
-from scripts.lib.object_detection_api.entry_points import prepare, run, tensorflow
+from scripts.lib.object_detection_api.entry_points import prepare, run
 
-__all__ = ["prepare", "run", "tensorflow"]
+__all__ = ["prepare", "run"]

@@ -10,20 +10,9 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
-from scripts.lib.core.command_line import UsageError
-from scripts.lib.object_detection_api import logs, patches, versions
-
-
-def tensorflow(verbose: bool = False) -> ModuleType:
-    """`tensorflow.compat.v1`, in graph mode and quiet, for running an exported model without the API itself."""
-    logs.keep_out_noise(verbose)
-    patches.use_legacy_keras()
-    with logs.without_greeting(verbose):
-        import tensorflow.compat.v1 as tf
-
-        tf.config.list_physical_devices()  # looks for GPUs now, and complains now where there are none
-    patches.use_graph_mode()
-    return tf
+from scripts.lib.core.errors import UsageError
+from scripts.lib.core.tensorflow import import_tensorflow
+from scripts.lib.object_detection_api import patches, versions
 
 
 def prepare(verbose: bool = False) -> None:
@@ -36,7 +25,7 @@ def prepare(verbose: bool = False) -> None:
         UsageError: TensorFlow, tf_keras or the Object Detection API is missing.
     """
     versions.check()
-    tensorflow(verbose)
+    import_tensorflow(verbose)
     patches.apply()
 
 
@@ -58,7 +47,7 @@ def run(
         UsageError: the checkpoint is of another model than the pipeline config.
     """
     prepare(verbose)
-    tf = tensorflow(verbose)
+    tf = import_tensorflow(verbose)
     print(f"Device: {describe_devices()}", flush=True)
     module = importlib.import_module(module_name)
     if before_main:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+from scripts.lib.core.tensorflow import use_graph_mode, use_legacy_keras
 from scripts.lib.object_detection_api import protos
 
 
@@ -30,29 +30,6 @@ def apply(without: Sequence[str] = ()) -> None:
     for mend in MENDS:
         if mend.__name__ not in without:
             mend()
-
-
-def use_legacy_keras() -> None:
-    """`tf.keras` is Keras 3 since TensorFlow 2.16; the API and tf-slim are written for Keras 2.
-
-    `TF_USE_LEGACY_KERAS=1`, read when TensorFlow is imported, makes `tf.keras` and `tf.compat.v1.layers` the package
-    tf_keras, which is Keras 2 carried on by its own authors.
-    """
-    if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
-        raise RuntimeError("TensorFlow was imported before the Object Detection API's mends; import it after them")
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
-
-
-def use_graph_mode() -> None:
-    """TensorFlow 2 runs eagerly; the legacy trainer, evaluator and exporter build TensorFlow 1 graphs.
-
-    `disable_v2_behavior` is TensorFlow's own switch. It also makes the API's `tf_version.is_tf1()` true, upon which
-    `model_builder` registers the tf-slim feature extractors, `ssd_mobilenet_v1` among them.
-    """
-    import tensorflow.compat.v1 as tf
-
-    if tf.executing_eagerly():
-        tf.disable_v2_behavior()
 
 
 def put_slim_on_path() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import metadata
 
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 
 # distribution -> (tested series, what it is needed for). A series is a prefix of the version.
 TESTED = {

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import NOTE, Finding, count_by_severity, errors
+from scripts.lib.core.errors import NOTE, DataError, Finding, UsageError, count_by_severity, errors
 from scripts.lib.records import make_example, oversampling, tf_record
 from scripts.lib.records.make_example import ImageExample, LabelledImage
 

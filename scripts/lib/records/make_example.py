@@ -17,7 +17,7 @@ from pathlib import Path
 from google.protobuf.message import Message
 
 from scripts.lib.core import files
-from scripts.lib.core.findings import ERROR, NOTE, Finding, errors
+from scripts.lib.core.errors import ERROR, NOTE, Finding, errors
 from scripts.lib.dataset import box_checks
 from scripts.lib.dataset.labels_csv import Row
 from scripts.lib.images import image_bytes, image_names

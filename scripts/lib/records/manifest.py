@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from scripts.lib.core import files
-from scripts.lib.core.findings import ERROR, WARNING, Finding
+from scripts.lib.core.errors import ERROR, WARNING, Finding
 from scripts.lib.records import tf_record
 
 VERSION = 1

@@ -13,8 +13,7 @@ import simplejpeg
 from PIL import Image
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError
-from scripts.lib.core.findings import ERROR, Finding
+from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.records import tf_example, tf_record
 
 

@@ -21,9 +21,8 @@ from typing import BinaryIO
 
 import google_crc32c
 
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.core.files import display, is_url, path_of
-from scripts.lib.core.findings import ERROR, Finding
 
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.evaluation import coco_metrics, error_types, metrics_file, on_record
 from scripts.lib.pages import render
 from scripts.lib.report import examples as report_examples

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.evaluation.average_precision import EvaluatedImage
 from scripts.lib.evaluation.error_types import Pairing
 from scripts.lib.images import drawing

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib.config import pipeline_config
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.evaluation import coco_metrics, event_files, metrics_file
 from scripts.lib.evaluation.event_files import Scalar
 from scripts.lib.models import exported_model

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.lib.core.findings import Finding
+from scripts.lib.core.errors import Finding
 from scripts.lib.detection import detections, options
 from scripts.lib.images import decode, drawing, image_bytes
 from scripts.lib.models.detector import Detector

@@ -18,7 +18,7 @@ import os
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING
 
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 
 if TYPE_CHECKING:
     from scripts.lib.config.pipeline_config import Message

@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 
 from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.object_detection_api.wrapping import around
 from scripts.lib.training import resume
 

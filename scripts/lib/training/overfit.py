@@ -15,7 +15,7 @@ from pathlib import Path
 from google.protobuf.message import Message
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.records import tf_example, tf_record
 from scripts.lib.training.evaluations import TrainingEvaluations, mean_ap
 from scripts.lib.training.run import TrainingRun

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 
 _HALF_WRITTEN = re.compile(r"model\.ckpt-\d+_temp(_[0-9a-f]{32})?")  # where TensorFlow prepares a checkpoint
 _KEPT = 5  # checkpoints of which TensorFlow's saver then removes the oldest

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.training.evaluations import TrainingEvaluations
 from scripts.lib.training.interruption import Interruption
 from scripts.lib.training.log import TrainingLog

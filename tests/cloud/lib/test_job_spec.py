@@ -12,7 +12,7 @@ pytest.importorskip("google.cloud.aiplatform_v1", reason="requirements-cloud.txt
 
 from cloud.lib import job_spec
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 
 IMAGE = "us-central1-docker.pkg.dev/p/apparel/trainer:1"
 VALUES = {

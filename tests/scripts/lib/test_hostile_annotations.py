@@ -14,8 +14,7 @@ import split_dataset
 import xml_to_csv
 from scripts.lib.annotations import annotation_formats, voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
-from scripts.lib.core.command_line import DataError
-from scripts.lib.core.findings import Finding
+from scripts.lib.core.errors import DataError, Finding
 from scripts.lib.dataset import labels_csv
 from scripts.lib.dataset.labels_csv import Row
 from scripts.lib.images import image_names

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from scripts.lib.core import files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.models import exported_model
 from scripts.lib.models.onnx_conversion import ConversionError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from scripts.lib import object_detection_api
+from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.models import exported_model
 from scripts.lib.models.onnx_conversion import DETECTIONS
 from scripts.lib.models.runtimes import Found
@@ -20,7 +20,7 @@ class Model:
     """A SavedModel with the signature serving_default: "inputs", string [batch] -> the API's outputs."""
 
     def __init__(self, folder: Path):
-        tf = object_detection_api.tensorflow()
+        tf = import_tensorflow()
         description = exported_model.read_description(folder)
         self.class_names = {int(class_id): name for class_id, name in description["class_names"].items()}
         self.global_step = description["global_step"]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.lib import object_detection_api
 from scripts.lib.core import files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
+from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.dataset import label_map
 from scripts.lib.models import exported_model
 from scripts.lib.models.onnx_conversion import DETECTIONS, PROPOSALS
@@ -88,7 +88,7 @@ def _can_batch(graph) -> bool:
 
 def _load(folder: Path):
     """A session on the frozen graph."""
-    tf = object_detection_api.tensorflow()
+    tf = import_tensorflow()
     graph_def = exported_model.frozen_graph(folder)
     if "image_tensor" not in {node.name for node in graph_def.node}:
         path = files.display(folder / exported_model.FROZEN_GRAPH)

@@ -9,8 +9,7 @@ from PIL import Image
 
 from scripts.lib.annotations import annotation_formats
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
-from scripts.lib.core.command_line import DataError, UsageError
-from scripts.lib.core.findings import Finding
+from scripts.lib.core.errors import DataError, Finding, UsageError
 from scripts.lib.images.image_names import ImageFolder
 
 DRESS = VocObject("Dresses", 10, 20, 30, 60)

@@ -89,7 +89,7 @@ def test_panning_is_signalled_with_a_float():
 def test_distutils_can_be_imported_on_any_python(repository_root):
     code = (
         f"import sys; sys.path.insert(0, {str(repository_root)!r}); sys.modules.pop('distutils', None)\n"
-        "from scripts.lib import labelimg_drift; labelimg_drift.provide_distutils()\n"
+        "from scripts.lib.annotations import labelimg_patches; labelimg_patches.provide_distutils()\n"
         "import distutils.spawn"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

@@ -9,7 +9,7 @@ import pytest
 from scripts.lib.annotations import proposals, voc_xml
 from scripts.lib.annotations.proposals import Queued
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 
 PROPOSAL = Annotation("größe & co.jpg", 300, 200, [VocObject("Tops", 1, 2, 30, 40), VocObject("Skirts", 5, 6, 70, 80)])
 ORIGIN = "exported <model> & more, step 600, scores 0.50 to 0.97"

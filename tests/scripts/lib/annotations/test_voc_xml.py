@@ -8,7 +8,7 @@ import pytest
 
 from scripts.lib.annotations import voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 
 DOCUMENT = """\
 <annotation>

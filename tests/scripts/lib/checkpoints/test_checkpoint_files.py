@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from google.protobuf import text_format
 
 from scripts.lib.config import anchor_fitting, pipeline_config, ssd_anchors
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.object_detection_api import protos
 from scripts.lib.records import tf_example, tf_record
 

@@ -10,7 +10,7 @@ import pytest
 from scripts.lib.checkpoints import pretrained
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.records import manifest, tf_record
 
 CONFIGS = sorted((files.REPOSITORY_ROOT / "configs").glob("*.config"))

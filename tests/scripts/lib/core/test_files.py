@@ -34,7 +34,7 @@ def test_an_error_leaves_the_older_file_and_nothing_else(tmp_path, error):
 
 def test_a_killed_process_leaves_no_file_of_the_name(tmp_path, repository_root):
     code = (
-        "import os, sys; from scripts.lib import files\n"
+        "import os, sys; from scripts.lib.core import files\n"
         "with files.whole_file(sys.argv[1]) as file:\n"
         "    file.write(b'half'); file.flush(); os.kill(os.getpid(), 9)"
     )

@@ -12,7 +12,7 @@ import pytest
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.core.remote_path import RemotePath
 from scripts.lib.dataset import label_map
 from scripts.lib.evaluation import event_files, metrics_file
@@ -57,11 +57,11 @@ def test_who_may_not_read_is_told_of_the_login_and_not_of_the_disk(tf, monkeypat
 def test_checks_of_a_config_on_the_disk_do_not_import_tensorflow(tmp_path, repository_root):
     config = tiny_training.write(tmp_path, 2)
     code = (
-        "import sys; from scripts.lib import pipeline_config, checkpoints; "
+        "import sys; from scripts.lib.config import pipeline_config; from scripts.lib.checkpoints import checkpoint_files; "
         f"config = pipeline_config.read({str(config)!r}); "
         f"print(pipeline_config.check_training(config, 'c') + pipeline_config.check_evaluation(config, 'c')); "
         "pipeline_config.count_eval_examples(config, config.eval_input_reader[0]); "
-        f"print(checkpoints.latest({str(tmp_path)!r}), 'tensorflow' in sys.modules)"
+        f"print(checkpoint_files.latest({str(tmp_path)!r}), 'tensorflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=repository_root, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "None False"

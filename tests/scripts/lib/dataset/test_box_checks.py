@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from scripts.lib.core.findings import errors
+from scripts.lib.core.errors import errors
 from scripts.lib.dataset import box_checks
 
 SIZE = (200, 100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.dataset import labels_csv
 from scripts.lib.dataset.labels_csv import Row
 

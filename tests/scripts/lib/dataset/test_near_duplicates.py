@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.dataset import near_duplicates
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.lib.core.command_line import UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.detection import ensemble
 from scripts.lib.evaluation import fast_evaluation, on_record
 from scripts.lib.models.detector import DetectionArrays, Detector

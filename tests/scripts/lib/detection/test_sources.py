@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection.sources import Sources, output_name
 
 LABELS_HEAD = "filename,width,height,class,xmin,ymin,xmax,ymax"

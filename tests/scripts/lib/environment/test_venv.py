@@ -16,9 +16,10 @@ from pathlib import Path
 import pip
 import pytest
 
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.environment import venv
 from scripts.lib.environment.stages import Stages
+from scripts.lib.environment.venv import Requirements
 
 DiskUsage = namedtuple("DiskUsage", "total used free")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.evaluation import on_record
 from scripts.lib.models.detector import Detector
 from scripts.lib.records import read, tf_example, tf_record

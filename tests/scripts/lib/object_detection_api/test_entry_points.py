@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts.lib.core.command_line import UsageError
-from scripts.lib.object_detection_api import entry_points, logs, versions
+from scripts.lib.core import tensorflow as quiet
+from scripts.lib.core.errors import UsageError
+from scripts.lib.object_detection_api import entry_points, versions
 
 
 def record(message: str, level: int = logging.INFO) -> logging.LogRecord:
@@ -28,7 +29,7 @@ def record(message: str, level: int = logging.INFO) -> logging.LogRecord:
     ],
 )
 def test_what_libraries_say_of_themselves_is_kept_out(message):
-    assert not logs._SelfTalkFilter().filter(record(message))
+    assert not quiet._SelfTalkFilter().filter(record(message))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_what_libraries_say_of_themselves_is_kept_out(message):
     ],
 )
 def test_what_matters_stays(message):
-    assert logs._SelfTalkFilter().filter(record(message))
+    assert quiet._SelfTalkFilter().filter(record(message))
 
 
 @pytest.mark.parametrize("os_name, expected", [("nt", "only under WSL2"), ("posix", "tensorflow[and-cuda]")])
@@ -75,12 +76,12 @@ def test_other_errors_of_tensorflow_pass(tf):
 
 
 def test_errors_always_stay():
-    assert logs._SelfTalkFilter().filter(record("the deprecated thing broke", logging.ERROR))
+    assert quiet._SelfTalkFilter().filter(record("the deprecated thing broke", logging.ERROR))
 
 
 def test_what_an_error_left_behind_is_no_error_of_its_own():
     message = "==================================\nObject was never used (type <class 'SymbolicTensor'>):"
-    assert not logs._SelfTalkFilter().filter(record(message, logging.ERROR))
+    assert not quiet._SelfTalkFilter().filter(record(message, logging.ERROR))
 
 
 def test_the_tested_versions_are_installed_and_pass_in_silence(tf, capsys):
@@ -143,6 +144,6 @@ def test_run_calls_main_with_its_flags_and_returns(tf, repository_root, tmp_path
 
 
 def test_tensorflow_imported_too_early_is_said(repository_root):
-    code = "import os, sys; os.environ.pop('TF_USE_LEGACY_KERAS', 0); sys.modules['tensorflow'] = sys; from scripts.lib.object_detection_api import mends; mends.apply()"
+    code = "import os, sys; os.environ.pop('TF_USE_LEGACY_KERAS', 0); sys.modules['tensorflow'] = sys; from scripts.lib.object_detection_api import patches; patches.apply()"
     result = subprocess.run([sys.executable, "-c", code], cwd=repository_root, capture_output=True, text=True)
     assert "TensorFlow was imported before" in result.stderr

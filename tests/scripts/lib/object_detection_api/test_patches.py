@@ -98,7 +98,7 @@ NEEDS: dict[str, tuple[str, str]] = {
 
 
 def run_with_mends(code: str, without: list[str], repository_root: Path) -> subprocess.CompletedProcess[str]:
-    program = f"from scripts.lib.object_detection_api import mends; mends.apply(without={without!r}); {code}"
+    program = f"from scripts.lib.object_detection_api import patches; patches.apply(without={without!r}); {code}"
     environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     return subprocess.run(
         [sys.executable, "-c", program],
@@ -118,7 +118,7 @@ def test_every_mend_is_tested():
 @pytest.mark.usefixtures("tf")
 def test_what_needs_the_mends_works_with_all_of_them(repository_root):
     """One process for all of them, as in use; the mends are applied twice, which changes nothing."""
-    graphs = "\nimport tensorflow.compat.v1 as tf\nmends.apply()\n"
+    graphs = "\nimport tensorflow.compat.v1 as tf\npatches.apply()\n"
     code = graphs + "\n".join(f"with tf.Graph().as_default():\n    {code}" for code, _ in NEEDS.values())
     result = run_with_mends(code, [], repository_root)
     assert result.returncode == 0, result.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.evaluation import event_files
 from scripts.lib.object_detection_api import watch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.lib.core.command_line import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.records import tf_record
 
 RECORDS = [b"first", b"", b"x" * 100_000]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from scripts.lib.config import pipeline_config
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.training import cluster
 
 HOSTS = {"chief": ["c:2222"], "worker": ["w0:2222", "w1:2222"], "ps": ["p0:2222"]}

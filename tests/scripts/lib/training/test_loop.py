@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.training import loop, resume
 from scripts.lib.training.interruption import Interruption
 

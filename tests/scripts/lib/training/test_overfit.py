@@ -8,7 +8,7 @@ import pytest
 
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.evaluation.metrics_file import MEAN_AP, Evaluation
 from scripts.lib.records import tf_example, tf_record
 from scripts.lib.training import overfit

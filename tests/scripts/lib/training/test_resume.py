@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.training import resume
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.lib.core.command_line import DataError
+from scripts.lib.core.errors import DataError
 from scripts.lib.training import run as training_run
 from scripts.lib.training.loop import NonFiniteLossError, Step
 from scripts.lib.training.progress import TrainingProgress

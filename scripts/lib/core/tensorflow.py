@@ -1,4 +1,4 @@
-"""What TensorFlow and its libraries log: what matters is shown, what they say of themselves is kept out."""
+"""Import TensorFlow in graph mode, with Keras 2, and keep what it logs about itself out of the output."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-
-from absl import logging as absl_logging
+from types import ModuleType
 
 # A record is dropped where its message has one of these. Nothing here tells about the user's data, config or run.
 _SELF_TALK = re.compile(
@@ -42,6 +41,45 @@ _GREETING = re.compile(
 )
 
 
+def import_tensorflow(verbose: bool = False) -> ModuleType:
+    """Return `tensorflow.compat.v1`, in graph mode and quiet.
+
+    Args:
+        verbose: show what TensorFlow and its libraries log about themselves, too.
+    """
+    keep_out_noise(verbose)
+    use_legacy_keras()
+    with without_greeting(verbose):
+        import tensorflow.compat.v1 as tf
+
+        tf.config.list_physical_devices()  # looks for GPUs now, and complains now where there are none
+    use_graph_mode()
+    return tf
+
+
+def use_legacy_keras() -> None:
+    """`tf.keras` is Keras 3 since TensorFlow 2.16; the API and tf-slim are written for Keras 2.
+
+    `TF_USE_LEGACY_KERAS=1`, read when TensorFlow is imported, makes `tf.keras` and `tf.compat.v1.layers` the package
+    tf_keras, which is Keras 2 carried on by its own authors.
+    """
+    if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+        raise RuntimeError("TensorFlow was imported before the Object Detection API's mends; import it after them")
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+def use_graph_mode() -> None:
+    """TensorFlow 2 runs eagerly; the legacy trainer, evaluator and exporter build TensorFlow 1 graphs.
+
+    `disable_v2_behavior` is TensorFlow's own switch. It also makes the API's `tf_version.is_tf1()` true, upon which
+    `model_builder` registers the tf-slim feature extractors, `ssd_mobilenet_v1` among them.
+    """
+    import tensorflow.compat.v1 as tf
+
+    if tf.executing_eagerly():
+        tf.disable_v2_behavior()
+
+
 def keep_out_noise(verbose: bool) -> None:
     """Drops deprecation warnings from the logs of TensorFlow and absl, and lowers the C++ log to errors."""
     if verbose:
@@ -50,6 +88,8 @@ def keep_out_noise(verbose: bool) -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", module=r"(tensorflow|tf_keras|tf_slim|object_detection|keras)(\.|$)")
+    from absl import logging as absl_logging
+
     # Both TensorFlow and absl, which passes on what TensorFlow logs, have a handler: each line would come twice.
     logging.getLogger("tensorflow").propagate = False
     for place in (logging.getLogger("tensorflow"), absl_logging.get_absl_handler()):

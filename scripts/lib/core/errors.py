@@ -1,4 +1,4 @@
-"""A finding: one thing that is wrong, or worth knowing, in the user's data.
+"""What is wrong with a command or with the user's data, and the exceptions that say so.
 
 The checks that make findings are shared by every step, so that one mistake has one wording: what
 `check_dataset.py` calls an error is what `generate_tfrecord.py` refuses.
@@ -60,3 +60,21 @@ def count_by_severity(findings: Iterable[Finding | str]) -> str:
     severities = [getattr(finding, "severity", ERROR) for finding in findings]
     counts = ((severities.count(severity), severity) for severity in (ERROR, WARNING, NOTE))
     return ", ".join(f"{count} {severity}{'s' if count != 1 else ''}" for count, severity in counts if count)
+
+
+class UsageError(Exception):
+    """The command was called wrongly: a flag, a path that does not exist. Ends with exit status 2."""
+
+
+class DataError(Exception):
+    """The user's data is at fault. Ends with exit status 1.
+
+    Args:
+        findings: every mistake of the run, as `Finding`s or as finished sentences; all are shown.
+        consequence: what was therefore not done, e.g. "data/labels.csv was not written".
+    """
+
+    def __init__(self, findings: Iterable[Finding | str], consequence: str = ""):
+        self.findings = list(findings)
+        self.consequence = consequence
+        super().__init__("\n".join(map(str, self.findings)))
