@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.lib.core import command_line, files, parallel
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import box_checks, label_map, labels_csv
@@ -50,7 +51,7 @@ def class_text_to_int(row_label: str, label_map_path: Path | str = LABEL_MAP) ->
     """
     class_ids = _class_ids(str(label_map_path))
     if row_label not in class_ids:
-        raise DataError([box_checks.unknown_class(row_label, class_ids, files.display(label_map_path))])
+        raise DataError([box_checks.unknown_class(row_label, class_ids, files.shown_path(label_map_path))])
     return class_ids[row_label]
 
 
@@ -95,7 +96,7 @@ def _rows(group: data) -> Iterator[labels_csv.Row]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
+    args = parse_arguments(argv)
     class_ids = label_map.read(args.label_map)
     images = image_examples.labelled_images(labels_csv.read_rows(args.csv_input))
     repeated = record_content.repeat_rare_classes(images, class_ids, args.oversample) if args.oversample else images
@@ -120,15 +121,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     content.report(args)
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     paths = parser.add_argument_group("paths")
-    paths.add_argument("--csv_input", type=Path, default=files.default_path("data/train_labels.csv"), help="labels CSV")
     paths.add_argument(
-        "--output_path", type=Path, default=files.default_path("data/train.record"), help="TFRecord to write"
+        "--csv_input", type=local_path, default=files.default_path("data/train_labels.csv"), help="labels CSV"
     )
-    paths.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="folder of the images")
-    paths.add_argument("--label_map", type=Path, default=LABEL_MAP, help="class names and ids, a .pbtxt")
+    paths.add_argument(
+        "--output_path", type=local_path, default=files.default_path("data/train.record"), help="TFRecord to write"
+    )
+    paths.add_argument(
+        "--image_dir", type=local_path, default=files.default_path("samples"), help="folder of the images"
+    )
+    paths.add_argument("--label_map", type=local_path, default=LABEL_MAP, help="class names and ids, a .pbtxt")
 
     record_content.add_options(parser)
 
@@ -141,12 +146,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     record_content.check_options(args)
     if not args.csv_input.is_file():
-        raise UsageError(f"there is no labels CSV {files.display(args.csv_input)}; make it with split_dataset.py")
+        raise UsageError(f"there is no labels CSV {files.shown_path(args.csv_input)}; make it with split_dataset.py")
     if not args.image_dir.is_dir():
-        raise UsageError(f"there is no image folder {files.display(args.image_dir)}")
+        raise UsageError(f"there is no image folder {files.shown_path(args.image_dir)}")
     for path in tf_record.shard_paths(args.output_path, args.num_shards):
         if path.is_dir() or (path.is_file() and path.stat().st_size and not tf_record.is_record(path)):
-            raise UsageError(f"--output_path {files.display(path)} exists and is no TFRecord; choose another name")
+            raise UsageError(f"--output_path {files.shown_path(path)} exists and is no TFRecord; choose another name")
     manifest = record_manifest.path_of(args.output_path)
     command_line.check_output("output_path", manifest, record_manifest.HEAD, "manifest of a record")
     return args

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError, errors
 from scripts.lib.dataset import labels_csv
 from scripts.lib.dataset.labels_csv import Row
@@ -52,10 +53,10 @@ class Split(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
+    args = parse_arguments(argv)
     rows = labels_csv.read_rows(args.input_csv)
     if not rows:
-        raise DataError([f"{files.display(args.input_csv)} holds no row, nothing to split"], "nothing was written")
+        raise DataError([f"{files.shown_path(args.input_csv)} holds no row, nothing to split"], "nothing was written")
     images = sorted({row.filename for row in rows})
     sizes = fold_sizes(len(images), args.folds) if args.folds else split_sizes(len(images), args.test_fraction)
     units = make_units(rows, group_images(images, args))
@@ -75,19 +76,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     write_manifest(splits, args)
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     for flag, name, purpose in (
-        ("input", "labels", "labels CSV to split"), ("train", "train_labels", "training set to write"),
-        ("test", "test_labels", "test set to write"), ("summary", "summary", "boxes of each class to write"),
-    ):  # fmt: skip
-        parser.add_argument(f"--{flag}_csv", type=Path, default=files.default_path(f"data/{name}.csv"), help=purpose)
-    parser.add_argument("--manifest_json", type=Path, help="default: split.json beside --train_csv")
+        ("input", "labels", "labels CSV to split"),
+        ("train", "train_labels", "training set to write"),
+        ("test", "test_labels", "test set to write"),
+        ("summary", "summary", "boxes of each class to write"),
+    ):
+        parser.add_argument(
+            f"--{flag}_csv", type=local_path, default=files.default_path(f"data/{name}.csv"), help=purpose
+        )
+    parser.add_argument("--manifest_json", type=local_path, help="default: split.json beside --train_csv")
     parser.add_argument("--test_fraction", type=fraction, help="part of the images for testing (default: 0.2)")
     parser.add_argument("--seed", type=int, default=1, help="which of the possible splits")
     parser.add_argument("--stratify", action="store_true", help="split each class's boxes in the same proportion")
     parser.add_argument("--group_by", metavar="duplicates|REGEX", help="keep near-duplicates, or a product, together")
-    parser.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="for duplicates")
+    parser.add_argument("--image_dir", type=local_path, default=files.default_path("samples"), help="for duplicates")
     parser.add_argument("--folds", type=int, metavar="K", help="write K splits for cross-validation")
     args = parser.parse_args(argv)
 
@@ -106,7 +111,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.group_by not in (None, "duplicates"):
         args.group_by = expression_with_group(args.group_by)
     if not args.input_csv.is_file():
-        raise UsageError(f"there is no labels CSV {files.display(args.input_csv)}; make it with xml_to_csv.py")
+        raise UsageError(f"there is no labels CSV {files.shown_path(args.input_csv)}; make it with xml_to_csv.py")
     return args
 
 
@@ -218,14 +223,17 @@ def make_splits(rows: Sequence[Row], subsets: Sequence[Sequence[Unit]], args: ar
 
 def remove_further_folds(args: argparse.Namespace) -> None:
     """Removes what an earlier run with more folds wrote, and says so: it would be taken for a part of this one."""
-    for path, head in ((args.train_csv, labels_csv.HEAD), (args.test_csv, labels_csv.HEAD),
-                       (args.summary_csv, ",".join(SUMMARY_COLUMNS).encode())):  # fmt: skip
+    for path, head in (
+        (args.train_csv, labels_csv.HEAD),
+        (args.test_csv, labels_csv.HEAD),
+        (args.summary_csv, ",".join(SUMMARY_COLUMNS).encode()),
+    ):
         for fold in itertools.count(args.folds):
             former = path.with_name(f"{path.stem}_fold_{fold}{path.suffix}")
             if not former.is_file() or not former.read_bytes().startswith(head):
                 break
             former.unlink()
-            print(f"removed, of an earlier run with more folds: {files.display(former)}")
+            print(f"removed, of an earlier run with more folds: {files.shown_path(former)}")
 
 
 def summarize(train: Iterable[Row], test: Iterable[Row]) -> list[tuple[str, int, int, int]]:
@@ -236,7 +244,7 @@ def summarize(train: Iterable[Row], test: Iterable[Row]) -> list[tuple[str, int,
 
 
 def write_summary(summary: Iterable[tuple], path: Path) -> None:
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         csv.writer(file, lineterminator="\n").writerows([SUMMARY_COLUMNS, *summary])
 
 
@@ -260,7 +268,7 @@ def print_split(split: Split, args: argparse.Namespace) -> None:
     for purpose, rows, path in (("training", split.train, split.train_csv), ("testing", split.test, split.test_csv)):
         negatives = sum(not row.class_name for row in rows)
         without = f", {negatives} of them without objects" if negatives else ""
-        print(f"{count_images(rows)} images for {purpose}{without}: {files.display(path)}")
+        print(f"{count_images(rows)} images for {purpose}{without}: {files.shown_path(path)}")
 
 
 def count_images(rows: Iterable[Row]) -> int:
@@ -270,7 +278,7 @@ def count_images(rows: Iterable[Row]) -> int:
 def write_manifest(splits: Sequence[Split], args: argparse.Namespace) -> None:
     """Writes what a reader needs to make the same split again, and to see that it is the same."""
     manifest = {
-        "input_csv": files.display(args.input_csv),
+        "input_csv": files.shown_path(args.input_csv),
         "input_sha256": files.sha256(args.input_csv),
         "seed": args.seed,
         "test_fraction": None if args.folds else str(args.test_fraction),
@@ -279,8 +287,8 @@ def write_manifest(splits: Sequence[Split], args: argparse.Namespace) -> None:
         "group_by": args.group_by.pattern if isinstance(args.group_by, re.Pattern) else args.group_by,
         "splits": [
             {
-                "train_csv": files.display(split.train_csv),
-                "test_csv": files.display(split.test_csv),
+                "train_csv": files.shown_path(split.train_csv),
+                "test_csv": files.shown_path(split.test_csv),
                 "images_train": count_images(split.train),
                 "images_test": count_images(split.test),
                 "boxes": {name: {"train": train, "test": test} for name, train, test, _ in summarize(*split[:2])},
@@ -288,7 +296,7 @@ def write_manifest(splits: Sequence[Split], args: argparse.Namespace) -> None:
             for split in splits
         ],
     }
-    with files.whole_file(args.manifest_json, "w") as file:
+    with files.atomic_write(args.manifest_json, "w") as file:
         file.write(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 

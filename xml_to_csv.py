@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from scripts.lib.annotations import annotation_formats, proposals
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import command_line, files, parallel
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import labels_csv
@@ -98,7 +99,7 @@ class Part(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_args(argv)
+    args = parse_arguments(argv)
     try:
         name, annotation_files = annotation_formats.find_files(args.annotations_dir, args.format)
         class_map = annotation_formats.read_class_map(args.class_map) if args.class_map else None
@@ -106,22 +107,29 @@ def main(argv: Sequence[str] | None = None) -> None:
         parts = convert_all(source, annotation_files, args.include_negatives)
         check(parts, args)
     except DataError as error:
-        raise DataError(error.findings, f"{files.display(args.output_csv)} was not written") from error
+        raise DataError(error.findings, f"{files.shown_path(args.output_csv)} was not written") from error
     labels_csv.write_lines((part.lines for part in parts), args.output_csv)
     print_summary(parts, args)
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument(
-        "--annotations_dir", type=Path, default=files.default_path("annotations"), help="folder of the annotations"
+        "--annotations_dir",
+        type=local_path,
+        default=files.default_path("annotations"),
+        help="folder of the annotations",
     )
-    parser.add_argument("--output_csv", type=Path, default=files.default_path("data/labels.csv"), help="CSV to write")
+    parser.add_argument(
+        "--output_csv", type=local_path, default=files.default_path("data/labels.csv"), help="CSV to write"
+    )
     parser.add_argument(
         "--format", choices=("auto", *sorted(annotation_formats.FORMATS)), default="auto", help="of the annotations"
     )
-    parser.add_argument("--image_dir", type=Path, help="for sizes and renamed images (default: samples, if it exists)")
-    parser.add_argument("--class_map", type=Path, help="CSV theirs,ours that renames classes")
+    parser.add_argument(
+        "--image_dir", type=local_path, help="for sizes and renamed images (default: samples, if it exists)"
+    )
+    parser.add_argument("--class_map", type=local_path, help="CSV theirs,ours that renames classes")
     parser.add_argument("--include_negatives", action="store_true", help="keep images without objects: one row each")
     args = parser.parse_args(argv)
     if not args.annotations_dir.exists():
@@ -202,7 +210,7 @@ def print_summary(parts: Sequence[Part], args: argparse.Namespace) -> None:
     num_images = sum(len(part.images) for part in parts)
     num_negatives = sum(part.num_negatives for part in parts)
     boxes = sum((part.boxes for part in parts), Counter())
-    print(f"{num_images} annotated images read from {files.display(args.annotations_dir)}")
+    print(f"{num_images} annotated images read from {files.shown_path(args.annotations_dir)}")
     if num_negatives and args.include_negatives:
         print(f"images without objects, kept as one row each: {num_negatives}")
     elif num_negatives:
@@ -212,7 +220,7 @@ def print_summary(parts: Sequence[Part], args: argparse.Namespace) -> None:
     print(f"{sum(boxes.values())} boxes in {num_images - num_negatives} images:")
     for name, count in sorted(boxes.items()):
         print(f"  {name:<24} {count}")
-    print(f"written: {files.display(args.output_csv)}")
+    print(f"written: {files.shown_path(args.output_csv)}")
 
 
 if __name__ == "__main__":

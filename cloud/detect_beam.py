@@ -57,7 +57,7 @@ MANIFEST = "detections"  # what a manifest begins with
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args, options = parse_args(argv)
+    args, options = parse_arguments(argv)
     job = make_job(args)
     check_output(args.output_path)
     cpu_start = time.process_time()
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     report(job, total, shards, time.process_time() - cpu_start if beam_support.in_this_process(options) else None)
 
 
-def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
+def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
     """Our flags, and Beam's."""
     parser = command_line.make_parser(__doc__)
     paths = parser.add_argument_group("paths, of files or gs://...")
@@ -110,17 +110,17 @@ def make_job(args: argparse.Namespace) -> Job:
             "min_scores": detection_options.score_thresholds(args, [folder], names),
             "nms_iou": args.nms_iou,
         }
-    return Job(
-        args.model, args.output_path, args.num_shards, settings, args.batch_size, args.threads, args.retries
-    )
+    return Job(args.model, args.output_path, args.num_shards, settings, args.batch_size, args.threads, args.retries)
 
 
 def check_output(output_path: str) -> None:
     """Raises UsageError where a file that is no manifest of this pipeline would be overwritten."""
     path = f"{output_path}.json"
     if beam_support.exists(path) and read_manifest(path) is None:
-        raise UsageError(f"--output_path {files.display(output_path)}: {files.display(path)} is of something else; "
-                         "choose another name")  # fmt: skip
+        raise UsageError(
+            f"--output_path {files.shown_path(output_path)}: {files.shown_path(path)} is of something else; "
+            "choose another name"
+        )
 
 
 # ----------------------------------------------------------------------------------------------------- what there is
@@ -131,8 +131,16 @@ def publish(job: Job, total: Counter) -> None:
     path = f"{job.output_path}.json"
     shards = [Path(job.shard(index)).name for index in range(job.num_shards)]
     former = read_manifest(path) if beam_support.exists(path) else None
-    stale = [f"{beam_support.sibling(path, shard)}{suffix}" for shard in former["shards"] if shard not in shards
-             for suffix in PARTS] if former else []  # fmt: skip
+    stale = (
+        [
+            f"{beam_support.sibling(path, shard)}{suffix}"
+            for shard in former["shards"]
+            if shard not in shards
+            for suffix in PARTS
+        ]
+        if former
+        else []
+    )
     FileSystems.delete([file for file in stale if beam_support.exists(file)])
     counts = {name: total[name] for name in ("photos", "detections", "errors")}
     content = {"kind": MANIFEST, **counts, "settings": job.settings, "shards": shards}
@@ -156,7 +164,7 @@ def report(job: Job, total: Counter, shards: Iterable[dict[str, Any]], cpu_secon
     """
     looked_at = total["photos"] - total["kept"]
     least = ", ".join(f"{name} {score:g}" for name, score in job.settings["min_scores"].items())
-    pattern = f"{files.display(job.output_path)}-?????-of-{job.num_shards:05d}"
+    pattern = f"{files.shown_path(job.output_path)}-?????-of-{job.num_shards:05d}"
     print(
         f"{total['photos']} photos, {total['kept']} of them done before, {total['detections']} detections "
         f"(least scores: {least}): {pattern}.csv, {pattern}.jsonl"

@@ -61,7 +61,7 @@ from scripts.lib.records.make_example import ExampleMaker, LabelledImage
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args, options = parse_args(argv)
+    args, options = parse_arguments(argv)
     with local_copy(args.label_map, "label map") as path:
         class_ids, label_map_bytes = label_map.read(path), path.read_bytes()
     with local_copy(args.csv_input, "labels CSV") as path:
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     content.report(args)
 
 
-def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
+def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
     """Our flags, and Beam's."""
     parser = command_line.make_parser(__doc__)
     paths = parser.add_argument_group("paths, of files or gs://...")
@@ -102,7 +102,7 @@ def parse_args(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pipeline
     options = beam_support.pipeline_options(beam_flags)
     beam_support.check_reachable((args.csv_input, args.output_path, args.image_dir, args.label_map))
     if not files.is_url(args.image_dir) and not Path(args.image_dir).is_dir():
-        raise UsageError(f"there is no image folder {files.display(args.image_dir)}")
+        raise UsageError(f"there is no image folder {files.shown_path(args.image_dir)}")
     return args, options
 
 
@@ -111,7 +111,7 @@ def check_output(args: argparse.Namespace) -> None:
     for path in shard_paths(args.output_path, args.num_shards):
         start = io.BytesIO(read_bytes(path, tf_record.HEADER_BYTES)) if exists(path) else io.BytesIO()
         if start.getvalue() and not tf_record.begins_record(start):
-            raise UsageError(f"--output_path {files.display(path)} exists and is no TFRecord; choose another name")
+            raise UsageError(f"--output_path {files.shown_path(path)} exists and is no TFRecord; choose another name")
 
 
 # One image

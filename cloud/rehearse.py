@@ -43,6 +43,7 @@ from scripts import train
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.training import cluster, replicas
@@ -81,10 +82,10 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]
     """The flags of this script, and those that are passed on to train.py."""
     parser = command_line.make_parser(__doc__)
     parser.add_argument(
-        "--pipeline_config_path", type=Path, required=True, help="pipeline config (TrainEvalPipelineConfig)"
+        "--pipeline_config_path", type=local_path, required=True, help="pipeline config (TrainEvalPipelineConfig)"
     )
     parser.add_argument(
-        "--output_dir", type=Path, default=files.default_path("runs/rehearsal"), help="folder for all results"
+        "--output_dir", type=local_path, default=files.default_path("runs/rehearsal"), help="folder for all results"
     )
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="workers beside the chief")
     parser.add_argument(
@@ -94,10 +95,13 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]
     parser.add_argument("--num_train_steps", type=command_line.positive_int, metavar="N", help="instead of num_steps")
     parser.add_argument("--sync", action="store_true", help="train in step: all gradients of a step are averaged")
     parser.add_argument(
-        "--chaos", nargs="*", choices=PREEMPTIBLE, metavar="ROLE",
+        "--chaos",
+        nargs="*",
+        choices=PREEMPTIBLE,
+        metavar="ROLE",
         help="take one of each role away, in this order, and start it again: worker, chief, ps; without a ROLE, the "
         "first two",
-    )  # fmt: skip
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which --chaos kills")
     args, train_argv = parser.parse_known_args(argv)
     if args.chaos == []:
@@ -114,7 +118,7 @@ def check_folder(output_dir: Path) -> None:
     train_dir = output_dir / "train"
     step = checkpoint_files.latest_step(train_dir)
     if step is not None:
-        found = f"{files.display(train_dir)} holds a checkpoint of step {step}"
+        found = f"{files.shown_path(train_dir)} holds a checkpoint of step {step}"
         raise UsageError(f"{found}; remove the folder or give another --output_dir")
 
 
@@ -137,7 +141,7 @@ def write_config(args: argparse.Namespace) -> pipeline_config.Message:
         config.train_config.batch_size *= replica_count
     if problems := cluster.check_sync_replicas(config):
         raise DataError(problems, "nothing was started")
-    with pipeline_config.written(config) as path, files.whole_file(args.output_dir / "pipeline.config") as file:
+    with pipeline_config.written(config) as path, files.atomic_write(args.output_dir / "pipeline.config") as file:
         file.write(path.read_bytes())
     return config
 
@@ -194,9 +198,16 @@ class Replica:
             own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         self.status = self.start_at = None
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            encoding="utf-8", errors="backslashreplace", env={**base_environment(), **self.environment}, **own_group,
-        )  # fmt: skip
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            env={**base_environment(), **self.environment},
+            **own_group,
+        )
 
     def preempt(self, warned: bool, away_secs: float) -> None:
         """Takes its machine away: at once, or with SIGTERM some time before."""
@@ -217,6 +228,7 @@ class Replica:
 
 def run_replica(argv: Sequence[str]) -> int | None:
     """What a started process does: the container's entry point, until that ends or the rehearsal is gone."""
+
     def end_with_rehearsal() -> None:
         os.read(sys.stdin.fileno(), 1)  # nobody writes: it returns when the other end is closed
         os._exit(command_line.EXIT_INTERRUPTED)
@@ -264,9 +276,12 @@ def base_environment() -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name not in cluster.VARIABLES}
     no_proxy = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1")))
     return {
-        **inherited, "no_proxy": no_proxy, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8",
+        **inherited,
+        "no_proxy": no_proxy,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONIOENCODING": "utf-8",
         replicas.STEP_REPORT_ENVIRONMENT: "0",
-    }  # fmt: skip
+    }
 
 
 # ------------------------------------------------------------------------------------------------------- the rehearsal
@@ -460,7 +475,7 @@ def check_result(train_dir: Path, num_steps: int, chaos: Chaos | None) -> None:
     problems = []
     prefix, step = checkpoint_files.latest(train_dir), checkpoint_files.latest_step(train_dir)
     if prefix is None or step is None or step < num_steps:
-        problems.append(f"the last checkpoint of {files.display(train_dir)} is of step {step}, not of {num_steps}")
+        problems.append(f"the last checkpoint of {files.shown_path(train_dir)} is of step {step}, not of {num_steps}")
     else:
         reader = import_tensorflow().train.load_checkpoint(str(prefix))
         names = sorted(reader.get_variable_to_shape_map())

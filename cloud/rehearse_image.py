@@ -34,6 +34,7 @@ from typing import NamedTuple
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
 
 DOCKERFILE = files.default_path("cloud/Dockerfile")
@@ -45,11 +46,31 @@ NOT_HERE = ("useradd", "groupadd", "adduser", "apt-get", "chown")
 
 # What python:3.11-slim-bookworm has below /lib and /usr/lib, as far as Python packages use it.
 BASE_IMAGE_LIBRARIES = (
-    "ld-linux*", "libc.so*", "libm.so*", "libdl.so*", "libpthread.so*", "librt.so*", "libutil.so*", "libresolv.so*",
-    "libgcc_s.so*", "libstdc++.so*", "libz.so*", "libbz2.so*", "liblzma.so*", "libffi.so*", "libssl.so*",
-    "libcrypto.so*", "libsqlite3.so*", "libuuid.so*", "libexpat.so*", "libtinfo.so*", "libncurses*", "libreadline.so*",
-    "libcrypt.so*", "libpython3*",
-)  # fmt: skip
+    "ld-linux*",
+    "libc.so*",
+    "libm.so*",
+    "libdl.so*",
+    "libpthread.so*",
+    "librt.so*",
+    "libutil.so*",
+    "libresolv.so*",
+    "libgcc_s.so*",
+    "libstdc++.so*",
+    "libz.so*",
+    "libbz2.so*",
+    "liblzma.so*",
+    "libffi.so*",
+    "libssl.so*",
+    "libcrypto.so*",
+    "libsqlite3.so*",
+    "libuuid.so*",
+    "libexpat.so*",
+    "libtinfo.so*",
+    "libncurses*",
+    "libreadline.so*",
+    "libcrypt.so*",
+    "libpython3*",
+)
 
 
 class Instruction(NamedTuple):
@@ -67,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     instructions = read(DOCKERFILE)
     folder = args.dir.absolute()
     if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"--dir {files.display(folder)} is not empty; give a new folder")
+        raise UsageError(f"--dir {files.shown_path(folder)} is not empty; give a new folder")
     build_args = {**WITHOUT_CUDA, **dict(given.partition("=")[::2] for given in args.build_arg)}
     known = {instruction.text.partition("=")[0] for instruction in instructions if instruction.name == "ARG"}
     if unknown := build_args.keys() - known - WITHOUT_CUDA.keys():
@@ -78,11 +99,14 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--dir", type=Path, default=files.default_path("runs/image"), help="new folder")
+    parser.add_argument("--dir", type=local_path, default=files.default_path("runs/image"), help="new folder")
     parser.add_argument(
-        "--build_arg", action="append", default=[], metavar="NAME=VALUE",
+        "--build_arg",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
         help="value of an ARG of the Dockerfile; TENSORFLOW=tensorflow where nothing else is given",
-    )  # fmt: skip
+    )
     parser.add_argument("entry_arguments", nargs="*", help="after --: arguments of the entry point (default: --help)")
     return parser.parse_args(argv)
 
@@ -94,7 +118,7 @@ def read(dockerfile: Path) -> list[Instruction]:
         UsageError: there is no such file.
     """
     if not dockerfile.is_file():
-        raise UsageError(f"there is no {files.display(dockerfile)}")
+        raise UsageError(f"there is no {files.shown_path(dockerfile)}")
     instructions, begun, first = [], "", 0
     for number, line in enumerate(dockerfile.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -169,7 +193,7 @@ class Rehearsal:
                 raise DataError([f"line {instruction.line}: {source} is no file that the .dockerignore lets in"])
             for name in names:
                 into_folder = target.endswith("/") or target == "."
-                place = Path(name).name if into_folder else f"{target}{name[len(source):]}"
+                place = Path(name).name if into_folder else f"{target}{name[len(source) :]}"
                 copy = self.workdir / (target if into_folder else "") / place
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(files.REPOSITORY_ROOT / name, copy)
@@ -216,9 +240,10 @@ class Rehearsal:
                 for name in foreign_libraries(path, self.venv):
                     needed.setdefault(name, path.relative_to(self.venv).as_posix())
         lacking = {
-            name: user for name, user in needed.items()
+            name: user
+            for name, user in needed.items()
             if not any(fnmatch.fnmatch(name, pattern) for pattern in BASE_IMAGE_LIBRARIES)
-        }  # fmt: skip
+        }
         if lacking:
             raise DataError(f"{user} needs {name}, which the base image lacks" for name, user in lacking.items())
         print(f"    the packages need {len(needed)} system libraries, all of them in the base image")

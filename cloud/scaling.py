@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import _init_paths  # noqa: F401
@@ -29,6 +28,7 @@ import _init_paths  # noqa: F401
 from scripts.lib import object_detection_api
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.tensorflow import import_tensorflow
 
@@ -157,7 +157,7 @@ def make_cluster(args: argparse.Namespace, parameters: int, share: float) -> Clu
 
 def describe(args: argparse.Namespace, cluster: Cluster, variables: int, parameters: int) -> str:
     return (
-        f"{files.display(args.pipeline_config_path)}: {variables} trainable variables, {parameters:,} float32 values: "
+        f"{files.shown_path(args.pipeline_config_path)}: {variables} variables, {parameters:,} float32 values: "
         f"{cluster.step_bytes / 1e6:.1f} MB of variables and as much of gradients a step.\n"
         f"{args.parameter_servers} parameter servers, the fullest with {cluster.fullest_share:.0%} of it; "
         f"a replica alone computes {args.images_per_second:g} images/s in batches of {args.batch_size}.\n"
@@ -185,9 +185,11 @@ def table(cluster: Cluster, replica_counts: Sequence[int]) -> str:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument(
-        "--pipeline_config_path", type=Path, default=files.default_path("configs/ssd_mobilenet_v1_multi.config"),
+        "--pipeline_config_path",
+        type=local_path,
+        default=files.default_path("configs/ssd_mobilenet_v1_multi.config"),
         help="whose model's variables are counted",
-    )  # fmt: skip
+    )
     integer = command_line.positive_int
     parser.add_argument("--replicas", type=integer, nargs="+", default=[1, 5, 20], metavar="N", help="that train")
     parser.add_argument("--parameter_servers", type=integer, default=3, metavar="N", help="as in the job")
@@ -201,9 +203,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     ):
         parser.add_argument(f"--{name}", type=command_line.positive, default=default, metavar="X", help=meaning)
     parser.add_argument(
-        "--spread", type=command_line.not_negative, default=0.1, metavar="X",
+        "--spread",
+        type=command_line.not_negative,
+        default=0.1,
+        metavar="X",
         help="standard deviation of the time to compute a step, as a part of it",
-    )  # fmt: skip
+    )
     return parser.parse_args(argv)
 
 

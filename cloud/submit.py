@@ -49,6 +49,7 @@ from cloud.lib.submitted import Job
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.models import exported_model
 from scripts.lib.training import cluster
@@ -112,8 +113,12 @@ def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:
     def add(name: str, meaning: str, **options) -> None:
         parser.add_argument(f"--{name}", help=meaning, **options)
 
-    add("backend", "ml-engine: show what was run on the service that has ended", choices=("vertex", "ml-engine"),
-        default="vertex")  # fmt: skip
+    add(
+        "backend",
+        "ml-engine: show what was run on the service that has ended",
+        choices=("vertex", "ml-engine"),
+        default="vertex",
+    )
     starts_from_job = verb in ("eval", "logs", "status", "cancel", "tensorboard", "export")
     add("project", f"Google Cloud project (default: {'the job' if starts_from_job else 'gcloud'}'s)")
     region = "the job's" if starts_from_job else f"gcloud's ai/region, else {DEFAULT_REGION}"
@@ -125,14 +130,14 @@ def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:
     if verb in ("upload", "train", "batch-detect"):
         add("bucket", "name of the bucket", required=True)
     if verb in ("upload", "train"):
-        add("config", "pipeline config, with its files on the bucket or here", type=Path, default=BASE_CONFIG)
+        add("config", "pipeline config, with its files on the bucket or here", type=local_path, default=BASE_CONFIG)
     if verb in ("train", "eval"):
         add("job_name", "name of the new job (default: imgSeg_<seconds>)")
         default = IMAGE.format(region="REGION", project="PROJECT")
         add("image", f"the container that cloud/cloudbuild.yaml built (default: {default})")
         add("service_account", "e-mail of the account that the job runs as (default: Vertex AI's own)", default="")
         spec = "vertex_training.yaml" if verb == "train" else "vertex_evaluation.yaml"
-        add("spec", "template of the job", type=Path, default=files.default_path(f"cloud/{spec}"))
+        add("spec", "template of the job", type=local_path, default=files.default_path(f"cloud/{spec}"))
     if verb == "train":
         add("train_dir", "folder for checkpoints, to go on from one (default: gs://BUCKET/JOB/train)")
         add("workers", "number of workers beside the master (default: the template's)", type=int)
@@ -146,7 +151,11 @@ def add_flags(parser: argparse.ArgumentParser, verb: str) -> None:
         add("port", "port of the page", type=int, default=6006)
     if verb == "export":
         add("step", "checkpoint of this step (default: the latest)", type=int)
-        add("output_directory", "folder for the exported model (default: runs/cloud/JOB/exported_model)", type=Path)
+        add(
+            "output_directory",
+            "folder for the exported model (default: runs/cloud/JOB/exported_model)",
+            type=local_path,
+        )
     if verb == "batch-detect":
         add("input", "photos on the bucket: a folder, a pattern, or a text file with addresses", required=True)
         add("model", "address of the exported model", required=True)
@@ -224,7 +233,7 @@ def upload(args: argparse.Namespace) -> int | None:
     new = {file: address for file, address in wanted.items() if not is_same(file, there.get(address))}
     for file, address in wanted.items():
         size = f"{file.stat().st_size / 1e6:.1f} MB" if file in new else "there already"
-        print(f"{files.display(file)} -> {address} ({size})")
+        print(f"{files.shown_path(file)} -> {address} ({size})")
     if not new:
         print("Everything is on the bucket.")
         return 0
@@ -258,9 +267,17 @@ def train(args: argparse.Namespace) -> int | None:
     run_dir = f"{bucket.PREFIX}{args.bucket}/{args.job_name}"
     train_dir = (args.train_dir or f"{run_dir}/train").rstrip("/")
     job = Job(
-        args.job_name, "train", "", args.project, args.region, args.bucket, config=f"{run_dir}/pipeline.config",
-        train_dir=train_dir, eval_dir=f"{train_dir.rpartition('/')[0]}/eval", submitted=int(time.time()),
-    )  # fmt: skip
+        args.job_name,
+        "train",
+        "",
+        args.project,
+        args.region,
+        args.bucket,
+        config=f"{run_dir}/pipeline.config",
+        train_dir=train_dir,
+        eval_dir=f"{train_dir.rpartition('/')[0]}/eval",
+        submitted=int(time.time()),
+    )
     counts = {job_spec.WORKERS: args.workers, job_spec.PARAMETER_SERVERS: args.parameter_servers}
     counts = {pool: count for pool, count in counts.items() if count is not None}
     counts[job_spec.EVALUATOR] = int(args.evaluator)
@@ -268,7 +285,7 @@ def train(args: argparse.Namespace) -> int | None:
     findings: list[Finding | str] = pipeline_config.check_trainable(config, args.config)
     if not findings:
         findings += pipeline_config.check_batch(config, args.config)
-    findings += [f"{files.display(args.config)}: {problem}" for problem in cluster.check_sync_replicas(config)]
+    findings += [f"{files.shown_path(args.config)}: {problem}" for problem in cluster.check_sync_replicas(config)]
     if args.known and bucket.listing([job.config]):
         findings.append(f"there is a job {job.name} on the bucket already; give another --job_name")
     readers = ("train_input_reader", *(["eval_input_reader"] * args.evaluator))
@@ -283,9 +300,14 @@ def evaluate(args: argparse.Namespace) -> int | None:
     config = pipeline_config.read(local)
     args.bucket = trained.bucket
     job = dataclasses.replace(
-        trained, name=args.job_name, verb="eval", id="", project=args.project, region=args.region,
+        trained,
+        name=args.job_name,
+        verb="eval",
+        id="",
+        project=args.project,
+        region=args.region,
         submitted=int(time.time()),
-    )  # fmt: skip
+    )
     problems: list[Finding | str] = []
     if args.known and not bucket_config.latest_checkpoint(trained.train_dir):
         problems.append(f"there is no checkpoint in {trained.train_dir} yet; `submit.py status` shows how far it is")
@@ -316,18 +338,25 @@ def submit(
     spec = job_spec.fill(
         template,
         {
-            "IMAGE": image, "PIPELINE_CONFIG": job.config, "TRAIN_DIR": job.train_dir, "EVAL_DIR": job.eval_dir,
-            "RUN_DIR": job.config.rpartition("/")[0], "SERVICE_ACCOUNT": args.service_account, "PROJECT": args.project,
-            "REGION": args.region, "BUCKET": args.bucket, "JOB_NAME": job.name,
+            "IMAGE": image,
+            "PIPELINE_CONFIG": job.config,
+            "TRAIN_DIR": job.train_dir,
+            "EVAL_DIR": job.eval_dir,
+            "RUN_DIR": job.config.rpartition("/")[0],
+            "SERVICE_ACCOUNT": args.service_account,
+            "PROJECT": args.project,
+            "REGION": args.region,
+            "BUCKET": args.bucket,
+            "JOB_NAME": job.name,
         },
-    )  # fmt: skip
+    )
     for pool in spec["workerPoolSpecs"]:
         if args.passed_on and isinstance(pool, dict) and pool.get("containerSpec"):
             pool["containerSpec"]["args"] = [*pool["containerSpec"].get("args", []), *args.passed_on]
     findings = [*findings, *job_spec.check(spec, args.spec, parse_program_flags)]
     folder = submitted.folder_of(job.name)
     if submitted.is_known(job.name):
-        findings.append(f"there is a job {job.name} already, in {files.display(folder)}; give another --job_name")
+        findings.append(f"there is a job {job.name} already, in {files.shown_path(folder)}; give another --job_name")
     if args.known:
         findings += bucket.check_location(args.bucket, args.region)
         build = ("--config=cloud/cloudbuild.yaml", "--ignore-file=cloud/.gcloudignore")
@@ -339,9 +368,15 @@ def submit(
     local_config = folder / "pipeline.config"
     copy = bucket.copy_command([str(local_config)], job.config)
     create = [
-        "ai", "custom-jobs", "create", f"--project={args.project}", f"--region={args.region}",
-        f"--display-name={job.name}", f"--config={folder / 'job.yaml'}", "--format=value(name)",
-    ]  # fmt: skip
+        "ai",
+        "custom-jobs",
+        "create",
+        f"--project={args.project}",
+        f"--region={args.region}",
+        f"--display-name={job.name}",
+        f"--config={folder / 'job.yaml'}",
+        "--format=value(name)",
+    ]
     print(spec_text)
     print(f"Cost: {prices.estimate(spec)}.")
     new_config = job.verb == "train"
@@ -350,16 +385,16 @@ def submit(
     if not confirm(args, f"Submit {job.name}?"):
         return 0
 
-    with files.whole_file(folder / "job.yaml", "w") as file:
+    with files.atomic_write(folder / "job.yaml", "w") as file:
         file.write(spec_text)
-    left = f"nothing was submitted, and nothing uploaded; {files.display(folder)} keeps what was to be"
+    left = f"nothing was submitted, and nothing uploaded; {files.shown_path(folder)} keeps what was to be"
     try:
         if new_config:
-            with files.whole_file(local_config, "w") as file:
+            with files.atomic_write(local_config, "w") as file:
                 file.write(text_format.MessageToString(config, as_utf8=True))
             gcloud.run(*copy)
             remove = gcloud.shown(["gcloud", "storage", "rm", job.config])
-            left = f"{job.config} was uploaded, and goes with: {remove}; {files.display(folder)} is its copy here"
+            left = f"{job.config} was uploaded, and goes with: {remove}; {files.shown_path(folder)} is its copy here"
         left = f"nothing was submitted (if it broke off on the way, `submit.py status --all` shows the job); {left}"
         number = gcloud.run(*create).strip().rpartition("/")[2]
     except DataError as error:
@@ -405,9 +440,15 @@ def check_image(image: str, build: Sequence[str]) -> list[str]:
         return []  # by digest, of another registry, or malformed, which a specification's check says
     region, project, repository, package, tag = match.groups()
     tags = gcloud.attempt(
-        "artifacts", "tags", "list", f"--project={project}", f"--location={region}", f"--repository={repository}",
-        f"--package={package.replace('/', '%2F')}", "--format=value(name.basename())",
-    )  # fmt: skip
+        "artifacts",
+        "tags",
+        "list",
+        f"--project={project}",
+        f"--location={region}",
+        f"--repository={repository}",
+        f"--package={package.replace('/', '%2F')}",
+        "--format=value(name.basename())",
+    )
     if tags.returncode == 0 and tag in tags.stdout.split():
         return []
     if tags.returncode and not re.search(r"NOT_FOUND|not found", tags.stderr, re.IGNORECASE):
@@ -560,8 +601,13 @@ def export(args: argparse.Namespace) -> int | None:
     if prefix is None or f"{prefix}.index" not in (there := bucket.listing([f"{job.train_dir}/model.ckpt-*.index"])):
         found = sorted(checkpoint_files.step_of(address.removesuffix(".index")) or 0 for address in there)
         steps = found if prefix else []
-        raise DataError([f"{job.train_dir} has no checkpoint{'' if args.step is None else f' of step {args.step}'}; "
-                         f"there are {', '.join(map(str, steps)) or 'none'}"], "nothing was exported")  # fmt: skip
+        raise DataError(
+            [
+                f"{job.train_dir} has no checkpoint{'' if args.step is None else f' of step {args.step}'}; "
+                f"there are {', '.join(map(str, steps)) or 'none'}"
+            ],
+            "nothing was exported",
+        )
 
     local = folder / "train" / prefix.rpartition("/")[2]
     output = (args.output_directory or folder / "exported_model").absolute()
@@ -571,10 +617,12 @@ def export(args: argparse.Namespace) -> int | None:
         bucket.copy_command([label_map], str(folder / "label_map.pbtxt")),
     ]
     script = [
-        "scripts/export_inference_graph.py", "--input_type=image_tensor",
-        f"--pipeline_config_path={export_config}", f"--trained_checkpoint_prefix={local}",
+        "scripts/export_inference_graph.py",
+        "--input_type=image_tensor",
+        f"--pipeline_config_path={export_config}",
+        f"--trained_checkpoint_prefix={local}",
         f"--output_directory={output}",
-    ]  # fmt: skip
+    ]
     for command in copies:
         print(f"> {gcloud.shown(['gcloud', *command])}")
     print(f"> {gcloud.shown(['python', *script])}", flush=True)
@@ -586,7 +634,7 @@ def export(args: argparse.Namespace) -> int | None:
     for reader in pipeline_config.input_readers(config):
         reader.label_map_path = (folder / "label_map.pbtxt").as_posix()
     config.train_config.ClearField("fine_tune_checkpoint")  # an export needs none
-    with files.whole_file(export_config, "w") as file:
+    with files.atomic_write(export_config, "w") as file:
         file.write(text_format.MessageToString(config, as_utf8=True))
     return subprocess.run([sys.executable, *script], cwd=files.REPOSITORY_ROOT, check=False).returncode
 
@@ -611,15 +659,22 @@ def batch_detect(args: argparse.Namespace) -> int | None:
             problems.append(f"--input {args.input}: nothing lies there")
         refuse(problems, "nothing was submitted")
     command = [
-        "cloud/detect_beam.py", f"--input={args.input}", f"--model={args.model}", f"--output_path={args.output_path}",
-        "--runner=DataflowRunner", f"--project={args.project}", f"--region={args.region}",
-        f"--temp_location={bucket.PREFIX}{args.bucket}/tmp", f"--sdk_container_image={args.image}",
-        f"--job_name={args.job_name.lower().replace('_', '-')}", f"--max_num_workers={args.max_num_workers}",
+        "cloud/detect_beam.py",
+        f"--input={args.input}",
+        f"--model={args.model}",
+        f"--output_path={args.output_path}",
+        "--runner=DataflowRunner",
+        f"--project={args.project}",
+        f"--region={args.region}",
+        f"--temp_location={bucket.PREFIX}{args.bucket}/tmp",
+        f"--sdk_container_image={args.image}",
+        f"--job_name={args.job_name.lower().replace('_', '-')}",
+        f"--max_num_workers={args.max_num_workers}",
         f"--machine_type={args.machine_type}",
         "--experiments=no_use_multiple_sdk_containers",  # one process, and so one model, a machine
         "--number_of_worker_harness_threads=2",
         *args.passed_on,
-    ]  # fmt: skip
+    ]
     print(f"Cost: {prices.dataflow_estimate(args.machine_type, args.max_num_workers)}.")
     print(f"> {gcloud.shown(['python', *command])}", flush=True)
     if not confirm(args, "Submit to Dataflow?"):

@@ -50,13 +50,18 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--eval_dir", default="", help="folder for the evaluator's event files and metrics.json")
     parser.add_argument(
-        "--eval_interval_secs", type=float, metavar="SECONDS",
+        "--eval_interval_secs",
+        type=float,
+        metavar="SECONDS",
         help="time between the evaluator's looks for a new checkpoint, instead of the config's",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--final_evaluation_secs", type=float, default=1800, metavar="SECONDS",
+        "--final_evaluation_secs",
+        type=float,
+        default=1800,
+        metavar="SECONDS",
         help="how long the master waits, when all is trained, for the evaluator's last result",
-    )  # fmt: skip
+    )
     return parser.parse_known_args(argv)
 
 

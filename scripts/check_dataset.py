@@ -32,7 +32,7 @@ import _init_paths  # noqa: F401
 from scripts.lib.annotations import annotation_formats
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files, parallel
-from scripts.lib.core.command_line import EXIT_DATA
+from scripts.lib.core.command_line import EXIT_DATA, local_path
 from scripts.lib.core.errors import ERROR, NOTE, WARNING, DataError, Finding, UsageError, errors
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import box_checks, dataset_report, label_map, labels_csv
@@ -78,7 +78,7 @@ class Examined(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parse_args(argv)
+    args = parse_arguments(argv)
     config = pipeline_config.read(args.pipeline_config_path) if args.pipeline_config_path else None
     folder = ImageFolder(args.image_dir)
     class_ids, findings = label_map.inspect(args.label_map)
@@ -103,35 +103,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     print_summary(findings, facts, config, examined, args)
     if args.json:
         dataset_report.write_json(args.json, findings, facts)
-        print(f"all findings: {files.display(args.json)}")
+        print(f"all findings: {files.shown_path(args.json)}")
     if args.plot:
         plot(args.plot, examined, class_ids, sides if args.train_csv else {}, config)
-        print(f"picture: {files.display(args.plot)}")
+        print(f"picture: {files.shown_path(args.plot)}")
     return EXIT_DATA if errors(findings) else 0
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     data = parser.add_argument_group("data")
-    data.add_argument("--annotations_dir", type=Path, help="folder of the annotations (default: annotations)")
+    data.add_argument("--annotations_dir", type=local_path, help="folder of the annotations (default: annotations)")
     data.add_argument(
         "--format", choices=("auto", *sorted(annotation_formats.FORMATS)), default="auto", help="of the annotations"
     )
-    data.add_argument("--class_map", type=Path, help="CSV theirs,ours that renames classes, as for xml_to_csv.py")
-    data.add_argument("--csv_input", type=Path, help="labels CSV, instead of the annotations")
-    data.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="folder of the images")
+    data.add_argument("--class_map", type=local_path, help="CSV theirs,ours that renames classes, as for xml_to_csv.py")
+    data.add_argument("--csv_input", type=local_path, help="labels CSV, instead of the annotations")
     data.add_argument(
-        "--label_map", type=Path, default=files.default_path("data/apparel_label_map.pbtxt"), help="class names and ids"
+        "--image_dir", type=local_path, default=files.default_path("samples"), help="folder of the images"
+    )
+    data.add_argument(
+        "--label_map",
+        type=local_path,
+        default=files.default_path("data/apparel_label_map.pbtxt"),
+        help="class names and ids",
     )
     data.add_argument("--include_negatives", action="store_true", help="images without objects are to be recorded")
-    data.add_argument("--train_csv", type=Path, help="training set, to find images that are on both sides of the split")
-    data.add_argument("--test_csv", type=Path, help="test set, likewise")
+    data.add_argument(
+        "--train_csv", type=local_path, help="training set, to find images that are on both sides of the split"
+    )
+    data.add_argument("--test_csv", type=local_path, help="test set, likewise")
 
     report = parser.add_argument_group("report")
     report.add_argument("--num_shown", type=int, default=5, metavar="N", help="findings of each kind to show; 0: all")
-    report.add_argument("--json", type=Path, metavar="FILE", help="write all findings there")
-    report.add_argument("--plot", type=Path, metavar="FILE.png", help="write the picture there")
-    report.add_argument("--pipeline_config_path", type=Path, help="config whose anchors the boxes are held against")
+    report.add_argument("--json", type=local_path, metavar="FILE", help="write all findings there")
+    report.add_argument("--plot", type=local_path, metavar="FILE.png", help="write the picture there")
+    report.add_argument(
+        "--pipeline_config_path", type=local_path, help="config whose anchors the boxes are held against"
+    )
     parser.add_argument("--num_workers", type=int, default=parallel.available_cores(), help="threads")
 
     args = parser.parse_args(argv)
@@ -147,22 +156,23 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     for flag in ("class_map", "csv_input", "train_csv", "test_csv"):
         path = getattr(args, flag)
         if path and not path.is_file():
-            raise UsageError(f"--{flag} {files.display(path)}: there is no such file")
+            raise UsageError(f"--{flag} {files.shown_path(path)}: there is no such file")
     if not args.csv_input and not args.annotations_dir.exists():
-        raise UsageError(f"--annotations_dir {files.display(args.annotations_dir)}: there is no such folder")
+        raise UsageError(f"--annotations_dir {files.shown_path(args.annotations_dir)}: there is no such folder")
     if not args.image_dir.is_dir():
-        raise UsageError(f"--image_dir {files.display(args.image_dir)}: there is no such folder")
+        raise UsageError(f"--image_dir {files.shown_path(args.image_dir)}: there is no such folder")
     for flag, suffix, head, what in (
-        ("json", ".json", dataset_report.HEAD, "report of this script"), ("plot", ".png", b"\x89PNG", "PNG")
-    ):  # fmt: skip
+        ("json", ".json", dataset_report.HEAD, "report of this script"),
+        ("plot", ".png", b"\x89PNG", "PNG"),
+    ):
         path = getattr(args, flag)
         if path is None:
             continue
         if path.suffix.lower() != suffix or path.is_dir():
-            raise UsageError(f"--{flag} {files.display(path)}: the name of a file that ends in {suffix} is expected")
+            raise UsageError(f"--{flag} {files.shown_path(path)}: the name of a file that ends in {suffix} is expected")
         for folder in (args.image_dir, args.annotations_dir):
             if path.resolve().is_relative_to(folder.resolve()):
-                raise UsageError(f"--{flag} {files.display(path)} would lie among the data that is checked")
+                raise UsageError(f"--{flag} {files.shown_path(path)} would lie among the data that is checked")
         command_line.check_output(flag, path, head, what)
     return args
 
@@ -177,7 +187,7 @@ def read_annotations(args: argparse.Namespace, folder: ImageFolder) -> Labels:
         name, paths = annotation_formats.find_files(args.annotations_dir, args.format)
     except DataError as error:
         remedy = "give the folder that holds them as --annotations_dir"
-        place = files.display(args.annotations_dir)
+        place = files.shown_path(args.annotations_dir)
         messages = (str(message).removeprefix(f"{place}: ") for message in error.findings)
         return Labels([], set(), [Finding(ERROR, "no-annotation", place, message, remedy) for message in messages])
 
@@ -221,7 +231,9 @@ def classes_without_boxes(
     found = {name for image in images for name in image.class_names}
     remedy = "label some of its objects, or take it out of the label map: it can be neither learnt nor measured"
     return [
-        Finding(WARNING, "class-without-boxes", files.display(label_map_path), f"no box has the class {name!r}", remedy)
+        Finding(
+            WARNING, "class-without-boxes", files.shown_path(label_map_path), f"no box has the class {name!r}", remedy
+        )
         for name in class_ids
         if name not in found
     ]
@@ -295,7 +307,7 @@ def read_split(args: argparse.Namespace, folder: ImageFolder) -> tuple[dict[str,
         for filename in dict.fromkeys(row.filename for row in rows):
             name = folder.find(filename) or filename
             if sides.setdefault(name, side) != side:
-                message = f"is in {files.display(args.train_csv)} and in {files.display(args.test_csv)}"
+                message = f"is in {files.shown_path(args.train_csv)} and in {files.shown_path(args.test_csv)}"
                 remedy = "split again with split_dataset.py: what was trained on cannot be a test"
                 findings.append(Finding(WARNING, "image-on-both-sides", name, message, remedy))
     return sides, findings
@@ -367,7 +379,7 @@ def print_summary(
     args: argparse.Namespace,
 ) -> None:
     print(
-        f"{facts['annotated_images']} annotated images; {facts['images']} images in {files.display(args.image_dir)}, "
+        f"{facts['annotated_images']} annotated images; {facts['images']} in {files.shown_path(args.image_dir)}, "
         f"{facts['images_readable']} of them readable; "
         f"{sum(facts['boxes'].values())} boxes without errors in {facts['images_with_sound_boxes']} images:"
     )
@@ -400,7 +412,7 @@ def next_steps(findings: Sequence[Finding], facts: dict, args: argparse.Namespac
     codes = {finding.code for finding in findings}
     missing = sum(finding.code == "image-missing" for finding in errors(findings))
     if missing > facts["images"]:
-        yield f"{missing} annotated images are not in {files.display(args.image_dir)}: is it the right --image_dir?"
+        yield f"{missing} annotated images are not in {files.shown_path(args.image_dir)}: is it the right --image_dir?"
     if errors(findings):
         scripts = "generate_tfrecord.py refuses" if args.csv_input else "xml_to_csv.py and generate_tfrecord.py refuse"
         yield f"mend the errors, which {scripts}"
@@ -412,9 +424,7 @@ def next_steps(findings: Sequence[Finding], facts: dict, args: argparse.Namespac
         yield f"{begin}python {'generate_tfrecord.py' if args.csv_input else 'xml_to_csv.py'}"
 
 
-def plot(
-    path: Path, examined: Sequence[Examined], class_ids: Iterable[str], sides: dict[str, str], config
-) -> None:
+def plot(path: Path, examined: Sequence[Examined], class_ids: Iterable[str], sides: dict[str, str], config) -> None:
     from scripts.lib.config import ssd_anchors
     from scripts.lib.dataset import dataset_plot
 

@@ -51,9 +51,7 @@ def linux(machine: str) -> Platform:
 
 
 def marker_values(system: str, sys_platform: str, os_name: str, machine: str) -> dict[str, str]:
-    return {
-        "platform_system": system, "sys_platform": sys_platform, "os_name": os_name, "platform_machine": machine
-    }  # fmt: skip
+    return {"platform_system": system, "sys_platform": sys_platform, "os_name": os_name, "platform_machine": machine}
 
 
 PLATFORMS = {
@@ -175,10 +173,23 @@ def report(wanted: Sequence[str], *options: str, computer: str = "") -> list[dic
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "report.json")
         pip = subprocess.run(
-            [*venv.pip(Path(sys.executable)), "install", "--quiet", "--dry-run", "--ignore-installed",
-             f"--target={scratch}", f"--report={out}", *options, *wanted],
-            stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False,
-        )  # fmt: skip
+            [
+                *venv.pip(Path(sys.executable)),
+                "install",
+                "--quiet",
+                "--dry-run",
+                "--ignore-installed",
+                f"--target={scratch}",
+                f"--report={out}",
+                *options,
+                *wanted,
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
         if pip.returncode:
             return venv.explain(pip.stderr, computer)
         return [each["metadata"] for each in json.loads(out.read_text(encoding="utf-8"))["install"]]

@@ -38,10 +38,11 @@ from typing import Any
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files, parallel
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.detection import contact_sheet, detections, ensemble, options, outputs
-from scripts.lib.detection.journal import Journal, Seen
+from scripts.lib.detection.journal import ImageResult, Journal
 from scripts.lib.detection.pipeline import Folders, Pipeline, version_of
 from scripts.lib.detection.sources import Source, Sources
 from scripts.lib.detection.web import Limits
@@ -64,14 +65,22 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     )
     ids = {name: class_id for class_id, name in detector.class_names.items()}
     pipeline = Pipeline(
-        detector, {ids[name]: score for name, score in min_scores.items()}, args.nms_iou, folders,
-        Limits(args.url_seconds, int(args.url_megabytes * 2**20)), args.batch_size, args.num_workers,
-    )  # fmt: skip
+        detector,
+        {ids[name]: score for name, score in min_scores.items()},
+        args.nms_iou,
+        folders,
+        Limits(args.url_seconds, int(args.url_megabytes * 2**20)),
+        args.batch_size,
+        args.num_workers,
+    )
     settings = {
         "models": [{"name": model.resolve().name, "sha256": exported_model.sha256(model)} for model in args.model],
-        "model_weights": args.model_weights, "flip": args.flip, "runtime": args.runtime,
-        "min_scores": min_scores, "nms_iou": args.nms_iou,
-    }  # fmt: skip
+        "model_weights": args.model_weights,
+        "flip": args.flip,
+        "runtime": args.runtime,
+        "min_scores": min_scores,
+        "nms_iou": args.nms_iou,
+    }
     with Journal(args.output_dir / JOURNAL, settings, args.resume) as journal:
         names: list[str] = []
         seen = pipeline.look_at(unseen(sources, journal, folders, names))
@@ -84,19 +93,30 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument(
-        "--model", type=Path, action="append", help="exported model; several are an ensemble (default: exported_model)"
+        "--model",
+        type=local_path,
+        action="append",
+        help="exported model; several are an ensemble (default: exported_model)",
     )
     parser.add_argument("--input", nargs="+", action="extend", required=True, help="photos; see below")
-    parser.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="images of a labels CSV")
-    parser.add_argument("--output_dir", type=Path, default=files.default_path("detections"), help="folder for results")
+    parser.add_argument(
+        "--image_dir", type=local_path, default=files.default_path("samples"), help="images of a labels CSV"
+    )
+    parser.add_argument(
+        "--output_dir", type=local_path, default=files.default_path("detections"), help="folder for results"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run that output_dir holds the results of")
 
     options.add_to(parser)
     how = parser.add_argument_group("what is written")
     how.add_argument(
-        "--draw", nargs="?", const="yes", choices=("yes", "no"), default="yes",
+        "--draw",
+        nargs="?",
+        const="yes",
+        choices=("yes", "no"),
+        default="yes",
         help="draw the boxes on a copy of each photo; no: faster, and no space for many photos",
-    )  # fmt: skip
+    )
     how.add_argument("--contact_sheet", action="store_true", help="pages of thumbnails")
     how.add_argument("--tags", action="store_true", help="best score per class of each product or photo")
     how.add_argument("--format", nargs="+", action="extend", choices=FORMATS, help="further formats")
@@ -104,15 +124,20 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     run = parser.add_argument_group("how it is done")
     run.add_argument("--flip", action="store_true", help="look at the mirror image, too (test-time augmentation)")
     run.add_argument(
-        "--model_weights", nargs="+", type=command_line.positive, metavar="WEIGHT",
+        "--model_weights",
+        nargs="+",
+        type=command_line.positive,
+        metavar="WEIGHT",
         help="how much each model of an ensemble counts",
-    )  # fmt: skip
+    )
     runtimes.add_flag(run)
     run.add_argument("--batch_size", type=command_line.positive_int, default=8, help="photos a run of the model")
     run.add_argument(
-        "--num_workers", type=command_line.positive_int, default=parallel.available_cores(),
+        "--num_workers",
+        type=command_line.positive_int,
+        default=parallel.available_cores(),
         help="threads that decode, and as many that draw; 1: no thread beside the main one",
-    )  # fmt: skip
+    )
     run.add_argument("--url_seconds", type=command_line.positive, default=20.0, help="of one attempt at an address")
     run.add_argument("--url_megabytes", type=command_line.positive, default=32.0, help="a photo on the web may have")
     args = parser.parse_args(argv)
@@ -121,7 +146,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.model_weights and len(args.model_weights) != len(args.model):
         raise UsageError(f"--model_weights: {len(args.model_weights)} given for {len(args.model)} models")
     if args.output_dir.is_file():
-        raise UsageError(f"--output_dir {files.display(args.output_dir)} is a file; give a folder")
+        raise UsageError(f"--output_dir {files.shown_path(args.output_dir)} is a file; give a folder")
     return args
 
 
@@ -135,7 +160,7 @@ def earlier_results(output_dir: Path) -> list[Path]:
     if there and not (output_dir / JOURNAL).is_file():
         names = " and ".join(folder.name for folder in there)
         raise UsageError(
-            f"--output_dir {files.display(output_dir)} has {names}, but no {JOURNAL} of an earlier run; "
+            f"--output_dir {files.shown_path(output_dir)} has {names}, but no {JOURNAL} of an earlier run; "
             "give another folder, so that no file of yours is replaced"
         )
     return there
@@ -149,7 +174,7 @@ def unseen(sources: Iterable[Source], journal: Journal, folders: Folders, names:
             yield source
 
 
-def is_done(source: Source, seen: Seen, folders: Folders) -> bool:
+def is_done(source: Source, seen: ImageResult, folders: Folders) -> bool:
     """Whether an earlier run has looked at this very photo and left all its pictures."""
     same = (seen.output_name, seen.version) == (source.output_name, version_of(source))
     return same and not seen.error and folders.are_complete(source.output_name)
@@ -166,7 +191,7 @@ def resumable(is_resumed: bool) -> Iterator[None]:
         raise
 
 
-def look_at(photos: Iterable[Seen], journal: Journal, total: int | None) -> None:
+def look_at(photos: Iterable[ImageResult], journal: Journal, total: int | None) -> None:
     """Notes what is found; prints each photo's tags where there are few, and the progress where there are many."""
     is_few = total is not None and total <= FEW
     for photo in photos if is_few else progress(photos, "detecting", total):
@@ -176,9 +201,13 @@ def look_at(photos: Iterable[Seen], journal: Journal, total: int | None) -> None
 
 
 def write_results(
-    args: argparse.Namespace, journal: Journal, names: Sequence[str], sources: Sources,
-    class_names: dict[int, str], settings: dict[str, Any],
-) -> None:  # fmt: skip
+    args: argparse.Namespace,
+    journal: Journal,
+    names: Sequence[str],
+    sources: Sources,
+    class_names: dict[int, str],
+    settings: dict[str, Any],
+) -> None:
     """All that is made from the journal."""
     folder: Path = args.output_dir
     outputs.write_csv(folder / "detections.csv", journal.read_all(names))
@@ -194,7 +223,7 @@ def write_results(
         model = " and ".join(model.resolve().name for model in args.model)
         left = outputs.write_voc(folder / VOC, journal.read_all(names), model, sources.findings)
         if left:
-            print(f"{files.display(folder / VOC)}: {left} files that a person has saved are left as they are")
+            print(f"{files.shown_path(folder / VOC)}: {left} files that a person has saved are left as they are")
     if args.contact_sheet:
         thumbnails = folder / CONTACT_SHEET / "thumbnails"
         readable = (photo for photo in journal.read_all(names) if not photo.error)
@@ -216,12 +245,12 @@ def summary(
         findings += [photo.error] if photo.error else []
         count.update(photos=int(not photo.error), detections=len(photo.detections))
     places = ["detections.csv"] + [f"pictures in {PICTURES}"] * (args.draw == "yes")
-    places += [f"thumbnails on pages in {files.display(args.output_dir / CONTACT_SHEET)}"] * args.contact_sheet
+    places += [f"thumbnails on pages in {files.shown_path(args.output_dir / CONTACT_SHEET)}"] * args.contact_sheet
     least = ", ".join(f"{name} {value:g}" for name, value in min_scores.items())
     repeated = f", {sources.repeated} given more than once" if sources.repeated else ""
     print(
         f"{count['photos']} photos{repeated}, {count['detections']} detections (least scores: {least}): "
-        f"{files.display(args.output_dir)}/{', '.join(places)}"
+        f"{files.shown_path(args.output_dir)}/{', '.join(places)}"
     )
     if findings:
         raise DataError(findings, "the other photos were done")

@@ -23,6 +23,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.checkpoints import archive, download, pretrained
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
 
 GZIP = b"\x1f\x8b"
@@ -49,10 +50,14 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("name", nargs="?", help="one of --list; the name of its archive will do, too")
     parser.add_argument("--list", action="store_true", help="show the models that there are")
     parser.add_argument(
-        "--from", dest="source", metavar="FILE_OR_URL",
+        "--from",
+        dest="source",
+        metavar="FILE_OR_URL",
         help="the archive at another place: a file, or an http(s) address such as a mirror's",
-    )  # fmt: skip
-    parser.add_argument("--output_dir", type=Path, default=pretrained.FOLDER, help="folder of the models' folders")
+    )
+    parser.add_argument(
+        "--output_dir", type=local_path, default=pretrained.FOLDER, help="folder of the models' folders"
+    )
     args = parser.parse_args(argv)
     if not args.name and not args.list:
         raise UsageError("name a model, or give --list to see which there are")
@@ -66,7 +71,7 @@ def table() -> str:
 
 def how_to_use(model: pretrained.Model, folder: Path) -> str:
     return (
-        f'In a config: fine_tune_checkpoint: "{files.display(folder / model.checkpoint)}" '
+        f'In a config: fine_tune_checkpoint: "{files.shown_path(folder / model.checkpoint)}" '
         f'fine_tune_checkpoint_type: "{model.fine_tune_checkpoint_type}"'
     )
 
@@ -82,12 +87,14 @@ def check_present(model: pretrained.Model, folder: Path) -> None:
     """
     if findings := pretrained.check(folder):
         raise DataError(findings)
-    raise_if_incomplete(model, folder, files.display(folder), "remove it and run this command again")
+    raise_if_incomplete(model, folder, files.shown_path(folder), "remove it and run this command again")
     if pretrained.read_pin(folder):
-        print(f"{files.display(folder)} is there already; its files are those of the first use.")
+        print(f"{files.shown_path(folder)} is there already; its files are those of the first use.")
     else:
         pin(folder, pretrained.Pin("found in its place", None, pretrained.digests(folder)))
-        print(f"{files.display(folder)} was there already; pinned in {files.display(pretrained.pin_path(folder))}.")
+        print(
+            f"{files.shown_path(folder)} was there already; pinned in {files.shown_path(pretrained.pin_path(folder))}."
+        )
 
 
 def raise_if_incomplete(model: pretrained.Model, folder: Path, name: str, remedy: str) -> None:
@@ -96,7 +103,7 @@ def raise_if_incomplete(model: pretrained.Model, folder: Path, name: str, remedy
 
 
 def pin(folder: Path, content: pretrained.Pin) -> None:
-    with files.whole_file(pretrained.pin_path(folder), "w") as file:
+    with files.atomic_write(pretrained.pin_path(folder), "w") as file:
         file.write(content.text())
 
 
@@ -112,13 +119,13 @@ def get(model: pretrained.Model, folder: Path, source: str | None) -> None:
         if source is None or files.is_url(source):
             download_and_install(model, folder, [source] if source else model.urls, at_hand)
         elif Path(source).is_file():
-            install(model, folder, Path(source), files.display(source))
+            install(model, folder, Path(source), files.shown_path(source))
         else:
             is_folder = Path(source).is_dir()
-            remedy = f"is a folder: copy it to {files.display(folder)} and run this again, without --from"
-            raise UsageError(f"--from {files.display(source)}: {remedy if is_folder else 'there is no such file'}")
+            remedy = f"is a folder: copy it to {files.shown_path(folder)} and run this again, without --from"
+            raise UsageError(f"--from {files.shown_path(source)}: {remedy if is_folder else 'there is no such file'}")
     except DataError as error:
-        raise DataError(error.findings, f"{files.display(folder)} was not made") from error
+        raise DataError(error.findings, f"{files.shown_path(folder)} was not made") from error
 
 
 def download_and_install(model: pretrained.Model, folder: Path, urls: Sequence[str], at_hand: Path) -> None:
@@ -157,7 +164,7 @@ def fetch(model: pretrained.Model, urls: Sequence[str], partial: Path, at_hand: 
     else:
         what = f"no server could be reached for {model.archive} ({failures[-1][1]})"
     kept = "; what has arrived is kept, and this command goes on from there" if download.size(partial) else ""
-    remedy = f"fetch {urls[-1]} by other means, save it as {files.display(at_hand)} and run this command again"
+    remedy = f"fetch {urls[-1]} by other means, save it as {files.shown_path(at_hand)} and run this command again"
     raise DataError([f"{what}; {remedy}{kept}."])
 
 
@@ -186,12 +193,12 @@ def install(model: pretrained.Model, folder: Path, path: Path, source: str) -> N
         if not pinned:
             pin(folder, pretrained.Pin(source, found, content))
         files.replace_folder(unpacked, folder)
-    how = "the same as on first use" if pinned else f"pinned in {files.display(pretrained.pin_path(folder))}"
-    print(f"{files.display(folder)}: {len(content)} files, {how}.")
+    how = "the same as on first use" if pinned else f"pinned in {files.shown_path(pretrained.pin_path(folder))}"
+    print(f"{files.shown_path(folder)}: {len(content)} files, {how}.")
 
 
 def changed(model: pretrained.Model, folder: Path, source: str, pinned: pretrained.Pin, difference: str) -> str:
-    pin_name = files.display(pretrained.pin_path(folder))
+    pin_name = files.shown_path(pretrained.pin_path(folder))
     return (
         f"{source} is not the {model.archive} of the first use, from {pinned.source}: it has {difference}; "
         f"take the former one, or, if you trust this one, remove {pin_name}."

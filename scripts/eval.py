@@ -34,6 +34,7 @@ from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.dataset import label_map
 from scripts.lib.evaluation import metrics_file
 from scripts.lib.models import export, exported_model
@@ -115,9 +116,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     flags.add_to(parser, flags.EVAL)
     parser.add_argument("--fast", action="store_true", help="evaluate in batches on an exported model")
     parser.add_argument(
-        "--model", type=Path, action="append", help="with --fast: the exported model, instead of a checkpoint; several "
-        "are an ensemble",
-    )  # fmt: skip
+        "--model",
+        type=local_path,
+        action="append",
+        help="with --fast: the exported model, instead of a checkpoint; several are an ensemble",
+    )
     parser.add_argument("--flip", action="store_true", help="with --fast: look at each photo's mirror image, too")
     return flags.parse(parser, argv, required=REQUIRED)
 

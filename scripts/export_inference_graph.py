@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     output_directory = files.path_of(args.output_directory)
     exported_model.check_output_directory("output_directory", output_directory)
 
-    print(f"Exporting {checkpoint} to {files.display(output_directory)}", flush=True)
+    print(f"Exporting {checkpoint} to {files.shown_path(output_directory)}", flush=True)
     with pipeline_config.written(config) as config_path, files.scratch_beside(output_directory) as folder:
         made = folder / "export"
         api_flags = flags.to_argv(
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         object_detection_api.run("object_detection.export_inference_graph", api_flags, args.verbose)
         (made / exported_model.LABEL_MAP).write_bytes(files.path_of(label_map_path).read_bytes())
         files.replace_folder(made, output_directory)
-    print(f"The exported model is in {files.display(output_directory)}")
+    print(f"The exported model is in {files.shown_path(output_directory)}")
     return 0
 
 

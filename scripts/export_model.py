@@ -37,6 +37,7 @@ import numpy as np
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, Finding, UsageError
 from scripts.lib.dataset import label_map
 from scripts.lib.evaluation import metrics_file
@@ -49,8 +50,11 @@ if TYPE_CHECKING:
     from scripts.lib.core.remote_path import RemotePath
 
 FORMATS = ("saved_model", "frozen", "onnx", "openvino", "tflite")
-LIBRARIES = {"onnx": ("onnx", "tf2onnx", "onnxruntime"), "openvino": ("openvino", "onnx", "tf2onnx"),
-             "tflite": ("ai_edge_litert",)}  # fmt: skip
+LIBRARIES = {
+    "onnx": ("onnx", "tf2onnx", "onnxruntime"),
+    "openvino": ("openvino", "onnx", "tf2onnx"),
+    "tflite": ("ai_edge_litert",),
+}
 PICTURES = 3
 MAX_BOX_DIFFERENCE = 0.5  # pixels
 MAX_SCORE_DIFFERENCE = 0.01
@@ -92,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     exported_model.check_output_directory("output_dir", args.output_dir)
     pictures = find_pictures(args.images, config)
 
-    print(f"Exporting {checkpoint} to {files.display(args.output_dir)}", flush=True)
+    print(f"Exporting {checkpoint} to {files.shown_path(args.output_dir)}", flush=True)
     with files.scratch_beside(args.output_dir) as scratch:
         made = scratch / "export"
         checks = make_formats(args, config, checkpoint, made, scratch)
@@ -101,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         raise_differences(rows)
         remove_unwanted(made, args.formats)
         files.replace_folder(made, args.output_dir)
-    print(f"The exported model is in {files.display(args.output_dir)}")
+    print(f"The exported model is in {files.shown_path(args.output_dir)}")
     return 0
 
 
@@ -109,15 +113,19 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--checkpoint", required=True, help="checkpoint, or a folder: its latest")
     parser.add_argument("--pipeline_config_path", help="pipeline config (default: the one beside the checkpoint)")
-    parser.add_argument("--output_dir", type=Path, default=files.default_path("exported_model"), help="its folder")
+    parser.add_argument(
+        "--output_dir", type=local_path, default=files.default_path("exported_model"), help="its folder"
+    )
     parser.add_argument("--formats", default="saved_model,frozen,onnx", help=f"of {','.join(FORMATS)}")
     parser.add_argument(
-        "--images", type=Path, nargs="+", help="pictures to check with (default: three of the evaluation record)"
+        "--images", type=local_path, nargs="+", help="pictures to check with (default: three of the evaluation record)"
     )
     parser.add_argument(
-        "--calibration_images", type=command_line.not_negative_int, default=100,
+        "--calibration_images",
+        type=command_line.not_negative_int,
+        default=100,
         help="training images for int8's ranges; 0: no int8",
-    )  # fmt: skip
+    )
     parser.add_argument("--verbose", action="store_true", help="show what TensorFlow logs of itself")
     args = parser.parse_args(argv)
     args.formats = [name.strip() for name in args.formats.split(",")]
@@ -135,7 +143,7 @@ def config_beside(checkpoint: str) -> Path | RemotePath:
     """
     path = files.path_of(checkpoint).parent / exported_model.PIPELINE_CONFIG
     if not path.is_file():
-        raise UsageError(f"there is no {files.display(path)}; give the config by --pipeline_config_path")
+        raise UsageError(f"there is no {files.shown_path(path)}; give the config by --pipeline_config_path")
     return path
 
 
@@ -234,8 +242,10 @@ def make_formats(
         checks += write_openvino(made)
     if "tflite" in args.formats:
         calibration = calibration_images(config, args.calibration_images)
-        titles = {exported_model.TFLITE: ("TensorFlow Lite, one thread", "litert", True),
-                  exported_model.TFLITE_INT8: ("TensorFlow Lite int8, one thread", "litert_int8", False)}  # fmt: skip
+        titles = {
+            exported_model.TFLITE: ("TensorFlow Lite, one thread", "litert", True),
+            exported_model.TFLITE_INT8: ("TensorFlow Lite int8, one thread", "litert_int8", False),
+        }
         for name in tflite_conversion.write(config, made, calibration):
             title, runtime, is_exact = titles[name]
             checks.append(Check(title, runtime, name, is_exact))

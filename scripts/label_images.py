@@ -26,6 +26,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.annotations import labelimg_files, labelimg_patches, proposals, voc_xml
 from scripts.lib.core import command_line, files, text_files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.images.image_names import ImageFolder
 
@@ -46,33 +47,38 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     warn_of_unreadable_annotations(args.annotations_dir)
     shown = f"{len(queue)} of {num_images} pictures" if queue is not None else f"{num_images} pictures"
     image_dir, annotations_dir = args.image_dir.resolve(), args.annotations_dir.resolve()
-    print(f"{shown} in {files.display(image_dir)}, annotations in {files.display(annotations_dir)}", flush=True)
+    print(f"{shown} in {files.shown_path(image_dir)}, annotations in {files.shown_path(annotations_dir)}", flush=True)
     return run_labelimg(image_dir, args.class_file.resolve(), annotations_dir, queue)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument(
-        "image_dir", type=Path, nargs="?", default=files.default_path("samples"), help="folder of the photos"
+        "image_dir", type=local_path, nargs="?", default=files.default_path("samples"), help="folder of the photos"
     )
     parser.add_argument(
-        "class_file", type=Path, nargs="?", default=files.default_path("data/predefined_classes.txt"),
+        "class_file",
+        type=local_path,
+        nargs="?",
+        default=files.default_path("data/predefined_classes.txt"),
         help="names of the classes",
-    )  # fmt: skip
-    parser.add_argument(
-        "--annotations_dir", type=Path, default=files.default_path("annotations"), help="folder for the XML files"
     )
-    parser.add_argument("--queue", type=Path, metavar="CSV", help="list that prelabel.py wrote: these, in its order")
+    parser.add_argument(
+        "--annotations_dir", type=local_path, default=files.default_path("annotations"), help="folder for the XML files"
+    )
+    parser.add_argument(
+        "--queue", type=local_path, metavar="CSV", help="list that prelabel.py wrote: these, in its order"
+    )
     return parser.parse_args(argv)
 
 
 def check_class_file(class_file: Path) -> None:
     """Raises UsageError or DataError where LabelImg would offer no class, or an empty one."""
     if not class_file.is_file():
-        raise UsageError(f"class_file {files.display(class_file)}: there is no such file")
+        raise UsageError(f"class_file {files.shown_path(class_file)}: there is no such file")
     lines = text_files.read_text(class_file).splitlines()
     if not any(line.strip() for line in lines):
-        raise DataError([f"{files.display(class_file)} names no class; write a class name on each line"])
+        raise DataError([f"{files.shown_path(class_file)} names no class; write a class name on each line"])
 
 
 def find_images(image_dir: Path) -> set[str]:
@@ -83,10 +89,10 @@ def find_images(image_dir: Path) -> set[str]:
         DataError: two images would share an annotation file.
     """
     if not image_dir.is_dir():
-        raise UsageError(f"image_dir {files.display(image_dir)}: there is no such folder")
+        raise UsageError(f"image_dir {files.shown_path(image_dir)}: there is no such folder")
     names = ImageFolder(image_dir).names
     if not names:
-        raise UsageError(f"image_dir {files.display(image_dir)}: no image in it")
+        raise UsageError(f"image_dir {files.shown_path(image_dir)}: no image in it")
     if shared := labelimg_files.sharing_an_annotation(names):
         raise DataError(shared, "LabelImg was not started")
     return names
@@ -100,13 +106,16 @@ def read_queue(queue: Path, image_dir: Path) -> list[str]:
         DataError: it is no queue, or lists an image that is not in the folder.
     """
     if not queue.is_file():
-        raise UsageError(f"--queue {files.display(queue)}: there is no such file; prelabel.py --queue writes it")
+        raise UsageError(f"--queue {files.shown_path(queue)}: there is no such file; prelabel.py --queue writes it")
     names, there = proposals.read_queue(queue), ImageFolder(image_dir).names
     if not names:
-        raise UsageError(f"--queue {files.display(queue)} lists no picture: none was left to label")
+        raise UsageError(f"--queue {files.shown_path(queue)} lists no picture: none was left to label")
     if missing := [name for name in names if name not in there]:
         raise DataError(
-            [f"{files.display(queue)} lists {name!r}, which is not in {files.display(image_dir)}" for name in missing],
+            [
+                f"{files.shown_path(queue)} lists {name!r}, which is not in {files.shown_path(image_dir)}"
+                for name in missing
+            ],
             "LabelImg was not started",
         )
     return names
@@ -142,7 +151,7 @@ def warn_of_unreadable_annotations(annotations_dir: Path) -> None:
             for finding in error.findings:
                 print(finding, file=sys.stderr)
             what_happens = "LabelImg shows its picture without boxes, and overwrites it once you draw one"
-            print(f"warning: {files.display(path)}: {what_happens}; mend the file first.", file=sys.stderr)
+            print(f"warning: {files.shown_path(path)}: {what_happens}; mend the file first.", file=sys.stderr)
 
 
 def run_labelimg(image_dir: Path, class_file: Path, annotations_dir: Path, queue: list[str] | None) -> int:

@@ -33,6 +33,7 @@ from google.protobuf.message import Message
 from scripts.lib.checkpoints import checkpoint_files, pretrained
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import WARNING, Finding, UsageError
 from scripts.lib.dataset import label_map
 from scripts.lib.records import manifest as record_manifest
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     base_config = args.base_config or base_for(train)
     base = pipeline_config.read(base_config)
     base_findings = pipeline_config.check_trainable(base, base_config)
-    pipeline_config.raise_errors(base_findings, f"{files.display(args.output_config)} was not written")
+    pipeline_config.raise_errors(base_findings, f"{files.shown_path(args.output_config)} was not written")
     label_map_path = find_label_map(args.label_map, train)
 
     config = type(base).FromString(base.SerializeToString())
@@ -77,15 +78,15 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     fit = fit_anchors(config, train) if args.fit_anchors else ""
 
     changes = differences(base, config)
-    print("\n".join([f"{files.display(base_config)}, with", *(f"  {change}" for change in changes)]))
+    print("\n".join([f"{files.shown_path(base_config)}, with", *(f"  {change}" for change in changes)]))
     if fit:
         print(fit)
     print(passes(config, train))
     command = f"python scripts/make_config.py {shlex.join(argv if argv is not None else sys.argv[1:])}"
-    with files.whole_file(args.output_config, "w") as file:
+    with files.atomic_write(args.output_config, "w") as file:
         file.write(header(base_config, f"{train} and {test}", command, changes))
         file.write(text_format.MessageToString(with_portable_paths(config), as_utf8=True))
-    print(f"Wrote {files.display(args.output_config)}")
+    print(f"Wrote {files.shown_path(args.output_config)}")
     return 0
 
 
@@ -96,43 +97,53 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     paths = parser.add_argument_group("paths")
     paths.add_argument(
-        "--base_config", type=Path,
+        "--base_config",
+        type=local_path,
         help="what is not given here comes from there; default: configs/ssd_mobilenet_v1_small_data.config for fewer "
         f"than {FEW_IMAGES:,} images, else configs/ssd_mobilenet_v1_multi.config",
-    )  # fmt: skip
+    )
     paths.add_argument("--train_record", default=files.default_path("data/train.record"), help="or pattern of shards")
     paths.add_argument("--test_record", default=files.default_path("data/test.record"), help="or pattern of shards")
     paths.add_argument("--label_map", metavar="PBTXT", help="default: the one that the training record was made with")
     paths.add_argument(
-        "--output_config", type=files.path_of, default=files.default_path("runs/pipeline.config"),
+        "--output_config",
+        type=files.path_of,
+        default=files.default_path("runs/pipeline.config"),
         help="config to write",
-    )  # fmt: skip
+    )
 
     training = parser.add_argument_group("training; default: as the base config")
     training.add_argument("--batch_size", type=command_line.positive_int, metavar="N", help="images a step")
     training.add_argument(
-        "--num_steps", type=command_line.positive_int, metavar="N",
+        "--num_steps",
+        type=command_line.positive_int,
+        metavar="N",
         help="steps to train; a learning rate schedule that ends with the training is stretched along",
-    )  # fmt: skip
+    )
     training.add_argument(
-        "--fine_tune_checkpoint", metavar="CHECKPOINT",
+        "--fine_tune_checkpoint",
+        metavar="CHECKPOINT",
         help="what to start from: a model of download_model.py by its name, a checkpoint's prefix or folder, or "
         f"'{FROM_SCRATCH}'",
-    )  # fmt: skip
+    )
     training.add_argument(
-        "--fine_tune_checkpoint_type", choices=("detection", "classification"),
+        "--fine_tune_checkpoint_type",
+        choices=("detection", "classification"),
         help="a whole detector or a backbone; default: as the checkpoint's variables are called",
-    )  # fmt: skip
+    )
 
     model = parser.add_argument_group("model; default: as the base config")
     model.add_argument(
-        "--input_size", type=input_size, metavar="N or NxM",
+        "--input_size",
+        type=input_size,
+        metavar="N or NxM",
         help="pixels: side, or WIDTHxHEIGHT; where the aspect ratio is kept: the shorter side, or SHORTERxLONGEST",
-    )  # fmt: skip
+    )
     model.add_argument(
-        "--fit_anchors", action="store_true",
+        "--fit_anchors",
+        action="store_true",
         help="choose scales and aspect ratios of the anchors by k-means on the training record's boxes",
-    )  # fmt: skip
+    )
     args = parser.parse_args(argv)
     if args.fine_tune_checkpoint_type and args.fine_tune_checkpoint in (None, FROM_SCRATCH):
         raise UsageError("--fine_tune_checkpoint_type goes with a --fine_tune_checkpoint")
@@ -276,7 +287,7 @@ def check(config: Message, output: Path, train: Record) -> None:
         if not entry.get("boxes", 1):
             message, remedy = f"holds no object of the class {name}, which will not be learnt", "see split_dataset.py"
             findings.append(Finding(WARNING, "class-missing", portable(train.path), message, f"{remedy} --stratify"))
-    pipeline_config.raise_errors(findings, f"{files.display(output)} was not written")
+    pipeline_config.raise_errors(findings, f"{files.shown_path(output)} was not written")
 
 
 # ------------------------------------------------------------------------------------------------------ how it is shown

@@ -29,6 +29,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.annotations import voc_xml
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.sample_photos import studio
@@ -47,7 +48,7 @@ What a model reaches on them says nothing about real photos.
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
     clear_place(args.output_dir)
-    with files.whole_file(args.output_dir / README, "w") as file:
+    with files.atomic_write(args.output_dir / README, "w") as file:
         file.write(README_TEXT.format(num_images=args.num_images, seed=args.seed))
     boxes: collections.Counter[str] = collections.Counter()
     draw = functools.partial(write_image, args.output_dir, args.seed)
@@ -60,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--output_dir", type=Path, default=files.default_path("data/sample"), help="folder to fill")
+    parser.add_argument(
+        "--output_dir", type=local_path, default=files.default_path("data/sample"), help="folder to fill"
+    )
     parser.add_argument("--num_images", type=int, default=400, help="how many images to draw")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other images")
     args = parser.parse_args(argv)
@@ -76,17 +79,17 @@ def clear_place(output_dir: Path) -> None:
         UsageError: the place is no folder, or holds files that are not this script's; nothing was touched.
     """
     if output_dir.exists() and not output_dir.is_dir():
-        raise UsageError(f"--output_dir {files.display(output_dir)} is a file; give a folder.")
+        raise UsageError(f"--output_dir {files.shown_path(output_dir)} is a file; give a folder.")
     own = (output_dir / README).is_file() and (output_dir / README).read_bytes().startswith(README_TEXT[:60].encode())
     filled = [path for folder in (IMAGES, ANNOTATIONS) for path in sorted((output_dir / folder).glob("*"))]
     foreign = [path for path in filled if not (own and path.is_file() and OWN_FILE.fullmatch(path.name))]
     if not own and output_dir.is_dir():
         foreign += [path for path in sorted(output_dir.glob("*")) if path.name not in (IMAGES, ANNOTATIONS)]
     if foreign:
-        names = ", ".join(files.display(path) for path in foreign[:3])
+        names = ", ".join(files.shown_path(path) for path in foreign[:3])
         more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
         raise UsageError(
-            f"--output_dir {files.display(output_dir)} holds files that this script did not make ({names}{more}); "
+            f"--output_dir {files.shown_path(output_dir)} holds files that this script did not make ({names}{more}); "
             "give a new or empty folder."
         )
     for path in reversed(filled):  # annotations first: no annotation is ever left beside another seed's image
@@ -100,15 +103,19 @@ def write_image(output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:
     name = f"sample_{index + 1:05d}"
     objects = [
         voc_xml.VocObject(
-            box.name, box.xmin, box.ymin, box.xmax, box.ymax,
+            box.name,
+            box.xmin,
+            box.ymin,
+            box.xmax,
+            box.ymax,
             truncated=box.xmin == 0 or box.ymin == 0 or box.xmax == width or box.ymax == height,
         )
         for box in photo.boxes
-    ]  # fmt: skip
+    ]
     annotation = voc_xml.Annotation(f"{name}.jpg", width, height, objects, IMAGES, f"{IMAGES}/{name}.jpg")
     jpeg = io.BytesIO()
     photo.image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
-    with files.whole_file(output_dir / IMAGES / f"{name}.jpg", durable=False) as file:
+    with files.atomic_write(output_dir / IMAGES / f"{name}.jpg", durable=False) as file:
         file.write(jpeg.getvalue())
     voc_xml.write(output_dir / ANNOTATIONS / f"{name}.xml", annotation)
     return annotation
@@ -116,7 +123,7 @@ def write_image(output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:
 
 def print_summary(args: argparse.Namespace, boxes: collections.Counter[str]) -> None:
     total = sum(boxes.values())
-    print(f"{args.num_images} synthetic images (seed {args.seed}) and annotations: {files.display(args.output_dir)}")
+    print(f"{args.num_images} synthetic images (seed {args.seed}) and annotations: {files.shown_path(args.output_dir)}")
     print(f"{'class':<16}{'boxes':>6}{'share':>8}")
     for name in studio.CLASS_WEIGHTS:
         print(f"{name:<16}{boxes[name]:>6}{boxes[name] / total:>8.1%}")

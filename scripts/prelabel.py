@@ -28,6 +28,7 @@ from scripts.lib.annotations import annotation_formats, labelimg_files, proposal
 from scripts.lib.annotations.proposals import Queued
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError, errors
 from scripts.lib.core.progress import progress
 from scripts.lib.images import decode
@@ -57,9 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     findings: list[Finding] = []
     unlabelled = find_unlabelled(args.image_dir, args.annotations_dir, findings)
     wanted = [
-        name for name in unlabelled
+        name
+        for name in unlabelled
         if args.queue or may_write(labelimg_files.annotation_path(args.annotations_dir, name), args.replace)
-    ]  # fmt: skip
+    ]
     print(f"{len(unlabelled)} photos have no annotation by a person, {len(wanted)} of them are looked at", flush=True)
 
     queue: list[Queued] = []
@@ -71,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             objects, scores = propose(picture, detector.class_names, args.min_score)
             outcomes[store(picture, objects, f"{origin}, {range_of(scores)}", args, findings)] += 1
             queue.append(queued(picture, len(objects)))
-    place = files.display(args.annotations_dir)
+    place = files.shown_path(args.annotations_dir)
     print(f"{place}: {', '.join(f'{count} {what}' for what, count in sorted(outcomes.items())) or 'nothing to do'}")
     if args.queue:
         show_queue(proposals.most_uncertain(queue, args.queue), args.queue_csv)
@@ -82,10 +84,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--model", type=Path, default=files.default_path("exported_model"), help="exported model")
-    parser.add_argument("--image_dir", type=Path, default=files.default_path("samples"), help="folder of the photos")
+    parser.add_argument("--model", type=local_path, default=files.default_path("exported_model"), help="exported model")
     parser.add_argument(
-        "--annotations_dir", type=Path, default=files.default_path("annotations"), help="folder of the XML files"
+        "--image_dir", type=local_path, default=files.default_path("samples"), help="folder of the photos"
+    )
+    parser.add_argument(
+        "--annotations_dir", type=local_path, default=files.default_path("annotations"), help="folder of the XML files"
     )
     parser.add_argument(
         "--min_score", type=command_line.score, default=0.5, help="detections below this score are not proposed"
@@ -93,13 +97,13 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--replace", action="store_true", help="write anew what this script wrote and nobody reviewed")
     parser.add_argument("--queue", type=command_line.positive_int, metavar="N", help="list the N most useful photos")
     parser.add_argument(
-        "--queue_csv", type=Path, default=files.default_path("data/prelabel_queue.csv"), help="where to list them"
+        "--queue_csv", type=local_path, default=files.default_path("data/prelabel_queue.csv"), help="where to list them"
     )
     args = parser.parse_args(argv)
     if not args.image_dir.is_dir():
-        raise UsageError(f"--image_dir {files.display(args.image_dir)}: there is no such folder")
+        raise UsageError(f"--image_dir {files.shown_path(args.image_dir)}: there is no such folder")
     if args.annotations_dir.is_file():
-        raise UsageError(f"--annotations_dir {files.display(args.annotations_dir)} is a file; give a folder")
+        raise UsageError(f"--annotations_dir {files.shown_path(args.annotations_dir)} is a file; give a folder")
     return args
 
 
@@ -116,7 +120,7 @@ def find_unlabelled(image_dir: Path, annotations_dir: Path, findings: list[Findi
     """
     images = ImageFolder(image_dir)
     if not images.names:
-        raise UsageError(f"--image_dir {files.display(image_dir)}: no image in it")
+        raise UsageError(f"--image_dir {files.shown_path(image_dir)}: no image in it")
     shared = labelimg_files.sharing_an_annotation(images.names)
     findings += shared
     labelled = {labelimg_files.annotation_path(annotations_dir, finding.file) for finding in shared}
@@ -147,7 +151,7 @@ def existing_annotations(annotations_dir: Path) -> list[str]:
     except DataError:  # none at all
         return []
     if name != "voc":
-        place, title = files.display(annotations_dir), annotation_formats.FORMATS[name].title
+        place, title = files.shown_path(annotations_dir), annotation_formats.FORMATS[name].title
         raise UsageError(f"--annotations_dir {place} holds {title}, prelabel.py writes PASCAL VOC; give another folder")
     return paths
 
@@ -235,7 +239,7 @@ def show_queue(queue: Sequence[Queued], queue_csv: Path) -> None:
     print("the model is least sure of (uncertainty, boxes, best score):")
     for one in queue:
         print(f"  {one.uncertainty:.2f}  {one.boxes:>2}  {one.best_score:.2f}  {one.filename}")
-    print(f"written: {files.display(queue_csv)}")
+    print(f"written: {files.shown_path(queue_csv)}")
 
 
 if __name__ == "__main__":

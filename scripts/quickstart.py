@@ -76,7 +76,7 @@ def config_for(output_dir: Path) -> Path:
         return CONFIG
     text = CONFIG.read_text(encoding="utf-8")
     copy = output_dir / "pipeline.config"
-    with files.whole_file(copy, "w") as file:
+    with files.atomic_write(copy, "w") as file:
         file.write(text.replace(RESULTS.relative_to(ROOT).as_posix() + "/", output_dir.as_posix() + "/"))
     return copy
 
@@ -97,39 +97,113 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
     images = result("sample/samples")
     more_steps = ["--num_train_steps", str(num_steps)] if num_steps else []
     return [
-        Step("Drawing the sample data set", "scripts/make_sample_dataset.py", [
-            "--output_dir", result("sample"), "--num_images", "1000",
-        ]),
-        Step("Reading the annotations", "xml_to_csv.py", [
-            "--annotations_dir", result("sample/annotations"), "--output_csv", result("labels.csv"),
-        ]),
-        Step("Splitting into training and test images", "split_dataset.py", [
-            "--input_csv", result("labels.csv"), "--train_csv", result("train_labels.csv"),
-            "--test_csv", result("test_labels.csv"), "--summary_csv", result("summary.csv"),
-        ]),
+        Step(
+            "Drawing the sample data set",
+            "scripts/make_sample_dataset.py",
+            [
+                "--output_dir",
+                result("sample"),
+                "--num_images",
+                "1000",
+            ],
+        ),
+        Step(
+            "Reading the annotations",
+            "xml_to_csv.py",
+            [
+                "--annotations_dir",
+                result("sample/annotations"),
+                "--output_csv",
+                result("labels.csv"),
+            ],
+        ),
+        Step(
+            "Splitting into training and test images",
+            "split_dataset.py",
+            [
+                "--input_csv",
+                result("labels.csv"),
+                "--train_csv",
+                result("train_labels.csv"),
+                "--test_csv",
+                result("test_labels.csv"),
+                "--summary_csv",
+                result("summary.csv"),
+            ],
+        ),
         *(
-            Step(f"Writing {part}.record", "generate_tfrecord.py", [
-                "--csv_input", result(f"{part}_labels.csv"), "--output_path", result(f"{part}.record"),
-                "--image_dir", images, "--max_image_side", "224", *more,
-            ])
+            Step(
+                f"Writing {part}.record",
+                "generate_tfrecord.py",
+                [
+                    "--csv_input",
+                    result(f"{part}_labels.csv"),
+                    "--output_path",
+                    result(f"{part}.record"),
+                    "--image_dir",
+                    images,
+                    "--max_image_side",
+                    "224",
+                    *more,
+                ],
+            )
             for part, more in (("train", ["--oversample", "0.5"]), ("test", []))
         ),
-        Step("Training", "scripts/train.py", [
-            "--pipeline_config_path", config, "--train_dir", result("train"), *more_steps,
-        ]),
-        Step("Evaluating", "scripts/eval.py", [
-            "--pipeline_config_path", config, "--checkpoint_dir", result("train"), "--eval_dir", result("eval"),
-            "--run_once",
-        ]),
-        Step("Exporting the model", "scripts/export_inference_graph.py", [
-            "--input_type", "image_tensor", "--pipeline_config_path", config,
-            "--trained_checkpoint_prefix", result("train"), "--output_directory", result("exported_model"),
-        ]),
-        Step("Detecting on the test images", "scripts/detect.py", [
-            "--model", result("exported_model"), "--input", result("test_labels.csv"), "--image_dir", images,
-            "--output_dir", result("detections"), "--min_score", "0.5",
-        ]),
-    ]  # fmt: skip
+        Step(
+            "Training",
+            "scripts/train.py",
+            [
+                "--pipeline_config_path",
+                config,
+                "--train_dir",
+                result("train"),
+                *more_steps,
+            ],
+        ),
+        Step(
+            "Evaluating",
+            "scripts/eval.py",
+            [
+                "--pipeline_config_path",
+                config,
+                "--checkpoint_dir",
+                result("train"),
+                "--eval_dir",
+                result("eval"),
+                "--run_once",
+            ],
+        ),
+        Step(
+            "Exporting the model",
+            "scripts/export_inference_graph.py",
+            [
+                "--input_type",
+                "image_tensor",
+                "--pipeline_config_path",
+                config,
+                "--trained_checkpoint_prefix",
+                result("train"),
+                "--output_directory",
+                result("exported_model"),
+            ],
+        ),
+        Step(
+            "Detecting on the test images",
+            "scripts/detect.py",
+            [
+                "--model",
+                result("exported_model"),
+                "--input",
+                result("test_labels.csv"),
+                "--image_dir",
+                images,
+                "--output_dir",
+                result("detections"),
+                "--min_score",
+                "0.5",
+            ],
+        ),
+    ]
 
 
 def shown(path: Path) -> str:

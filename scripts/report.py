@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import UsageError
 from scripts.lib.dataset import label_map
 from scripts.lib.models import exported_model
@@ -34,9 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if args.compare:
         from scripts.lib.report import comparison
 
-        comparison.write(*args.compare, args.output_dir, [] if args.no_pictures else args.records or [],
-                                args.title, args.note, args.num_resamples)  # fmt: skip
-        print(f"The comparison is in {files.display(args.output_dir / 'index.html')}")
+        comparison.write(
+            *args.compare,
+            args.output_dir,
+            [] if args.no_pictures else args.records or [],
+            args.title,
+            args.note,
+            args.num_resamples,
+        )
+        print(f"The comparison is in {files.shown_path(args.output_dir / 'index.html')}")
         return 0
 
     check(args)
@@ -48,41 +54,51 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     class_ids = label_map.read(args.model / exported_model.LABEL_MAP)
     found = on_record.detect(args.model, args.records, args.output_dir / report.DETECTIONS)
     model = report.describe_model(args.model)
-    results = figures.compute(
-        found.images, class_ids, found.global_step, model.boxes_train, args.num_resamples
-    )
+    results = figures.compute(found.images, class_ids, found.global_step, model.boxes_train, args.num_resamples)
     print(figures.table(results))
 
     written = report.write(
-        args.output_dir, results, model, args.train_dir, args.eval_dir, [] if args.no_pictures else args.records,
-        args.title or args.output_dir.resolve().name, args.note, args.num_resamples,
-    )  # fmt: skip
+        args.output_dir,
+        results,
+        model,
+        args.train_dir,
+        args.eval_dir,
+        [] if args.no_pictures else args.records,
+        args.title or args.output_dir.resolve().name,
+        args.note,
+        args.num_resamples,
+    )
     for folder in (args.output_dir, args.model):
         figures.write_thresholds(folder / exported_model.SCORE_THRESHOLDS, results)
     for sentence in written:
         print(f"- {sentence}")
     print(
-        f"The page is {files.display(args.output_dir / 'index.html')}; the best score thresholds are in "
-        f"{files.display(args.model / exported_model.SCORE_THRESHOLDS)}"
+        f"The page is {files.shown_path(args.output_dir / 'index.html')}; the best score thresholds are in "
+        f"{files.shown_path(args.model / exported_model.SCORE_THRESHOLDS)}"
     )
     return 0
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--train_dir", type=Path, help="folder with the event files of the training")
-    parser.add_argument("--eval_dir", type=Path, help="folder with the event files of the evaluation")
-    parser.add_argument("--model", type=Path, default=files.default_path("exported_model"), help="exported model")
+    parser.add_argument("--train_dir", type=local_path, help="folder with the event files of the training")
+    parser.add_argument("--eval_dir", type=local_path, help="folder with the event files of the evaluation")
+    parser.add_argument("--model", type=local_path, default=files.default_path("exported_model"), help="exported model")
     parser.add_argument("--records", nargs="+", help="test record; or several, or the pattern of its shards")
-    parser.add_argument("--output_dir", type=Path, required=True, help="folder for the report")
-    parser.add_argument("--compare", nargs=2, type=Path, metavar=("RUN_A", "RUN_B"), help="output_dir of two reports")
+    parser.add_argument("--output_dir", type=local_path, required=True, help="folder for the report")
+    parser.add_argument(
+        "--compare", nargs=2, type=local_path, metavar=("RUN_A", "RUN_B"), help="output_dir of two reports"
+    )
     parser.add_argument("--no_pictures", action="store_true", help="no picture with a photo in it, anywhere")
     parser.add_argument("--title", default="", help="heading of the page; else the folder's name")
     parser.add_argument("--note", default="", help="a remark under the heading, e.g. on where the data is from")
     parser.add_argument(
-        "--num_resamples", type=command_line.positive_int, default=figures.NUM_RESAMPLES, metavar="N",
+        "--num_resamples",
+        type=command_line.positive_int,
+        default=figures.NUM_RESAMPLES,
+        metavar="N",
         help="bootstrap resamples for the intervals",
-    )  # fmt: skip
+    )
     args = parser.parse_args(argv)
     if not args.compare and not args.records:
         args.records = [str(files.default_path("data/test.record"))]
@@ -98,10 +114,10 @@ def check(args: argparse.Namespace) -> None:
     for flag in ("train_dir", "eval_dir", "model"):
         folder = getattr(args, flag)
         if folder is not None and not folder.is_dir():
-            raise UsageError(f"--{flag} {files.display(folder)}: there is no such folder")
+            raise UsageError(f"--{flag} {files.shown_path(folder)}: there is no such folder")
     if not (args.model / exported_model.LABEL_MAP).is_file():
         raise UsageError(
-            f"--model {files.display(args.model)} holds no {exported_model.LABEL_MAP}; give the output_directory of "
+            f"--model {files.shown_path(args.model)} holds no {exported_model.LABEL_MAP}; give the output_directory of "
             "export_inference_graph.py"
         )
 

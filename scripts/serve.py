@@ -22,11 +22,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files, parallel
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import UsageError
 from scripts.lib.images import image_bytes
 from scripts.lib.models import runtimes
@@ -38,9 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     from scripts.lib.serving.served_model import ServedModel
 
     limits = server.Limits(
-        int(args.max_megabytes * 2**20), args.max_pictures, args.max_requests, args.num_workers,
-        args.read_seconds, args.request_seconds,
-    )  # fmt: skip
+        int(args.max_megabytes * 2**20),
+        args.max_pictures,
+        args.max_requests,
+        args.num_workers,
+        args.read_seconds,
+        args.request_seconds,
+    )
     model = ServedModel(args.model, args.runtime, int(args.max_megapixels * 1e6))
     address = server.Address(args.model_name, args.model_version)
     app = server.application(model, address, limits, [args.host, *args.allowed_host])
@@ -53,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         host = f"[{args.host}]" if ":" in args.host else args.host
         url = f"http://{host}:{listening.getsockname()[1]}"
         names = ", ".join(model.least_scores)
-        print(f"{files.display(args.model)} ({names}) through {model.detector.runtime}", flush=True)
+        print(f"{files.shown_path(args.model)} ({names}) through {model.detector.runtime}", flush=True)
         print(f"Serving at {url}/ and {url}/v1/models/{args.model_name}:predict (ends with Ctrl+C)", flush=True)
         with contextlib.suppress(KeyboardInterrupt):  # how it is meant to end
             server.server(app, limits).run(sockets=[listening])
@@ -63,16 +67,19 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--model", type=Path, default=files.default_path("exported_model"), help="exported model")
+    parser.add_argument("--model", type=local_path, default=files.default_path("exported_model"), help="exported model")
     runtimes.add_flag(parser)
     parser.add_argument("--model_name", type=model_name, default="apparel", help="in the addresses")
     parser.add_argument("--model_version", type=command_line.positive_int, default=1, help="in the addresses")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: other machines can connect")
     parser.add_argument("--port", type=port, default=8501, help="TensorFlow Serving's by default; 0: any that is free")
     parser.add_argument(
-        "--allowed_host", action="append", default=[], metavar="NAME",
+        "--allowed_host",
+        action="append",
+        default=[],
+        metavar="NAME",
         help="a name by which the server is called, beside localhost and IP addresses; may be repeated",
-    )  # fmt: skip
+    )
 
     limits = parser.add_argument_group("limits")
     limits.add_argument("--max_megabytes", type=command_line.positive, default=32.0, help="of a request's body")
@@ -82,9 +89,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--max_requests", type=command_line.positive_int, default=16, help="at a time; those beyond are answered by 503"
     )
     limits.add_argument(
-        "--num_workers", type=command_line.positive_int, default=parallel.available_cores(),
+        "--num_workers",
+        type=command_line.positive_int,
+        default=parallel.available_cores(),
         help="requests that are worked on at a time; the others wait",
-    )  # fmt: skip
+    )
     limits.add_argument("--read_seconds", type=command_line.positive, default=20.0, help="until a request has arrived")
     limits.add_argument(
         "--request_seconds", type=command_line.positive, default=30.0, help="from then until it is answered"

@@ -20,6 +20,7 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import UsageError
 from scripts.lib.evaluation import event_files
 
@@ -27,7 +28,7 @@ from scripts.lib.evaluation import event_files
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     runs = find_runs(args.logdir)
-    print("\n".join(f"{files.display(run)}: {event_files.total_bytes(run) / 1e6:.1f} MB of events" for run in runs))
+    print("\n".join(f"{files.shown_path(run)}: {event_files.total_bytes(run) / 1e6:.1f} MB of events" for run in runs))
     url = start(args.logdir, args.host, args.port)
     print(f"TensorBoard is at {url} (ends with Ctrl+C)", flush=True)
     while True:
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument(
-        "--logdir", type=Path, default=files.default_path("runs/quickstart"), help="folder with the runs"
+        "--logdir", type=local_path, default=files.default_path("runs/quickstart"), help="folder with the runs"
     )
     parser.add_argument(
         "--host", default="localhost", help="address to listen at; 0.0.0.0 for other machines to see it"
@@ -55,11 +56,11 @@ def find_runs(logdir: Path) -> list[Path]:
         UsageError: there is none.
     """
     if not logdir.is_dir():
-        raise UsageError(f"--logdir {files.display(logdir)}: there is no such folder")
+        raise UsageError(f"--logdir {files.shown_path(logdir)}: there is no such folder")
     runs = sorted({path.parent for path in logdir.rglob("*tfevents*")})
     if not runs:
         raise UsageError(
-            f"--logdir {files.display(logdir)} holds no event file; train.py and eval.py write them into train_dir "
+            f"--logdir {files.shown_path(logdir)} holds no event file; train.py and eval.py write them into train_dir "
             "and eval_dir"
         )
     return runs

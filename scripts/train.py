@@ -136,7 +136,7 @@ def former_config_kept(train_dir: str, run: TrainingRun) -> Iterator[None]:
         yield
     finally:
         if former is not None and run.step is None:
-            with files.whole_file(path) as file:
+            with files.atomic_write(path) as file:
                 file.write(former)
 
 
@@ -197,9 +197,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     steps = {"type": command_line.positive_int, "metavar": "STEPS"}
     seconds = {"type": command_line.positive_int, "metavar": "SECONDS"}
     parser.add_argument(
-        "--num_train_steps", type=command_line.positive_int, metavar="N",
+        "--num_train_steps",
+        type=command_line.positive_int,
+        metavar="N",
         help="steps to train, instead of the config's num_steps; a cosine schedule that ended there is stretched",
-    )  # fmt: skip
+    )
     saving = parser.add_argument_group("checkpoints and logs")
     saving.add_argument("--save_every_steps", help="steps between two checkpoints, besides --save_every_secs", **steps)
     saving.add_argument("--save_every_secs", default=120, help="time between two checkpoints", **seconds)
@@ -208,34 +210,43 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--save_summaries_secs", default=20, help="time between two points of the curves in TensorBoard", **seconds
     )
     saving.add_argument(
-        "--full_summaries", action="store_true",
+        "--full_summaries",
+        action="store_true",
         help="histograms of all variables and the graph in the event files, and graph.pbtxt, too (20 MB at the start)",
-    )  # fmt: skip
+    )
     evaluating = parser.add_argument_group("evaluating in between")
     evaluating.add_argument(
-        "--eval_every", help="evaluate every so many steps, in a second process; the best is kept in train_dir/best",
+        "--eval_every",
+        help="evaluate every so many steps, in a second process; the best is kept in train_dir/best",
         **steps,
-    )  # fmt: skip
+    )
     evaluating.add_argument(
-        "--patience", type=command_line.positive_int, metavar="N",
+        "--patience",
+        type=command_line.positive_int,
+        metavar="N",
         help="end the training after so many evaluations in a row without a better mAP@0.5",
-    )  # fmt: skip
+    )
     evaluating.add_argument("--eval_dir", help="folder for the evaluations' results; else train_dir/eval")
     parser.add_argument(
-        "--overfit", type=command_line.positive_int, metavar="N",
+        "--overfit",
+        type=command_line.positive_int,
+        metavar="N",
         help="only check that the set-up can learn: train on N images of the record, in a temporary folder, until "
         f"their mAP@0.5 is {overfit.TARGET}",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--scaled_decoding", action="store_true",
+        "--scaled_decoding",
+        action="store_true",
         help="decode JPEG photos at 1/2, 1/4 or 1/8 of their sides where that is twice the model's input or more: "
         "faster with large photos; for models whose input has a fixed size",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--seed", type=int, metavar="N",
+        "--seed",
+        type=int,
+        metavar="N",
         help="seed of the initial weights and of the augmentation; runs then begin alike, yet do not stay the same, "
         "since threads bring the images in an order of their own",
-    )  # fmt: skip
+    )
     args = flags.parse(parser, argv, required=REQUIRED)
     if args.patience and not args.eval_every:
         parser.error("--patience counts evaluations; give --eval_every, too")

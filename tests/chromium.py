@@ -49,10 +49,21 @@ class Page:
         from_us, self._write_end = os.pipe()
         self._read_end, from_browser = os.pipe()
         self._process = subprocess.Popen(
-            ["bash", "-c", f'exec "$@" 3<&{from_us} 4>&{from_browser}', "bash", chromium, *headless_browser.FLAGS,
-             "--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", "about:blank"],
-            pass_fds=(from_us, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [
+                "bash",
+                "-c",
+                f'exec "$@" 3<&{from_us} 4>&{from_browser}',
+                "bash",
+                chromium,
+                *headless_browser.FLAGS,
+                "--remote-debugging-pipe",
+                f"--user-data-dir={self._profile.name}",
+                "about:blank",
+            ],
+            pass_fds=(from_us, from_browser),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         os.close(from_us)
         os.close(from_browser)
         try:

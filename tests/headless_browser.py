@@ -15,10 +15,18 @@ from typing import NamedTuple
 import pytest
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
     "--enable-logging=stderr",
-)  # fmt: skip
+)
 # The page in a frame of a phone's or a desk's width (Chromium's own window is never narrower than 500 pixels), with
 # the lazy pictures asked for at once. What was found is left in the DOM, which --dump-dom prints.
 _FRAME = """<!DOCTYPE html><link rel="icon" href="data:,"><body style="margin:0">
@@ -40,7 +48,7 @@ document.getElementById("frame").addEventListener("load", async event => {
 </script>"""
 
 
-class Seen(NamedTuple):
+class ImageResult(NamedTuple):
     """What the browser saw.
 
     Attributes:
@@ -65,15 +73,18 @@ def look(
     height: int = 2400,
     dark: bool = False,
     screenshot: Path | None = None,
-) -> Seen:
+) -> ImageResult:
     """Opens a page of a folder through a server on this machine; skips the test where there is no Chromium."""
     chromium = find_chromium()
     frame = _FRAME.replace("PAGE", page).replace("WIDTH", str(width)).replace("HEIGHT", str(height))
     with _Server(folder, frame) as server:
         command = [
-            chromium, *FLAGS, f"--blink-settings=preferredColorScheme={0 if dark else 1}",
-            f"--window-size={max(width, 500)},{height}", "--virtual-time-budget=20000",
-        ]  # fmt: skip
+            chromium,
+            *FLAGS,
+            f"--blink-settings=preferredColorScheme={0 if dark else 1}",
+            f"--window-size={max(width, 500)},{height}",
+            "--virtual-time-budget=20000",
+        ]
         if screenshot:
             subprocess.run(
                 [*command, f"--screenshot={screenshot}", server.address], check=True, capture_output=True, timeout=120
@@ -88,7 +99,7 @@ def look(
         )
     found = json.loads(re.search(r'<pre id="found">(.*?)</pre>', shown.stdout, re.DOTALL)[1].replace("&amp;", "&"))
     console = [line for line in shown.stderr.splitlines() if "CONSOLE" in line]
-    return Seen(console + server.missing, **found)
+    return ImageResult(console + server.missing, **found)
 
 
 def find_chromium() -> str:

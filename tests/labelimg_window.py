@@ -31,8 +31,9 @@ def open_window(tmp_path: Path, *arguments: str) -> Iterator[Window]:
     read_end, write_end = os.pipe()
     display = subprocess.Popen(
         ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1280x900x24", "-nolisten", "tcp"],
-        pass_fds=[write_end], stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        pass_fds=[write_end],
+        stderr=subprocess.DEVNULL,
+    )
     os.close(write_end)
     with os.fdopen(read_end) as number:
         environment = {
@@ -88,8 +89,13 @@ class Window:
 
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
         middle = [(a + b) // 2 for a, b in zip(start, end, strict=True)]
-        for commands in (f"mousemove {start[0]} {start[1]}", "mousedown 1", f"mousemove {middle[0]} {middle[1]}",
-                         f"mousemove {end[0]} {end[1]}", "mouseup 1"):  # fmt: skip
+        for commands in (
+            f"mousemove {start[0]} {start[1]}",
+            "mousedown 1",
+            f"mousemove {middle[0]} {middle[1]}",
+            f"mousemove {end[0]} {end[1]}",
+            "mouseup 1",
+        ):
             self.do(commands)
             time.sleep(0.2)
 

@@ -90,9 +90,16 @@ def _example(generator: np.random.Generator, number: int, mislabelled: bool):
     Image.fromarray(pixels).save(encoded, "PNG" if number % 3 else "JPEG", **({} if number % 3 else {"quality": 95}))
     class_id = (1 - channel if mislabelled else channel) + 1
     return tf_example.example(
-        {"image/filename": [f"square_{number}.jpg".encode()], "image/encoded": [encoded.getvalue()],
-         "image/object/class/text": [b"x"]},
-        {"image/object/bbox/ymin": [top / height], "image/object/bbox/ymax": [bottom / height],
-         "image/object/bbox/xmin": [left / width], "image/object/bbox/xmax": [right / width]},
+        {
+            "image/filename": [f"square_{number}.jpg".encode()],
+            "image/encoded": [encoded.getvalue()],
+            "image/object/class/text": [b"x"],
+        },
+        {
+            "image/object/bbox/ymin": [top / height],
+            "image/object/bbox/ymax": [bottom / height],
+            "image/object/bbox/xmin": [left / width],
+            "image/object/bbox/xmax": [right / width],
+        },
         {"image/object/class/label": [class_id], "image/height": [height], "image/width": [width]},
-    )  # fmt: skip
+    )

@@ -26,10 +26,19 @@ from scripts.lib.records import tf_example, tf_record
 
 LABEL_MAP = "".join(f"item {{ id: {number} name: '{name}' }}\n" for number, name in ((1, "Tops"), (2, "Skirts")))
 FEATURES = {
-    "image/height", "image/width", "image/filename", "image/source_id", "image/encoded", "image/format",
-    "image/object/bbox/xmin", "image/object/bbox/xmax", "image/object/bbox/ymin", "image/object/bbox/ymax",
-    "image/object/class/text", "image/object/class/label",
-}  # fmt: skip
+    "image/height",
+    "image/width",
+    "image/filename",
+    "image/source_id",
+    "image/encoded",
+    "image/format",
+    "image/object/bbox/xmin",
+    "image/object/bbox/xmax",
+    "image/object/bbox/ymin",
+    "image/object/bbox/ymax",
+    "image/object/class/text",
+    "image/object/class/label",
+}
 
 
 def photo(width=100, height=80, seed=0, format_name="JPEG", **options):
@@ -170,9 +179,7 @@ def test_a_renamed_image_is_found_by_its_stem_and_that_is_said(project, capsys):
     assert "plain: there is no such image" in message and "'plain.jpg', the only one of that name, is taken" in message
 
 
-@pytest.mark.parametrize(
-    "name", ["Kleid-Größe.jpg", "платье.jpg", "ドレス/赤.jpg", "a, b \"c\".jpg", "x" * 246 + ".jpg"]
-)
+@pytest.mark.parametrize("name", ["Kleid-Größe.jpg", "платье.jpg", "ドレス/赤.jpg", 'a, b "c".jpg', "x" * 246 + ".jpg"])
 def test_names_of_all_kinds_are_read_and_written(tmp_path, name):
     if os.name == "nt" and '"' in name:
         pytest.skip("Windows has no such names")
@@ -199,13 +206,17 @@ def test_all_problems_are_listed_at_once_and_no_file_is_written(project):
     project.add("cut.jpg", BOX, data=photo()[:-100]).add("empty.jpg", BOX, data=b"")
     findings = project.refused()
     assert codes(findings) == [
-        "unknown-class", "image-unreadable", "image-empty", "unknown-class", "image-missing",
-        "box-outside-image", "box-inverted", "box-zero-area",
-    ]  # fmt: skip
+        "unknown-class",
+        "image-unreadable",
+        "image-empty",
+        "unknown-class",
+        "image-missing",
+        "box-outside-image",
+        "box-inverted",
+        "box-zero-area",
+    ]
     assert "did you mean 'Tops'?" in findings[0].remedy
-    assert {finding.file for finding in findings} == {
-        "class.jpg", "cut.jpg", "empty.jpg", "missing.jpg", "outside.jpg"
-    }  # fmt: skip
+    assert {finding.file for finding in findings} == {"class.jpg", "cut.jpg", "empty.jpg", "missing.jpg", "outside.jpg"}
 
 
 def test_an_earlier_record_stays_when_the_new_one_is_refused(project):
@@ -368,8 +379,9 @@ def test_the_manifest_says_what_is_in_the_record(project):
     manifest = json.loads(record_manifest.path_of(project.record).read_text("utf-8"))
     assert (manifest["examples"], manifest["negatives"], manifest["boxes"]) == (3, 1, 3)
     assert manifest["classes"] == {
-        "Tops": {"id": 1, "boxes": 2, "examples": 1}, "Skirts": {"id": 2, "boxes": 1, "examples": 1}
-    }  # fmt: skip
+        "Tops": {"id": 1, "boxes": 2, "examples": 1},
+        "Skirts": {"id": 2, "boxes": 1, "examples": 1},
+    }
     assert manifest["shards"] == [{"file": "a.record", "examples": 3, "bytes": project.record.stat().st_size}]
     assert len(manifest["inputs"]["images"]["sha256"]) == 64
     assert record_manifest.check(project.record, {"Tops": 1, "Skirts": 2}) == []
@@ -469,10 +481,14 @@ def test_bad_data_ends_with_status_1_and_no_traceback(project, capsys):
 @pytest.mark.parametrize(("name", "images"), [("train", 80), ("test", 20)])
 def test_the_records_of_the_reference_come_out_equal(reference_dir, repository_root, tmp_path, name, images):
     record = tmp_path / f"{name}.record"
-    generate_tfrecord.main([
-        f"--csv_input={reference_dir}/model_one_class/{name}_labels.csv", f"--output_path={record}",
-        f"--image_dir={reference_dir}/samples", f"--label_map={repository_root}/data/apparel_label_map.pbtxt",
-    ])  # fmt: skip
+    generate_tfrecord.main(
+        [
+            f"--csv_input={reference_dir}/model_one_class/{name}_labels.csv",
+            f"--output_path={record}",
+            f"--image_dir={reference_dir}/samples",
+            f"--label_map={repository_root}/data/apparel_label_map.pbtxt",
+        ]
+    )
 
     def by_name(path):
         found = (tf_example.features(data) for data in tf_record.read_records(path))

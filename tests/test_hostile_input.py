@@ -123,9 +123,13 @@ class Project:
 
     def check(self, *labels):
         status, text = self.run(
-            check_dataset.main, *labels, ("image_dir", self.images), ("label_map", self.label_map),
-            ("json", self.report), ("num_shown", 0),
-        )  # fmt: skip
+            check_dataset.main,
+            *labels,
+            ("image_dir", self.images),
+            ("label_map", self.label_map),
+            ("json", self.report),
+            ("num_shown", 0),
+        )
         return status, text, json.loads(self.report.read_text("utf-8"))["findings"]
 
     def check_xml(self):
@@ -143,9 +147,7 @@ class Project:
         return self.run(generate_tfrecord.main, *paths, ("label_map", self.label_map), *flags)
 
     def recorded(self):
-        return [
-            tf_example.features(data)["image/filename"][0].decode() for data in tf_record.read_records(self.record)
-        ]
+        return [tf_example.features(data)["image/filename"][0].decode() for data in tf_record.read_records(self.record)]
 
 
 @pytest.fixture
@@ -280,7 +282,12 @@ def test_no_file_of_the_user_is_ever_changed(project):
     labelled(project, dict.fromkeys([*BAD_IMAGES, *GOOD_IMAGES], (1, 2, 30, 40)))
     inputs = [project.label_map, project.csv, *project.annotations.iterdir(), *project.images.iterdir()]
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in inputs}
-    project.check_xml(), project.check_csv(), project.to_csv(), project.to_record("--skip_invalid", "--max_image_side=20")
+    (
+        project.check_xml(),
+        project.check_csv(),
+        project.to_csv(),
+        project.to_record("--skip_invalid", "--max_image_side=20"),
+    )
     assert project.record.exists()
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in before} == before
     assert set(project.images.iterdir()) | set(project.annotations.iterdir()) == set(inputs[2:])
@@ -302,12 +309,21 @@ def test_every_step_reads_and_writes_utf_8_whatever_the_locale(project, reposito
         ["scripts/check_dataset.py", labels, image_dir, label_map, f"--json={project.report}"],
         ["xml_to_csv.py", labels, image_dir, f"--output_csv={project.csv}"],
         ["split_dataset.py", f"--input_csv={project.csv}", *(f"--{name}_csv={path}" for name, path in split.items())],
-        ["generate_tfrecord.py", f"--csv_input={split['train']}", image_dir, label_map, f"--output_path={project.record}"],
+        [
+            "generate_tfrecord.py",
+            f"--csv_input={split['train']}",
+            image_dir,
+            label_map,
+            f"--output_path={project.record}",
+        ],
     ):
         done = subprocess.run(
-            [sys.executable, "-X", "warn_default_encoding", *command], cwd=repository_root, capture_output=True, check=False,
+            [sys.executable, "-X", "warn_default_encoding", *command],
+            cwd=repository_root,
+            capture_output=True,
+            check=False,
             env={**os.environ, "PYTHONIOENCODING": "ascii"},
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stderr.decode()
         warned = [line for line in done.stderr.decode().splitlines() if "EncodingWarning" in line]
         assert not [line for line in warned if str(repository_root) in line and "site-packages" not in line]
@@ -319,9 +335,7 @@ def test_images_without_objects_stay_through_csv_split_and_record(project, tmp_p
         project.image(f"{number}.jpg", photo(color=(40 * number, 99, 9)))
         project.xml(str(number), voc_xml.document(Annotation(f"{number}.jpg", 64, 48)).encode())
     assert project.check_xml()[0] == 0
-    xml_to_csv.main([
-        f"--annotations_dir={project.annotations}", f"--output_csv={project.csv}", "--include_negatives"
-    ])  # fmt: skip
+    xml_to_csv.main([f"--annotations_dir={project.annotations}", f"--output_csv={project.csv}", "--include_negatives"])
     split = {name: tmp_path / f"{name}.csv" for name in ("train", "test", "summary")}
     split_dataset.main([f"--input_csv={project.csv}", *(f"--{name}_csv={path}" for name, path in split.items())])
     recorded = []

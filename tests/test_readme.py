@@ -28,9 +28,16 @@ COMMANDS = {words[0]: words for page in PAGES for words in commands(page) if not
 
 def test_every_step_of_the_pipeline_has_its_command():
     steps = {
-        "xml_to_csv.py", "split_dataset.py", "generate_tfrecord.py", "scripts/check_dataset.py", "scripts/train.py",
-        "scripts/eval.py", "scripts/export_inference_graph.py", "scripts/detect.py", "scripts/report.py",
-    }  # fmt: skip
+        "xml_to_csv.py",
+        "split_dataset.py",
+        "generate_tfrecord.py",
+        "scripts/check_dataset.py",
+        "scripts/train.py",
+        "scripts/eval.py",
+        "scripts/export_inference_graph.py",
+        "scripts/detect.py",
+        "scripts/report.py",
+    }
     assert steps <= {words[0] for words in commands(ROOT / "README.md")}
 
 

@@ -239,9 +239,10 @@ def test_fewer_folds_than_before_leave_none_of_the_former(tmp_path, capsys):
     (tmp_path / "train_fold_9.csv").write_text("a user's own", encoding="utf-8")
     split_dataset.main([*arguments, "--folds=3"])
     folds = sorted(path.name for path in tmp_path.glob("*_fold_*"))
-    assert folds == sorted(["train_fold_9.csv", *(f"{n}_fold_{k}.csv" for n in ("train", "test", "summary") for k in range(3))])
+    assert folds == sorted(
+        ["train_fold_9.csv", *(f"{n}_fold_{k}.csv" for n in ("train", "test", "summary") for k in range(3))]
+    )
     assert capsys.readouterr().out.count("removed, of an earlier run with more folds: ") == 6
-
 
 
 def test_manifest_says_how_the_split_was_made(tmp_path):

@@ -27,7 +27,7 @@ from cloud.lib import beam_support, bucket_images
 from scripts.lib.core import files, parallel
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection import outputs
-from scripts.lib.detection.journal import Seen
+from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.pipeline import Pipeline, version_of
 from scripts.lib.detection.sources import Source, Sources, output_name
 from scripts.lib.detection.web import Limits
@@ -150,7 +150,7 @@ class DetectShard(beam.DoFn):
             self._counters[name].inc(count)
         yield json.dumps([index, {"counts": counts, "errors": [str(photo.error) for photo in errors[:SHOWN]]}])
 
-    def _done_before(self, shard: str, photos: dict[str, Photo]) -> dict[str, Seen]:
+    def _done_before(self, shard: str, photos: dict[str, Photo]) -> dict[str, ImageResult]:
         """What an earlier run with the same settings has found on these very photos."""
         path = f"{shard}{PARTS[-1]}"
         if not beam_support.exists(path):
@@ -159,15 +159,16 @@ class DetectShard(beam.DoFn):
             settings, *lines = beam_support.read_bytes(path).splitlines()
             if json.loads(settings) != self.job.settings:
                 return {}
-            seen = {photo.name: photo for photo in map(Seen.of_line, lines)}
+            seen = {photo.name: photo for photo in map(ImageResult.of_line, lines)}
         except (ValueError, TypeError, KeyError):  # none of ours
             return {}
         return {
-            name: seen[name] for name, photo in photos.items()
+            name: seen[name]
+            for name, photo in photos.items()
             if name in seen and not seen[name].error and seen[name].version == version(photo)
-        }  # fmt: skip
+        }
 
-    def _look_at(self, photos: Sequence[Photo]) -> Iterator[tuple[str, Seen]]:
+    def _look_at(self, photos: Sequence[Photo]) -> Iterator[tuple[str, ImageResult]]:
         class_ids = {name: class_id for class_id, name in self._detector.class_names.items()}
         pipeline = Pipeline(
             self._detector,
@@ -191,7 +192,7 @@ def version(photo: Photo) -> str:
     return photo.version or version_of(source(photo))
 
 
-def contents(settings: dict[str, Any], seen: Sequence[Seen], errors: Sequence[Seen]) -> Iterator[bytes]:
+def contents(settings: dict[str, Any], seen: Sequence[ImageResult], errors: Sequence[ImageResult]) -> Iterator[bytes]:
     """The files of a shard, in the order of PARTS."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
@@ -211,7 +212,7 @@ def local_model(model: str) -> Iterator[Path]:
     """The folder of an exported model, or a temporary one with what this pipeline needs of one on a bucket."""
     if not beam_support.exists(f"{model}/{exported_model.ONNX}"):
         raise UsageError(
-            f"there is no {exported_model.ONNX} in {files.display(model)}; scripts/export_model.py makes it, and so "
+            f"there is no {exported_model.ONNX} in {files.shown_path(model)}; scripts/export_model.py makes it, and so "
             "does scripts/detect.py when it first runs a model"
         )
     if not files.is_url(model):

@@ -88,7 +88,7 @@ def new_pipeline(options: PipelineOptions) -> beam.Pipeline:
 def local_copy(path: str, title: str) -> Iterator[Path]:
     """The file itself, or a temporary copy of one that is on no disk; findings name the original."""
     if not exists(path):
-        raise UsageError(f"there is no {title} {files.display(path)}")
+        raise UsageError(f"there is no {title} {files.shown_path(path)}")
     if not files.is_url(path):
         yield Path(path)
         return
@@ -145,7 +145,7 @@ def write_text(path: str, lines: Iterable[str]) -> None:
 def write_whole(path: str, content: bytes) -> None:
     """Writes a file that appears whole or not at all, in place of one that is there."""
     if not files.is_url(path):
-        with files.whole_file(path) as file:
+        with files.atomic_write(path) as file:
             file.write(content)
         return
     with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:  # appears when it is closed

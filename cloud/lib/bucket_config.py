@@ -33,7 +33,7 @@ def on_bucket(config: Message, name: str) -> Message:
 
     def address(path: str) -> str:
         if path.startswith(f"{PLACEHOLDER}/"):
-            return f"{PREFIX}{name}{path[len(PLACEHOLDER):]}"
+            return f"{PREFIX}{name}{path[len(PLACEHOLDER) :]}"
         return path if files.is_url(path) else f"{PREFIX}{name}/{_place(Path(path))}"
 
     return _with_paths(config, address)
@@ -207,7 +207,7 @@ def _check_label_map(
             class_ids = label_map.read(local)
         except DataError:
             class_ids = None
-        shown = files.display(local)
+        shown = files.shown_path(local)
         return class_ids, [
             dataclasses.replace(
                 finding,
@@ -224,7 +224,7 @@ def _missing(path: Path, field: str, address: str) -> Finding:
 
 
 def _error(path: Path | str, message: str, remedy: str) -> Finding:
-    return Finding(ERROR, "bucket", files.display(path), message, remedy)
+    return Finding(ERROR, "bucket", files.shown_path(path), message, remedy)
 
 
 def latest_checkpoint(train_dir: str) -> str | None:

@@ -168,7 +168,7 @@ _EXPLANATIONS = {
     r"(?i)UNAVAILABLE|INTERNAL: |HTTPError 50\d": (
         "Google Cloud does not answer at the moment: run this again in a few minutes."
     ),
-}  # fmt: skip
+}
 
 
 def explain(said: str) -> str:

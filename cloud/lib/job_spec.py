@@ -38,9 +38,14 @@ _GPU_MACHINES = {
 _RETIRED_GPUS = {"NVIDIA_TESLA_K80": "since 1 May 2024"}
 
 _POOL_SHAPES = {
-    "machineSpec": dict, "machineSpec.machineType": str, "machineSpec.acceleratorType": str,
-    "containerSpec": dict, "containerSpec.imageUri": str, "containerSpec.command": list, "containerSpec.args": list,
-}  # fmt: skip
+    "machineSpec": dict,
+    "machineSpec.machineType": str,
+    "machineSpec.acceleratorType": str,
+    "containerSpec": dict,
+    "containerSpec.imageUri": str,
+    "containerSpec.command": list,
+    "containerSpec.args": list,
+}
 _KINDS = {dict: "an object", str: "a string", list: "a list of strings"}
 
 _IMAGE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/[\w.:-]+/[\w.-]+/[\w./-]+(:[\w.-]+|@sha256:[0-9a-f]{64})")
@@ -59,7 +64,7 @@ def read_template(path: Path) -> dict:
     try:
         template = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise UsageError(f"there is no job specification {files.display(path)}") from None
+        raise UsageError(f"there is no job specification {files.shown_path(path)}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or str(error)
@@ -237,7 +242,7 @@ def _check_pool(pool: dict, number: int, where: str, path: Path | str) -> Iterat
         yield _error(path, f"{gpu} is no GPU: the legacy trainer runs on GPUs and CPUs", "write one of a GPU", where)
     if number == PARAMETER_SERVERS:
         message = f"each has an {gpu}, which a parameter server does not use"
-        yield Finding(WARNING, "job-spec", files.display(path), message, "leave acceleratorType out", where)
+        yield Finding(WARNING, "job-spec", files.shown_path(path), message, "leave acceleratorType out", where)
     machines, counts = _GPU_MACHINES.get(gpu, ("", ()))
     if machines and machine_type and not str(machine_type).startswith(machines):
         yield _error(path, f"{gpu} is not to be had with {machine_type}", f"write a machineType {machines}...", where)
@@ -269,8 +274,8 @@ def _check_scheduling(scheduling: dict, path: Path | str) -> Iterator[Finding]:
         yield _error(path, f"timeout is {timeout[0]}", f"write up to {MAX_TIMEOUT_SECS}s, 7 days", where)
     if scheduling.get("strategy") == "SPOT" and scheduling.get("disableRetries"):
         message = "SPOT machines are taken away, and disableRetries ends the job then"
-        yield Finding(WARNING, "job-spec", files.display(path), message, "write disableRetries: false", where)
+        yield Finding(WARNING, "job-spec", files.shown_path(path), message, "write disableRetries: false", where)
 
 
 def _error(path: Path | str, message: str, remedy: str, where: str = "", line: int | None = None) -> Finding:
-    return Finding(ERROR, "job-spec", files.display(path), message, remedy, where, line)
+    return Finding(ERROR, "job-spec", files.shown_path(path), message, remedy, where, line)

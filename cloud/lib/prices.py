@@ -21,9 +21,14 @@ _GIGABYTE = {"n1": 0.004237, "e2": 0.002923, "n2": 0.004237}
 _GIGABYTES_A_VCPU = {("n1", "standard"): 3.75, ("n1", "highmem"): 6.5, ("n1", "highcpu"): 0.9}
 _GIGABYTES_ELSE = {"standard": 4, "highmem": 8, "highcpu": 1}
 _WHOLE_MACHINE = {  # with their GPUs
-    "g2-standard-4": 0.7068, "g2-standard-8": 0.8536, "g2-standard-12": 1.0005, "g2-standard-16": 1.1472,
-    "g2-standard-24": 2.0009, "g2-standard-32": 1.7348, "g2-standard-48": 4.0019,
-}  # fmt: skip
+    "g2-standard-4": 0.7068,
+    "g2-standard-8": 0.8536,
+    "g2-standard-12": 1.0005,
+    "g2-standard-16": 1.1472,
+    "g2-standard-24": 2.0009,
+    "g2-standard-32": 1.7348,
+    "g2-standard-48": 4.0019,
+}
 _GPU = {
     "NVIDIA_TESLA_T4": 0.35,
     "NVIDIA_TESLA_P4": 0.60,

@@ -52,7 +52,7 @@ def folder_of(name: str) -> Path:
 
 
 def remember(job: Job) -> None:
-    with files.whole_file(folder_of(job.name) / _NAME, "w") as file:
+    with files.atomic_write(folder_of(job.name) / _NAME, "w") as file:
         json.dump(dataclasses.asdict(job), file, indent=2)
 
 
@@ -77,7 +77,7 @@ def find(name: str | None, verb: str | None = None) -> Job:
     wanted = " ".join(filter(None, ("no", verb, "job", name)))
     there = ", ".join(job.name for job in jobs[-5:]) or "none"
     raise UsageError(
-        f"{wanted} was submitted from here ({files.display(FOLDER)} holds {there}); give --job, or for logs, status "
+        f"{wanted} was submitted from here ({files.shown_path(FOLDER)} holds {there}); give --job, or for logs, status "
         "and cancel the number that `submit.py status --all` shows, with --project and --region"
     )
 

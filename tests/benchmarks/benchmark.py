@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from scripts import _init_paths  # noqa: F401
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 from tests.benchmarks import measuring
 
 SUB_COMMANDS = {  # name -> what it measures; the module of that name in this folder does it
@@ -51,7 +52,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="less input and fewer turns")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument(
-        "--work_dir", type=Path, default=files.default_path("runs/benchmark"), help="folder for input and output"
+        "--work_dir", type=local_path, default=files.default_path("runs/benchmark"), help="folder for input and output"
     )
     return parser.parse_args(argv)
 

@@ -15,9 +15,12 @@ from tests.benchmarks.measuring import Result, Run, best
 PLAIN = ("-m", "tests.benchmarks.plain")
 LABEL_MAP = files.default_path("data/apparel_label_map.pbtxt")
 SCRIPTS = (
-    "xml_to_csv.py", "split_dataset.py", "generate_tfrecord.py", "scripts/check_dataset.py",
+    "xml_to_csv.py",
+    "split_dataset.py",
+    "generate_tfrecord.py",
+    "scripts/check_dataset.py",
     "scripts/make_sample_dataset.py",
-)  # fmt: skip
+)
 
 
 class Size(NamedTuple):
@@ -106,9 +109,12 @@ def records(source: Path, out: Path, size: Size) -> Iterator[Result]:
 
 def generate_tfrecord(source: Path, out: Path, num_photos: int) -> list[str]:
     return [
-        "generate_tfrecord.py", f"--csv_input={source / f'photos_{num_photos}.csv'}", f"--label_map={LABEL_MAP}",
-        f"--image_dir={source / 'photos'}", f"--output_path={out / 'photos.record'}",
-    ]  # fmt: skip
+        "generate_tfrecord.py",
+        f"--csv_input={source / f'photos_{num_photos}.csv'}",
+        f"--label_map={LABEL_MAP}",
+        f"--image_dir={source / 'photos'}",
+        f"--output_path={out / 'photos.record'}",
+    ]
 
 
 def verification(ours: Run, pillow: Sequence[Run], size: Size) -> Result:

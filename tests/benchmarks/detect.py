@@ -72,13 +72,28 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
         if name == "openvino" and title == name:
             alone = from_files = 1.0  # the targets are for bfloat16
         results += [
-            measuring.ratio(f"{title}: inference alone, one image a call", alone, taken["tensorflow, arrays"],
-                            taken[f"{name}, arrays"], "TensorFlow"),
-            measuring.ratio(f"{title}: from JPEG files", from_files, taken["tutorial's loop"],
-                            taken[f"{name}, files"], "the tutorial's loop"),
-            measuring.ratio(f"{title}: from JPEG files", from_files, taken["lean loop"], taken[f"{name}, files"],
-                            "the same loop with np.array"),
-        ]  # fmt: skip
+            measuring.ratio(
+                f"{title}: inference alone, one image a call",
+                alone,
+                taken["tensorflow, arrays"],
+                taken[f"{name}, arrays"],
+                "TensorFlow",
+            ),
+            measuring.ratio(
+                f"{title}: from JPEG files",
+                from_files,
+                taken["tutorial's loop"],
+                taken[f"{name}, files"],
+                "the tutorial's loop",
+            ),
+            measuring.ratio(
+                f"{title}: from JPEG files",
+                from_files,
+                taken["lean loop"],
+                taken[f"{name}, files"],
+                "the same loop with np.array",
+            ),
+        ]
     if "yolo" in taken:
         ours = measuring.ratio("onnx beside YOLO11n at 320x320", 1.0, taken["yolo"], taken["onnx, arrays"], "YOLO11n")
         results.append(ours)
@@ -165,6 +180,6 @@ def make_photos(folder: Path, count: int) -> list[Path]:
     paths = [folder / f"{number:03}.jpg" for number in range(count)]
     for number, path in enumerate(paths):
         if not path.is_file():
-            with files.whole_file(path, durable=False) as file:
+            with files.atomic_write(path, durable=False) as file:
                 file.write(data_input.base_picture(number))
     return paths

@@ -120,9 +120,14 @@ def run(command: Sequence[str | Path], watch_children: bool = False) -> Run:
     arguments = [sys.executable, *map(str, command)]
     start = time.perf_counter()
     process = subprocess.Popen(
-        arguments, cwd=files.REPOSITORY_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        encoding="utf-8", errors="replace",
-    )  # fmt: skip
+        arguments,
+        cwd=files.REPOSITORY_ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     with _MemoryWatch(process.pid if watch_children else None) as watch:
         output = process.stdout.read()
         cpu, peak_bytes = _wait(process)
@@ -214,7 +219,5 @@ def report(machine: dict, results: Sequence[Result]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     load = f", load {machine['load'][0]:.1f} at the start" if machine["load"] else ""
-    lines.append(
-        f"\n{machine['cpu']}, {machine['cores']} cores{load}; {machine['system']}, Python {machine['python']}"
-    )
+    lines.append(f"\n{machine['cpu']}, {machine['cores']} cores{load}; {machine['system']}, Python {machine['python']}")
     return "\n".join(lines)

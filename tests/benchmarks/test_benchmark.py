@@ -104,9 +104,14 @@ def test_the_table_says_what_it_was_measured_on(monkeypatch, capsys, tmp_path):
 
 def test_the_time_of_a_step_is_told_by_kinds_of_operations():
     kernels = {
-        "_MklNativeConv2D": 20.0, "Conv2D": 5.0, "_MklNativeDepthwiseConv2dNativeBackpropInput": 15.0,
-        "_MklNativeFusedBatchNormV3": 10.0, "_MklNativeFusedBatchNormGradV3": 10.0, "Relu6Grad": 8.0, "Mul": 2.0,
-    }  # fmt: skip
+        "_MklNativeConv2D": 20.0,
+        "Conv2D": 5.0,
+        "_MklNativeDepthwiseConv2dNativeBackpropInput": 15.0,
+        "_MklNativeFusedBatchNormV3": 10.0,
+        "_MklNativeFusedBatchNormGradV3": 10.0,
+        "Relu6Grad": 8.0,
+        "Mul": 2.0,
+    }
     shown = train.where_the_time_goes(train.Trained(Run(0.1, 0.1, 2**20), [1.0], kernels)).splitlines()[1:]
     told = {line.split("%  ")[1]: line.split()[:3] for line in shown}
     assert told["convolutions"] == ["25", "ms", "25%"] and told["convolutions, gradients"][0] == "15"
@@ -143,8 +148,10 @@ def test_the_detection_benchmark_compares_runtimes_with_tensorflow_and_with_the_
     monkeypatch.setattr(detect, "make_model", lambda folder, scratch: folder.mkdir())
     monkeypatch.setattr(detect, "make_photos", lambda folder, count: small_photos(folder, count))
     monkeypatch.setattr(detect.importlib.util, "find_spec", lambda name: name == "openvino" or None)
-    results = {(result.what, result.detail.split("; ")[1].split(" 0.")[0]): result.target
-               for result in detect.measure(tmp_path, quick=True)}  # fmt: skip
+    results = {
+        (result.what, result.detail.split("; ")[1].split(" 0.")[0]): result.target
+        for result in detect.measure(tmp_path, quick=True)
+    }
     name, alone, from_files = {"f32": ("openvino", 1, 1), "bf16": ("openvino, bfloat16", 5, 4)}[precision]
     assert results[f"{name}: inference alone, one image a call", "TensorFlow"] == alone
     assert results[f"{name}: from JPEG files", "the tutorial's loop"] == from_files

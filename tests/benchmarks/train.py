@@ -143,7 +143,7 @@ def compare_losses(losses: Mapping[str, Sequence[Sequence[float]]], folder: Path
     name = plots.save(folder, "loss_curves.png", plots.losses_compared(losses))
     ends = {name: [float(np.mean(run[len(run) // 2 :])) for run in runs] for name, runs in losses.items()}
     means = (f"{name} {np.mean(end):.2f} ({min(end):.2f} to {max(end):.2f})" for name, end in ends.items())
-    return f"Mean loss of the second half of the steps: {', '.join(means)}. Curves: {files.display(folder / name)}"
+    return f"Mean loss of the second half of the steps: {', '.join(means)}. Curves: {files.shown_path(folder / name)}"
 
 
 def part(what: str, run: Run, whole: Run) -> Result:
@@ -159,10 +159,20 @@ def make_records(folder: Path) -> None:
     measuring.run(["-m", "tests.benchmarks.data_input", folder, "0", "1", str(PHOTOS)])
     for record, side in ((LARGE, None), (SHRUNK, SHRUNK_SIDE)):
         shrunk = ["--max_image_side", str(side)] if side else []
-        measuring.run([
-            "generate_tfrecord.py", "--csv_input", folder / f"photos_{PHOTOS}.csv", "--image_dir", folder / "photos",
-            "--label_map", LABEL_MAP, "--output_path", folder / record, *shrunk,
-        ])  # fmt: skip
+        measuring.run(
+            [
+                "generate_tfrecord.py",
+                "--csv_input",
+                folder / f"photos_{PHOTOS}.csv",
+                "--image_dir",
+                folder / "photos",
+                "--label_map",
+                LABEL_MAP,
+                "--output_path",
+                folder / record,
+                *shrunk,
+            ]
+        )
 
 
 def train(folder: Path, training: Training, steps: int) -> Trained:

@@ -72,14 +72,17 @@ def running(folder: Path) -> Iterator[tuple[Cloud, dict[str, str]]]:
     cloud.url = url
     services = {"AIPLATFORM": "", "LOGGING": "", "ARTIFACTREGISTRY": "", "STORAGE": "storage/v1/"}
     try:
-        yield cloud, {
-            "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "1",
-            "CLOUDSDK_CORE_PROJECT": PROJECT,
-            "CLOUDSDK_CONFIG": str(folder),
-            "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
-            "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
-            **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}": url + path for name, path in services.items()},
-        }
+        yield (
+            cloud,
+            {
+                "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "1",
+                "CLOUDSDK_CORE_PROJECT": PROJECT,
+                "CLOUDSDK_CONFIG": str(folder),
+                "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
+                "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
+                **{f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}": url + path for name, path in services.items()},
+            },
+        )
     finally:
         server.shutdown()
         server.server_close()
@@ -113,7 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return chunks
 
-    def _answer(self, content: dict | list | bytes, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def _answer(
+        self, content: dict | list | bytes, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         kind = "application/octet-stream" if isinstance(content, bytes) else "application/json"
@@ -183,12 +188,21 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.cloud.objects[bucket, name]
         crc32c = base64.b64encode(google_crc32c.Checksum(content).digest()).decode()
         return {
-            "kind": "storage#object", "bucket": bucket, "name": name, "size": str(len(content)), "crc32c": crc32c,
+            "kind": "storage#object",
+            "bucket": bucket,
+            "name": name,
+            "size": str(len(content)),
+            "crc32c": crc32c,
             "md5Hash": base64.b64encode(hashlib.md5(content).digest()).decode(),
-            "generation": "1", "metageneration": "1", "storageClass": "STANDARD", "contentType": "application/octet-stream",
-            "timeCreated": "2026-01-01T00:00:00Z", "updated": "2026-01-01T00:00:00Z", "etag": "1",
+            "generation": "1",
+            "metageneration": "1",
+            "storageClass": "STANDARD",
+            "contentType": "application/octet-stream",
+            "timeCreated": "2026-01-01T00:00:00Z",
+            "updated": "2026-01-01T00:00:00Z",
+            "etag": "1",
             "mediaLink": f"{self.cloud.url}download/storage/v1/b/{bucket}/o/{name}?alt=media",
-        }  # fmt: skip
+        }
 
     # --- Vertex AI, its logs, images
 
@@ -217,19 +231,30 @@ class _Handler(BaseHTTPRequestHandler):
     def log_entries(self, **_) -> None:
         if sum("entries:list" in asked for asked in self.cloud.asked) > 1:
             return self._answer({})
-        self._answer({
-            "entries": [{
-                "logName": f"projects/{PROJECT}/logs/workerpool0-0", "insertId": "1", "severity": "INFO",
-                "timestamp": "2026-01-01T10:00:01.000000Z", "textPayload": "step 20: loss 3.2",
-                "resource": {"type": "ml_job", "labels": {"task_name": "workerpool0-0"}},
-            }]
-        })  # fmt: skip
+        self._answer(
+            {
+                "entries": [
+                    {
+                        "logName": f"projects/{PROJECT}/logs/workerpool0-0",
+                        "insertId": "1",
+                        "severity": "INFO",
+                        "timestamp": "2026-01-01T10:00:01.000000Z",
+                        "textPayload": "step 20: loss 3.2",
+                        "resource": {"type": "ml_job", "labels": {"task_name": "workerpool0-0"}},
+                    }
+                ]
+            }
+        )
 
     def image_tags(self, package: str, **_) -> None:
-        self._answer({"tags": [
-            {"name": f"{package}/tags/{tag}", "version": f"{package}/versions/sha256:{'0' * 64}"}
-            for tag in self.cloud.images
-        ]})  # fmt: skip
+        self._answer(
+            {
+                "tags": [
+                    {"name": f"{package}/tags/{tag}", "version": f"{package}/versions/sha256:{'0' * 64}"}
+                    for tag in self.cloud.images
+                ]
+            }
+        )
 
 
 _BUCKET = r"/storage/v1/b/([^/]+)"

@@ -77,7 +77,9 @@ def files_of(folder: str = "out") -> dict[str, bytes]:
 
 
 def rows(folder: str = "out") -> list[list[str]]:
-    return sorted(row for path in Path(folder).glob("*.csv") for row in list(csv.reader(path.open(encoding="utf-8")))[1:])
+    return sorted(
+        row for path in Path(folder).glob("*.csv") for row in list(csv.reader(path.open(encoding="utf-8")))[1:]
+    )
 
 
 def lines(suffix: str) -> list[str]:
@@ -100,8 +102,13 @@ def looked_at() -> int:
 
 def test_the_detections_are_those_of_detect_py(project, capsys):
     run("--min_score=0.2")
-    assert "12 photos, 0 of them done before, 24 detections (least scores: Tops 0.2, Skirts 0.2)" in capsys.readouterr().out
-    detect.main(["--model", "model", "--input", "photos", "--output_dir", "plain", "--draw", "no", "--min_score", "0.2"])
+    assert (
+        "12 photos, 0 of them done before, 24 detections (least scores: Tops 0.2, Skirts 0.2)"
+        in capsys.readouterr().out
+    )
+    detect.main(
+        ["--model", "model", "--input", "photos", "--output_dir", "plain", "--draw", "no", "--min_score", "0.2"]
+    )
     assert rows() == rows("plain") and len(rows()) == 24
     _, *plain = (project / "plain/detections.jsonl").read_text("utf-8").splitlines()
     assert sorted(seen()) == sorted(plain)
@@ -118,7 +125,9 @@ def test_photos_that_cannot_be_read_are_listed_with_the_reason_and_the_others_do
         run()
     assert len(error.value.findings) == 2 and "tries them again" in error.value.consequence
     errors = [json.loads(line) for line in lines(".errors.jsonl")]
-    assert {error["filename"] for error in errors} == {"cut.jpg", "page.jpg"} and all(error["message"] for error in errors)
+    assert {error["filename"] for error in errors} == {"cut.jpg", "page.jpg"} and all(
+        error["message"] for error in errors
+    )
     assert len({row[0] for row in rows()}) == 12
 
 
@@ -140,8 +149,11 @@ def test_beam_counts(project, monkeypatch):
     run()
     counters = pipelines[0].result.metrics().query()["counters"]
     assert {c.key.metric.name: c.committed for c in counters if c.key.metric.namespace == "detect"} == {
-        "photos": 12, "kept": 0, "errors": 0, "detections": len(rows())
-    }  # fmt: skip
+        "photos": 12,
+        "kept": 0,
+        "errors": 0,
+        "detections": len(rows()),
+    }
 
 
 # Where the photos are.

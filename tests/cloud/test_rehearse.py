@@ -98,7 +98,9 @@ def test_a_config_that_cannot_be_trained_in_step_starts_nothing(tmp_path, monkey
     monkeypatch.setattr(pipeline_config, "check_training", lambda *_: [])
     text = (repository_root / "configs" / "ssd_mobilenet_v1_sample.config").read_text(encoding="utf-8")
     (tmp_path / "c.config").write_text(text.replace("train_config {", "train_config { sync_replicas: true", 1))
-    args, _ = rehearse.parse_arguments(["--pipeline_config_path", f"{tmp_path}/c.config", "--output_dir", f"{tmp_path}/new"])
+    args, _ = rehearse.parse_arguments(
+        ["--pipeline_config_path", f"{tmp_path}/c.config", "--output_dir", f"{tmp_path}/new"]
+    )
     with pytest.raises(DataError, match="sync_replicas does not go with startup_delay_steps") as failure:
         rehearse.write_config(args)
     assert failure.value.consequence == "nothing was started" and not (tmp_path / "new").exists()
@@ -247,9 +249,12 @@ def tiny_config(tmp_path_factory, repository_root):
     run("xml_to_csv.py", annotations_dir=folder / "annotations", output_csv=folder / "labels.csv")
     for record in ("train", "test"):
         run(
-            "generate_tfrecord.py", csv_input=folder / "labels.csv", image_dir=folder / "samples",
-            output_path=folder / f"{record}.record", max_image_side=128,
-        )  # fmt: skip
+            "generate_tfrecord.py",
+            csv_input=folder / "labels.csv",
+            image_dir=folder / "samples",
+            output_path=folder / f"{record}.record",
+            max_image_side=128,
+        )
 
     def write(num_steps: int) -> Path:
         text = (repository_root / "configs" / "ssd_mobilenet_v1_sample.config").read_text(encoding="utf-8")
@@ -275,7 +280,11 @@ def tiny_config(tmp_path_factory, repository_root):
 def rehearse_in_a_process(repository_root: Path, output_dir: Path, config: Path, *flags: str) -> str:
     command = [sys.executable, str(repository_root / "cloud" / "rehearse.py"), "--pipeline_config_path", str(config)]
     result = subprocess.run(
-        [*command, "--output_dir", str(output_dir), *flags], capture_output=True, text=True, encoding="utf-8", timeout=1200
+        [*command, "--output_dir", str(output_dir), *flags],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=1200,
     )
     assert result.returncode == 0, f"{result.stdout[-4000:]}\n{result.stderr}"
     return result.stdout

@@ -55,9 +55,17 @@ def fill_bucket(cloud) -> None:
 def remember(verb: str = "train", number: str = "100", name: str = "imgSeg_5") -> submitted.Job:
     run_dir = f"gs://{BUCKET}/{name}"
     job = submitted.Job(
-        name, verb, number, "demo", "us-central1", BUCKET, f"{run_dir}/pipeline.config", f"{run_dir}/train",
-        f"{run_dir}/eval", submitted=5,
-    )  # fmt: skip
+        name,
+        verb,
+        number,
+        "demo",
+        "us-central1",
+        BUCKET,
+        f"{run_dir}/pipeline.config",
+        f"{run_dir}/train",
+        f"{run_dir}/eval",
+        submitted=5,
+    )
     submitted.remember(job)
     config = files.default_path("configs/ssd_mobilenet_v1_gcs.config").read_text(encoding="utf-8")
     local = submitted.folder_of(name) / "pipeline.config"
@@ -67,9 +75,12 @@ def remember(verb: str = "train", number: str = "100", name: str = "imgSeg_5") -
 
 def running_job(cloud, state: str = "JOB_STATE_RUNNING") -> dict:
     job = {
-        "name": "projects/demo/locations/us-central1/customJobs/100", "displayName": "imgSeg_5", "state": state,
-        "createTime": "2026-01-01T10:00:00Z", "startTime": "2026-01-01T10:05:00Z",
-    }  # fmt: skip
+        "name": "projects/demo/locations/us-central1/customJobs/100",
+        "displayName": "imgSeg_5",
+        "state": state,
+        "createTime": "2026-01-01T10:00:00Z",
+        "startTime": "2026-01-01T10:05:00Z",
+    }
     cloud.jobs.append(job)
     return job
 
@@ -79,7 +90,9 @@ def running_job(cloud, state: str = "JOB_STATE_RUNNING") -> dict:
 
 def test_training_is_submitted_as_the_template_says_and_remembered(cloud, capsys):
     fill_bucket(cloud)
-    assert not submit.main(["train", "--bucket", BUCKET, "--job_name", "imgSeg_5", "--yes", "--", "--num_train_steps=7"])
+    assert not submit.main(
+        ["train", "--bucket", BUCKET, "--job_name", "imgSeg_5", "--yes", "--", "--num_train_steps=7"]
+    )
     (job,) = cloud.jobs
     assert job["displayName"] == "imgSeg_5"
     sent = job["jobSpec"]
@@ -93,10 +106,11 @@ def test_training_is_submitted_as_the_template_says_and_remembered(cloud, capsys
             "imageUri": "us-central1-docker.pkg.dev/demo/apparel/trainer:1",
             "args": [
                 f"--pipeline_config_path=gs://{BUCKET}/imgSeg_5/pipeline.config",
-                f"--train_dir=gs://{BUCKET}/imgSeg_5/train", f"--eval_dir=gs://{BUCKET}/imgSeg_5/eval",
+                f"--train_dir=gs://{BUCKET}/imgSeg_5/train",
+                f"--eval_dir=gs://{BUCKET}/imgSeg_5/eval",
                 "--num_train_steps=7",
             ],
-        }  # fmt: skip
+        }
     assert sent["scheduling"]["timeout"] == "86400s"
     assert sent["baseOutputDirectory"] == {"outputUriPrefix": f"gs://{BUCKET}/imgSeg_5"}
     assert "serviceAccount" not in sent
@@ -115,7 +129,10 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(cloud, tmp
         submit.main(["train", "--bucket", BUCKET, "--yes", "--workers", "2", "--", "--num_train_stops=7"])
     text = "\n".join(map(str, failure.value.findings))
     assert "lies in europe-west4, and the job would run in us-central1" in text
-    assert "there is no container us-central1-docker.pkg.dev/demo/apparel/trainer:1; give --image, or build it (cloud/README.md) with: gcloud builds" in text
+    assert (
+        "there is no container us-central1-docker.pkg.dev/demo/apparel/trainer:1; give --image, or build it (cloud/README.md) with: gcloud builds"
+        in text
+    )
     assert "unrecognized arguments: --num_train_stops=7" in text
     assert f"train_input_reader: there is no gs://{BUCKET}/data/train.record; upload it with" in text
     assert f"fine_tune_checkpoint: there is no gs://{BUCKET}/{CHECKPOINT}" in text
@@ -132,7 +149,9 @@ def test_a_refused_evaluation_says_why_in_one_sentence(cloud):
     with pytest.raises(DataError) as failure:
         submit.main(["eval", "--yes"])
     (sentence,) = failure.value.findings
-    assert sentence.startswith("The project's quota for custom_model_training_nvidia_t4_gpus in this region is too small")
+    assert sentence.startswith(
+        "The project's quota for custom_model_training_nvidia_t4_gpus in this region is too small"
+    )
     assert failure.value.consequence.startswith("nothing was submitted")
 
     cloud.refusal = None
@@ -350,7 +369,11 @@ def test_only_yes_goes_on(monkeypatch, answer, goes_on):
 @pytest.mark.parametrize("verb", sorted(submit.VERBS))
 def test_ml_engine_shows_its_commands_and_runs_nothing(verb, capsys, monkeypatch):
     monkeypatch.setattr(gcloud, "attempt", None)  # calling it would fail
-    required = {"upload": [], "train": [], "batch-detect": ["--input=gs://b/i", "--model=gs://b/m", "--output_path=gs://b/o", "--image=i"]}
+    required = {
+        "upload": [],
+        "train": [],
+        "batch-detect": ["--input=gs://b/i", "--model=gs://b/m", "--output_path=gs://b/o", "--image=i"],
+    }
     flags = ["--bucket", BUCKET, *required[verb]] if verb in required else []
     assert submit.main([verb, "--backend", "ml-engine", *flags]) == 0
     shown = capsys.readouterr().out
@@ -369,7 +392,9 @@ def test_tensorboard_is_started_without_its_fast_loader(monkeypatch, tmp_path, c
     monkeypatch.delenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", raising=False)
     remember()
     monkeypatch.setattr(submit, "MACHINE_NAME", tmp_path / "product_name")
-    with pytest.raises(UsageError, match="TensorFlow has a login of its own .* `gcloud auth application-default login`"):
+    with pytest.raises(
+        UsageError, match="TensorFlow has a login of its own .* `gcloud auth application-default login`"
+    ):
         submit.main(["tensorboard"])
     (tmp_path / "product_name").write_text("Google Compute Engine\n")
     assert submit.missing_login("TensorFlow") == []
@@ -408,11 +433,25 @@ def test_a_value_of_the_wrong_form_is_usage(flags, capsys):
     ("arguments", "message"),
     [
         (["train", "--bucket", "Not_A_Bucket"], "is no bucket's name"),
-        (["train", "--bucket", BUCKET, "--parameter_servers", "2", "--workers", "0", "--dry_run", "--project", "demo"], "needs workers, too"),
+        (
+            [
+                "train",
+                "--bucket",
+                BUCKET,
+                "--parameter_servers",
+                "2",
+                "--workers",
+                "0",
+                "--dry_run",
+                "--project",
+                "demo",
+            ],
+            "needs workers, too",
+        ),
         (["export"], "no train job was submitted from here"),
         (["logs", "--job", "123"], "no job 123 was submitted from here"),
     ],
-)  # fmt: skip
+)
 def test_wrong_usage(arguments, message, monkeypatch, tmp_path):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(submitted, "FOLDER", tmp_path)

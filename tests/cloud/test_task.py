@@ -19,7 +19,9 @@ def calls(monkeypatch):
     made = []
     monkeypatch.setattr(task.train, "main", lambda argv: made.append(("train", argv)))
     monkeypatch.setattr(task.evaluation, "main", lambda argv: made.append(("eval", argv)))
-    monkeypatch.setattr(task, "wait_for_evaluation", lambda args, train_args: made.append(("wait", train_args.train_dir)))
+    monkeypatch.setattr(
+        task, "wait_for_evaluation", lambda args, train_args: made.append(("wait", train_args.train_dir))
+    )
     for name in ("TF_CONFIG", "CLUSTER_SPEC"):
         monkeypatch.delenv(name, raising=False)
     return made

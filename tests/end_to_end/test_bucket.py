@@ -46,9 +46,9 @@ def test_training_writes_checkpoints_and_events(bucket, trained):
     assert f"Done: the checkpoint of step 2 is in {RUN}/train." in trained
     names = bucket.names("run/train/")
     assert {"run/train/checkpoint", "run/train/pipeline.config", "run/train/model.ckpt-2.index"} <= set(names)
-    assert any("tfevents" in name for name in names) and b'"model.ckpt-2"' in bucket.read("run/train/checkpoint").replace(
-        b"gs://shop/run/train/", b""
-    )
+    assert any("tfevents" in name for name in names) and b'"model.ckpt-2"' in bucket.read(
+        "run/train/checkpoint"
+    ).replace(b"gs://shop/run/train/", b"")
 
 
 @pytest.mark.slow
@@ -69,7 +69,11 @@ def test_evaluation_reads_them_and_writes_its_results(bucket, trained, repositor
 
 @pytest.mark.slow
 def test_the_export_goes_to_the_bucket(bucket, trained, repository_root):
-    flags = ("--input_type=image_tensor", f"--trained_checkpoint_prefix={RUN}/train", f"--output_directory={RUN}/exported")
+    flags = (
+        "--input_type=image_tensor",
+        f"--trained_checkpoint_prefix={RUN}/train",
+        f"--output_directory={RUN}/exported",
+    )
     assert f"The exported model is in {RUN}/exported" in run(bucket, repository_root, "export_inference_graph", *flags)
     names = {name.removeprefix("run/exported/") for name in bucket.names("run/exported/")}
     assert {"frozen_inference_graph.pb", "label_map.pbtxt", "pipeline.config", "saved_model/saved_model.pb"} <= names

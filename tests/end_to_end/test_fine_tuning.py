@@ -29,7 +29,14 @@ def records(tmp_path_factory):
     (folder / "labels.csv").write_text("\n".join([",".join(labels_csv.COLUMNS), *rows]) + "\n", encoding="utf-8")
     for name in ("train", "test"):
         generate_tfrecord.main(
-            ["--csv_input", f"{folder}/labels.csv", "--output_path", f"{folder}/{name}.record", "--image_dir", f"{folder}"]
+            [
+                "--csv_input",
+                f"{folder}/labels.csv",
+                "--output_path",
+                f"{folder}/{name}.record",
+                "--image_dir",
+                f"{folder}",
+            ]
         )
     return folder
 

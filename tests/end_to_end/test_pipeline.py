@@ -31,9 +31,14 @@ def records(folder, run_script) -> Path:
     )
     for part in ("train", "test"):
         run_script(
-            "generate_tfrecord.py", "--csv_input", folder / f"{part}_labels.csv",
-            "--output_path", folder / f"{part}.record", "--image_dir", folder / "sample/samples",
-        )  # fmt: skip
+            "generate_tfrecord.py",
+            "--csv_input",
+            folder / f"{part}_labels.csv",
+            "--output_path",
+            folder / f"{part}.record",
+            "--image_dir",
+            folder / "sample/samples",
+        )
     return folder
 
 
@@ -52,17 +57,30 @@ def training(config, run_script):
 @pytest.fixture(scope="module")
 def evaluation(config, training, run_script):
     return run_script(
-        "scripts/eval.py", "--run_once", "--pipeline_config_path", config,
-        "--checkpoint_dir", config.parent / "train", "--eval_dir", config.parent / "eval",
-    )  # fmt: skip
+        "scripts/eval.py",
+        "--run_once",
+        "--pipeline_config_path",
+        config,
+        "--checkpoint_dir",
+        config.parent / "train",
+        "--eval_dir",
+        config.parent / "eval",
+    )
 
 
 @pytest.fixture(scope="module")
 def exported(config, training, run_script) -> Path:
     run_script(
-        "scripts/export_inference_graph.py", "--input_type", "image_tensor", "--pipeline_config_path", config,
-        "--trained_checkpoint_prefix", config.parent / "train", "--output_directory", config.parent / "exported_model",
-    )  # fmt: skip
+        "scripts/export_inference_graph.py",
+        "--input_type",
+        "image_tensor",
+        "--pipeline_config_path",
+        config,
+        "--trained_checkpoint_prefix",
+        config.parent / "train",
+        "--output_directory",
+        config.parent / "exported_model",
+    )
     return config.parent / "exported_model"
 
 
@@ -107,9 +125,15 @@ def test_an_evaluation_with_moving_averages_reads_them(config, evaluation, run_s
     text = config.read_text(encoding="utf-8")
     averaged.write_text(text.replace("eval_config {", "eval_config {\n  use_moving_averages: true"), encoding="utf-8")
     run_script(
-        "scripts/eval.py", "--run_once", "--pipeline_config_path", averaged,
-        "--checkpoint_dir", config.parent / "train", "--eval_dir", config.parent / "eval_averaged",
-    )  # fmt: skip
+        "scripts/eval.py",
+        "--run_once",
+        "--pipeline_config_path",
+        averaged,
+        "--checkpoint_dir",
+        config.parent / "train",
+        "--eval_dir",
+        config.parent / "eval_averaged",
+    )
     losses = [
         json.loads((config.parent / folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]
         for folder in ("eval", "eval_averaged")
@@ -121,17 +145,27 @@ def test_an_evaluation_with_moving_averages_reads_them(config, evaluation, run_s
 
 def test_the_export_is_complete(exported):
     assert {path.name for path in exported.iterdir()} == {
-        "checkpoint", "frozen_inference_graph.pb", "label_map.pbtxt", "model.ckpt.data-00000-of-00001",
-        "model.ckpt.index", "model.ckpt.meta", "pipeline.config", "saved_model",
-    }  # fmt: skip
+        "checkpoint",
+        "frozen_inference_graph.pb",
+        "label_map.pbtxt",
+        "model.ckpt.data-00000-of-00001",
+        "model.ckpt.index",
+        "model.ckpt.meta",
+        "pipeline.config",
+        "saved_model",
+    }
     assert not list(exported.parent.glob(".*partial*")), "nothing half-made is left"
 
 
 def test_exporting_again_replaces_the_export_and_nothing_else(config, exported, run_script):
     command = [
-        "scripts/export_inference_graph.py", "--pipeline_config_path", config,
-        "--trained_checkpoint_prefix", config.parent / "train" / "model.ckpt-3", "--output_directory",
-    ]  # fmt: skip
+        "scripts/export_inference_graph.py",
+        "--pipeline_config_path",
+        config,
+        "--trained_checkpoint_prefix",
+        config.parent / "train" / "model.ckpt-3",
+        "--output_directory",
+    ]
     former = (exported / "frozen_inference_graph.pb").stat().st_mtime_ns
     run_script(*command, exported)
     assert (exported / "frozen_inference_graph.pb").stat().st_mtime_ns > former
@@ -142,9 +176,18 @@ def test_exporting_again_replaces_the_export_and_nothing_else(config, exported, 
 def test_detections_table_pictures_and_tags(exported, folder, run_script):
     output = folder / "detections"
     result = run_script(
-        "scripts/detect.py", "--model", exported, "--input", folder / "test_labels.csv",
-        "--image_dir", folder / "sample/samples", "--output_dir", output, "--min_score", 0.0,
-    )  # fmt: skip
+        "scripts/detect.py",
+        "--model",
+        exported,
+        "--input",
+        folder / "test_labels.csv",
+        "--image_dir",
+        folder / "sample/samples",
+        "--output_dir",
+        output,
+        "--min_score",
+        0.0,
+    )
     with (output / "detections.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["filename", "class", "score", "xmin", "ymin", "xmax", "ymax"]

@@ -40,18 +40,28 @@ def config(reference_dir, repository_root, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def training(config, run_script):
     return run_script(
-        "scripts/train.py", "--pipeline_config_path", config, "--train_dir", config.parent / "train",
-        "--log_every_steps", 1,
-    )  # fmt: skip
+        "scripts/train.py",
+        "--pipeline_config_path",
+        config,
+        "--train_dir",
+        config.parent / "train",
+        "--log_every_steps",
+        1,
+    )
 
 
 @pytest.fixture(scope="module")
 def exported(config, training, run_script) -> Path:
     folder = config.parent / "exported_model"
     run_script(
-        "scripts/export_inference_graph.py", "--pipeline_config_path", config,
-        "--trained_checkpoint_prefix", config.parent / "train", "--output_directory", folder,
-    )  # fmt: skip
+        "scripts/export_inference_graph.py",
+        "--pipeline_config_path",
+        config,
+        "--trained_checkpoint_prefix",
+        config.parent / "train",
+        "--output_directory",
+        folder,
+    )
     return folder
 
 
@@ -71,9 +81,15 @@ def test_the_backbone_is_restored(training):
 
 def test_evaluation_sees_all_test_photos(config, training, run_script):
     run_script(
-        "scripts/eval.py", "--run_once", "--pipeline_config_path", config,
-        "--checkpoint_dir", config.parent / "train", "--eval_dir", config.parent / "eval",
-    )  # fmt: skip
+        "scripts/eval.py",
+        "--run_once",
+        "--pipeline_config_path",
+        config,
+        "--checkpoint_dir",
+        config.parent / "train",
+        "--eval_dir",
+        config.parent / "eval",
+    )
     content = json.loads((config.parent / "eval" / "metrics.json").read_text(encoding="utf-8"))
     assert (content["global_step"], content["num_examples"]) == (NUM_STEPS, 20)
     assert content["metrics"]["PascalBoxes_PerformanceByCategory/AP@0.5IOU/Pants_Leggings"] >= 0
@@ -82,9 +98,18 @@ def test_evaluation_sees_all_test_photos(config, training, run_script):
 def test_detection_on_the_test_photos(config, exported, reference_dir, run_script):
     output = config.parent / "detections"
     run_script(
-        "scripts/detect.py", "--model", exported, "--input", reference_dir / "model_one_class/test_labels.csv",
-        "--image_dir", reference_dir / "samples", "--output_dir", output, "--min_score", 0.01,
-    )  # fmt: skip
+        "scripts/detect.py",
+        "--model",
+        exported,
+        "--input",
+        reference_dir / "model_one_class/test_labels.csv",
+        "--image_dir",
+        reference_dir / "samples",
+        "--output_dir",
+        output,
+        "--min_score",
+        0.01,
+    )
     with (output / "detections.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["class"] for row in rows} == {"Pants_Leggings"}

@@ -206,7 +206,9 @@ def test_skip_invalid_leaves_out_exactly_the_images_with_errors_and_says_which(p
     capsys.readouterr()
     assert project.to_record("--skip_invalid") == set()
     assert f"left out {len(wrong)} images with errors: {', '.join(sorted(wrong))}" in capsys.readouterr().out
-    recorded = [tf_example.features(data)["image/filename"][0].decode() for data in tf_record.read_records(project.record)]
+    recorded = [
+        tf_example.features(data)["image/filename"][0].decode() for data in tf_record.read_records(project.record)
+    ]
     named = {row.filename for row in project.rows} - wrong
     assert len(recorded) == len(named) and sorted(manifest.read(project.record)["left_out"]) == sorted(wrong)
     assert project.check(csv=True)[1] == findings, "no file of the user was changed"
@@ -238,13 +240,19 @@ def test_a_broken_csv_line_or_label_map_is_reported_and_the_rest_goes_on(project
     project.add("a.jpg", ("Topps", 1, 2, 30, 40)).add("b.jpg", data=b"")
     project.check()
     lines = project.csv.read_text("utf-8").splitlines()
-    project.csv.write_text("\n".join([*lines, "good.jpg,100,80,Tops,one,2,30,40", "new.jpg,1"]) + "\n", encoding="utf-8")
+    project.csv.write_text(
+        "\n".join([*lines, "good.jpg,100,80,Tops,one,2,30,40", "new.jpg,1"]) + "\n", encoding="utf-8"
+    )
     project.label_map.write_text(LABEL_MAP.replace("id: 2", "id: 3"), encoding="utf-8")
     project.image("new.jpg", photo(11))
     _, findings = project.check()
     assert sorted(finding.code for finding in errors(findings)) == [
-        "csv-fields", "csv-value", "image-empty", "label-map", "unknown-class"
-    ]  # fmt: skip
+        "csv-fields",
+        "csv-value",
+        "image-empty",
+        "label-map",
+        "unknown-class",
+    ]
     assert project.to_record() == {finding for finding in errors(findings) if finding.code == "label-map"}
     project.label_map.write_text(LABEL_MAP, encoding="utf-8")
     assert project.to_record() == {finding for finding in errors(findings) if finding.code.startswith("csv")}
@@ -276,7 +284,9 @@ def test_a_set_without_anything_to_record_is_an_error(tmp_path, csv):
         assert ("error", "no-annotation") in project.codes(csv=False)
         project.add("a.jpg", objects=False)
         assert project.to_csv() == errors(project.check(csv=False)[1]) != set()
-        assert errors(project.check("--include_negatives", csv=False)[1]) == project.to_csv("--include_negatives") == set()
+        assert (
+            errors(project.check("--include_negatives", csv=False)[1]) == project.to_csv("--include_negatives") == set()
+        )
 
 
 # What it finds
@@ -289,10 +299,15 @@ def only(findings, code):
 
 def test_every_finding_has_severity_file_message_and_where_it_helps_object_and_remedy(project):
     _, findings = all_mistakes(project).check()
-    assert all(finding.severity in ("error", "warning", "note") and finding.file and finding.message for finding in findings)
+    assert all(
+        finding.severity in ("error", "warning", "note") and finding.file and finding.message for finding in findings
+    )
     assert all(finding.remedy for finding in findings if finding.severity != "note")
     misspelt = next(finding for finding in findings if finding.code == "unknown-class" and "Topps" in finding.message)
-    assert (misspelt.file, misspelt.object) == ("01/a.jpg", "object 1 (Topps)") and "did you mean 'Tops'?" in misspelt.remedy
+    assert (misspelt.file, misspelt.object) == (
+        "01/a.jpg",
+        "object 1 (Topps)",
+    ) and "did you mean 'Tops'?" in misspelt.remedy
 
 
 def test_image_without_annotation_and_annotation_without_image(project):
@@ -300,8 +315,9 @@ def test_image_without_annotation_and_annotation_without_image(project):
     for csv in (True, False):
         status, findings = project.check(csv=csv)
         assert (only(findings, "image-missing").file, only(findings, "image-not-annotated").file) == (
-            "gone.jpg", "shop/new.PNG"
-        )  # fmt: skip
+            "gone.jpg",
+            "shop/new.PNG",
+        )
         assert status == 1
 
 
@@ -325,7 +341,9 @@ def test_filename_that_names_another_image_than_the_one_of_its_xml(project):
 def test_an_annotation_whose_image_is_missing_under_either_name_is_named(project):
     project.add("gone.jpg", data=False, xml="other.xml").add("lost.jpg", data=False)
     finding = only(project.check(csv=False)[1], "filename-mismatch")
-    assert finding.file.endswith("annotations/other.xml") and "says 'gone.jpg'; no image is called that" in finding.message
+    assert (
+        finding.file.endswith("annotations/other.xml") and "says 'gone.jpg'; no image is called that" in finding.message
+    )
 
 
 def test_what_many_annotations_lack_is_said_once(project):
@@ -378,8 +396,10 @@ def test_copies_are_found_whatever_their_size_quality_and_format(project):
     labels_csv.write_rows([], project.folder / "test.csv")
     _, findings = project.check(*split)
     assert {(finding.code, finding.file) for finding in findings} == {
-        ("duplicate-image", "good.jpg"), ("near-duplicate-image", "other.png"), ("near-duplicate-image", "small.jpg")
-    }  # fmt: skip
+        ("duplicate-image", "good.jpg"),
+        ("near-duplicate-image", "other.png"),
+        ("near-duplicate-image", "small.jpg"),
+    }
     assert "byte for byte the file 'copy.jpg'" in only(findings, "duplicate-image").message
 
 
@@ -403,7 +423,10 @@ def test_without_a_split_it_looks_at_the_one_that_split_dataset_makes_by_default
     paths = {name: project.folder / f"{name}.csv" for name in ("train", "test", "summary")}
     split_dataset.main([f"--input_csv={project.csv}", *(f"--{name}_csv={path}" for name, path in paths.items())])
     planned = [(finding.code, finding.file) for finding in project.check()[1]]
-    made = [(finding.code, finding.file) for finding in project.check(*(f"--{s}_csv={paths[s]}" for s in ("train", "test")))[1]]
+    made = [
+        (finding.code, finding.file)
+        for finding in project.check(*(f"--{s}_csv={paths[s]}" for s in ("train", "test")))[1]
+    ]
     assert planned == made
     assert {code for code, _ in planned} == {"duplicate-across-split", "duplicate-image"}
 
@@ -522,10 +545,14 @@ def test_errors_end_with_status_1_and_help_says_so(project, repository_root, cap
 
 def test_the_report_on_the_reference(reference_dir, tmp_path, capsys):
     report = tmp_path / "report.json"
-    status = check_dataset.main([
-        f"--annotations_dir={reference_dir / 'annotations'}", f"--image_dir={reference_dir / 'samples'}",
-        f"--label_map={reference_dir / 'apparel_label_map.pbtxt'}", f"--json={report}",
-    ])  # fmt: skip
+    status = check_dataset.main(
+        [
+            f"--annotations_dir={reference_dir / 'annotations'}",
+            f"--image_dir={reference_dir / 'samples'}",
+            f"--label_map={reference_dir / 'apparel_label_map.pbtxt'}",
+            f"--json={report}",
+        ]
+    )
     found = json.loads(report.read_text("utf-8"))
     assert status == 1 and found["severities"] == {"error": 321, "warning": 6, "note": 5}
     assert found["kinds"] == {"duplicate-across-split": 1, "image-missing": 326, "image-without-objects": 5}

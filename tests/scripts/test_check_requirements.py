@@ -69,7 +69,9 @@ def test_every_requirement_has_bounds_and_says_what_for(repository_root):
 
 
 def test_source_only_packages_are_kept_out_of_the_wheel_check():
-    assert all(check_requirements.lines(file, True) for file in ("requirements-label.txt", "requirements-object-detection.txt"))
+    assert all(
+        check_requirements.lines(file, True) for file in ("requirements-label.txt", "requirements-object-detection.txt")
+    )
     wheels = [line for file in check_requirements.FILES for line in check_requirements.lines(file, False)]
     assert not [line for line in wheels if "labelImg" in line or "research" in line]
 

@@ -27,7 +27,7 @@ from scripts.lib.annotations import proposals
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection import ensemble, options
 from scripts.lib.detection import pipeline as detection_pipeline
-from scripts.lib.detection.journal import Journal, Seen
+from scripts.lib.detection.journal import ImageResult, Journal
 from scripts.lib.detection.pipeline import Folders, Pipeline
 from scripts.lib.detection.sources import Source, Sources
 from scripts.lib.models.detector import Detection
@@ -123,8 +123,10 @@ def test_voc_goes_through_xml_to_csv_and_is_marked_as_a_proposal(project):
     save(project / "photos/a.gif", 200)
     run("--min_score", 0.4, "--format", "voc")
     assert sorted(name for name in files_of("out") if name.startswith("voc/")) == [
-        "voc/a.gif.xml" if Path("out/voc/a.gif.xml").exists() else "voc/a.png.xml", "voc/a.xml", "voc/new/b.xml",
-    ]  # fmt: skip
+        "voc/a.gif.xml" if Path("out/voc/a.gif.xml").exists() else "voc/a.png.xml",
+        "voc/a.xml",
+        "voc/new/b.xml",
+    ]
     rows = xml_to_csv.xml_to_csv("out/voc")
     (skirt,) = rows[rows["class"] == "Skirts"].values.tolist()
     assert skirt == ["b.png", 60, 40, "Skirts", 10, 2, 30, 12]
@@ -161,8 +163,22 @@ def test_json_holds_every_photo_and_the_settings(project):
 def test_formats_without_a_photo_that_can_be_read_are_still_well_formed(project):
     (project / "empty.jpg").touch()
     with pytest.raises(DataError, match="empty"):
-        detect.main(["--model", "model", "--input", "empty.jpg", "--output_dir", "out", "--tags", "--contact_sheet",
-                     "--format", "coco", "json", "voc"])  # fmt: skip
+        detect.main(
+            [
+                "--model",
+                "model",
+                "--input",
+                "empty.jpg",
+                "--output_dir",
+                "out",
+                "--tags",
+                "--contact_sheet",
+                "--format",
+                "coco",
+                "json",
+                "voc",
+            ]
+        )
     assert json.loads(Path("out/coco_images.json").read_text())["images"] == []
     assert json.loads(Path("out/coco_results.json").read_text()) == []
     assert json.loads(Path("out/tags.json").read_text()) == {}
@@ -178,8 +194,10 @@ def test_tags_of_a_product_are_the_best_of_its_photos(project):
         "product,class,score\nred,Tops,0.9412\nred,Skirts,0.5922\ngreen,Tops,0.9412\n"
     )
     assert json.loads(Path("out/tags.json").read_text(encoding="utf-8")) == {
-        "red": {"Tops": 0.941176, "Skirts": 0.592157}, "blue": {}, "green": {"Tops": 0.941176},
-    }  # fmt: skip
+        "red": {"Tops": 0.941176, "Skirts": 0.592157},
+        "blue": {},
+        "green": {"Tops": 0.941176},
+    }
 
 
 def test_contact_sheets_hold_36_photos_a_page_and_old_pages_go(project):
@@ -243,7 +261,11 @@ def test_thresholds_classes_and_suppression_decide_what_is_kept(project):
     run("--min_score", 0.05)
     assert len(table()) == 5  # the weaker box of c.png has a score of 0.04
     run("--min_score", 0.05, "--nms_iou", 0.5)
-    assert [(name, round(score, 2)) for name, _, score in table()] == [("a.png", 0.94), ("c.png", 0.08), ("new/b.png", 0.59)]
+    assert [(name, round(score, 2)) for name, _, score in table()] == [
+        ("a.png", 0.94),
+        ("c.png", 0.08),
+        ("new/b.png", 0.59),
+    ]
     run("--min_score", 0.05, "--nms_iou", 0.99)
     assert len(table()) == 5
     run("--min_score", 0.05, "--class_min_score", "Tops=0.5")
@@ -324,8 +346,11 @@ def test_bad_photos_are_all_listed_and_the_rest_is_done(project, capsys):
     with pytest.raises(DataError) as raised:
         run("--input", "list.txt")
     assert [finding.file for finding in raised.value.findings] == [
-        "photos/cut.png", "photos/none.jpg", "photos/page.jpg", "photos/nowhere.jpg",
-    ]  # fmt: skip
+        "photos/cut.png",
+        "photos/none.jpg",
+        "photos/page.jpg",
+        "photos/nowhere.jpg",
+    ]
     assert [name for name, *_ in table()] == ["a.png", "new/b.png"]
     assert "3 photos, 2 detections" in capsys.readouterr().out
 
@@ -360,15 +385,28 @@ def test_photos_from_the_web(project, monkeypatch):
         names = ("photo.png?size=2", "page.jpg", "large.jpg", "stalls.jpg", "photo.png")
         Path("list.csv").write_text("url\n" + "".join(f"{address}/{name}\n" for name in names), encoding="utf-8")
         with pytest.raises(DataError) as raised:
-            detect.main(["--model", "model", "--input", "list.csv", "--output_dir", "out", "--url_seconds", "0.5",
-                         "--url_megabytes", "0.1"])  # fmt: skip
+            detect.main(
+                [
+                    "--model",
+                    "model",
+                    "--input",
+                    "list.csv",
+                    "--output_dir",
+                    "out",
+                    "--url_seconds",
+                    "0.5",
+                    "--url_megabytes",
+                    "0.1",
+                ]
+            )
         server.shutdown()
     assert [name for name, *_ in table()] == [f"{address}/photo.png?size=2", f"{address}/photo.png"]
     messages = [f"{finding.file} {finding.message}" for finding in raised.value.findings]
     assert f"{address}/page.jpg the file is a web page" in messages[0]
     assert messages[1:] == [
-        f"{address}/large.jpg has more than 0.1 MB", f"{address}/stalls.jpg took longer than 0.5 s (3 attempts)",
-    ]  # fmt: skip
+        f"{address}/large.jpg has more than 0.1 MB",
+        f"{address}/stalls.jpg took longer than 0.5 s (3 attempts)",
+    ]
     assert len([name for name in files_of("out") if name.startswith("images/127.0.0.1_")]) == 2
 
 
@@ -390,14 +428,30 @@ def test_a_killed_run_that_is_resumed_equals_one_that_was_not(project, how):
     for number in range(60):
         save(project / f"photos/{number:02}.png", 100 + 2 * number, 3 * number)
     (project / "photos/bad.png").write_bytes(b"bad")
-    command = ["--model", "model", "--input", "photos", "--min_score", "0.3", "--tags", "--contact_sheet",
-               "--format", "coco", "json", "voc", "--batch_size", "4"]  # fmt: skip
+    command = [
+        "--model",
+        "model",
+        "--input",
+        "photos",
+        "--min_score",
+        "0.3",
+        "--tags",
+        "--contact_sheet",
+        "--format",
+        "coco",
+        "json",
+        "voc",
+        "--batch_size",
+        "4",
+    ]
     journal = project / "stopped" / detect.JOURNAL
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "scripts")])}
     process = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, *command, "--output_dir", "stopped"], env=environment,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        [sys.executable, "-c", DRIVER, *command, "--output_dir", "stopped"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         deadline = time.monotonic() + 60
         while not (journal.is_file() and journal.read_bytes().count(b"\n") > 12):
@@ -463,7 +517,9 @@ def test_photos_that_are_gone_are_in_no_result_of_a_resumed_run(project):
 
 def test_a_run_with_other_settings_cannot_be_resumed(project):
     run("--min_score", 0.4)
-    with pytest.raises(UsageError, match="out/detections.jsonl is of a run with another min_scores; give the same again"):
+    with pytest.raises(
+        UsageError, match="out/detections.jsonl is of a run with another min_scores; give the same again"
+    ):
         run("--min_score", 0.6, "--resume")
     (project / "model/frozen_inference_graph.pb").write_bytes(b"another model")
     with pytest.raises(UsageError, match="another models"):
@@ -498,9 +554,7 @@ def test_memory_stays_flat_and_photos_are_taken_as_they_are_needed(monkeypatch, 
             yield Source(f"{number}.jpg", Path(f"{number}.jpg"), f"{number}.jpg")
 
     monkeypatch.setattr(detection_pipeline.photo, "read_bytes", lambda path: b"")
-    monkeypatch.setattr(
-        detection_pipeline.photo, "decoded", lambda *_: np.full((100, 100, 3), (200, 100, 0), np.uint8)
-    )
+    monkeypatch.setattr(detection_pipeline.photo, "decoded", lambda *_: np.full((100, 100, 3), (200, 100, 0), np.uint8))
     pipeline = Pipeline(MadeDetector(), {1: 0.5, 2: 0.5}, batch_size=8, num_workers=2)
     peaks = []
     tracemalloc.start()
@@ -522,7 +576,9 @@ def test_what_is_kept_of_a_photo_until_the_end_is_a_fraction_of_a_kilobyte(tmp_p
     tracemalloc.start()
     with Journal(tmp_path / "journal", {}, resume=False) as journal:
         for source in detect.unseen(Sources([str(tmp_path / "list.txt")], tmp_path), journal, Folders(), names):
-            journal.append(Seen(source.name, source.output_name, "", 60, 40, [Detection("Tops", 0.9, 1, 2, 3, 4)] * 9))
+            journal.append(
+                ImageResult(source.name, source.output_name, "", 60, 40, [Detection("Tops", 0.9, 1, 2, 3, 4)] * 9)
+            )
         kept = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
         assert len(names) == len(list(journal.read_all(names))) == 3_000

@@ -97,7 +97,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{length - 1}/{length}")
         if server.validator:
             self.send_header("ETag", server.validator)
-        announced = {"too long": length - start + 1000, "too short": length - start - 1000}.get(behaviour, length - start)
+        announced = {"too long": length - start + 1000, "too short": length - start - 1000}.get(
+            behaviour, length - start
+        )
         if behaviour != "no length":
             self.send_header("Content-Length", str(announced))
         self.send_header("Content-Type", "text/html" if behaviour == "html" else "application/gzip")
@@ -177,7 +179,18 @@ def test_a_break_is_gone_over(server, tmp_path, behaviour, validator):
     assert 0 < int(second.removeprefix("bytes=").rstrip("-")) <= 500_000
 
 
-@pytest.mark.parametrize("behaviours", [[503, 429], ["no ranges"], ["cut", "no ranges"], ["cut", "other range"], ["no length"], ["too long"] * 9, ["cut", 500, "cut"]])
+@pytest.mark.parametrize(
+    "behaviours",
+    [
+        [503, 429],
+        ["no ranges"],
+        ["cut", "no ranges"],
+        ["cut", "other range"],
+        ["no length"],
+        ["too long"] * 9,
+        ["cut", 500, "cut"],
+    ],
+)
 def test_what_a_server_may_do_does_no_harm(server, tmp_path, behaviours):
     server.behaviours = behaviours
     get(tmp_path, server.url)
@@ -331,7 +344,7 @@ def member(name: str, kind: bytes = tarfile.SYMTYPE, target: str = "") -> tarfil
         ({}, [member("pipe", tarfile.FIFOTYPE)], "is a device"),
         ({f"{STEM}/model.ckpt.index/x": b"x"}, [], "is in it twice, or as a file and as a folder"),
     ],
-)  # fmt: skip
+)
 def test_an_archive_that_leads_outside_is_refused(server, tmp_path, content, odd, expected):
     server.content = packed(CHECKPOINT | content, *odd)
     folder = tmp_path / "deep" / "pretrained"
@@ -371,7 +384,10 @@ def test_an_archive_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
     [
         ({"README": b""}, "holds no checkpoint model.ckpt; it holds README"),
         ({"model.ckpt.index": b""}, "holds model.ckpt.index without its .data file"),
-        ({name.replace(STEM, "faster_rcnn_nas_coco_2018_01_28"): b"" for name in CHECKPOINT}, "is the archive of faster_rcnn_nas"),
+        (
+            {name.replace(STEM, "faster_rcnn_nas_coco_2018_01_28"): b"" for name in CHECKPOINT},
+            "is the archive of faster_rcnn_nas",
+        ),
     ],
 )
 def test_the_archive_of_something_else_is_refused(tmp_path, content, expected):
@@ -466,11 +482,19 @@ def test_a_file_that_is_no_pin_is_not_overwritten_and_no_pin_to_training(server,
 @pytest.mark.parametrize(
     "name",
     [
-        "ssd_mobilenet_v1_coco_2017_11_17", "ssd_mobilenet_v1_coco_2018_01_28", "ssd_mobilenet_v1_fpn",
-        "ssd_mobilenet_v2_coco", "ssd_inception_v2", "faster_rcnn_inception_v2", "faster_rcnn_resnet101",
-        "faster_rcnn_nas", "mobilenet_v1_1.0_224", "faster_rcnn_nas_coco_2018_01_28", f"{STEM}.tar.gz",
+        "ssd_mobilenet_v1_coco_2017_11_17",
+        "ssd_mobilenet_v1_coco_2018_01_28",
+        "ssd_mobilenet_v1_fpn",
+        "ssd_mobilenet_v2_coco",
+        "ssd_inception_v2",
+        "faster_rcnn_inception_v2",
+        "faster_rcnn_resnet101",
+        "faster_rcnn_nas",
+        "mobilenet_v1_1.0_224",
+        "faster_rcnn_nas_coco_2018_01_28",
+        f"{STEM}.tar.gz",
     ],
-)  # fmt: skip
+)
 def test_names_of_models_and_of_their_archives(name, capsys):
     model = pretrained.find(name)
     assert model.name == name or model.archive.startswith(name)
@@ -478,7 +502,9 @@ def test_names_of_models_and_of_their_archives(name, capsys):
     assert model.name in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("name", "expected"), [("ssd_inception_v3", "are .*ssd_inception_v2"), ("x", "are .*faster_rcnn_nas")])
+@pytest.mark.parametrize(
+    ("name", "expected"), [("ssd_inception_v3", "are .*ssd_inception_v2"), ("x", "are .*faster_rcnn_nas")]
+)
 def test_an_unknown_name_is_a_usage_error(tmp_path, name, expected):
     with pytest.raises(UsageError, match=expected):
         get(tmp_path, name=name)

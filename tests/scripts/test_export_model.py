@@ -49,8 +49,7 @@ def photos(source) -> list[np.ndarray]:
 
 
 def arguments(source, folder, formats):
-    return ["--checkpoint", str(source), "--output_dir", str(folder), "--formats", formats,
-            "--calibration_images", "3"]  # fmt: skip
+    return ["--checkpoint", str(source), "--output_dir", str(folder), "--formats", formats, "--calibration_images", "3"]
 
 
 def detections(folder, runtime, photos, batch_size=1) -> list[DetectionArrays]:
@@ -203,7 +202,7 @@ def test_an_export_that_cannot_be_written_to_is_converted_elsewhere(exported, tm
     def refuse(path, *_):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(onnx_conversion.files, "whole_file", refuse)
+    monkeypatch.setattr(onnx_conversion.files, "atomic_write", refuse)
     monkeypatch.setattr(onnx_conversion, "convert", lambda folder: b"converted")
     made = onnx_conversion.find_or_make(tmp_path)
     assert made.parent != tmp_path

@@ -33,9 +33,7 @@ def write_image(path, width, height):
 
 
 def arguments(project):
-    return [
-        str(project / "samples"), str(project / "classes.txt"), f"--annotations_dir={project / 'annotations'}"
-    ]  # fmt: skip
+    return [str(project / "samples"), str(project / "classes.txt"), f"--annotations_dir={project / 'annotations'}"]
 
 
 def test_boxes_drawn_after_zooming_scrolling_and_panning_are_saved_and_converted(project):
@@ -104,12 +102,20 @@ def test_without_a_display_the_error_says_so(monkeypatch):
 @pytest.mark.parametrize(
     ("status", "stderr", "reason"),
     [
-        (-6, "qt.qpa.xcb: could not connect to display :0\nThis application failed to start\n", "qt.qpa.xcb: could not connect to display :0;"),
-        (1, "Traceback (most recent call last):\n  File\nImportError: libGL.so.1: no such file\n", "ImportError: libGL.so.1: no such file;"),
+        (
+            -6,
+            "qt.qpa.xcb: could not connect to display :0\nThis application failed to start\n",
+            "qt.qpa.xcb: could not connect to display :0;",
+        ),
+        (
+            1,
+            "Traceback (most recent call last):\n  File\nImportError: libGL.so.1: no such file\n",
+            "ImportError: libGL.so.1: no such file;",
+        ),
         (-11, "", "exit status -11;"),
     ],
     ids=["Qt", "import", "silent"],
-)  # fmt: skip
+)
 def test_qt_that_cannot_open_a_window_is_an_error_with_its_reason(monkeypatch, status, stderr, reason):
     monkeypatch.setattr(label_images.importlib.util, "find_spec", lambda name: name)
     monkeypatch.setenv("DISPLAY", ":0")

@@ -55,10 +55,15 @@ def data(tmp_path_factory) -> Path:
     for name, count, shards in (("train", 8, 2), ("test", 4, 1)):
         csv = folder / f"{name}.csv"
         csv.write_text("\n".join([",".join(labels_csv.COLUMNS), *rows[:count]]) + "\n", encoding="utf-8")
-        generate_tfrecord.main([
-            f"--csv_input={csv}", f"--output_path={folder / name}.record", f"--image_dir={folder}",
-            f"--label_map={folder / 'map.pbtxt'}", f"--num_shards={shards}",
-        ])  # fmt: skip
+        generate_tfrecord.main(
+            [
+                f"--csv_input={csv}",
+                f"--output_path={folder / name}.record",
+                f"--image_dir={folder}",
+                f"--label_map={folder / 'map.pbtxt'}",
+                f"--num_shards={shards}",
+            ]
+        )
     return folder
 
 
@@ -70,10 +75,15 @@ def make(data, tmp_path):
         if isinstance(base, str):
             (tmp_path / "base.config").write_text(base, encoding="utf-8")
             base = tmp_path / "base.config"
-        make_config.main([
-            f"--base_config={base}", f"--train_record={data / 'train.record'}", f"--test_record={data / 'test.record'}",
-            f"--output_config={tmp_path / 'made.config'}", *arguments,
-        ])  # fmt: skip
+        make_config.main(
+            [
+                f"--base_config={base}",
+                f"--train_record={data / 'train.record'}",
+                f"--test_record={data / 'test.record'}",
+                f"--output_config={tmp_path / 'made.config'}",
+                *arguments,
+            ]
+        )
         return pipeline_config.read(tmp_path / "made.config")
 
     run.text = lambda: (tmp_path / "made.config").read_text(encoding="utf-8")
@@ -206,7 +216,9 @@ def test_the_type_is_seen_in_the_checkpoint(make, tmp_path, names, kind):
 
 def test_a_pretrained_model_is_named_by_its_name(make, tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "pretrained")
-    with pytest.raises(DataError, match=r"there is no checkpoint .* python scripts/download_model.py mobilenet_v1_1.0_224"):
+    with pytest.raises(
+        DataError, match=r"there is no checkpoint .* python scripts/download_model.py mobilenet_v1_1.0_224"
+    ):
         make("--fine_tune_checkpoint=mobilenet_v1_1.0_224")
     prefix = checkpoint(tmp_path / "pretrained" / "mobilenet_v1_1.0_224", "mobilenet_v1_1.0_224.ckpt", b"MobilenetV1")
     for name in ("mobilenet_v1_1.0_224", "mobilenet_v1_1.0_224.tgz"):
@@ -266,16 +278,20 @@ def test_a_base_that_says_nothing_is_refused(make):
 
 def test_records_elsewhere_are_named_and_not_looked_into(make, data):
     config = make(
-        "--train_record=gs://bucket/train.record", "--test_record=gs://bucket/test.record",
+        "--train_record=gs://bucket/train.record",
+        "--test_record=gs://bucket/test.record",
         f"--label_map={data / 'map.pbtxt'}",
-    )  # fmt: skip
+    )
     assert list(config.train_input_reader.tf_record_input_reader.input_path) == ["gs://bucket/train.record"]
     assert not config.eval_config.HasField("num_examples")
 
 
 def test_a_class_without_an_object_is_named(make, capsys):
     make()
-    assert "train.record-?????-of-00002: holds no object of the class plate, which will not be learnt" in capsys.readouterr().err
+    assert (
+        "train.record-?????-of-00002: holds no object of the class plate, which will not be learnt"
+        in capsys.readouterr().err
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------- anchors
@@ -292,7 +308,12 @@ def test_anchors_are_fitted_and_what_it_brought_is_said(make, capsys, base):
 
 def test_sizes_and_schedules_that_are_of_another_kind(make):
     with pytest.raises(UsageError, match="the config resizes images by its IdentityResizer"):
-        make("--input_size=300", base=FASTER_RCNN.replace("keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 }", "identity_resizer {}"))
+        make(
+            "--input_size=300",
+            base=FASTER_RCNN.replace(
+                "keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 }", "identity_resizer {}"
+            ),
+        )
     beyond = FASTER_RCNN.replace("step: 900", "step: 90000")
     config = make("--num_steps=10", "--fine_tune_checkpoint=none", base=beyond)
     schedule = config.train_config.optimizer.momentum_optimizer.learning_rate.manual_step_learning_rate.schedule

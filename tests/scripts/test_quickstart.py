@@ -19,9 +19,16 @@ PYTHON = Path(sys.executable)
 def test_the_steps_are_the_pipelines_in_order():
     steps = quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG)
     assert [Path(step.script).stem for step in steps] == [
-        "make_sample_dataset", "xml_to_csv", "split_dataset", "generate_tfrecord", "generate_tfrecord", "train", "eval",
-        "export_inference_graph", "detect",
-    ]  # fmt: skip
+        "make_sample_dataset",
+        "xml_to_csv",
+        "split_dataset",
+        "generate_tfrecord",
+        "generate_tfrecord",
+        "train",
+        "eval",
+        "export_inference_graph",
+        "detect",
+    ]
 
 
 def test_each_script_knows_the_flags_that_it_is_given(repository_root):
@@ -75,8 +82,15 @@ def test_a_killed_step_is_told_from_a_failed_one(tmp_path, monkeypatch):
 
 
 def test_fresh_removes_the_results_and_nothing_else(tmp_path):
-    for name in ("train/model.ckpt-5.index", "exported_model/saved_model/x", "labels.csv", "train_labels.csv",
-                 "train.record", "notes.txt", "other/keep"):  # fmt: skip
+    for name in (
+        "train/model.ckpt-5.index",
+        "exported_model/saved_model/x",
+        "labels.csv",
+        "train_labels.csv",
+        "train.record",
+        "notes.txt",
+        "other/keep",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     quickstart.remove_results(tmp_path)
@@ -96,8 +110,18 @@ def test_the_summary_has_figures_places_and_the_tensorboard_command(tmp_path):
     with stages.stage("Training"):
         pass
     text = quickstart.summary(tmp_path, PYTHON, stages)
-    for expected in ("synthetic", "0.812", "Skirts", "0.750", "no ground truth", "exported_model", "detections",
-                     "-m tensorboard.main --logdir", "Training", "total"):  # fmt: skip
+    for expected in (
+        "synthetic",
+        "0.812",
+        "Skirts",
+        "0.750",
+        "no ground truth",
+        "exported_model",
+        "detections",
+        "-m tensorboard.main --logdir",
+        "Training",
+        "total",
+    ):
         assert expected in text
 
 

@@ -31,20 +31,47 @@ def place(tf, tmp_path_factory):
 
 
 def run(folder, name: str, *more: str) -> None:
-    report.main([
-        "--train_dir", str(folder / "train"), "--eval_dir", str(folder / "eval"), "--model", str(folder / name),
-        "--records", str(folder / "test.record"), "--output_dir", str(folder / f"{name}_report"), "--num_resamples", "50",
-        "--note", "Squares & <made> data", *more,
-    ])  # fmt: skip
+    report.main(
+        [
+            "--train_dir",
+            str(folder / "train"),
+            "--eval_dir",
+            str(folder / "eval"),
+            "--model",
+            str(folder / name),
+            "--records",
+            str(folder / "test.record"),
+            "--output_dir",
+            str(folder / f"{name}_report"),
+            "--num_resamples",
+            "50",
+            "--note",
+            "Squares & <made> data",
+            *more,
+        ]
+    )
 
 
 def test_all_files_are_there(place):
     there = {path.relative_to(place / "good_report").as_posix() for path in (place / "good_report").rglob("*.*")}
     assert there >= {
-        "index.html", "metrics.json", "detections.json", "score_thresholds.json", "confusion_matrix.csv",
-        "Total_Loss.png", "mAP.png", "precision_recall.png", "f1.png", "calibration.png", "confusion_matrix.png",
-        "errors.png", "average_precision.png", "dark/Total_Loss.png", "images/01.png", "images/index.png",
-    }  # fmt: skip
+        "index.html",
+        "metrics.json",
+        "detections.json",
+        "score_thresholds.json",
+        "confusion_matrix.csv",
+        "Total_Loss.png",
+        "mAP.png",
+        "precision_recall.png",
+        "f1.png",
+        "calibration.png",
+        "confusion_matrix.png",
+        "errors.png",
+        "average_precision.png",
+        "dark/Total_Loss.png",
+        "images/01.png",
+        "images/index.png",
+    }
     assert not [name for name in there if "partial" in name]
 
 
@@ -118,10 +145,19 @@ def test_the_page_fetches_nothing_and_escapes_what_it_is_given(place):
 
 
 def compare(place) -> None:
-    report.main([
-        "--compare", str(place / "bad_report"), str(place / "good_report"), "--records", str(place / "test.record"),
-        "--output_dir", str(place / "comparison"), "--num_resamples", "50",
-    ])  # fmt: skip
+    report.main(
+        [
+            "--compare",
+            str(place / "bad_report"),
+            str(place / "good_report"),
+            "--records",
+            str(place / "test.record"),
+            "--output_dir",
+            str(place / "comparison"),
+            "--num_resamples",
+            "50",
+        ]
+    )
 
 
 def test_two_runs_are_compared_with_the_interval_of_their_difference(place):
@@ -181,9 +217,18 @@ def test_what_is_not_there_is_named(place, tmp_path, monkeypatch, arguments, mes
 
 def test_reports_on_different_records_are_not_compared(place, tmp_path, capsys):
     made_model.write_record(tmp_path / "other.record", num_images=4)
-    report.main([
-        "--model", str(place / "good"), "--records", str(tmp_path / "other.record"),
-        "--output_dir", str(tmp_path / "other"), "--num_resamples", "10", "--no_pictures",
-    ])  # fmt: skip
+    report.main(
+        [
+            "--model",
+            str(place / "good"),
+            "--records",
+            str(tmp_path / "other.record"),
+            "--output_dir",
+            str(tmp_path / "other"),
+            "--num_resamples",
+            "10",
+            "--no_pictures",
+        ]
+    )
     with pytest.raises(Exception, match="different records"):
         report.main(["--compare", str(place / "good_report"), str(tmp_path / "other"), "--output_dir", str(tmp_path)])

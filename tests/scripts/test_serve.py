@@ -159,7 +159,13 @@ def shapes_of(tensors: dict) -> dict[str, list[int]]:
         ("POST", PREDICT, bytes(20_000_000), 413, "the body exceeds 0.190735 MiB"),
         ("POST", PREDICT, (bytes(50_000) for _ in range(100)), 413, "the body exceeds"),
         ("POST", "/v1/models/shoes:predict", rows(picture()), 404, "Servable not found for request: shoes"),
-        ("POST", "/v1/models/apparel/versions/2:predict", rows(picture()), 404, "version 2; here is apparel, version 1"),
+        (
+            "POST",
+            "/v1/models/apparel/versions/2:predict",
+            rows(picture()),
+            404,
+            "version 2; here is apparel, version 1",
+        ),
         ("GET", "/v1/models/shoes", None, 404, "Servable not found"),
         ("GET", "/v1/models/apparel/versions/x/metadata", None, 404, "Not Found"),
         ("GET", "/detect", None, 405, "Method Not Allowed"),
@@ -169,7 +175,7 @@ def shapes_of(tensors: dict) -> dict[str, list[int]]:
         ("POST", "/detect?min_score=2", picture(), 400, "min_score has to be a number from 0 to 1"),
         ("POST", "/detect?min_score=nan", picture(), 400, "min_score has to be a number from 0 to 1"),
     ],
-)  # fmt: skip
+)
 def test_errors_are_json_with_a_status(served, method, path, body, status, message):
     answer = served.ask(method, path, body)
     assert (answer.status, list(answer.json)) == (status, ["error"])
@@ -196,11 +202,12 @@ def test_detect_gives_pixels_names_and_tags_above_each_class_threshold(served):
     content = served.ask("POST", "/detect", picture((0, 230, 153))).json
     box = {"xmin": 20.0, "ymin": 25.0, "xmax": 120.0, "ymax": 75.0}
     assert content == {
-        "width": 200, "height": 100,
+        "width": 200,
+        "height": 100,
         "detections": [{"class": "Green", "score": 0.902, **box}, {"class": "Blue", "score": 0.6, **box}],
         "tags": {"Green": 0.902, "Blue": 0.6},
         "least_scores": {"Green": 0.8, "Blue": 0.5},
-    }  # fmt: skip
+    }
     content = served.ask("POST", "/detect", picture((0, 190, 100))).json
     assert (content["detections"], content["tags"]) == ([], {})
 
@@ -343,8 +350,11 @@ def test_the_script_says_where_it_serves_and_ends_with_ctrl_c(tmp_path):
     folder = made_onnx.write(tmp_path / "model")
     process = subprocess.Popen(
         [sys.executable, "-X", "utf8", ROOT / "scripts/serve.py", "--model", folder, "--port", "0"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
     try:
         assert process.stdout.readline() == "model (Green, Blue) through onnx\n"
         port = re.search(r"http://127\.0\.0\.1:(\d+)/ and ", process.stdout.readline())[1]
@@ -438,9 +448,17 @@ def test_the_server_answers_as_the_saved_model_does(tf, tmp_path):
     config = untrained_model.write(tf, tmp_path)
     exported = tmp_path / "exported"
     export_inference_graph.main(
-        ["--input_type", "encoded_image_string_tensor", "--pipeline_config_path", str(config),
-         "--trained_checkpoint_prefix", str(tmp_path / "model.ckpt-7"), "--output_directory", str(exported)]
-    )  # fmt: skip
+        [
+            "--input_type",
+            "encoded_image_string_tensor",
+            "--pipeline_config_path",
+            str(config),
+            "--trained_checkpoint_prefix",
+            str(tmp_path / "model.ckpt-7"),
+            "--output_directory",
+            str(exported),
+        ]
+    )
     generator = np.random.default_rng(1)
     photo = Image.fromarray(generator.integers(0, 256, (6, 8, 3), np.uint8)).resize((200, 150), Image.BICUBIC)
     encoded = []
@@ -465,8 +483,9 @@ def test_the_server_answers_as_the_saved_model_does(tf, tmp_path):
         assert shapes_of(served_signature[side]) == shapes_of(as_json[side])
         for name, tensor in as_json[side].items():
             assert (served_signature[side][name]["dtype"], served_signature[side][name]["name"]) == (
-                tensor["dtype"], tensor["name"],
-            )  # fmt: skip
+                tensor["dtype"],
+                tensor["name"],
+            )
     assert served_signature["method_name"] == as_json["method_name"]
 
     assert {*predictions[0]} == {*expected}

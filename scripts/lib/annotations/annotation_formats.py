@@ -65,16 +65,16 @@ def find_files(path: Path, name: str = "auto") -> tuple[str, list[str]]:
     if not found:
         titles = "; ".join(f"{name}: {FORMATS[name].title}" for name in names)
         which = "a known format" if name == "auto" else "this format"
-        raise DataError([f"{files.display(path)}: there is no annotation of {which} ({titles})"])
+        raise DataError([f"{files.shown_path(path)}: there is no annotation of {which} ({titles})"])
     first = next(iter(found))
     if len(found) > 1 and first not in _WHOLE_SETS:
         kinds = " and as ".join(f"{name} ({_and_more(selected)})" for name, selected in found.items())
-        raise UsageError(f"{files.display(path)} holds annotations as {kinds}; choose one by --format")
+        raise UsageError(f"{files.shown_path(path)} holds annotations as {kinds}; choose one by --format")
     return first, found[first]
 
 
 def _and_more(listed: Sequence[str]) -> str:
-    return files.display(listed[0]) + (f" and {len(listed) - 1} more" if len(listed) > 1 else "")
+    return files.shown_path(listed[0]) + (f" and {len(listed) - 1} more" if len(listed) > 1 else "")
 
 
 def read_file(
@@ -106,7 +106,7 @@ def check_images_are_distinct(images: Sequence[tuple[str, str]]) -> list[Finding
     for position, (name, file) in enumerate(images):
         first.setdefault(name, file)
         if len(first) <= position - len(findings):
-            message = f"names the image {name!r}, as {files.display(first[name])} does"
+            message = f"names the image {name!r}, as {files.shown_path(first[name])} does"
             remedy = "keep one of the two, mend the name, or give --image_dir"
             findings.append(_error(file, "image-annotated-twice", message, remedy))
     return findings
@@ -137,15 +137,15 @@ def _read_voc(file: str, path: Path, images: ImageFolder | None) -> Items:
         found = images.find(mirrored) or images.find(annotation.filename, stem)
         if found and found not in (annotation.filename, mirrored):
             message = f"<filename> says {annotation.filename!r}, the image is {found!r}, which the CSV therefore names"
-            yield Finding(NOTE, "filename-renamed", files.display(file), message)
+            yield Finding(NOTE, "filename-renamed", files.shown_path(file), message)
         elif found and (other := images.find(stem)) not in (None, found):
             message = f"<filename> says {annotation.filename!r}, yet there is an image {other!r}, named as this file is"
             remedy = "look at the boxes on both, and mend <filename> if they belong to the other"
-            yield Finding(WARNING, "filename-mismatch", files.display(file), message, remedy)
+            yield Finding(WARNING, "filename-mismatch", files.shown_path(file), message, remedy)
         elif not found and image_names.without_suffix(mirrored) != stem:  # the name alone would not lead to this file
             message = f"<filename> says {annotation.filename!r}; no image is called that, nor as this file is"
             remedy = "mend <filename>, or put the image into the folder of the images"
-            yield Finding(WARNING, "filename-mismatch", files.display(file), message, remedy)
+            yield Finding(WARNING, "filename-mismatch", files.shown_path(file), message, remedy)
         annotation.filename = found or annotation.filename
     yield annotation
 
@@ -382,7 +382,7 @@ class _Image(NamedTuple):
             raise DataError([_error(file, "filename-outside-folder", str(error), remedy, line=line)]) from error
         found = next(filter(None, (images.find("/".join(parts[start:])) for start in range(len(parts)))), None)
         if found is None:
-            message = f"the image {name!r} is not in {files.display(images.folder)}, or there is more than one"
+            message = f"the image {name!r} is not in {files.shown_path(images.folder)}, or there is more than one"
             raise DataError([_error(file, "image-missing", message, "copy it there, or give --image_dir", line=line)])
         return cls(found, upright_size(images.folder / found))
 
@@ -478,7 +478,7 @@ def _begins_with(file: str, character: str) -> bool:
 def _error(
     file: Path | str, code: str, message: str, remedy: str, object: str = "", line: int | None = None
 ) -> Finding:
-    return Finding(ERROR, code, files.display(file), message, remedy, object, line)
+    return Finding(ERROR, code, files.shown_path(file), message, remedy, object, line)
 
 
 FORMATS = {

@@ -26,7 +26,13 @@ def sharing_an_annotation(image_names: Iterable[str]) -> list[Finding]:
     for name in sorted(image_names):
         by_stem[posixpath.splitext(name)[0].casefold()].append(name)
     return [
-        Finding(ERROR, "annotation-shared", first, f"{' and '.join(others)} would share its annotation file",
-                "give each image a name of its own, not counting the suffix")
-        for first, *others in by_stem.values() if others
-    ]  # fmt: skip
+        Finding(
+            ERROR,
+            "annotation-shared",
+            first,
+            f"{' and '.join(others)} would share its annotation file",
+            "give each image a name of its own, not counting the suffix",
+        )
+        for first, *others in by_stem.values()
+        if others
+    ]

@@ -99,7 +99,7 @@ def most_uncertain(pictures: Iterable[Queued], count: int) -> list[Queued]:
 
 
 def write_queue(path: Path, pictures: Sequence[Queued]) -> None:
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(QUEUE_COLUMNS)
         writer.writerows(
@@ -115,6 +115,6 @@ def read_queue(path: Path) -> list[str]:
     """
     rows = list(csv.reader(io.StringIO(text_files.read_text(path), newline="")))
     if not rows or QUEUE_COLUMNS[0] not in rows[0]:
-        raise DataError([f"{files.display(path)}: the first line has no column {QUEUE_COLUMNS[0]!r}"])
+        raise DataError([f"{files.shown_path(path)}: the first line has no column {QUEUE_COLUMNS[0]!r}"])
     column = rows[0].index(QUEUE_COLUMNS[0])
     return [row[column] for row in rows[1:] if len(row) > column]

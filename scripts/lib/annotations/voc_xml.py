@@ -108,7 +108,7 @@ def find_files(folder: Path | str, suffixes: listing.Suffixes = ".xml") -> list[
 def write(path: Path | str, annotation: Annotation) -> None:
     """Writes one file, whole or not at all; raises ValueError as `document` does."""
     text = document(annotation)
-    with files.whole_file(path) as file:
+    with files.atomic_write(path) as file:
         file.write(text.encode())
 
 
@@ -206,9 +206,14 @@ def _parse(content: bytes, path: str) -> Element:
     from lxml import etree  # here, since files as LabelImg writes them do without
 
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,
-        remove_comments=True, remove_pis=True,
-    )  # fmt: skip
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
     try:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
@@ -350,7 +355,7 @@ _REMEDIES = {
 
 def _finding(path: str, code: str, message: str, object: str = "", line: int | None = None) -> Finding:
     remedy = _REMEDIES.get(code, "mend the file in LabelImg or a text editor")
-    return Finding(ERROR, code, files.display(path), message, remedy, object, line)
+    return Finding(ERROR, code, files.shown_path(path), message, remedy, object, line)
 
 
 # Reading the very layout that LabelImg writes: one regular expression for the head and one for each object, three
@@ -366,17 +371,30 @@ _TEXT = "([^<>&\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff\ufffe\uffff]{0,1000})"
 _NUMBER = "([0-9]{1,9})"
 _HEAD = re.compile(
     '<annotation(?: verified="(?:yes|no)")?>[ \t\r\n]*'
-    + _tag("folder", _TEXT) + _tag("filename", _TEXT) + _tag("path", _TEXT)
-    + "<source>[ \t\r\n]*" + _tag("database", _TEXT) + "</source>[ \t\r\n]*"
-    + "<size>[ \t\r\n]*" + _tag("width", _NUMBER) + _tag("height", _NUMBER) + _tag("depth", "([13])")
-    + "</size>[ \t\r\n]*" + _tag("segmented", "[01]")
-)  # fmt: skip
+    + _tag("folder", _TEXT)
+    + _tag("filename", _TEXT)
+    + _tag("path", _TEXT)
+    + "<source>[ \t\r\n]*"
+    + _tag("database", _TEXT)
+    + "</source>[ \t\r\n]*"
+    + "<size>[ \t\r\n]*"
+    + _tag("width", _NUMBER)
+    + _tag("height", _NUMBER)
+    + _tag("depth", "([13])")
+    + "</size>[ \t\r\n]*"
+    + _tag("segmented", "[01]")
+)
 _OBJECT_LAYOUT = re.compile(
     "<object>[ \t\r\n]*"
-    + _tag("name", _TEXT) + _tag("pose", _TEXT) + _tag("truncated", "([01])") + _tag("difficult", "([01])")
-    + "<bndbox>[ \t\r\n]*" + "".join(_tag(tag, _NUMBER) for tag in _BOX_TAGS) + "</bndbox>[ \t\r\n]*"
+    + _tag("name", _TEXT)
+    + _tag("pose", _TEXT)
+    + _tag("truncated", "([01])")
+    + _tag("difficult", "([01])")
+    + "<bndbox>[ \t\r\n]*"
+    + "".join(_tag(tag, _NUMBER) for tag in _BOX_TAGS)
+    + "</bndbox>[ \t\r\n]*"
     + "</object>[ \t\r\n]*"
-)  # fmt: skip
+)
 _TAIL = re.compile("</annotation>[ \t\r\n]*")
 
 

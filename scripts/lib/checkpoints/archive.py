@@ -92,4 +92,4 @@ def _store(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
 
 def _finding(archive: Path, message: str, member: str = "") -> Finding:
     remedy = "get it again, from another place"
-    return Finding(ERROR, "archive", files.display(archive), message, remedy, object=member)
+    return Finding(ERROR, "archive", files.shown_path(archive), message, remedy, object=member)

@@ -85,5 +85,5 @@ def find(path: Path | str) -> str:
     folder = path if path.is_dir() else path.parent
     there = ", ".join(prefix.name for prefix in prefixes(folder)) if folder.is_dir() else ""
     raise UsageError(
-        f"there is no checkpoint {files.display(path)}; {files.display(folder)} holds {there or 'no checkpoint'}"
+        f"there is no checkpoint {files.shown_path(path)}; {files.shown_path(folder)} holds {there or 'no checkpoint'}"
     )

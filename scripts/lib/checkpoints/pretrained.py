@@ -188,13 +188,14 @@ def check(folder: Path, prefix: str = "") -> list[Finding]:
     pin = read_pin(folder)
     pinned = pin.files.items() if pin else ()
     return [
-        _differs(folder / name, expected) for name, expected in pinned
+        _differs(folder / name, expected)
+        for name, expected in pinned
         if name.startswith(prefix) and (not (folder / name).is_file() or digest(folder / name) != expected)
-    ]  # fmt: skip
+    ]
 
 
 def _differs(path: Path, expected: Digest) -> Finding:
     found = f"has {digest(path)}" if path.is_file() else "is missing"
     message = f"the file {found}; when it was first used it had {expected}"
-    remedy = f"remove {files.display(path.parent)} and run python scripts/download_model.py {path.parent.name}"
-    return Finding(ERROR, "pretrained-changed", files.display(path), message, remedy)
+    remedy = f"remove {files.shown_path(path.parent)} and run python scripts/download_model.py {path.parent.name}"
+    return Finding(ERROR, "pretrained-changed", files.shown_path(path), message, remedy)

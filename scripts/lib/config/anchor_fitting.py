@@ -95,7 +95,7 @@ def read_boxes(record: str, total: int | None = None) -> tuple[np.ndarray, np.nd
         except (KeyError, IndexError, ValueError):
             message = "an example does not say its image's size, or its boxes are incomplete"
             remedy = "make it again with generate_tfrecord.py"
-            raise DataError([Finding(ERROR, "record-damaged", files.display(record), message, remedy)]) from None
+            raise DataError([Finding(ERROR, "record-damaged", files.shown_path(record), message, remedy)]) from None
         found = found[(found[:, 2:] > found[:, :2]).all(axis=1)]
         boxes.append(found)
         sizes.append(np.tile(size, (len(found), 1)))

@@ -113,14 +113,18 @@ def estimate(config: Message, images: ImageSizes) -> list[Part]:
     return [
         Part(_PROGRAM),
         Part(parameters),
-        Part(reader.shuffle * reader.shuffle_buffer_size * images.mean_bytes, "train_input_reader.shuffle_buffer_size",
-             reader.shuffle_buffer_size),
+        Part(
+            reader.shuffle * reader.shuffle_buffer_size * images.mean_bytes,
+            "train_input_reader.shuffle_buffer_size",
+            reader.shuffle_buffer_size,
+        ),
         Part(decoded, "train_input_reader.num_parallel_map_calls", reader.num_parallel_map_calls),
         Part(train.batch_queue_capacity * image, "train_config.batch_queue_capacity", train.batch_queue_capacity),
-        Part(train.prefetch_queue_capacity * batch, "train_config.prefetch_queue_capacity",
-             train.prefetch_queue_capacity),
+        Part(
+            train.prefetch_queue_capacity * batch, "train_config.prefetch_queue_capacity", train.prefetch_queue_capacity
+        ),
         Part(in_step, "train_config.batch_size", train.batch_size),
-    ]  # fmt: skip
+    ]
 
 
 def _model_bytes(config: Message, images: ImageSizes) -> tuple[float, float]:
@@ -192,7 +196,7 @@ def check(config: Message, path: Path | str, available: float | None = None) -> 
     remedy = f"lower {largest.field} to {lower}" if is_enough else f"lower {largest.field}, then {named[1].field}"
     if images.most_pixels > 640 * 640:
         remedy += f", or {_SHRINK}"
-    return [Finding(WARNING, "training-memory", files.display(path), message, remedy)]
+    return [Finding(WARNING, "training-memory", files.shown_path(path), message, remedy)]
 
 
 def check_evaluation(reader: Message, path: Path | str, available: float | None = None) -> list[Finding]:
@@ -213,7 +217,9 @@ def check_evaluation(reader: Message, path: Path | str, available: float | None 
         f"without --fast, the evaluation takes up to {_gigabytes(needed)} of memory, {_gigabytes(available)} are free: "
         f"{_EVALUATED_AHEAD} decoded images wait"
     )
-    return [Finding(WARNING, "evaluation-memory", files.display(path), message, f"{_SHRINK}, or evaluate with --fast")]
+    return [
+        Finding(WARNING, "evaluation-memory", files.shown_path(path), message, f"{_SHRINK}, or evaluate with --fast")
+    ]
 
 
 def _image_sizes_if_readable(reader: Message) -> ImageSizes | None:

@@ -70,7 +70,7 @@ def _parse(path: Path | str, message: Message) -> Message:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise UsageError(f"there is no config {files.display(path)}") from None
+        raise UsageError(f"there is no config {files.shown_path(path)}") from None
     except UnicodeDecodeError as error:
         raise DataError([_finding(path, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")]) from error
     # A Windows path in a text proto is a string with escapes: C:\train would hold a tab. Paths are read with `/`.
@@ -389,7 +389,5 @@ def raise_errors(findings: Iterable[Finding], consequence: str) -> None:
         print(finding, file=sys.stderr)
 
 
-def _finding(
-    path: Path | str, message: str, remedy: str, severity: str = ERROR, line: int | None = None
-) -> Finding:
-    return Finding(severity, "pipeline-config", files.display(path), message, remedy, line=line)
+def _finding(path: Path | str, message: str, remedy: str, severity: str = ERROR, line: int | None = None) -> Finding:
+    return Finding(severity, "pipeline-config", files.shown_path(path), message, remedy, line=line)

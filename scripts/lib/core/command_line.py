@@ -25,15 +25,7 @@ def make_parser(docstring: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=summary, epilog=rest.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False
     )
-    parser.register("type", Path, _path_on_disk)
     return parser
-
-
-def _path_on_disk(text: str) -> Path:
-    """What `type=Path` of a flag does; `Path` would make gs://shop/a a folder "gs:" of the current one."""
-    if files.is_url(text):
-        raise argparse.ArgumentTypeError(f"{text} is an address; give a path on this machine's disk")
-    return Path(text)
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -122,7 +114,7 @@ def check_output(flag: str, path: Path, begins: bytes, what: str) -> None:
             return
     elif not path.is_dir():
         return
-    raise UsageError(f"--{flag} {files.display(path)} exists and is no {what}; choose another name")
+    raise UsageError(f"--{flag} {files.shown_path(path)} exists and is no {what}; choose another name")
 
 
 def make_output_encodable() -> None:
@@ -130,6 +122,29 @@ def make_output_encodable() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def local_path(text: str) -> Path:
+    """An argparse type: a path on this machine's disk; `Path` would turn gs://shop/a into a local folder "gs:"."""
+    if files.is_url(text):
+        raise argparse.ArgumentTypeError(f"{text} is an address; give a path on this machine's disk")
+    return Path(text)
+
+
+def existing_file(text: str) -> Path:
+    """An argparse type: a file on this machine's disk."""
+    path = local_path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text} is a folder, not a file" if path.is_dir() else f"no file {text}")
+    return path
+
+
+def existing_dir(text: str) -> Path:
+    """An argparse type: a folder on this machine's disk."""
+    path = local_path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file, not a folder" if path.exists() else f"no folder {text}")
+    return path
 
 
 def positive_int(text: str) -> int:

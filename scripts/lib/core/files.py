@@ -37,7 +37,7 @@ def path_of(path: Path | RemotePath | str) -> Path | RemotePath:
     return RemotePath(str(path))
 
 
-def display(path: Path | RemotePath | str) -> str:
+def shown_path(path: Path | RemotePath | str) -> str:
     """The path as messages spell it: `/` on every platform, relative to the current folder if below it; a URL as is."""
     if is_url(path):
         return str(path)
@@ -58,7 +58,7 @@ def sha256(*paths: Path | str) -> str:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path | str, mode: str = "wb", durable: bool = True, **open_options) -> Iterator[IO]:
+def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **open_options) -> Iterator[IO]:
     """Opens a file for writing that appears under its name only when the block has ended without an error.
 
     It is written beside its place, flushed to the disk, and renamed. A process that is killed leaves at most a

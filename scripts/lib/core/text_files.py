@@ -20,7 +20,9 @@ def read_text(path: Path | str) -> str:
     path = Path(path)
     if (size := path.stat().st_size) > MAX_BYTES:
         message = f"has {size / 2**20:.0f} MB, at most {MAX_BYTES / 2**20:.0f} MB are read"
-        raise DataError([Finding(ERROR, "text-too-large", files.display(path), message, "split it into several files")])
+        raise DataError(
+            [Finding(ERROR, "text-too-large", files.shown_path(path), message, "split it into several files")]
+        )
     content = path.read_bytes()
     try:
         return content.decode("utf-8-sig")
@@ -28,4 +30,6 @@ def read_text(path: Path | str) -> str:
         message = f"is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start}"
         line = content.count(b"\n", 0, error.start) + 1
         remedy = "save it as UTF-8 (Excel: CSV UTF-8)"
-        raise DataError([Finding(ERROR, "text-encoding", files.display(path), message, remedy, line=line)]) from error
+        raise DataError(
+            [Finding(ERROR, "text-encoding", files.shown_path(path), message, remedy, line=line)]
+        ) from error

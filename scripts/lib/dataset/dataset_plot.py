@@ -45,7 +45,7 @@ def draw(
     _draw_image_sizes(images, image_sizes)
     for axes in (classes, sizes, ratios, images):
         axes.spines[["top", "right"]].set_visible(False)
-    with files.whole_file(path) as file:
+    with files.atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=110)
 
 
@@ -79,8 +79,9 @@ def _draw_box_sizes(axes, shapes: np.ndarray, classes: Sequence[str], colors: di
         axes.legend(loc="upper left")
     axes.set(
         title=f"Size of {len(shapes)} boxes" + (" and of the anchors" if anchors else ""),
-        xlabel="width / shorter side of the detector's input", ylabel="height / shorter side",
-    )  # fmt: skip
+        xlabel="width / shorter side of the detector's input",
+        ylabel="height / shorter side",
+    )
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
 

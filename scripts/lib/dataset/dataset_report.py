@@ -65,6 +65,6 @@ def write_json(path: Path | str, findings: Sequence[Finding], facts: dict) -> No
         "findings": [finding.as_json() for group in by_kind(findings) for finding in group],
     }
     # A Linux file name that is no UTF-8 becomes \udcxx, which JSON spells the same way.
-    with files.whole_file(path, "w", errors="backslashreplace") as file:
+    with files.atomic_write(path, "w", errors="backslashreplace") as file:
         json.dump(content, file, indent=2, ensure_ascii=False)
         file.write("\n")

@@ -44,7 +44,7 @@ def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise UsageError(f"there is no label map {files.display(path)}") from None
+        raise UsageError(f"there is no label map {files.shown_path(path)}") from None
     except UnicodeDecodeError as error:
         return {}, [_finding(path, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")]
 
@@ -86,4 +86,4 @@ def check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]
 
 
 def _finding(path: Path | str, message: str, remedy: str, line: int | None = None) -> Finding:
-    return Finding(ERROR, "label-map", files.display(path), message, remedy, line=line)
+    return Finding(ERROR, "label-map", files.shown_path(path), message, remedy, line=line)

@@ -52,7 +52,7 @@ def rows_of(annotation: Annotation) -> list[Row]:
 
 def write_rows(rows: Iterable[Row], path: Path | str) -> None:
     """Writes the CSV, whole or not at all."""
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)
@@ -67,7 +67,7 @@ def lines_of(rows: Iterable[Row]) -> str:
 
 def write_lines(parts: Iterable[str], path: Path | str) -> None:
     """Writes the CSV, whole or not at all, from what `lines_of` made in several processes."""
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         file.write(lines_of([COLUMNS]))
         file.writelines(parts)
 
@@ -200,4 +200,4 @@ class _LineReader:
 
 
 def _finding(path: Path, code: str, message: str, line: int, remedy: str) -> Finding:
-    return Finding(ERROR, code, files.display(path), message, remedy, line=line)
+    return Finding(ERROR, code, files.shown_path(path), message, remedy, line=line)

@@ -42,7 +42,7 @@ def perceptual_hash(path: Path | str) -> int:
             image.draft("L", (128, 128))  # a JPEG is decoded at an eighth of its size, which the hash does not see
             return int(str(imagehash.phash(ImageOps.exif_transpose(image))), 16)
     except Exception as error:  # Pillow's plugins raise whatever a broken file leads them to
-        raise DataError([image_bytes.unreadable(data, files.display(path), error)]) from error
+        raise DataError([image_bytes.unreadable(data, files.shown_path(path), error)]) from error
 
 
 def hash_images(paths: Sequence[Path | str]) -> np.ndarray:

@@ -43,7 +43,7 @@ def write_pages(folder: Path, thumbnails: Iterable[tuple[str, Path]]) -> int:
     """
     pages = 0
     for pages, of_page in enumerate(_in_groups(thumbnails, COLUMNS * ROWS), start=1):
-        with files.whole_file(folder / _PAGE_NAME.format(pages), durable=False) as file:
+        with files.atomic_write(folder / _PAGE_NAME.format(pages), durable=False) as file:
             _page(of_page).save(file, "JPEG", quality=88)
     for path in folder.glob("page_*.jpg"):
         number = re.fullmatch(r"page_(\d{4,})\.jpg", path.name)

@@ -42,7 +42,7 @@ def _check_classes(models: Sequence[Path | str], detectors: Sequence[Detector]) 
         others = {name for other in detectors if other is not detector for name in other.class_names.values()}
         if others and not own & others:
             raise UsageError(
-                f"--model {files.display(model)} knows {', '.join(sorted(own))}, the other models "
+                f"--model {files.shown_path(model)} knows {', '.join(sorted(own))}, the other models "
                 f"{', '.join(sorted(others))}: an ensemble needs classes of the same names"
             )
 
@@ -98,12 +98,14 @@ class Ensemble(Detector):
         """As `Detector.detect_prepared`."""
         least = min(min_score, WEAK_SCORE)
         seen = [
-            [_in_common(found, view.width if flip else None, ids) for found, view in zip(
-                detector.detect_prepared(views, least), views, strict=True)]
+            [
+                _in_common(found, view.width if flip else None, ids)
+                for found, view in zip(detector.detect_prepared(views, least), views, strict=True)
+            ]
             for (detector, flip), ids, views in zip(
                 self._views, self._common_ids, zip(*(image.values for image in batch), strict=True), strict=True
             )
-        ]  # fmt: skip
+        ]
         for predictions in zip(*seen, strict=True):
             fused = weighted_boxes.fuse(predictions, self._weights, self._weight_of_class)
             kept = fused.scores >= min_score

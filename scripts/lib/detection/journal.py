@@ -16,7 +16,7 @@ from scripts.lib.core.errors import Finding, UsageError
 from scripts.lib.models.detector import Detection
 
 
-class Seen(NamedTuple):
+class ImageResult(NamedTuple):
     """A photo that was looked at.
 
     Attributes:
@@ -46,7 +46,7 @@ class Seen(NamedTuple):
         return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
     @classmethod
-    def of_line(cls, line: bytes) -> Seen:
+    def of_line(cls, line: bytes) -> ImageResult:
         """Raises ValueError, TypeError or KeyError where the line is none of ours."""
         row = json.loads(line)
         row["detections"] = [Detection(*found) for found in row["detections"]]
@@ -86,7 +86,7 @@ class Journal:
                 if number == 0:
                     _check_settings(path, json.loads(line), settings)
                 else:
-                    self._offsets[Seen.of_line(line).name] = self._end
+                    self._offsets[ImageResult.of_line(line).name] = self._end
             except (ValueError, TypeError, KeyError, AttributeError):
                 break
             self._end += len(line)
@@ -103,7 +103,7 @@ class Journal:
     def __len__(self) -> int:
         return len(self._offsets)
 
-    def append(self, seen: Seen) -> None:
+    def append(self, seen: ImageResult) -> None:
         """Adds a photo; it is safe from the end of the process at once."""
         self._offsets[seen.name] = self._end
         self._append(seen.line())
@@ -113,14 +113,14 @@ class Journal:
         self._file.flush()
         self._end += len(line)
 
-    def read(self, name: str) -> Seen:
+    def read(self, name: str) -> ImageResult:
         """The last entry of that name; the journal stays open for more."""
         self._file.seek(self._offsets[name])
-        seen = Seen.of_line(self._file.readline())
+        seen = ImageResult.of_line(self._file.readline())
         self._file.seek(self._end)
         return seen
 
-    def read_all(self, names: Iterable[str]) -> Iterator[Seen]:
+    def read_all(self, names: Iterable[str]) -> Iterator[ImageResult]:
         return map(self.read, names)
 
 
@@ -128,6 +128,6 @@ def _check_settings(path: Path, found: Mapping[str, Any], settings: Mapping[str,
     different = [name for name in settings if found.get(name) != json.loads(json.dumps(settings[name]))]
     if different:
         raise UsageError(
-            f"--resume: {files.display(path)} is of a run with another {', '.join(different)}; "
+            f"--resume: {files.shown_path(path)} is of a run with another {', '.join(different)}; "
             "give the same again, or leave --resume out to begin anew"
         )

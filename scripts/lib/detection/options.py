@@ -16,18 +16,25 @@ DEFAULT_SCORE = 0.5  # from which on a detection counts where no report says mor
 def add_to(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what counts")
     group.add_argument(
-        "--min_score", type=command_line.score, metavar="SCORE",
+        "--min_score",
+        type=command_line.score,
+        metavar="SCORE",
         help=f"least score of a detection (default: for each class the best one by report.py, else {DEFAULT_SCORE})",
-    )  # fmt: skip
+    )
     group.add_argument(
-        "--class_min_score", type=class_score, action="append", metavar="CLASS=SCORE",
+        "--class_min_score",
+        type=class_score,
+        action="append",
+        metavar="CLASS=SCORE",
         help="another least score for one class, e.g. Dresses=0.4; may be repeated",
-    )  # fmt: skip
+    )
     group.add_argument("--classes", nargs="+", action="extend", metavar="CLASS", help="these classes only")
     group.add_argument(
-        "--nms_iou", type=command_line.score, metavar="IOU",
+        "--nms_iou",
+        type=command_line.score,
+        metavar="IOU",
         help="of two boxes of a class that overlap more, the weaker one is left out, beyond what the model does itself",
-    )  # fmt: skip
+    )
 
 
 def class_score(text: str) -> tuple[str, float]:
@@ -38,9 +45,7 @@ def class_score(text: str) -> tuple[str, float]:
     return name, command_line.score(score)
 
 
-def score_thresholds(
-    args: argparse.Namespace, models: Sequence[Path], class_names: Sequence[str]
-) -> dict[str, float]:
+def score_thresholds(args: argparse.Namespace, models: Sequence[Path], class_names: Sequence[str]) -> dict[str, float]:
     """Class name -> least score: as given for the class, else for all, else by the report, else 0.5.
 
     Of an ensemble, whose scores are means of its models', the mean of their reports' thresholds counts.

@@ -14,14 +14,14 @@ from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, Finding
 from scripts.lib.detection.detections import best_first, best_scores
-from scripts.lib.detection.journal import Seen
+from scripts.lib.detection.journal import ImageResult
 from scripts.lib.models.detector import Detection
 
 COLUMNS = ("filename", "class", "score", "xmin", "ymin", "xmax", "ymax")
 TAG_COLUMNS = ("product", "class", "score")
 
 
-def write_csv(path: Path, photos: Iterable[Seen]) -> None:
+def write_csv(path: Path, photos: Iterable[ImageResult]) -> None:
     """One row a detection: COLUMNS, corners in pixels of the upright photo."""
     _write_rows(path, COLUMNS, (cells(photo.name, found) for photo in photos for found in photo.detections))
 
@@ -32,21 +32,21 @@ def cells(name: str, found: Detection) -> Iterator[str]:
 
 
 def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
 
 
-def write_json(path: Path, photos: Iterable[Seen], settings: Mapping[str, Any]) -> None:
+def write_json(path: Path, photos: Iterable[ImageResult], settings: Mapping[str, Any]) -> None:
     """The settings of the run and, a line each, all photos: size, detections, or why there are none."""
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         file.write(f'{json.dumps(settings, ensure_ascii=False)[:-1]}, "images": ')
         _write_array(file, map(_json_photo, photos))
         file.write("}\n")
 
 
-def _json_photo(photo: Seen) -> dict[str, Any]:
+def _json_photo(photo: ImageResult) -> dict[str, Any]:
     if photo.error:
         return {"filename": photo.name, "error": str(photo.error)}
     found = [{"class": name, "score": score, **_corners(box)} for name, score, *box in photo.detections]
@@ -65,7 +65,9 @@ def _write_array(file: IO[str], items: Iterable[Any]) -> None:
     file.write("[]" if separator == "[\n" else "\n]")
 
 
-def write_coco(images_path: Path, results_path: Path, photos: Iterable[Seen], class_names: Mapping[int, str]) -> None:
+def write_coco(
+    images_path: Path, results_path: Path, photos: Iterable[ImageResult], class_names: Mapping[int, str]
+) -> None:
     """Two files as pycocotools reads them: `COCO(images_path).loadRes(results_path)`.
 
     The results format of COCO (cocodataset.org, "Results format"): a list of image_id, category_id, bbox (x, y, width,
@@ -92,14 +94,14 @@ def write_coco(images_path: Path, results_path: Path, photos: Iterable[Seen], cl
                 bbox = [round(value, 2) for value in (xmin, ymin, xmax - xmin, ymax - ymin)]
                 yield {"image_id": number, "category_id": ids[name], "bbox": bbox, "score": score}
 
-    with files.whole_file(images_path, "w") as images_file, files.whole_file(results_path, "w") as results_file:
+    with files.atomic_write(images_path, "w") as images_file, files.atomic_write(results_path, "w") as results_file:
         head = {"info": {"description": "photos of detect.py"}, "categories": categories, "annotations": []}
         images_file.write(f'{json.dumps(head, ensure_ascii=False)[:-1]}, "images": [')
         _write_array(results_file, results(images_file))
         images_file.write("\n]}\n")
 
 
-def write_voc(folder: Path, photos: Iterable[Seen], model: str, findings: list[Finding]) -> int:
+def write_voc(folder: Path, photos: Iterable[ImageResult], model: str, findings: list[Finding]) -> int:
     """One LabelImg XML for each photo with detections, sealed as a proposal that nobody has reviewed.
 
     A file that a person has saved since is left as it is; a proposal in which nothing is found any more goes.
@@ -144,7 +146,7 @@ def write_voc(folder: Path, photos: Iterable[Seen], model: str, findings: list[F
     return left
 
 
-def write_tags(folder: Path, photos: Iterable[Seen], products: Mapping[str, Sequence[str]]) -> None:
+def write_tags(folder: Path, photos: Iterable[ImageResult], products: Mapping[str, Sequence[str]]) -> None:
     """tags.csv and tags.json: for each product the classes on its photos, with the best score of each.
 
     Args:
@@ -161,6 +163,6 @@ def write_tags(folder: Path, photos: Iterable[Seen], products: Mapping[str, Sequ
     tags = {product: best_first(best) for product, best in scores.items()}
     rows = ((product, name, f"{score:.4f}") for product, best in tags.items() for name, score in best.items())
     _write_rows(folder / "tags.csv", TAG_COLUMNS, rows)
-    with files.whole_file(folder / "tags.json", "w") as file:
+    with files.atomic_write(folder / "tags.json", "w") as file:
         json.dump(tags, file, ensure_ascii=False, indent=1)
         file.write("\n")

@@ -21,7 +21,7 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, Finding
 from scripts.lib.core.parallel import ordered_map
 from scripts.lib.detection import contact_sheet, detections, web
-from scripts.lib.detection.journal import Seen
+from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.sources import Source
 from scripts.lib.detection.web import DownloadError, Limits
 from scripts.lib.images import decode, drawing, image_bytes
@@ -86,7 +86,7 @@ class Pipeline:
         self.batch_size, self.num_workers, self.fetch = batch_size, num_workers, fetch
         self._wants_pictures = any(folders)
 
-    def look_at(self, sources: Iterable[Source]) -> Iterator[Seen]:
+    def look_at(self, sources: Iterable[Source]) -> Iterator[ImageResult]:
         """Yields what was found on each photo, in order, once its pictures are written."""
         num_downloads = 1 if self.num_workers == 1 else DOWNLOADS_AT_ONCE
         fetched = ordered_map(self._fetched, sources, num_downloads)
@@ -106,7 +106,7 @@ class Pipeline:
         source, content = fetched
         file, version = str(source.place), ""
         if content is None:
-            file, version = files.display(source.place), version_of(source)
+            file, version = files.shown_path(source.place), version_of(source)
             content = decode.read_bytes(source.place)
         if isinstance(content, Finding):
             return _Loaded(source, version, error=content)
@@ -125,22 +125,20 @@ class Pipeline:
             for one in batch:
                 yield one, None if one.error else next(found)
 
-    def _finish(self, looked_at: tuple[_Loaded, DetectionArrays | None]) -> Seen:
+    def _finish(self, looked_at: tuple[_Loaded, DetectionArrays | None]) -> ImageResult:
         (source, version, (height, width), _, picture, error), found = looked_at
         names = self.detector.class_names
-        kept = [] if found is None else detections.named(
-            detections.select(found, self.min_scores, self.nms_iou), names
-        )  # fmt: skip
+        kept = [] if found is None else detections.named(detections.select(found, self.min_scores, self.nms_iou), names)
         if picture is not None:
             image = Image.fromarray(image_bytes.decoded_pixels(picture) if isinstance(picture, bytes) else picture)
             for folder, draw in zip(self.folders, (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
                 if folder:
                     _save(draw, folder / source.output_name, image, kept, list(names.values()))
-        return Seen(source.name, source.output_name, version, width, height, kept, error)
+        return ImageResult(source.name, source.output_name, version, width, height, kept, error)
 
 
 def _save(draw: Callable[..., Image.Image], path: Path, *arguments) -> None:
-    with files.whole_file(path, durable=False) as file:
+    with files.atomic_write(path, durable=False) as file:
         draw(*arguments).save(file, "JPEG", quality=90)
 
 

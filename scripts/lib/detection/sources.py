@@ -113,7 +113,7 @@ class Sources:
         name = _writable(entry.name)
         if self._take(name):
             return name
-        name = _writable(files.display(entry.place))
+        name = _writable(files.shown_path(entry.place))
         stem, suffix = posixpath.splitext(name)
         number = 1
         while not self._take(name):
@@ -157,9 +157,9 @@ class Sources:
             matches = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute pattern)
             found = self._photos(entry for match in map(Path, matches) for entry in _of_match(match))
         else:
-            raise UsageError(f"--input {files.display(path)}: there is no such file or folder")
+            raise UsageError(f"--input {files.shown_path(path)}: there is no such file or folder")
         if not found:
-            raise UsageError(f"--input {text if glob.has_magic(text) else files.display(path)}: no image in it")
+            raise UsageError(f"--input {text if glob.has_magic(text) else files.shown_path(path)}: no image in it")
         return _listed(found)
 
     def _photos(self, found: Iterable[_Entry]) -> list[_Entry]:
@@ -171,7 +171,7 @@ class Sources:
         count = sum(1 for _ in entries())
         del self.findings[known:]  # they come again
         if not count:
-            raise UsageError(f"--input {files.display(path)}: no image in it")
+            raise UsageError(f"--input {files.shown_path(path)}: no image in it")
         return _Input(entries, count)
 
     def _rows(self, path: Path, image_dir: Path) -> Iterator[_Entry]:
@@ -202,7 +202,7 @@ class Sources:
                     yield entry._replace(product=fields[product].strip() if given_to else "")
 
     def _report(self, path: Path, line: int, message: str) -> None:
-        self.findings.append(Finding(ERROR, "csv-fields", files.display(path), message, "mend the line", line=line))
+        self.findings.append(Finding(ERROR, "csv-fields", files.shown_path(path), message, "mend the line", line=line))
 
 
 def _listed(entries: Sequence[_Entry]) -> _Input:
@@ -273,7 +273,7 @@ def _header(path: Path, line: str) -> tuple[str, list[str]]:
         return ",", []
     message = f"the first line is {text[:200]!r}; no column is named {', '.join(PLACE_COLUMNS[:-1])} or image"
     remedy = "name the column that holds paths or addresses, or give a list of them without a head"
-    raise DataError([Finding(ERROR, "csv-columns", files.display(path), message, remedy, line=1)])
+    raise DataError([Finding(ERROR, "csv-columns", files.shown_path(path), message, remedy, line=1)])
 
 
 @contextlib.contextmanager
@@ -284,9 +284,9 @@ def _decoding(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         message = f"is not UTF-8: byte 0x{error.object[error.start]:02x}"
         remedy = "save it as UTF-8 (Excel: CSV UTF-8)"
-        raise DataError([Finding(ERROR, "text-encoding", files.display(path), message, remedy)]) from error
+        raise DataError([Finding(ERROR, "text-encoding", files.shown_path(path), message, remedy)]) from error
     except csv.Error as error:
-        raise DataError([Finding(ERROR, "csv-malformed", files.display(path), f"is no CSV: {error}")]) from error
+        raise DataError([Finding(ERROR, "csv-malformed", files.shown_path(path), f"is no CSV: {error}")]) from error
 
 
 def _writable(name: str) -> str:

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.lib.core.errors import DataError
-from scripts.lib.core.files import REPOSITORY_ROOT, display, sha256, whole_file
+from scripts.lib.core.files import REPOSITORY_ROOT, atomic_write, sha256, shown_path
 from scripts.lib.environment.stages import Stages
 
 VENV = REPOSITORY_ROOT / ".venv"
@@ -85,7 +85,7 @@ def prepare(wanted: Sequence[Requirements], stages: Stages, folder: Path = VENV)
     if why_unusable or missing:
         check_disk_space(space_needed(missing or wanted, folder))
     if why_unusable:
-        with stages.stage(f"Making {display(folder)} ({why_unusable})"):
+        with stages.stage(f"Making {shown_path(folder)} ({why_unusable})"):
             create(folder)
         missing = list(wanted)
     if missing:
@@ -141,7 +141,7 @@ def _read_state(folder: Path) -> dict:
 
 
 def _write_state(folder: Path, **changes: object) -> None:
-    with whole_file(_state_file(folder), "w") as file:
+    with atomic_write(_state_file(folder), "w") as file:
         json.dump({**_read_state(folder), **changes}, file, indent=2)
 
 
@@ -157,10 +157,10 @@ def create(folder: Path) -> None:
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         raise DataError([_no_venv_sentence()])
     if Path(sys.prefix).resolve() == folder.resolve():
-        raise DataError([f"{display(folder)} has to be made anew, which its own Python cannot do: use another one."])
+        raise DataError([f"{shown_path(folder)} has to be made anew, which its own Python cannot do: use another one."])
     if folder.exists():
         if not (folder / "pyvenv.cfg").is_file() and any(folder.iterdir()):
-            raise DataError([f"{display(folder)} is in the way, and no virtual environment: move it elsewhere."])
+            raise DataError([f"{shown_path(folder)} is in the way, and no virtual environment: move it elsewhere."])
         shutil.rmtree(folder)
     made = _run([sys.executable, "-I", "-m", "venv", folder])
     if made.returncode:
@@ -194,14 +194,24 @@ def install(requirements: Requirements, folder: Path) -> None:
     logged_before = log.stat().st_size if log.exists() else 0
     _write_state(folder, unfinished=requirements.file)
     status = _install_with_progress(
-        [*pip(python_of(folder)), "install", "--prefer-binary", "--use-pep517", "--no-compile",
-         "--log", str(log), *requirements.options, "-r", str(requirements.path)]
-    )  # fmt: skip
+        [
+            *pip(python_of(folder)),
+            "install",
+            "--prefer-binary",
+            "--use-pep517",
+            "--no-compile",
+            "--log",
+            str(log),
+            *requirements.options,
+            "-r",
+            str(requirements.path),
+        ]
+    )
     said = log.read_bytes()[logged_before:].decode("utf-8", "replace") if log.exists() else ""
     if status:
         if "Installing collected packages" not in said:  # it failed before it had changed anything
             _write_state(folder, unfinished=None)
-        raise DataError([explain(said)], f"{requirements.file} was not installed; pip's log is {display(log)}")
+        raise DataError([explain(said)], f"{requirements.file} was not installed; pip's log is {shown_path(log)}")
     installed = {**_read_state(folder).get("requirements", {}), requirements.file: requirements.digest}
     _write_state(folder, requirements=installed, unfinished=None)
 
@@ -289,9 +299,21 @@ def check_package_index(python: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as scratch:
         probe = _run(
-            [*pip(python), "download", "-vv", "--no-deps", "--no-cache-dir", "--retries", "1", "--timeout", "10",
-             "--dest", scratch, PROBE]
-        )  # fmt: skip
+            [
+                *pip(python),
+                "download",
+                "-vv",
+                "--no-deps",
+                "--no-cache-dir",
+                "--retries",
+                "1",
+                "--timeout",
+                "10",
+                "--dest",
+                scratch,
+                PROBE,
+            ]
+        )
     if probe.returncode:
         raise DataError([explain(probe.stdout)], "nothing was installed")
 
@@ -329,9 +351,7 @@ _EXPLANATIONS = {
     r"Read timed out|read operation timed out|IncompleteRead|ConnectionResetError|connection broken by": (
         "The connection to the package index broke off: run this again; what has been downloaded is kept."
     ),
-    r"No matching distribution found for (\S+)": (
-        "The package index has no {0} for {computer}."
-    ),
+    r"No matching distribution found for (\S+)": ("The package index has no {0} for {computer}."),
 }
 
 

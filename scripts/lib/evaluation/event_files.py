@@ -98,7 +98,7 @@ def write(
         pictures: tag -> (PNG or JPEG bytes, width, height). Tags group by what stands before the first `/`.
     """
     now = time.time()
-    with files.whole_file(path) as file:
+    with files.atomic_write(path) as file:
         tf_record.write_record(file, event_pb2.Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
         for tag, number in (scalars or {}).items():
             event = event_pb2.Event(wall_time=now, step=step)

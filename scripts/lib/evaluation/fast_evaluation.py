@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from scripts.lib.models.detector import Detector
 
 
-def evaluate(
-    model: Path | str | Detector, records: Sequence[Path | str], class_ids: Mapping[str, int]
-) -> Evaluation:
+def evaluate(model: Path | str | Detector, records: Sequence[Path | str], class_ids: Mapping[str, int]) -> Evaluation:
     """Evaluates an exported model, or an ensemble, on a record.
 
     Args:

@@ -36,7 +36,7 @@ def class_aps(evaluation: Evaluation) -> dict[str, float]:
 def write(path: Path | str, evaluation: Evaluation) -> None:
     """Writes metrics.json; NaN, which JSON has not, becomes null."""
     metrics = {name: None if math.isnan(value) else value for name, value in sorted(evaluation.metrics.items())}
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         json.dump({**evaluation._asdict(), "metrics": metrics}, file, indent=2, ensure_ascii=False)
         file.write("\n")
 

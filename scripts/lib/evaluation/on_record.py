@@ -93,7 +93,7 @@ def write(path: Path | str, key: dict[str, str], found: RecordDetections) -> Non
         {name: _plain(value) if isinstance(value, np.ndarray) else value for name, value in image._asdict().items()}
         for image in found.images
     ]
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         head = json.dumps({"version": VERSION, **key, "global_step": found.global_step}, ensure_ascii=False)
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         file.write(f'{head[:-1]}, "images": [\n{lines}\n]}}\n')

@@ -19,12 +19,12 @@ def read(path: Path, findings: list[Finding]) -> np.ndarray | None:
     if isinstance(content, Finding):
         findings.append(content)
         return None
-    return decoded(content, files.display(path), findings)
+    return decoded(content, files.shown_path(path), findings)
 
 
 def read_bytes(path: Path) -> bytes | Finding:
     """A photo's file, or what is in the way."""
-    file = files.display(path)
+    file = files.shown_path(path)
     try:
         if path.stat().st_size > image_bytes.MAX_BYTES:
             limit = f"{image_bytes.MAX_BYTES / 2**20:.0f} MB"

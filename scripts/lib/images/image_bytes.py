@@ -132,9 +132,13 @@ def _jpeg_damage(data: bytes, size: Size) -> str:
     width, height = size
     try:
         simplejpeg.decode_jpeg(
-            data, "RGB", strict=True, min_width=-(-width // 4), min_height=-(-height // 4),
+            data,
+            "RGB",
+            strict=True,
+            min_width=-(-width // 4),
+            min_height=-(-height // 4),
             buffer=_pixel_buffer(3 * width * height),
-        )  # fmt: skip
+        )
     except ValueError as error:
         return str(error)
     return ""
@@ -183,9 +187,14 @@ def _prepare_opened(
     findings = []
     if min(raw_size) < MIN_SIDE:
         findings.append(
-            Finding(WARNING, "image-tiny", file, f"the image has only {width}x{height} pixels",
-                    "check that it is the photo you meant")
-        )  # fmt: skip
+            Finding(
+                WARNING,
+                "image-tiny",
+                file,
+                f"the image has only {width}x{height} pixels",
+                "check that it is the photo you meant",
+            )
+        )
 
     orientation = _orientation(image)
     upright_size = (height, width) if orientation >= 5 else raw_size
@@ -222,9 +231,14 @@ def _verified(image: Image.Image, data: bytes, file: str) -> list[Finding]:
             return []
         image.load()
         return [
-            Finding(WARNING, "image-damaged", file, f"the JPEG is damaged ({damage}); stored as far as it decodes",
-                    "look at the image, and replace it with an intact copy if a part of it is missing")
-        ]  # fmt: skip
+            Finding(
+                WARNING,
+                "image-damaged",
+                file,
+                f"the JPEG is damaged ({damage}); stored as far as it decodes",
+                "look at the image, and replace it with an intact copy if a part of it is missing",
+            )
+        ]
     image.load()
     return []
 

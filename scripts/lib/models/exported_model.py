@@ -56,11 +56,11 @@ def check(folder: Path) -> None:
     if any((folder / name).is_file() for name in (ONNX, OPENVINO)):
         return  # they hold all that is needed
     if folder.is_file():
-        raise UsageError(f"{files.display(folder)} is a file; give its folder, {files.display(folder.parent)}")
+        raise UsageError(f"{files.shown_path(folder)} is a file; give its folder, {files.shown_path(folder.parent)}")
     missing = [name for name in (FROZEN_GRAPH, LABEL_MAP) if not (folder / name).is_file()]
     if missing:
         raise UsageError(
-            f"{files.display(folder)} is no exported model: {' and '.join(missing)} missing; "
+            f"{files.shown_path(folder)} is no exported model: {' and '.join(missing)} missing; "
             "give the output_directory of export_inference_graph.py"
         )
 
@@ -81,13 +81,13 @@ def check_output_directory(flag: str, folder: Path) -> None:
         UsageError: names what is in the way.
     """
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"--{flag} {files.display(folder)} is a file; give a folder")
+        raise UsageError(f"--{flag} {files.shown_path(folder)} is a file; give a folder")
     there = folder.iterdir() if folder.is_dir() else ()
     foreign = sorted(path.name for path in there if not is_part(path.name))
     if foreign:
         names = ", ".join(foreign[:5]) + (" ..." if len(foreign) > 5 else "")
         raise UsageError(
-            f"--{flag} {files.display(folder)} holds files that are no part of an export ({names}); "
+            f"--{flag} {files.shown_path(folder)} holds files that are no part of an export ({names}); "
             "give an empty or a new folder"
         )
 
@@ -106,7 +106,7 @@ def frozen_graph(folder: Path) -> Message:
     try:
         return import_tensorflow().GraphDef.FromString(path.read_bytes())
     except DecodeError:
-        raise UsageError(f"{files.display(path)} is damaged, or no frozen graph; export the model again") from None
+        raise UsageError(f"{files.shown_path(path)} is damaged, or no frozen graph; export the model again") from None
 
 
 def read_description(folder: Path) -> dict:
@@ -138,5 +138,5 @@ def score_thresholds(folder: Path | str) -> dict[str, float]:
         return {}
     except (ValueError, TypeError, AttributeError):
         raise UsageError(
-            f"{files.display(path)} is no list of least scores; remove it, or let report.py write it again"
+            f"{files.shown_path(path)} is no list of least scores; remove it, or let report.py write it again"
         ) from None

@@ -60,19 +60,21 @@ def find_or_make(folder: Path) -> Path:
     if made.is_file() and (not frozen_graph.is_file() or is_made_from(made, frozen_graph)):
         return made
     if not frozen_graph.is_file():
-        raise ConversionError(f"{files.display(folder)} has neither {made.name} nor {frozen_graph.name}")
-    print(f"Making {files.display(made)} of the frozen graph, once", file=sys.stderr, flush=True)
+        raise ConversionError(f"{files.shown_path(folder)} has neither {made.name} nor {frozen_graph.name}")
+    print(f"Making {files.shown_path(made)} of the frozen graph, once", file=sys.stderr, flush=True)
     content = convert(folder)
     try:
-        with files.whole_file(made) as file:
+        with files.atomic_write(made) as file:
             file.write(content)
     except OSError as error:
         scratch = Path(tempfile.mkdtemp(prefix="onnx_"))
         atexit.register(shutil.rmtree, scratch, ignore_errors=True)
         made = scratch / exported_model.ONNX
         made.write_bytes(content)
-        print(f"{files.display(folder)} cannot be written to ({error.strerror}): it is kept for this run alone",
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"{files.shown_path(folder)} cannot be written to ({error.strerror}): it is kept for this run alone",
+            file=sys.stderr,
+        )
     return made
 
 

@@ -16,7 +16,7 @@ from scripts.lib.object_detection_api import patches, versions
 
 
 def prepare(verbose: bool = False) -> None:
-    """Makes `object_detection` importable: checks the versions, sets up the log, applies the mends. Idempotent.
+    """Makes `object_detection` importable: checks the versions, sets up the log, applies the patches. Idempotent.
 
     Args:
         verbose: show what TensorFlow and its libraries log about themselves, too.

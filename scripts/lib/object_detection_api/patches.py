@@ -22,14 +22,14 @@ from scripts.lib.object_detection_api import protos
 
 
 def apply(without: Sequence[str] = ()) -> None:
-    """Applies every mend.
+    """Applies every patch.
 
     Args:
-        without: names of mends to leave out; the tests use it to show what each one is good for.
+        without: names of patches to leave out; the tests use it to show what each one is good for.
     """
-    for mend in MENDS:
-        if mend.__name__ not in without:
-            mend()
+    for patch in PATCHES:
+        if patch.__name__ not in without:
+            patch()
 
 
 def put_slim_on_path() -> None:
@@ -44,7 +44,7 @@ def put_slim_on_path() -> None:
 
 
 def rebuild_protobuf_messages() -> None:
-    """The API's generated `*_pb2.py` are refused by protobuf since 4.21: see `protos`, which mends it."""
+    """The API's generated `*_pb2.py` are refused by protobuf since 4.21: see `protos`, which patches it."""
     protos.rebuild_protobuf_messages()
 
 
@@ -157,6 +157,7 @@ def restore_hparams() -> None:
     `faster_rcnn_nas` swallows the failed import and fails later, for want of `nasnet`. The settings are plain
     attributes that can be set by name; parsing and checking of their types is nothing that anything here uses.
     """
+
     class HParams(SimpleNamespace):
         def set_hparam(self, name: str, value: object) -> None:
             setattr(self, name, value)
@@ -201,9 +202,7 @@ def restore_transform_graph() -> None:
     It asks for the one transform `strip_unused_nodes`, which `strip_unused_lib` still does.
     """
 
-    def TransformGraph(
-        input_graph_def, inputs: Sequence[str], outputs: Sequence[str], transforms: Sequence[str]
-    ):
+    def TransformGraph(input_graph_def, inputs: Sequence[str], outputs: Sequence[str], transforms: Sequence[str]):
         from tensorflow.python.framework import dtypes
         from tensorflow.python.tools import strip_unused_lib
 
@@ -269,7 +268,7 @@ def _put_module(name: str, **attributes) -> ModuleType:
     return module
 
 
-MENDS: tuple[Callable[[], None], ...] = (
+PATCHES: tuple[Callable[[], None], ...] = (
     use_legacy_keras,
     rebuild_protobuf_messages,
     use_graph_mode,

@@ -1,4 +1,4 @@
-"""Which versions of the drifting libraries the mends were tested with."""
+"""Which versions of the drifting libraries the patches were tested with."""
 
 from __future__ import annotations
 

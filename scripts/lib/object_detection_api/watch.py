@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scripts.lib.core.errors import DataError
-from scripts.lib.object_detection_api.wrapping import around
+from scripts.lib.object_detection_api.wrapping import wrap
 
 
 def metrics(report: Callable[[dict[str, float], int], None]) -> None:
@@ -16,7 +16,7 @@ def metrics(report: Callable[[dict[str, float], int], None]) -> None:
     """
     from object_detection import eval_util
 
-    @around(eval_util, "write_metrics")
+    @wrap(eval_util, "write_metrics")
     def write_metrics_and_report(original, values: dict[str, float], global_step: int, summary_dir: str) -> None:
         original(values, global_step, summary_dir)
         report({name: float(value) for name, value in values.items()}, int(global_step))
@@ -34,7 +34,7 @@ def restored_variables() -> None:
     import tensorflow.compat.v1 as tf
     from object_detection.utils import variables_helper
 
-    @around(variables_helper, "get_variables_available_in_checkpoint")
+    @wrap(variables_helper, "get_variables_available_in_checkpoint")
     def restore_and_report(original, variables, checkpoint_path: str, include_global_step: bool = True):
         available = original(variables, checkpoint_path, include_global_step)
         model_variables = {variable.op.name for variable in tf.model_variables()}
@@ -86,6 +86,6 @@ def grouped_pictures() -> None:
     """
     from object_detection import eval_util
 
-    @around(eval_util, "visualize_detection_results")
+    @wrap(eval_util, "visualize_detection_results")
     def visualize(original, result_dict, tag: str, *args, **kwargs):
         return original(result_dict, f"Detections/{tag}", *args, **kwargs)

@@ -9,7 +9,7 @@ from types import ModuleType
 _ORIGINAL = "_apparel_original"
 
 
-def around(owner: ModuleType | type, name: str) -> Callable[[Callable], Callable]:
+def wrap(owner: ModuleType | type, name: str) -> Callable[[Callable], Callable]:
     """A decorator: calls of `owner.name` go to the function below it, with the original as its first argument.
 
     Wrapping anew takes the place of the earlier wrapping, so that a process can set things up twice.

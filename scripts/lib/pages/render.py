@@ -42,7 +42,7 @@ def picture(folder: Path | str, file: str, alt: str) -> Picture:
 
 def write(path: Path | str, template: str, **values) -> None:
     """Writes a page, whole or not at all; every value is escaped."""
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         file.write(render(template, **values))
 
 

@@ -30,10 +30,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--max_image_side", type=int, metavar="PIXELS", help="shrink images whose longer side has more pixels"
     )
     content.add_argument(
-        "--oversample", type=float, nargs="?", const=-1.0, metavar="SHARE",
+        "--oversample",
+        type=float,
+        nargs="?",
+        const=-1.0,
+        metavar="SHARE",
         help="record images of classes that fewer than this share of the images show more than once (repeat factor "
         "sampling); without a number: 1 / number of classes",
-    )  # fmt: skip
+    )
 
 
 def check_options(args: argparse.Namespace) -> None:
@@ -118,7 +122,7 @@ class Content:
 
     def check(self, args: argparse.Namespace) -> None:
         """Raises DataError where no record may be written."""
-        consequence = f"{files.display(args.output_path)} was not written"
+        consequence = f"{files.shown_path(args.output_path)} was not written"
         if errors(self.findings) and not args.skip_invalid:
             raise DataError(self.findings, f"{consequence} (--skip_invalid leaves images with errors out)")
         if not self.examples:
@@ -154,7 +158,7 @@ class Content:
             "options": {option: getattr(args, option) for option in OPTIONS},
             "inputs": {
                 **{
-                    name: {"path": files.display(getattr(args, name)), "sha256": hashlib.sha256(content).hexdigest()}
+                    name: {"path": files.shown_path(getattr(args, name)), "sha256": hashlib.sha256(content).hexdigest()}
                     for name, content in inputs.items()
                 },
                 "images": {"sha256": self.images_sha256.hexdigest()},
@@ -172,7 +176,7 @@ class Content:
         for name, class_id in self.class_ids.items():
             print(f"{class_id:3} {name:{width}} {self.boxes[name]:6} boxes in {self.examples_with[name]} examples")
         without_objects = f" ({self.negatives} without objects)" if self.negatives else ""
-        record = tf_record.shard_pattern(files.display(args.output_path), args.num_shards)
+        record = tf_record.shard_pattern(files.shown_path(args.output_path), args.num_shards)
         print(f"{record}: {self.examples} examples{without_objects}, {self.boxes.total()} boxes")
 
 

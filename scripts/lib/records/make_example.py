@@ -84,7 +84,9 @@ def _labelled_image(filename: str, rows: list[Row]) -> LabelledImage:
 
 def nothing_to_record(place: Path | str) -> Finding:
     """The error of a set of labels of which no Example can be made."""
-    return Finding(ERROR, "nothing-to-record", files.display(place), "no image is left to record", "label some images")
+    return Finding(
+        ERROR, "nothing-to-record", files.shown_path(place), "no image is left to record", "label some images"
+    )
 
 
 class ExampleMaker:
@@ -110,7 +112,7 @@ class ExampleMaker:
         self.max_image_side = max_image_side
         self._folder: image_names.ImageFolder | None = None
         self._images_of_others: dict[str, str] = {}
-        self._shown_dir = files.display(image_dir)
+        self._shown_dir = files.shown_path(image_dir)
 
     @property
     def folder(self) -> image_names.ImageFolder:

@@ -77,7 +77,7 @@ def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[F
     folder = path_of(record).parent
     paths = {shard["file"]: folder / shard["file"] for shard in manifest["shards"]}
     sizes = {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
-    return compare(manifest, files.display(record), folder, sizes, class_ids)
+    return compare(manifest, files.shown_path(record), folder, sizes, class_ids)
 
 
 def compare(
@@ -100,7 +100,7 @@ def compare(
             what = "is missing" if size is None else f"has {size} bytes"
             message = f"the file {what}; its manifest says {shard['bytes']} bytes"
             place = f"{folder}/{shard['file']}" if files.is_url(folder) else Path(folder, shard["file"])
-            findings.append(Finding(ERROR, "record-manifest", files.display(place), message, again))
+            findings.append(Finding(ERROR, "record-manifest", files.shown_path(place), message, again))
     if class_ids is not None:
         recorded = {name: entry["id"] for name, entry in manifest["classes"].items()}
         differing = [name for name in recorded if recorded[name] != class_ids.get(name)]
@@ -124,8 +124,8 @@ def whole_record(path: Path, num_shards: int) -> Iterator[tuple[tf_record.ShardW
     """
     shards = tf_record.shard_paths(path, num_shards)
     with contextlib.ExitStack() as stack:  # leaves in the opposite order: the manifest, entered first, appears last
-        manifest = stack.enter_context(files.whole_file(path_of(path), "w"))
-        opened = [stack.enter_context(files.whole_file(shard)) for shard in shards]
+        manifest = stack.enter_context(files.atomic_write(path_of(path), "w"))
+        opened = [stack.enter_context(files.atomic_write(shard)) for shard in shards]
         yield tf_record.ShardWriter(opened), manifest
         for file in (*opened, manifest):  # a full disk shows now, before anything is removed
             file.flush()

@@ -72,7 +72,7 @@ def _image(features: dict[str, list], number: int, path: Path) -> RecordImage:
     if not features.get("image/encoded") or any(len(side) != len(class_ids) for side in sides):
         message = f"example {number} has no image, or its boxes and classes differ in number"
         remedy = "make it again with generate_tfrecord.py"
-        raise DataError([Finding(ERROR, "record-damaged", files.display(path), message, remedy)])
+        raise DataError([Finding(ERROR, "record-damaged", files.shown_path(path), message, remedy)])
     names = features.get("image/filename") or features.get("image/source_id") or [str(number).encode()]
     difficult = np.array(features.get("image/object/difficult", []), bool)
     return RecordImage(

@@ -20,8 +20,10 @@ def _file_descriptor() -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="tensorflow", syntax="proto3")
 
     for name, value_type in (
-        ("BytesList", _FIELD.TYPE_BYTES), ("FloatList", _FIELD.TYPE_FLOAT), ("Int64List", _FIELD.TYPE_INT64)
-    ):  # fmt: skip
+        ("BytesList", _FIELD.TYPE_BYTES),
+        ("FloatList", _FIELD.TYPE_FLOAT),
+        ("Int64List", _FIELD.TYPE_INT64),
+    ):
         values = file.message_type.add(name=name)
         values.field.add(name="value", number=1, type=value_type, label=_FIELD.LABEL_REPEATED)
 
@@ -65,8 +67,10 @@ def example(
     message = Example()
     feature = message.features.feature
     for kind, features in (
-        ("bytes_list", bytes_features), ("float_list", float_features), ("int64_list", int64_features)
-    ):  # fmt: skip
+        ("bytes_list", bytes_features),
+        ("float_list", float_features),
+        ("int64_list", int64_features),
+    ):
         for name, values in features.items():
             value_list = getattr(feature[name], kind)
             value_list.SetInParent()  # says the kind even where there are no values

@@ -22,7 +22,7 @@ from typing import BinaryIO
 import google_crc32c
 
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
-from scripts.lib.core.files import display, is_url, path_of
+from scripts.lib.core.files import is_url, path_of, shown_path
 
 _LENGTH = struct.Struct("<Q")
 _CRC = struct.Struct("<I")
@@ -122,7 +122,7 @@ def _frames(file: BinaryIO, path: Path) -> Iterator[tuple[int, int]]:
 
 def _damaged(path: Path | str, message: str) -> DataError:
     remedy = "make it again with generate_tfrecord.py"
-    return DataError([Finding(ERROR, "record-damaged", display(path), message, remedy)])
+    return DataError([Finding(ERROR, "record-damaged", shown_path(path), message, remedy)])
 
 
 class ShardWriter:
@@ -181,13 +181,18 @@ def matching_files(path: Path | str) -> list[Path]:
     else:
         files = [Path(path)] if Path(path).is_file() else sorted(map(Path, glob.glob(path)))  # noqa: PTH207  any folder
     if not files:
-        raise UsageError(f"{display(path)}: there is no such record; make it with generate_tfrecord.py")
+        raise UsageError(f"{shown_path(path)}: there is no such record; make it with generate_tfrecord.py")
     if missing := sorted(set(_siblings(files)) - set(files)):
         raise DataError(
-            Finding(ERROR, "shard-missing", display(shard), "this part of the record is missing",
-                    "make the record again with generate_tfrecord.py")
+            Finding(
+                ERROR,
+                "shard-missing",
+                shown_path(shard),
+                "this part of the record is missing",
+                "make the record again with generate_tfrecord.py",
+            )
             for shard in missing
-        )  # fmt: skip
+        )
     return files
 
 

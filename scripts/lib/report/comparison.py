@@ -73,25 +73,42 @@ def write(
     results = [report_metrics.compute(run.found.images, run.class_ids, num_resamples=1) for run in runs]
     differences = compare(results, num_resamples)
     examples = _draw(output_dir / report_examples.FOLDER, results, picture_records)
-    names = [files.display(run) for run in (run_a, run_b)]
+    names = [files.shown_path(run) for run in (run_a, run_b)]
     findings = sentences(differences)
     report_metrics.write_json(
         output_dir / "compare.json",
-        report_metrics.without_nan({
-            "a": names[0], "b": names[1], "num_examples": len(results[0].images), "findings": findings,
-            "differences": {
-                name: {"a": one.a, "b": one.b, "difference": one.difference.value,
-                       "interval_95_percent": [one.difference.low, one.difference.high]}
-                for name, one in differences.items()
-            },
-        }),
-    )  # fmt: skip
+        report_metrics.without_nan(
+            {
+                "a": names[0],
+                "b": names[1],
+                "num_examples": len(results[0].images),
+                "findings": findings,
+                "differences": {
+                    name: {
+                        "a": one.a,
+                        "b": one.b,
+                        "difference": one.difference.value,
+                        "interval_95_percent": [one.difference.low, one.difference.high],
+                    }
+                    for name, one in differences.items()
+                },
+            }
+        ),
+    )
     render.write(
-        output_dir / report.PAGE, "compare.html", title=title or f"{names[0]} and {names[1]}", note=note,
-        name_a=names[0], name_b=names[1], num_images=len(results[0].images), num_resamples=num_resamples,
-        differences=differences, findings=findings, examples=report.gallery(output_dir, examples, results[0]),
+        output_dir / report.PAGE,
+        "compare.html",
+        title=title or f"{names[0]} and {names[1]}",
+        note=note,
+        name_a=names[0],
+        name_b=names[1],
+        num_images=len(results[0].images),
+        num_resamples=num_resamples,
+        differences=differences,
+        findings=findings,
+        examples=report.gallery(output_dir, examples, results[0]),
         errors={kind: [one.errors.costs[kind] for one in results] for kind in error_types.ERROR_TYPES},
-    )  # fmt: skip
+    )
 
 
 def read(run: Path) -> Run:
@@ -106,7 +123,7 @@ def read(run: Path) -> Run:
         labels = content["confusion_matrix"]["labels"][:-1]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
-            f"--compare {files.display(run)} holds no report ({error}); give the output_dir of report.py"
+            f"--compare {files.shown_path(run)} holds no report ({error}); give the output_dir of report.py"
         ) from error
     return Run({name: class_id for class_id, name in enumerate(labels, start=1)}, key["record_sha256"], found)
 
@@ -114,7 +131,7 @@ def read(run: Path) -> Run:
 def check(runs: Sequence[Run], places: Sequence[Path]) -> None:
     """Refuses runs whose figures cannot be compared."""
     a, b = runs
-    names = " and ".join(map(files.display, places))
+    names = " and ".join(map(files.shown_path, places))
     if a.record_sha256 != b.record_sha256:
         raise DataError([f"{names} were made on different records; run report.py on one record for both models"])
     if a.class_ids != b.class_ids:
@@ -177,8 +194,9 @@ def _draw(folder: Path, results: Sequence[Results], records: Sequence[Path | str
     if not records:
         report_examples.remove(folder)
         return []
-    errors = [[report_examples.tally(*pair).errors for pair in zip(one.images, one.pairings, strict=True)]
-              for one in results]  # fmt: skip
+    errors = [
+        [report_examples.tally(*pair).errors for pair in zip(one.images, one.pairings, strict=True)] for one in results
+    ]
     difference = np.subtract(errors[1], errors[0])
     order = [index for index in np.argsort(-np.abs(difference), kind="stable").tolist() if difference[index]]
     examples = [
@@ -186,6 +204,8 @@ def _draw(folder: Path, results: Sequence[Results], records: Sequence[Path | str
         for index in order[:_NUM_PICTURES]
     ]
     return report_examples.draw(
-        folder, examples, records,
+        folder,
+        examples,
+        records,
         lambda photo, index: report_examples.side_by_side(photo, index, *results, titles=("A", "B")),
-    )  # fmt: skip
+    )

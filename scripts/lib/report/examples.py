@@ -205,7 +205,7 @@ def check_folder(folder: Path) -> None:
     foreign = [path.name for path in folder.iterdir() if not _is_ours(path.name)] if folder.is_dir() else []
     if foreign:
         raise UsageError(
-            f"{files.display(folder)} holds {', '.join(sorted(foreign)[:3])}, which no report wrote; "
+            f"{files.shown_path(folder)} holds {', '.join(sorted(foreign)[:3])}, which no report wrote; "
             "give another --output_dir"
         )
 

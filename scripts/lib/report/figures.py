@@ -174,27 +174,29 @@ def as_json(results: Results, findings: Sequence[str] = ()) -> dict:
     prefix = metrics_file.CLASS_AP_PREFIX
     tags = {prefix + one.name: one.average_precision for one in results.classes}
     tags[metrics_file.MEAN_AP] = results.mean_ap
-    return without_nan({
-        "global_step": results.global_step or 0,
-        "num_examples": len(results.images),
-        "metrics": {tag: figure.value for tag, figure in tags.items()},
-        "intervals_95_percent": {tag: [figure.low, figure.high] for tag, figure in tags.items()},
-        "coco": {name: {"value": one.value, "interval": [one.low, one.high]} for name, one in results.coco.items()},
-        "classes": {
-            one.name: {
-                key: getattr(one, key)
-                for key in ("threshold", "precision", "recall", "f1", "boxes_test", "boxes_train")
-            }
-            for one in results.classes
-        },
-        "confusion_matrix": {"labels": results.labels, "rows_true_columns_detected": results.confusion.tolist()},
-        "errors": {
-            kind: {"count": results.errors.counts[kind], "mAP_given_back": results.errors.costs[kind]}
-            for kind in error_types.ERROR_TYPES
-        },
-        "expected_calibration_error": results.calibration.expected_error,
-        "findings": list(findings),
-    })  # fmt: skip
+    return without_nan(
+        {
+            "global_step": results.global_step or 0,
+            "num_examples": len(results.images),
+            "metrics": {tag: figure.value for tag, figure in tags.items()},
+            "intervals_95_percent": {tag: [figure.low, figure.high] for tag, figure in tags.items()},
+            "coco": {name: {"value": one.value, "interval": [one.low, one.high]} for name, one in results.coco.items()},
+            "classes": {
+                one.name: {
+                    key: getattr(one, key)
+                    for key in ("threshold", "precision", "recall", "f1", "boxes_test", "boxes_train")
+                }
+                for one in results.classes
+            },
+            "confusion_matrix": {"labels": results.labels, "rows_true_columns_detected": results.confusion.tolist()},
+            "errors": {
+                kind: {"count": results.errors.counts[kind], "mAP_given_back": results.errors.costs[kind]}
+                for kind in error_types.ERROR_TYPES
+            },
+            "expected_calibration_error": results.calibration.expected_error,
+            "findings": list(findings),
+        }
+    )
 
 
 def without_nan(value):
@@ -207,14 +209,14 @@ def without_nan(value):
 
 
 def write_json(path: Path | str, content: dict) -> None:
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         json.dump(content, file, indent=2, ensure_ascii=False)
         file.write("\n")
 
 
 def write_confusion_csv(path: Path | str, results: Results) -> None:
     """The confusion matrix as a table: one row a true class, one column a detected class."""
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["true class", *results.labels])
         writer.writerows([label, *row] for label, row in zip(results.labels, results.confusion.tolist(), strict=True))

@@ -50,7 +50,7 @@ def save(folder: Path | str, name: str, draw: Draw, inches: tuple[float, float] 
         The name.
     """
     for theme, place in (("light", Path(folder) / name), ("dark", Path(folder) / "dark" / name)):
-        with files.whole_file(place) as file:
+        with files.atomic_write(place) as file:
             file.write(png(draw, theme, inches))
     return name
 
@@ -59,13 +59,28 @@ def png(draw: Draw, theme: str = "light", inches: tuple[float, float] = _INCHES)
     """The picture as PNG bytes."""
     colors = _THEMES[theme]
     style = {
-        "figure.facecolor": colors["ground"], "axes.facecolor": colors["ground"], "savefig.facecolor": colors["ground"],
-        "text.color": colors["ink"], "axes.labelcolor": colors["ink"], "axes.titlecolor": colors["ink"],
-        "xtick.color": colors["ink"], "ytick.color": colors["ink"], "axes.edgecolor": colors["soft"],
-        "grid.color": colors["soft"], "legend.facecolor": colors["ground"], "legend.edgecolor": colors["soft"],
-        "axes.grid": True, "grid.alpha": 0.6, "axes.axisbelow": True, "font.size": 11, "axes.titlesize": 12,
-        "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 1.8, "legend.fontsize": 9,
-    }  # fmt: skip
+        "figure.facecolor": colors["ground"],
+        "axes.facecolor": colors["ground"],
+        "savefig.facecolor": colors["ground"],
+        "text.color": colors["ink"],
+        "axes.labelcolor": colors["ink"],
+        "axes.titlecolor": colors["ink"],
+        "xtick.color": colors["ink"],
+        "ytick.color": colors["ink"],
+        "axes.edgecolor": colors["soft"],
+        "grid.color": colors["soft"],
+        "legend.facecolor": colors["ground"],
+        "legend.edgecolor": colors["soft"],
+        "axes.grid": True,
+        "grid.alpha": 0.6,
+        "axes.axisbelow": True,
+        "font.size": 11,
+        "axes.titlesize": 12,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "lines.linewidth": 1.8,
+        "legend.fontsize": 9,
+    }
     with matplotlib.rc_context(style):
         figure = Figure(figsize=inches, dpi=_DPI, layout="constrained")
         draw(figure)

@@ -103,9 +103,18 @@ def write(
         if any(one.kind == kind for one in examples)
     }
     render.write(
-        output_dir / PAGE, "report.html", title=title, note=note, results=results, findings=findings,
-        num_resamples=num_resamples, training=training, detection=detection, errors=errors, examples=by_kind,
-    )  # fmt: skip
+        output_dir / PAGE,
+        "report.html",
+        title=title,
+        note=note,
+        results=results,
+        findings=findings,
+        num_resamples=num_resamples,
+        training=training,
+        detection=detection,
+        errors=errors,
+        examples=by_kind,
+    )
     if eval_dir:
         _write_events(eval_dir, output_dir, results, [*detection, *errors], examples)
     return findings
@@ -146,10 +155,14 @@ def _detection_plots(folder: Path, results: Results) -> tuple[list[render.Pictur
         made("calibration.png", plots.calibration(results), "How often detections of a score are right"),
     ]
     errors = [
-        made("confusion_matrix.png", plots.confusion_matrix(results), "Confusion matrix of the classes",
-             inches=plots.confusion_inches(results)),
+        made(
+            "confusion_matrix.png",
+            plots.confusion_matrix(results),
+            "Confusion matrix of the classes",
+            inches=plots.confusion_inches(results),
+        ),
         made("errors.png", plots.errors(results), "mAP@0.5 that each kind of error costs"),
-    ]  # fmt: skip
+    ]
     return figures, errors
 
 

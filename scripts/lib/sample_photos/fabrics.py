@@ -10,14 +10,34 @@ from PIL import Image, ImageChops, ImageDraw
 RGB = tuple[int, int, int]
 
 COLOURS: dict[str, RGB] = {
-    "black": (34, 33, 38), "charcoal": (72, 74, 80), "grey": (140, 142, 146), "silver": (190, 192, 196),
-    "white": (238, 237, 234), "cream": (236, 225, 202), "beige": (212, 190, 160), "camel": (184, 136, 84),
-    "brown": (106, 70, 48), "navy": (34, 44, 84), "blue": (44, 86, 170), "sky": (140, 184, 222),
-    "teal": (24, 120, 124), "mint": (160, 214, 190), "green": (52, 122, 72), "olive": (104, 106, 62),
-    "mustard": (212, 164, 44), "yellow": (240, 212, 96), "orange": (226, 120, 50), "coral": (236, 118, 104),
-    "red": (190, 36, 44), "burgundy": (112, 28, 48), "pink": (236, 160, 180), "fuchsia": (206, 50, 124),
-    "lavender": (178, 164, 216), "purple": (98, 56, 130), "nude": (224, 184, 160),
-}  # fmt: skip
+    "black": (34, 33, 38),
+    "charcoal": (72, 74, 80),
+    "grey": (140, 142, 146),
+    "silver": (190, 192, 196),
+    "white": (238, 237, 234),
+    "cream": (236, 225, 202),
+    "beige": (212, 190, 160),
+    "camel": (184, 136, 84),
+    "brown": (106, 70, 48),
+    "navy": (34, 44, 84),
+    "blue": (44, 86, 170),
+    "sky": (140, 184, 222),
+    "teal": (24, 120, 124),
+    "mint": (160, 214, 190),
+    "green": (52, 122, 72),
+    "olive": (104, 106, 62),
+    "mustard": (212, 164, 44),
+    "yellow": (240, 212, 96),
+    "orange": (226, 120, 50),
+    "coral": (236, 118, 104),
+    "red": (190, 36, 44),
+    "burgundy": (112, 28, 48),
+    "pink": (236, 160, 180),
+    "fuchsia": (206, 50, 124),
+    "lavender": (178, 164, 216),
+    "purple": (98, 56, 130),
+    "nude": (224, 184, 160),
+}
 DENIMS: tuple[RGB, ...] = ((42, 62, 104), (62, 90, 138), (104, 136, 178), (150, 178, 208), (52, 56, 68), (28, 38, 66))
 
 
@@ -238,14 +258,29 @@ def _flower(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float, petal,
 
 
 PATTERNS = {
-    "plain": _plain, "stripes": _stripes, "pinstripes": _pinstripes, "dots": _dots, "gingham": _gingham,
-    "tartan": _tartan, "floral": _floral, "leopard": _leopard, "camouflage": _camouflage, "ombre": _ombre,
+    "plain": _plain,
+    "stripes": _stripes,
+    "pinstripes": _pinstripes,
+    "dots": _dots,
+    "gingham": _gingham,
+    "tartan": _tartan,
+    "floral": _floral,
+    "leopard": _leopard,
+    "camouflage": _camouflage,
+    "ombre": _ombre,
     "lace": _plain,
-}  # fmt: skip
+}
 PITCHES = {
-    "stripes": (0.14, 0.4), "pinstripes": (0.12, 0.25), "dots": (0.2, 0.5), "gingham": (0.15, 0.4),
-    "tartan": (0.5, 1.0), "floral": (0.25, 0.6), "leopard": (0.2, 0.4), "camouflage": (0.35, 0.6), "lace": (0.14, 0.24),
-}  # fmt: skip
+    "stripes": (0.14, 0.4),
+    "pinstripes": (0.12, 0.25),
+    "dots": (0.2, 0.5),
+    "gingham": (0.15, 0.4),
+    "tartan": (0.5, 1.0),
+    "floral": (0.25, 0.6),
+    "leopard": (0.2, 0.4),
+    "camouflage": (0.35, 0.6),
+    "lace": (0.14, 0.24),
+}
 WEAVES = {"cotton": (10, ""), "twill": (22, "diagonal"), "knit": (10, "ribs"), "satin": (3, "")}
 
 

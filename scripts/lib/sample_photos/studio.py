@@ -19,8 +19,13 @@ from scripts.lib.sample_photos.rendering import Layer, Placement, render, silhou
 from scripts.lib.sample_photos.shapes import Item, Piece, bounds
 
 CLASS_WEIGHTS = {
-    "Dresses": 454, "Pants_Leggings": 301, "Tops": 451, "Shorts": 151, "Lingerie": 120, "Skirts": 109,
-}  # fmt: skip
+    "Dresses": 454,
+    "Pants_Leggings": 301,
+    "Tops": 451,
+    "Shorts": 151,
+    "Lingerie": 120,
+    "Skirts": 109,
+}
 COUNT_WEIGHTS = {1: 48, 2: 34, 3: 13, 4: 5}  # garments on a photo: 1.75 on average, the original's 1,586 boxes / 911
 SIDES = (300, 640)  # pixels, shortest and longest
 LEAST_VISIBLE = 0.62  # of a garment's area; what is hidden further is arranged anew

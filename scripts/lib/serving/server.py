@@ -133,12 +133,15 @@ def application(model: ServedModel, address: Address, limits: Limits, allowed_ho
 def _page(model: ServedModel, address: Address) -> tuple[str, dict[str, str]]:
     """The page at /, and headers that let a browser run its own script and style alone."""
     page = render.render(
-        "serve.html", title=f"{address.name}: what is on a picture?", note="", predict_path=_predict_path(address),
+        "serve.html",
+        title=f"{address.name}: what is on a picture?",
+        note="",
+        predict_path=_predict_path(address),
         classes=[
             {"name": name, "color": color, "least_score": model.least_scores[name]}
             for name, color in model.colors.items()
         ],
-    )  # fmt: skip
+    )
     script, style = (_hashes(page, tag) for tag in ("script", "style"))
     policy = (
         f"default-src 'none'; script-src {script}; style-src {style}; img-src blob: data:; connect-src 'self'; "
@@ -331,9 +334,17 @@ def server(app: Gate, limits: Limits) -> uvicorn.Server:
         read_seconds = limits.read_seconds
 
     config = uvicorn.Config(
-        app, http=Protocol, ws="none", lifespan="off", log_config=None, log_level="critical", access_log=False,
-        server_header=False, limit_concurrency=_MAX_CONNECTIONS, timeout_graceful_shutdown=5,
-    )  # fmt: skip
+        app,
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_graceful_shutdown=5,
+    )
     return uvicorn.Server(config)
 
 

@@ -189,9 +189,7 @@ def _is_address(text: str) -> bool:
     return bool(host) and port.isdecimal() and 0 < int(port) < 65536
 
 
-def _read_task(
-    name: str, task: dict, addresses: Mapping[str, tuple[str, ...]], problems: list[str]
-) -> tuple[str, int]:
+def _read_task(name: str, task: dict, addresses: Mapping[str, tuple[str, ...]], problems: list[str]) -> tuple[str, int]:
     """Type and index of this process; what is wrong with them is added to the problems."""
     task_type, index = TASK_TYPES.get(str(task.get("type"))), task.get("index", 0)
     if task_type is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
-from scripts.lib.object_detection_api.wrapping import around
+from scripts.lib.object_detection_api.wrapping import wrap
 
 # A JPEG's own scales: its decoder gives a half, a quarter or an eighth of each side for less work.
 _SCALES = (8, 4, 2)
@@ -45,7 +45,7 @@ def _resize_before_queue(resizer) -> None:
     from object_detection.core.standard_fields import InputDataFields as fields
     from object_detection.utils import shape_utils
 
-    @around(batcher.BatchQueue, "__init__")
+    @wrap(batcher.BatchQueue, "__init__")
     def queue_resized(original, self, tensor_dict, *args, **kwargs):
         if fields.groundtruth_instance_masks not in tensor_dict:  # which have the photo's size, and are resized with it
             images, _ = shape_utils.resize_images_and_return_shapes(tensor_dict[fields.image], resizer)

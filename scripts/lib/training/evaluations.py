@@ -61,9 +61,15 @@ class TrainingEvaluations:
     """
 
     def __init__(
-        self, train_dir: Path, config_path: Path, eval_dir: Path, every: int,
-        patience: int | None = None, target: float | None = None, verbose: bool = False,
-    ):  # fmt: skip
+        self,
+        train_dir: Path,
+        config_path: Path,
+        eval_dir: Path,
+        every: int,
+        patience: int | None = None,
+        target: float | None = None,
+        verbose: bool = False,
+    ):
         self._train_dir, self._config_path, self._eval_dir = Path(train_dir), Path(config_path), Path(eval_dir)
         self._every, self._patience, self._target, self._verbose = every, patience, target, verbose
         self.say: Callable[[str], None] = functools.partial(print, flush=True)
@@ -93,7 +99,7 @@ class TrainingEvaluations:
 
     def best_text(self) -> str:
         """A sentence about the best checkpoint."""
-        place = files.display(self._train_dir / BEST)
+        place = files.shown_path(self._train_dir / BEST)
         return f"The best: mAP@0.5 {mean_ap(self.best):.3f} at step {self.best.global_step}, its checkpoint in {place}."
 
     def forget_after(self, step: int) -> None:
@@ -108,10 +114,17 @@ class TrainingEvaluations:
         copy_checkpoint(Path(prefix), folder)
         shutil.copyfile(self._config_path, folder / "pipeline.config")
         command = [
-            sys.executable, str(_SCRIPT), "--run_once", *(["--verbose"] if self._verbose else []),
-            "--pipeline_config_path", str(folder / "pipeline.config"),
-            "--checkpoint_dir", str(folder), "--eval_dir", str(self._eval_dir),
-        ]  # fmt: skip
+            sys.executable,
+            str(_SCRIPT),
+            "--run_once",
+            *(["--verbose"] if self._verbose else []),
+            "--pipeline_config_path",
+            str(folder / "pipeline.config"),
+            "--checkpoint_dir",
+            str(folder),
+            "--eval_dir",
+            str(self._eval_dir),
+        ]
         self._eval_dir.mkdir(parents=True, exist_ok=True)
         with (self._eval_dir / _LOG).open("wb") as log:
             process = subprocess.Popen(
@@ -163,7 +176,9 @@ class TrainingEvaluations:
         status = running.process.returncode
         if status or result is None or result.global_step != running.step:
             last = (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no output"])[-1]
-            self.say(f"Evaluation at step {running.step} failed (exit status {status}): {last} ({files.display(log)})")
+            self.say(
+                f"Evaluation at step {running.step} failed (exit status {status}): {last} ({files.shown_path(log)})"
+            )
             return
         ap = mean_ap(result)
         gains = not math.isnan(ap) and (self.best is None or ap > mean_ap(self.best))
@@ -179,7 +194,7 @@ class TrainingEvaluations:
 
     def _comparison(self, gains: bool) -> str:
         if gains:
-            where = "" if self._target else f", kept in {files.display(self._train_dir / BEST)}"
+            where = "" if self._target else f", kept in {files.shown_path(self._train_dir / BEST)}"
             return f"the best so far{where}"
         if self.best is None:
             return "no class has ground truth in the record"
@@ -209,7 +224,7 @@ def copy_checkpoint(prefix: Path, folder: Path) -> None:
             os.link(path, folder / path.name)
         except OSError:
             shutil.copyfile(path, folder / path.name)
-    with files.whole_file(folder / "checkpoint", "w") as file:
+    with files.atomic_write(folder / "checkpoint", "w") as file:
         file.write(f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n')
 
 

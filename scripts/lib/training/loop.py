@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
-from scripts.lib.object_detection_api.wrapping import around
+from scripts.lib.object_detection_api.wrapping import wrap
 from scripts.lib.training import resume
 
 CHECKPOINT = "model.ckpt"  # the supervisor's name for checkpoints
@@ -98,7 +98,7 @@ def install(observer: Observer, save_summaries_secs: int, seed: int | None = Non
     _keep_learning_rate(parts)
     _guard_updates(parts)
 
-    @around(learning, "train")
+    @wrap(learning, "train")
     def train(original, train_op, logdir, *, session_config, saver, is_chief=True, number_of_steps=None, **options):
         _optimise_once(session_config)
         failures = _guard_saving(saver)
@@ -109,9 +109,14 @@ def install(observer: Observer, save_summaries_secs: int, seed: int | None = Non
             save_interval_secs=0,  # the observer says when
         )
         loss = original(
-            train_op, logdir, session_config=session_config, saver=saver, is_chief=is_chief,
-            number_of_steps=number_of_steps, **options,
-        )  # fmt: skip
+            train_op,
+            logdir,
+            session_config=session_config,
+            saver=saver,
+            is_chief=is_chief,
+            number_of_steps=number_of_steps,
+            **options,
+        )
         if failures:  # of the last checkpoint: the supervisor, asked to stop before, keeps the exception to itself
             raise failures[0]
         return loss
@@ -172,13 +177,13 @@ def _seed_and_keep_filenames(parts: _Parts, seed: int | None) -> None:
     from object_detection.core import batcher
     from object_detection.legacy import trainer
 
-    @around(trainer, "create_input_queue")
+    @wrap(trainer, "create_input_queue")
     def create_seeded(create, *args, **kwargs):
         if seed is not None:
             tf.set_random_seed(seed)
         return create(*args, **kwargs)
 
-    @around(batcher.BatchQueue, "dequeue")
+    @wrap(batcher.BatchQueue, "dequeue")
     def dequeue_and_keep(dequeue, queue):
         images = dequeue(queue)
         parts.filenames += [image["filename"] if "filename" in image else image["source_id"] for image in images]
@@ -188,7 +193,7 @@ def _seed_and_keep_filenames(parts: _Parts, seed: int | None) -> None:
 def _keep_learning_rate(parts: _Parts) -> None:
     from object_detection.builders import optimizer_builder
 
-    @around(optimizer_builder, "build")
+    @wrap(optimizer_builder, "build")
     def build_and_keep(build, *args, **kwargs):
         optimizer, learning_rates = build(*args, **kwargs)
         parts.learning_rates = learning_rates
@@ -204,7 +209,7 @@ def _guard_updates(parts: _Parts) -> None:
     import tensorflow.compat.v1 as tf
     from deployment import model_deploy
 
-    @around(model_deploy, "optimize_clones")
+    @wrap(model_deploy, "optimize_clones")
     def optimize_clones_guarded(original, clones, *args, **kwargs):
         total_loss, gradients_and_variables = original(clones, *args, **kwargs)
         parts.losses = _losses_by_name(clones)
@@ -286,22 +291,26 @@ def _guard_saving(saver) -> list[DataError]:
         prefix = f"{save_path}-{step}"
         if saved == [prefix]:
             return prefix
-        folder = files.display(Path(prefix).parent) if not files.is_url(prefix) else prefix.rpartition("/")[0]
+        folder = files.shown_path(Path(prefix).parent) if not files.is_url(prefix) else prefix.rpartition("/")[0]
         if all_finite is not None and not session.run(all_finite):
             raise DataError(
-                [f"after step {step} the model's variables are not finite, though its loss was: the gradients were "
-                 "not; try a tenth of the learning rate, or gradient_clipping_by_norm: 10 in train_config"],
+                [
+                    f"after step {step} the model's variables are not finite, though its loss was: the gradients were "
+                    "not; try a tenth of the learning rate, or gradient_clipping_by_norm: 10 in train_config"
+                ],
                 f"they were not saved; {_last_good(saver, folder)}",
-            )  # fmt: skip
+            )
         try:
             original(session, save_path, global_step=step, **options)
         except (tf.errors.OpError, OSError) as error:
             _remove_failed(prefix)
             raise DataError(
-                [f"the checkpoint of step {step} cannot be written to {folder}: {_reason(error)}; free some disk "
-                 "space, or see that the folder can be written to, and run the same command again"],
+                [
+                    f"the checkpoint of step {step} cannot be written to {folder}: {_reason(error)}; free some disk "
+                    "space, or see that the folder can be written to, and run the same command again"
+                ],
                 _last_good(saver, folder),
-            ) from error  # fmt: skip
+            ) from error
         saved[:] = [prefix]
         return prefix
 

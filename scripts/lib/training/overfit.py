@@ -51,7 +51,7 @@ def write_record(sources: list[str], num_images: int, path: Path) -> None:
         DataError: there are fewer.
     """
     seen: set[bytes] = set()
-    with files.whole_file(path) as file:
+    with files.atomic_write(path) as file:
         for data in _records(sources):
             features = tf_example.features(data)
             image = features["image/encoded"][0]

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from scripts.lib.object_detection_api.wrapping import around
+from scripts.lib.object_detection_api.wrapping import wrap
 from scripts.lib.training.cluster import MASTER, Replica
 
 STEP_REPORT_ENVIRONMENT = "APPAREL_STEP_REPORT_SECS"  # time between two lines about a replica's steps
@@ -42,7 +42,7 @@ def rejoin(replica: Replica, in_step: bool, is_leaving: Callable[[], bool]) -> N
 
     own_device = f"/job:{replica.task_type}/task:{replica.index}"
 
-    @around(supervisor.Supervisor, "managed_session")
+    @wrap(supervisor.Supervisor, "managed_session")
     @contextlib.contextmanager
     def managed_session(original, self, master="", config=None, **kwargs):
         del config.device_filters[:]
@@ -97,7 +97,7 @@ def evaluate_until(step: int, eval_interval_secs: float | None) -> None:
     """
     from object_detection import eval_util
 
-    @around(eval_util, "repeated_checkpoint_run")
+    @wrap(eval_util, "repeated_checkpoint_run")
     def run(original, *args, **kwargs):
         if eval_interval_secs is not None:
             kwargs["eval_interval_secs"] = eval_interval_secs

@@ -43,7 +43,7 @@ def find_readable(train_dir: Path | str, mend: bool = True) -> Path | None:
     by_step = [prefix for prefix in checkpoint_files.prefixes(folder) if checkpoint_files.step_of(prefix) is not None]
     readable = [prefix for prefix in by_step if prefix != named and not checkpoint_bundle.fault(prefix)]
     state = folder / "checkpoint"
-    what = f"{files.display(named)} cannot be read ({fault})" if named else f"{files.display(state)}: {fault}"
+    what = f"{files.shown_path(named)} cannot be read ({fault})" if named else f"{files.shown_path(state)}: {fault}"
     if readable:
         _write_state(state, readable[-_KEPT:])
         if named or by_step[-1] != readable[-1] or state.exists():
@@ -52,7 +52,7 @@ def find_readable(train_dir: Path | str, mend: bool = True) -> Path | None:
     if state.exists():
         raise DataError(
             [
-                f"{what}, nor can any other checkpoint of {files.display(folder)}; "
+                f"{what}, nor can any other checkpoint of {files.shown_path(folder)}; "
                 "put back a copy, or give another --train_dir to start from the beginning"
             ],
             "the training was not started",
@@ -72,5 +72,5 @@ def remove_half_written(folder: Path) -> None:
 def _write_state(path: Path, prefixes: list[Path]) -> None:
     """The `checkpoint` file (tensorflow/python/training/checkpoint_state.proto), the newest checkpoint last."""
     names = [f'all_model_checkpoint_paths: "{prefix.name}"\n' for prefix in prefixes]
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         file.writelines([f'model_checkpoint_path: "{prefixes[-1].name}"\n', *names])

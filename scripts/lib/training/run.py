@@ -37,9 +37,13 @@ class TrainingRun:
     """
 
     def __init__(
-        self, progress: TrainingProgress, log: TrainingLog | None, evaluations: TrainingEvaluations | None,
-        save_every_steps: int | None, save_every_secs: float,
-    ):  # fmt: skip
+        self,
+        progress: TrainingProgress,
+        log: TrainingLog | None,
+        evaluations: TrainingEvaluations | None,
+        save_every_steps: int | None,
+        save_every_secs: float,
+    ):
         self.interruption = Interruption()
         self.step: Step | None = None
         self._progress, self._log, self._evaluations = progress, log, evaluations

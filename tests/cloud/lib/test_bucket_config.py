@@ -48,8 +48,11 @@ def check(config, readers=("train_input_reader", "eval_input_reader")) -> str:
 
 def test_paths_are_filled_in_for_the_bucket_and_back(config, tmp_path):
     assert set(bucket_config.inputs(config)) == {
-        "gs://b/data/train.record", "gs://b/data/test.record", "gs://b/data/apparel_label_map.pbtxt", CHECKPOINT,
-    }  # fmt: skip
+        "gs://b/data/train.record",
+        "gs://b/data/test.record",
+        "gs://b/data/apparel_label_map.pbtxt",
+        CHECKPOINT,
+    }
     local = bucket_config.on_disk(config, "b")
     assert pipeline_config.label_map_path(local) == LABEL_MAP.as_posix()
 

@@ -16,9 +16,13 @@ from scripts.lib.core.errors import DataError, UsageError
 
 IMAGE = "us-central1-docker.pkg.dev/p/apparel/trainer:1"
 VALUES = {
-    "IMAGE": IMAGE, "PIPELINE_CONFIG": "gs://b/j/pipeline.config", "TRAIN_DIR": "gs://b/j/train",
-    "EVAL_DIR": "gs://b/j/eval", "RUN_DIR": "gs://b/j", "SERVICE_ACCOUNT": "",
-}  # fmt: skip
+    "IMAGE": IMAGE,
+    "PIPELINE_CONFIG": "gs://b/j/pipeline.config",
+    "TRAIN_DIR": "gs://b/j/train",
+    "EVAL_DIR": "gs://b/j/eval",
+    "RUN_DIR": "gs://b/j",
+    "SERVICE_ACCOUNT": "",
+}
 TRAINING = files.default_path("cloud/vertex_training.yaml")
 MASTER, WORKERS, SERVERS = range(3)
 
@@ -66,23 +70,44 @@ def pool(spec: dict, number: int) -> dict:
         (lambda s: s.update(workerPoolSpecs=[]), "workerPoolSpecs is empty"),
         (lambda s: s.update(workerPoolSpecs=s["workerPoolSpecs"] * 2), "has 6 worker pools; at most 4"),
         (lambda s: pool(s, MASTER).update(replicaCount=2), "workerPoolSpecs[0] (master): replicaCount is 2"),
-        (lambda s: pool(s, WORKERS).update(replicaCount=0), "replicaCount is 0; write at least 1, or leave the pool out"),
+        (
+            lambda s: pool(s, WORKERS).update(replicaCount=0),
+            "replicaCount is 0; write at least 1, or leave the pool out",
+        ),
         (lambda s: s["workerPoolSpecs"].pop(), "has workers and no parameter servers"),
-        (lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType="NVIDIA_TESLA_K80"), "NVIDIA_TESLA_K80 has not been to be had since 1 May 2024"),
-        (lambda s: pool(s, MASTER)["machineSpec"].update(machineType="e2-standard-8"), "NVIDIA_TESLA_T4 is not to be had with e2-standard-8"),
-        (lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorCount=3), "acceleratorCount is 3; write one of 1, 2, 4"),
+        (
+            lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType="NVIDIA_TESLA_K80"),
+            "NVIDIA_TESLA_K80 has not been to be had since 1 May 2024",
+        ),
+        (
+            lambda s: pool(s, MASTER)["machineSpec"].update(machineType="e2-standard-8"),
+            "NVIDIA_TESLA_T4 is not to be had with e2-standard-8",
+        ),
+        (
+            lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorCount=3),
+            "acceleratorCount is 3; write one of 1, 2, 4",
+        ),
         (lambda s: pool(s, MASTER)["machineSpec"].pop("acceleratorCount"), "acceleratorCount is missing"),
-        (lambda s: pool(s, SERVERS)["machineSpec"].update(acceleratorCount=1), "acceleratorCount is 1, and acceleratorType is missing"),
-        (lambda s: pool(s, SERVERS)["machineSpec"].update(acceleratorType="NVIDIA_TESLA_T4", acceleratorCount=1), "which a parameter server does not use"),
+        (
+            lambda s: pool(s, SERVERS)["machineSpec"].update(acceleratorCount=1),
+            "acceleratorCount is 1, and acceleratorType is missing",
+        ),
+        (
+            lambda s: pool(s, SERVERS)["machineSpec"].update(acceleratorType="NVIDIA_TESLA_T4", acceleratorCount=1),
+            "which a parameter server does not use",
+        ),
         (lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType="TPU_V3"), "TPU_V3 is no GPU"),
-        (lambda s: pool(s, MASTER)["machineSpec"].pop("machineType"), "machineType is None; write one such as n1-standard-8"),
+        (
+            lambda s: pool(s, MASTER)["machineSpec"].pop("machineType"),
+            "machineType is None; write one such as n1-standard-8",
+        ),
         (lambda s: pool(s, MASTER)["containerSpec"].update(imageUri="trainer"), "imageUri is 'trainer'; give --image"),
         (lambda s: s["scheduling"].update(timeout="700000s"), "timeout is 700000s; write up to 604800s, 7 days"),
         (lambda s: s["scheduling"].update(timeout="1 day"), "is no CustomJobSpec"),
         (lambda s: s["scheduling"].update(timeout=datetime.date(2026, 1, 1)), "is no CustomJobSpec"),
         (lambda s: s["scheduling"].update(strategy="SPOT", disableRetries=True), "disableRetries ends the job then"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named(change, message):
     assert any(message in found for found in messages(broken(change))), messages(broken(change))
 
@@ -112,7 +137,12 @@ def test_pools_are_left_out_from_the_end_alone():
     template = job_spec.read_template(TRAINING)
     one = job_spec.with_replicas(template, {1: 0, 2: 0, 3: 0})
     assert len(one["workerPoolSpecs"]) == 1
-    assert [p["replicaCount"] for p in job_spec.with_replicas(template, {1: 2, 2: 1})["workerPoolSpecs"]] == [1, 2, 1, 1]
+    assert [p["replicaCount"] for p in job_spec.with_replicas(template, {1: 2, 2: 1})["workerPoolSpecs"]] == [
+        1,
+        2,
+        1,
+        1,
+    ]
     with pytest.raises(UsageError, match="a job with evaluator needs workers, too"):
         job_spec.with_replicas(template, {1: 0, 2: 0, 3: 1})
 
@@ -124,9 +154,15 @@ def test_pools_are_left_out_from_the_end_alone():
         ("trainingInput: {scaleTier: CUSTOM}", "has no list workerPoolSpecs"),
         ("workerPoolSpecs: [a]", "holds what is no object"),
         ("workerPoolSpecs: [{machineSpec: [n1]}]", r"workerPoolSpecs\[0\]: machineSpec is \['n1'\]; write an object"),
-        ("workerPoolSpecs: [{machineSpec: {acceleratorType: []}}]", "machineSpec.acceleratorType is .*; write a string"),
+        (
+            "workerPoolSpecs: [{machineSpec: {acceleratorType: []}}]",
+            "machineSpec.acceleratorType is .*; write a string",
+        ),
         ("workerPoolSpecs: [{containerSpec: {args: --a}}]", "containerSpec.args is '--a'; write a list of strings"),
-        ("workerPoolSpecs: [{containerSpec: {args: [--steps, 5]}}]", "containerSpec.args is .*; write a list of strings"),
+        (
+            "workerPoolSpecs: [{containerSpec: {args: [--steps, 5]}}]",
+            "containerSpec.args is .*; write a list of strings",
+        ),
         ("{workerPoolSpecs: [{}], scheduling: 5h}", "scheduling is '5h'; write an object"),
     ],
 )

@@ -13,7 +13,9 @@ T4_MACHINE = {"machineType": "n1-standard-8", "acceleratorType": "NVIDIA_TESLA_T
 def test_a_machine_costs_its_parts_and_fifteen_percent():
     n1_standard_8 = (8 * 0.031611 + 30 * 0.004237) * 1.15
     assert prices.machine_an_hour("n1-standard-8") == pytest.approx(n1_standard_8)
-    assert prices.machine_an_hour("n1-standard-8", "NVIDIA_TESLA_T4", 2) == pytest.approx(n1_standard_8 + 2 * 0.35 * 1.15)
+    assert prices.machine_an_hour("n1-standard-8", "NVIDIA_TESLA_T4", 2) == pytest.approx(
+        n1_standard_8 + 2 * 0.35 * 1.15
+    )
     assert prices.machine_an_hour("g2-standard-4", "NVIDIA_L4", 1) == pytest.approx(0.7068 * 1.15)
     assert prices.machine_an_hour("m9-huge-1") is None
     assert prices.machine_an_hour("n1-standard-8", "NVIDIA_NEW", 1) is None
@@ -29,7 +31,9 @@ def test_all_replicas_count_up_to_the_timeout():
 
 
 def test_what_has_no_price_is_named():
-    spec = {"workerPoolSpecs": [{"machineSpec": {"machineType": "a3-highgpu-8g", "acceleratorType": "NVIDIA_H100_80GB"}}]}
+    spec = {
+        "workerPoolSpecs": [{"machineSpec": {"machineType": "a3-highgpu-8g", "acceleratorType": "NVIDIA_H100_80GB"}}]
+    }
     assert "without a3-highgpu-8g with NVIDIA_H100_80GB, for which there is no price" in str(prices.estimate(spec))
 
 

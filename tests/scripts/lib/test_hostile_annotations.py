@@ -206,9 +206,13 @@ def test_any_bytes_in_any_format_are_read_or_refused(tmp_path, name, data):
         "yolo": {"classes.txt": b"Tops\n", "a.txt": None},
         "createml": {"a.json": None},
         "rotated_rect": {"a.csv": None},
-        "deepfashion": {"list_category_cloth.txt": b"1\nx\nTops 1\n", "list_category_img.txt": b"1\nx\na.jpg 1\n", "list_bbox.txt": None},
+        "deepfashion": {
+            "list_category_cloth.txt": b"1\nx\nTops 1\n",
+            "list_category_img.txt": b"1\nx\na.jpg 1\n",
+            "list_bbox.txt": None,
+        },
         "style": {"labels.json": b"{\n0: 'Tops'\n}", "train.txt": None},
-    }[name]  # fmt: skip
+    }[name]
     fuzzed = data.draw(
         st.one_of(st.binary(max_size=200), st.text("[]{}\"':,.0123456789 aNfe-\n\t/", max_size=200).map(str.encode))
     )

@@ -29,17 +29,24 @@ _CLASSES = {
     "litert_int8": "litert.Int8Model",
     "saved_model": "saved_model.Model",
 }
-_LIBRARIES = {"onnx": "onnxruntime", "openvino_float32": "openvino", "litert": "ai_edge_litert",
-              "litert_int8": "ai_edge_litert", "saved_model": "tensorflow"}  # fmt: skip
+_LIBRARIES = {
+    "onnx": "onnxruntime",
+    "openvino_float32": "openvino",
+    "litert": "ai_edge_litert",
+    "litert_int8": "ai_edge_litert",
+    "saved_model": "tensorflow",
+}
 
 
 def add_flag(parser: argparse._ActionsContainer) -> None:
     """Adds --runtime."""
     parser.add_argument(
-        "--runtime", choices=(AUTO, *NAMES), default=AUTO,
+        "--runtime",
+        choices=(AUTO, *NAMES),
+        default=AUTO,
         help="what runs the model; auto: ONNX Runtime, or TensorFlow where that cannot; openvino is in "
         "requirements-runtimes.txt",
-    )  # fmt: skip
+    )
 
 
 class Found(NamedTuple):
@@ -103,7 +110,7 @@ def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
     if name == AUTO and not _has(folder, exported_model.ONNX, exported_model.FROZEN_GRAPH):
         name = "openvino"
     if name == "tensorflow" and not _has(folder, exported_model.FROZEN_GRAPH):
-        raise UsageError(f"runtime tensorflow: {files.display(folder)} has no {exported_model.FROZEN_GRAPH}")
+        raise UsageError(f"runtime tensorflow: {files.shown_path(folder)} has no {exported_model.FROZEN_GRAPH}")
     if name != AUTO:
         try:
             return _model(folder, name), name
@@ -116,7 +123,7 @@ def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
             raise UsageError(f"runtime {name}: {library} is not installed; {remedy}") from None
         except ConversionError as error:
             remedy = "take tensorflow" if _has(folder, exported_model.FROZEN_GRAPH) else "export the model again"
-            raise UsageError(f"runtime {name} cannot run {files.display(folder)}: {error}; {remedy}") from None
+            raise UsageError(f"runtime {name} cannot run {files.shown_path(folder)}: {error}; {remedy}") from None
     try:
         return _model(folder, "onnx"), "onnx"
     except ConversionError as error:
@@ -125,7 +132,7 @@ def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
         if error.name != _LIBRARIES["onnx"]:
             raise
         why = "onnxruntime is not installed"
-    reason = f"ONNX Runtime cannot run {files.display(folder)} ({why})"
+    reason = f"ONNX Runtime cannot run {files.shown_path(folder)} ({why})"
     if not _has(folder, exported_model.FROZEN_GRAPH):
         raise UsageError(f"{reason}, and there is no {exported_model.FROZEN_GRAPH} for TensorFlow")
     print(f"{reason}: TensorFlow does", file=sys.stderr, flush=True)

@@ -91,7 +91,7 @@ def _load(folder: Path):
     tf = import_tensorflow()
     graph_def = exported_model.frozen_graph(folder)
     if "image_tensor" not in {node.name for node in graph_def.node}:
-        path = files.display(folder / exported_model.FROZEN_GRAPH)
+        path = files.shown_path(folder / exported_model.FROZEN_GRAPH)
         raise UsageError(f"{path} takes no image_tensor; export it with --input_type image_tensor")
     graph = tf.Graph()
     with graph.as_default():

@@ -51,8 +51,11 @@ def test_the_painter_rounds_coordinates_and_leaves_the_rest():
     painter.drawText(3.2, 4, "Tops")
     painter.scale(0.5, 0.5)
     assert painter.calls == [
-        ("drawLine", (2, 0, 2, 480)), ("drawRect", (10, 21, -4, 7)), ("drawText", (3, 4, "Tops")), ("scale", (0.5, 0.5))
-    ]  # fmt: skip
+        ("drawLine", (2, 0, 2, 480)),
+        ("drawRect", (10, 21, -4, 7)),
+        ("drawText", (3, 4, "Tops")),
+        ("scale", (0.5, 0.5)),
+    ]
 
 
 def test_the_zoom_is_a_whole_percentage():

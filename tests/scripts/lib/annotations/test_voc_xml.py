@@ -147,8 +147,10 @@ def test_all_mistakes_of_a_file_are_found_at_once(tmp_path):
         DOCUMENT.replace("<xmin>12<", "<xmin>a<").replace("<ymax>4<", "<ymax>b<").replace("dress.jpg<", "../x.jpg<")
     )
     assert [finding.code for finding in findings_of(tmp_path, content)] == [
-        "xml-not-a-number", "xml-not-a-number", "filename-outside-folder",
-    ]  # fmt: skip
+        "xml-not-a-number",
+        "xml-not-a-number",
+        "filename-outside-folder",
+    ]
 
 
 @pytest.mark.parametrize(

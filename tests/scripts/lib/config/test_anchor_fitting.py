@@ -39,9 +39,7 @@ def ssd(generator: str, resizer: str = "fixed_shape_resizer { width: 300 height:
 
 def faster_rcnn(resizer: str):
     generator = "grid_anchor_generator { scales: [0.25, 0.5, 1.0] aspect_ratios: [0.5, 1.0, 2.0] }"
-    return config_of(
-        f"faster_rcnn {{ image_resizer {{ {resizer} }} first_stage_anchor_generator {{ {generator} }} }}"
-    )
+    return config_of(f"faster_rcnn {{ image_resizer {{ {resizer} }} first_stage_anchor_generator {{ {generator} }} }}")
 
 
 def test_the_centroids_of_separate_clusters_are_found_in_order_of_their_areas():

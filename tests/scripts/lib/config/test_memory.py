@@ -129,12 +129,17 @@ def test_where_there_is_enough_memory_nothing_is_said(config_and_path):
 
 def test_where_there_is_less_the_warning_names_the_field_that_holds_most(config_and_path):
     config, path = config_and_path
-    needed = sum(part.size for part in memory.estimate(config, memory.image_sizes(
-        config.train_input_reader.tf_record_input_reader.input_path
-    )))  # fmt: skip
+    needed = sum(
+        part.size
+        for part in memory.estimate(
+            config, memory.image_sizes(config.train_input_reader.tf_record_input_reader.input_path)
+        )
+    )
     (finding,) = memory.check(config, path, available=needed - GIGABYTE)
     assert finding.severity == "warning"
-    assert f"takes up to {needed / GIGABYTE:.1f} GB of memory, {needed / GIGABYTE - 1:.1f} GB are free" in finding.message
+    assert (
+        f"takes up to {needed / GIGABYTE:.1f} GB of memory, {needed / GIGABYTE - 1:.1f} GB are free" in finding.message
+    )
     assert "train_config.batch_queue_capacity 100: 1.7 GB, train_config.batch_size 10:" in finding.message
     assert finding.remedy.startswith("lower train_config.batch_queue_capacity to 40")
     assert "--max_image_side 640" in finding.remedy
@@ -163,7 +168,9 @@ def test_an_evaluation_keeps_500_images_waiting(config_and_path):
     needed = (500 + 50) * 1.5e6 * 3
     assert memory.check_evaluation(reader, path, available=needed + GIGABYTE) == []
     (finding,) = memory.check_evaluation(reader, path, available=needed)
-    assert "without --fast, the evaluation takes up to 3.0 GB of memory, 2.3 GB are free: 500 decoded" in finding.message
+    assert (
+        "without --fast, the evaluation takes up to 3.0 GB of memory, 2.3 GB are free: 500 decoded" in finding.message
+    )
     assert finding.remedy.endswith("--max_image_side 640, or evaluate with --fast")
 
 

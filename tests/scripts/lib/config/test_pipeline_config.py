@@ -171,17 +171,28 @@ def test_a_config_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ([("num_classes: 2", "num_classes: 3")], "num_classes is 3, yet .*map.pbtxt holds 2 classes; write num_classes: 2"),
+        (
+            [("num_classes: 2", "num_classes: 3")],
+            "num_classes is 3, yet .*map.pbtxt holds 2 classes; write num_classes: 2",
+        ),
         ([("model { ssd { num_classes: 2 } }", "")], "has no model"),
         ([("model.ckpt", "other.ckpt")], "there is no checkpoint 'other.ckpt'"),
         ([("data/train.record", "data/none.record")], "train_input_reader: there is no record 'data/none.record'"),
         ([("data/map.pbtxt", "data/none.pbtxt")], "label_map_path: there is no file 'data/none.pbtxt'"),
-        ([("num_examples: 2", "num_examples: 3")], "is 3, yet the record holds 2 images: some images would count twice"),
-        ([("num_examples: 2", "num_examples: 1")], "is 1, yet the record holds 2 images: some images would never be seen"),
-        ([('label_map_path: "data/map.pbtxt" tf_record_input_reader { input_path: "data/test.record" }', "")],
-         "eval_input_reader.label_map_path is missing"),
+        (
+            [("num_examples: 2", "num_examples: 3")],
+            "is 3, yet the record holds 2 images: some images would count twice",
+        ),
+        (
+            [("num_examples: 2", "num_examples: 1")],
+            "is 1, yet the record holds 2 images: some images would never be seen",
+        ),
+        (
+            [('label_map_path: "data/map.pbtxt" tf_record_input_reader { input_path: "data/test.record" }', "")],
+            "eval_input_reader.label_map_path is missing",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(project, changes, says):
     assert re.search(says, all_findings(*read(project, *changes)))
 
@@ -263,16 +274,22 @@ def test_a_record_of_another_label_map_is_refused_for_training_and_evaluation(pr
     write_manifest(project / "data" / "train.record", 8, {"b": 1, "a": 2})
     write_manifest(project / "data" / "test.record", 2, {"a": 1, "c": 2})
     config, path = read(project)
-    with pytest.raises(DataError, match="train.record: was made with another label map: b is 1 in the record, 2 now, a is"):
+    with pytest.raises(
+        DataError, match="train.record: was made with another label map: b is 1 in the record, 2 now, a is"
+    ):
         pipeline_config.raise_errors(pipeline_config.check_training(config, path), "the training was not started")
-    with pytest.raises(DataError, match="test.record: was made with another label map: c is 2 in the record, missing now"):
+    with pytest.raises(
+        DataError, match="test.record: was made with another label map: c is 2 in the record, missing now"
+    ):
         pipeline_config.raise_errors(pipeline_config.check_evaluation(config, path), "nothing was evaluated")
 
 
 def test_a_record_that_changed_since_is_refused(project):
     write_manifest(project / "data" / "train.record", 8, {"a": 1, "b": 2})
     write_record(project / "data" / "train.record", 7)
-    assert re.search("train.record: the file has .* bytes; its manifest says .* make the record again", all_findings(*read(project)))
+    assert re.search(
+        "train.record: the file has .* bytes; its manifest says .* make the record again", all_findings(*read(project))
+    )
 
 
 def test_a_record_without_objects_is_a_warning_and_does_not_hide_other_checks(project, capsys):

@@ -26,7 +26,9 @@ GENERATORS = {
 
 def config_of(generator: str):
     config = protos.load("pipeline").TrainEvalPipelineConfig()
-    return text_format.Parse(f"model {{ ssd {{ anchor_generator {{ ssd_anchor_generator {{ {generator} }} }} }} }}", config)
+    return text_format.Parse(
+        f"model {{ ssd {{ anchor_generator {{ ssd_anchor_generator {{ {generator} }} }} }} }}", config
+    )
 
 
 def api_shapes(tf, config, height: int, width: int) -> list[np.ndarray]:
@@ -35,7 +37,9 @@ def api_shapes(tf, config, height: int, width: int) -> list[np.ndarray]:
 
     with tf.Graph().as_default():
         generator = anchor_generator_builder.build(config.model.ssd.anchor_generator)
-        layers = generator.generate([(2, 2)] * len(generator.num_anchors_per_location()), im_height=height, im_width=width)
+        layers = generator.generate(
+            [(2, 2)] * len(generator.num_anchors_per_location()), im_height=height, im_width=width
+        )
         with tf.compat.v1.Session() as session:
             corners = session.run([boxes.get() for boxes in layers])  # normalised ymin, xmin, ymax, xmax
     unit = np.array([width, height]) / min(width, height)
@@ -72,7 +76,10 @@ def test_a_config_without_ssd_anchors_has_none():
         ("fixed_shape_resizer { width: 300 height: 300 }", (0.25, 0.5)),
         ("fixed_shape_resizer { width: 600 height: 300 }", (0.5, 0.5)),
         ("keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 }", (1.0, 0.5)),
-        ("keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 600 pad_to_max_dimension: true }", (0.25, 0.125)),
+        (
+            "keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 600 pad_to_max_dimension: true }",
+            (0.25, 0.125),
+        ),
     ],
 )
 def test_boxes_are_in_the_unit_of_the_anchors(resizer, expected):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def test_default_paths_are_shown_as_in_the_repository(default, shown, monkeypatc
 
 def test_an_address_is_no_path_on_the_disk(capsys):
     parser = command_line.make_parser("Does it.")
-    parser.add_argument_group("paths").add_argument("--output_dir", type=Path)
+    parser.add_argument_group("paths").add_argument("--output_dir", type=local_path)
     assert parser.parse_args(["--output_dir", "a/b"]).output_dir == Path("a/b")
     with pytest.raises(SystemExit, match="2"):
         parser.parse_args(["--output_dir", "gs://shop/a"])

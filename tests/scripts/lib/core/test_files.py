@@ -14,7 +14,7 @@ from scripts.lib.core import command_line, files
 
 def test_a_file_appears_when_the_block_has_ended(tmp_path):
     path = tmp_path / "new folder" / "größe.csv"
-    with files.whole_file(path, "w") as file:
+    with files.atomic_write(path, "w") as file:
         file.write("ü\n")
         assert not path.exists()
     assert path.read_bytes() == "ü\n".encode()
@@ -25,7 +25,7 @@ def test_a_file_appears_when_the_block_has_ended(tmp_path):
 def test_an_error_leaves_the_older_file_and_nothing_else(tmp_path, error):
     path = tmp_path / "labels.csv"
     path.write_text("older", encoding="utf-8")
-    with pytest.raises(error), files.whole_file(path) as file:
+    with pytest.raises(error), files.atomic_write(path) as file:
         file.write(b"half")
         raise error
     assert path.read_text(encoding="utf-8") == "older"
@@ -35,7 +35,7 @@ def test_an_error_leaves_the_older_file_and_nothing_else(tmp_path, error):
 def test_a_killed_process_leaves_no_file_of_the_name(tmp_path, repository_root):
     code = (
         "import os, sys; from scripts.lib.core import files\n"
-        "with files.whole_file(sys.argv[1]) as file:\n"
+        "with files.atomic_write(sys.argv[1]) as file:\n"
         "    file.write(b'half'); file.flush(); os.kill(os.getpid(), 9)"
     )
     path = tmp_path / "labels.csv"
@@ -46,14 +46,14 @@ def test_a_killed_process_leaves_no_file_of_the_name(tmp_path, repository_root):
 def test_a_file_that_cannot_take_its_place_is_named_by_that_place(tmp_path):
     path = tmp_path / "labels.csv"
     path.mkdir()
-    with pytest.raises(OSError) as caught, files.whole_file(path):
+    with pytest.raises(OSError) as caught, files.atomic_write(path):
         pass
     assert command_line.explain_os_error(caught.value).startswith(f"{path}: ")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
 def test_colleagues_may_read_it(tmp_path):
-    with files.whole_file(tmp_path / "a") as file:
+    with files.atomic_write(tmp_path / "a") as file:
         file.write(b"")
     (tmp_path / "b").touch()
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
@@ -70,6 +70,6 @@ def test_a_folder_takes_the_place_of_another(tmp_path):
 
 def test_paths_are_shown_from_the_current_folder_with_slashes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert files.display(tmp_path / "data" / "a.csv") == "data/a.csv"
-    assert files.display(Path("data/a.csv")) == "data/a.csv"
-    assert files.display(tmp_path.parent / "b.csv") == (tmp_path.parent / "b.csv").as_posix()
+    assert files.shown_path(tmp_path / "data" / "a.csv") == "data/a.csv"
+    assert files.shown_path(Path("data/a.csv")) == "data/a.csv"
+    assert files.shown_path(tmp_path.parent / "b.csv") == (tmp_path.parent / "b.csv").as_posix()

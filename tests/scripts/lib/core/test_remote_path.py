@@ -29,12 +29,16 @@ def test_an_address_behaves_as_a_path_does():
     path = files.path_of("gs://shop/data/train.record-00000-of-00002")
     assert str(path) == path.as_posix() == "gs://shop/data/train.record-00000-of-00002"
     assert (path.name, str(path.parent), str(path.parent.parent)) == (
-        "train.record-00000-of-00002", "gs://shop/data", "gs://shop",
-    )  # fmt: skip
+        "train.record-00000-of-00002",
+        "gs://shop/data",
+        "gs://shop",
+    )
     assert str(path.parent / "a" / "b") == "gs://shop/data/a/b" and str(path / "gs://other/c") == "gs://other/c"
     assert path.with_name("x").name == "x" and RemotePath("gs://b/m.ckpt-1.index").with_suffix("").name == "m.ckpt-1"
-    assert RemotePath("gs://b/a/../c//d/") == RemotePath("gs://b/c/d") and RemotePath("gs://b/a") < RemotePath("gs://b/b")
-    assert files.display(path) == str(path) and str(tf_record.base_path(path)) == "gs://shop/data/train.record"
+    assert RemotePath("gs://b/a/../c//d/") == RemotePath("gs://b/c/d") and RemotePath("gs://b/a") < RemotePath(
+        "gs://b/b"
+    )
+    assert files.shown_path(path) == str(path) and str(tf_record.base_path(path)) == "gs://shop/data/train.record"
     assert str(record_manifest.path_of("gs://b/train.record-?????-of-00010")) == "gs://b/train.record.json"
 
 
@@ -101,7 +105,7 @@ def test_what_is_not_there_is_said_as_of_a_file(bucket):
 
 def test_a_file_that_could_not_be_finished_leaves_the_former_one(bucket):
     address = bucket.write("whole/metrics.json", b"former")
-    with pytest.raises(ZeroDivisionError), files.whole_file(address, "w") as file:
+    with pytest.raises(ZeroDivisionError), files.atomic_write(address, "w") as file:
         file.write("half")
         file.write(str(1 / 0))
     assert bucket.read("whole/metrics.json") == b"former"
@@ -127,7 +131,9 @@ def test_the_latest_checkpoint_is_found(bucket):
     assert checkpoint_files.latest_step("gs://shop/train") == 2
     assert str(resume.find_readable("gs://shop/train")) == "gs://shop/train/model.ckpt-2"
     assert resume.find_readable("gs://shop/new") is None
-    with pytest.raises(UsageError, match=r"no checkpoint gs://shop/train/model.ckpt-5; .* holds model.ckpt-2, model.ckpt-10"):
+    with pytest.raises(
+        UsageError, match=r"no checkpoint gs://shop/train/model.ckpt-5; .* holds model.ckpt-2, model.ckpt-10"
+    ):
         checkpoint_files.find("gs://shop/train/model.ckpt-5")
 
 
@@ -165,7 +171,10 @@ def test_what_is_wrong_on_the_bucket_is_found_before_the_training(bucket, config
     broken.CopyFrom(config)
     bucket.write("broken/empty.record", b"")
     bucket.write("broken/label_map.pbtxt", b"item { id: 1 name: 'Red' }")
-    broken.train_input_reader.tf_record_input_reader.input_path[:] = ["gs://shop/broken/empty.record", "gs://shop/none-*"]
+    broken.train_input_reader.tf_record_input_reader.input_path[:] = [
+        "gs://shop/broken/empty.record",
+        "gs://shop/none-*",
+    ]
     broken.eval_input_reader[0].label_map_path = "gs://shop/broken/label_map.pbtxt"
     broken.train_config.fine_tune_checkpoint = "gs://shop/none/model.ckpt"
     assert checks(broken) == [

@@ -14,8 +14,13 @@ def item(name, class_id):
 
 def test_the_projects_own_label_map(repository_root):
     assert label_map.read(repository_root / "data" / "apparel_label_map.pbtxt") == {
-        "Pants_Leggings": 1, "Dresses": 2, "Skirts": 3, "Tops": 4, "Shorts": 5, "Lingerie": 6,
-    }  # fmt: skip
+        "Pants_Leggings": 1,
+        "Dresses": 2,
+        "Skirts": 3,
+        "Tops": 4,
+        "Shorts": 5,
+        "Lingerie": 6,
+    }
 
 
 def test_order_byte_order_mark_and_names_in_any_script(tmp_path):

@@ -30,14 +30,16 @@ def read_rows(tmp_path, content: str | bytes):
         (HEADER + "\n" + LINE + "\n", [ROW]),
         (HEADER + LINE.replace("640", "640.0").replace(",1,", ", 1.0,"), [ROW]),
         ("id,class,filename,width,height,xmin,ymin,xmax,ymax\n7,Tops,a.jpg,640,480,1,2,3,4\n", [ROW]),
-        (HEADER + 'b\\"a, é".jpg,1,1,None,0,0,1,1\n'.replace('b\\"a, é".jpg', '"b ""a, é"".jpg"'),
-         [Row('b "a, é".jpg', 1, 1, "None", 0, 0, 1, 1)]),
+        (
+            HEADER + 'b\\"a, é".jpg,1,1,None,0,0,1,1\n'.replace('b\\"a, é".jpg', '"b ""a, é"".jpg"'),
+            [Row('b "a, é".jpg', 1, 1, "None", 0, 0, 1, 1)],
+        ),
         (HEADER + LINE.replace("Tops", "NA"), [ROW._replace(class_name="NA")]),
         (HEADER + "a.jpg,640,480,,,,,\n", [Row("a.jpg", 640, 480, "", None, None, None, None)]),
         (HEADER + LINE + ",,,,,,,\n,,,,,,,,,\n", [ROW]),
         (HEADER, []),
     ],
-)  # fmt: skip
+)
 def test_reads_what_was_meant(tmp_path, content, expected):
     assert read_rows(tmp_path, content) == expected
 

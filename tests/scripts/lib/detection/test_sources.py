@@ -40,8 +40,10 @@ def names(*inputs: str, image_dir="samples") -> list[str]:
 def test_photos_of_a_folder_are_found_with_their_sub_folders_in_order(here):
     sources = Sources(["shop"], here)
     assert [(one.name, one.place.as_posix()) for one in sources] == [
-        ("a.PNG", "shop/a.PNG"), ("b.jpg", "shop/b.jpg"), ("new/c.webp", "shop/new/c.webp"),
-    ]  # fmt: skip
+        ("a.PNG", "shop/a.PNG"),
+        ("b.jpg", "shop/b.jpg"),
+        ("new/c.webp", "shop/new/c.webp"),
+    ]
     assert sources.total == 3
 
 
@@ -86,8 +88,9 @@ def test_a_file_whose_name_looks_like_a_pattern(here):
 
 
 def test_photos_of_a_labels_csv_each_once(here):
-    labels = write(here / "labels.csv", LABELS_HEAD, "b.jpg,9,9,Tops,1,1,5,5", "a.jpg,9,9,Tops,1,1,5,5",
-                   "b.jpg,9,9,Tops,2,2,5,5")  # fmt: skip
+    labels = write(
+        here / "labels.csv", LABELS_HEAD, "b.jpg,9,9,Tops,1,1,5,5", "a.jpg,9,9,Tops,1,1,5,5", "b.jpg,9,9,Tops,2,2,5,5"
+    )
     sources = list(Sources([labels], here / "samples"))
     assert [(one.name, one.place) for one in sources] == [
         (name, here / "samples" / name) for name in ("b.jpg", "a.jpg")
@@ -114,11 +117,15 @@ def test_a_csv_of_paths_and_addresses_names_the_products(here, lines, monkeypatc
     monkeypatch.chdir(here / "other")  # paths start at the list
     sources = Sources([table], "samples")
     assert [str(one.place) for one in sources] == [
-        str(here / "shop/b.jpg"), "http://x.example/a.jpg", str(here / "shop/new/c.webp"),
-    ]  # fmt: skip
+        str(here / "shop/b.jpg"),
+        "http://x.example/a.jpg",
+        str(here / "shop/new/c.webp"),
+    ]
     assert sources.products == {
-        "shop/b.jpg": ["7", "9"], "http://x.example/a.jpg": ["8"], "shop/new/c.webp": ["9"],
-    }  # fmt: skip
+        "shop/b.jpg": ["7", "9"],
+        "http://x.example/a.jpg": ["8"],
+        "shop/new/c.webp": ["9"],
+    }
     assert (sources.total, sources.repeated) == (4, 1)
 
 

@@ -219,7 +219,9 @@ class TestDiskSpace:
     def test_places_on_one_disk_are_added_up(self, tmp_path, monkeypatch):
         monkeypatch.setattr(shutil, "disk_usage", lambda path: DiskUsage(10**10, 7 * 10**9, 3 * 10**9))
         venv.check_disk_space({tmp_path / "a": 2 * 10**9})
-        with pytest.raises(DataError, match=r"3\.0 GB are free and 4\.0 GB are needed \(2\.0 GB in .*a, 2\.0 GB in .*b\)"):
+        with pytest.raises(
+            DataError, match=r"3\.0 GB are free and 4\.0 GB are needed \(2\.0 GB in .*a, 2\.0 GB in .*b\)"
+        ):
             venv.check_disk_space({tmp_path / "a": 2 * 10**9, tmp_path / "b": 2 * 10**9})
 
     def test_the_pipeline_counts_the_environment_temporary_files_and_the_cache(self, pip_settings, tmp_path):
@@ -253,7 +255,10 @@ class TestPackageIndex:
 @pytest.mark.parametrize(
     "log, expected",
     [
-        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "The disk filled up"),
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+            "The disk filled up",
+        ),
         (
             "ERROR: Could not install packages due to an OSError: [Errno 2] No such file or directory: 'C:\\\\x'\n"
             "HINT: This error might have occurred since this system does not have Windows Long Path support enabled.",
@@ -279,7 +284,10 @@ class TestPackageIndex:
             "cannot be reached (getaddrinfo failed)",
         ),
         ("Could not fetch URL https://i.example/six/: 503 Server Error: x - skipping", "(503 Server Error)"),
-        ("WARNING: The repository located at i.example is not a trusted or secure host and is being ignored", "i.example"),
+        (
+            "WARNING: The repository located at i.example is not a trusted or secure host and is being ignored",
+            "i.example",
+        ),
         ("pip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out.", "broke off: run this again"),
         ("ERROR: No matching distribution found for tensorflow<2.22,>=2.21.0", "has no tensorflow<2.22,>=2.21.0 for "),
         ("ERROR: first\nERROR: something new\nTraceback", "pip failed: something new"),

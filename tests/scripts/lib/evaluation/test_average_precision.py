@@ -28,10 +28,17 @@ def made_images(num_images: int = 40, num_classes: int = 3, seed: int = 0) -> li
         found = np.concatenate([found, generator.integers(1, num_classes + 1, len(stray))])
         images.append(
             EvaluatedImage(
-                f"{number}.jpg", 300, 300, truth.astype(np.float32), classes, generator.random(num_true) < 0.15,
-                boxes.astype(np.float32), generator.random(len(found)).astype(np.float32), found,
+                f"{number}.jpg",
+                300,
+                300,
+                truth.astype(np.float32),
+                classes,
+                generator.random(num_true) < 0.15,
+                boxes.astype(np.float32),
+                generator.random(len(found)).astype(np.float32),
+                found,
             )
-        )  # fmt: skip
+        )
     return images
 
 
@@ -43,13 +50,22 @@ def test_average_precision_equals_that_of_the_api(tf, seed):
     categories = [{"id": class_id, "name": str(class_id)} for class_id in (1, 2, 3)]
     evaluator = object_detection_evaluation.PascalDetectionEvaluator(categories)
     for image in images:
-        evaluator.add_single_ground_truth_image_info(image.name, {
-            "groundtruth_boxes": image.true_boxes_yxyx, "groundtruth_classes": image.true_class_ids,
-            "groundtruth_difficult": image.is_difficult,
-        })  # fmt: skip
-        evaluator.add_single_detected_image_info(image.name, {
-            "detection_boxes": image.boxes_yxyx, "detection_scores": image.scores, "detection_classes": image.class_ids,
-        })  # fmt: skip
+        evaluator.add_single_ground_truth_image_info(
+            image.name,
+            {
+                "groundtruth_boxes": image.true_boxes_yxyx,
+                "groundtruth_classes": image.true_class_ids,
+                "groundtruth_difficult": image.is_difficult,
+            },
+        )
+        evaluator.add_single_detected_image_info(
+            image.name,
+            {
+                "detection_boxes": image.boxes_yxyx,
+                "detection_scores": image.scores,
+                "detection_classes": image.class_ids,
+            },
+        )
     expected = evaluator.evaluate()
     for class_id in (1, 2, 3):
         ap = average_precision.average_precision(average_precision.match(images, class_id))[0]
@@ -73,8 +89,11 @@ def test_a_class_without_objects_has_no_average_precision():
 
 
 MATCHES = ClassMatches(
-    np.arange(5), np.array([0.9, 0.8, 0.7, 0.4, 0.2]), np.array([True, True, False, True, False]), np.array([1, 1, 1, 1, 0])
-)  # fmt: skip
+    np.arange(5),
+    np.array([0.9, 0.8, 0.7, 0.4, 0.2]),
+    np.array([True, True, False, True, False]),
+    np.array([1, 1, 1, 1, 0]),
+)
 
 
 def test_precision_recall_and_f1_of_a_case_by_hand():
@@ -101,7 +120,9 @@ def test_the_interval_holds_the_figure_and_narrows_with_more_images():
     def width(num_images: int) -> float:
         images = made_images(num_images)
         matches = average_precision.match(images, 1)
-        samples = bootstrap.resampled(lambda weights: {"ap": average_precision.average_precision(matches, weights)}, num_images, 200)
+        samples = bootstrap.resampled(
+            lambda weights: {"ap": average_precision.average_precision(matches, weights)}, num_images, 200
+        )
         low, high = bootstrap.interval(samples["ap"])
         assert low < average_precision.average_precision(matches)[0] < high
         return high - low

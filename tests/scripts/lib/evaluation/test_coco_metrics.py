@@ -33,7 +33,13 @@ def test_an_image_drawn_twice_counts_as_two_images():
 
 
 def test_without_any_object_there_is_no_figure():
-    images = [image._replace(true_boxes_yxyx=np.zeros((0, 4), np.float32), true_class_ids=np.zeros(0, int),
-                             is_difficult=np.zeros(0, bool)) for image in made_images(3)]  # fmt: skip
+    images = [
+        image._replace(
+            true_boxes_yxyx=np.zeros((0, 4), np.float32),
+            true_class_ids=np.zeros(0, int),
+            is_difficult=np.zeros(0, bool),
+        )
+        for image in made_images(3)
+    ]
     figures = coco_metrics.summary(coco_metrics.match(images, 3), np.ones((1, 3)))
     assert all(np.isnan(value) for value in figures.values())

@@ -20,10 +20,16 @@ def image(truth: list[tuple], detections: list[tuple], difficult: bool = False) 
     boxes, class_ids, scores = zip(*detections, strict=True) if detections else ((), (), ())
     true_boxes, true_class_ids = zip(*truth, strict=True) if truth else ((), ())
     return EvaluatedImage(
-        "a.jpg", 300, 300,
-        np.array(true_boxes, np.float32).reshape(-1, 4), np.array(true_class_ids, int), np.full(len(truth), difficult),
-        np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32), np.array(class_ids, int),
-    )  # fmt: skip
+        "a.jpg",
+        300,
+        300,
+        np.array(true_boxes, np.float32).reshape(-1, 4),
+        np.array(true_class_ids, int),
+        np.full(len(truth), difficult),
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(scores, np.float32),
+        np.array(class_ids, int),
+    )
 
 
 def confusion(images: list[EvaluatedImage], thresholds: dict[int, float]) -> list[list[int]]:
@@ -72,7 +78,14 @@ def test_each_kind_of_false_positive_is_told_apart(truth, detection, kind):
 
 def test_a_second_detection_of_an_object_is_a_duplicate():
     result = error_types.errors([image([(HERE, 1)], [(HERE, 1, 0.9), (ALSO_HERE, 1, 0.8)])], 2)
-    assert result.counts == {"classification": 0, "localisation": 0, "both": 0, "duplicate": 1, "background": 0, "missed": 0}
+    assert result.counts == {
+        "classification": 0,
+        "localisation": 0,
+        "both": 0,
+        "duplicate": 1,
+        "background": 0,
+        "missed": 0,
+    }
     assert result.mean_ap == 1.0
 
 
@@ -84,7 +97,14 @@ def test_the_costs_of_a_case_by_hand():
     ]
     result = error_types.errors(images, 2)
     assert result.mean_ap == pytest.approx(0.25)  # recall 1/2 at precision 1/2
-    assert result.counts == {"classification": 1, "localisation": 0, "both": 0, "duplicate": 0, "background": 1, "missed": 0}
+    assert result.counts == {
+        "classification": 1,
+        "localisation": 0,
+        "both": 0,
+        "duplicate": 0,
+        "background": 1,
+        "missed": 0,
+    }
     # corrected: false, true, true: precision 1/2, 2/3, interpolated 2/3 at both recalls
     assert result.costs["classification"] == pytest.approx(2 / 3 - 0.25)
     assert result.costs["background"] == pytest.approx(0.5 - 0.25)

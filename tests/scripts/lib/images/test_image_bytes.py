@@ -249,7 +249,6 @@ def test_a_quarter_of_the_size_shows_all_damage_that_the_whole_shows():
     """Of 600 damaged and sound JPEGs, baseline and progressive, colour and gray."""
     import random
 
-
     rng = random.Random(1)
     noise = Image.effect_noise((90, 70), 60)
     sources = []
@@ -261,7 +260,9 @@ def test_a_quarter_of_the_size_shows_all_damage_that_the_whole_shows():
     for number in range(600):
         data = bytearray(sources[number % 3])
         place = rng.randrange(2, len(data))
-        data[place:] = rng.choice((b"", data[place + 1 :], bytes([data[place] ^ 1 << rng.randrange(8)]) + data[place + 1 :]))
+        data[place:] = rng.choice(
+            (b"", data[place + 1 :], bytes([data[place] ^ 1 << rng.randrange(8)]) + data[place + 1 :])
+        )
         data = bytes(data)
         size = image_bytes._plain_jpeg_size(data)
         if size is None:

@@ -31,10 +31,14 @@ def by_the_api(tf, boxes, scores, settings):
 
     with tf.Graph().as_default(), tf.Session() as session:
         found, count = post_processing.multiclass_non_max_suppression(
-            tf.constant(boxes[:, np.newaxis]), tf.constant(scores), settings.score_threshold, settings.iou_threshold,
-            settings.max_detections_per_class, settings.max_total_detections,
+            tf.constant(boxes[:, np.newaxis]),
+            tf.constant(scores),
+            settings.score_threshold,
+            settings.iou_threshold,
+            settings.max_detections_per_class,
+            settings.max_total_detections,
             clip_window=tf.constant([0.0, 0.0, 1.0, 1.0]),
-        )  # fmt: skip
+        )
         values = session.run([found.get(), found.get_field("scores"), found.get_field("classes"), count])
     return [value[: int(values[3])] for value in values[:3]]
 

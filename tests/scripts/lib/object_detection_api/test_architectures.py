@@ -29,9 +29,13 @@ LABEL_MAP = files.default_path("data/apparel_label_map.pbtxt")
 CLASSES = list(label_map.read(LABEL_MAP))
 QUICK = ("faster_rcnn_inception_v2", "ssd_mobilenet_v1_fpn", "ssd_mobilenet_v2")
 SLOW = (
-    "faster_rcnn_nas", "faster_rcnn_resnet101", "ssd_inception_v2", "ssd_mobilenet_v1_512", "ssd_mobilenet_v1_balanced",
+    "faster_rcnn_nas",
+    "faster_rcnn_resnet101",
+    "ssd_inception_v2",
+    "ssd_mobilenet_v1_512",
+    "ssd_mobilenet_v1_balanced",
     "ssd_mobilenet_v1_large_batch",
-)  # fmt: skip
+)
 STEPS = ("train", "eval", "export", "fast", "detect")
 
 
@@ -47,7 +51,14 @@ def records(tmp_path_factory) -> Path:
     (folder / "labels.csv").write_text("\n".join([",".join(labels_csv.COLUMNS), *rows]) + "\n", encoding="utf-8")
     for name in ("train", "test"):
         generate_tfrecord.main(
-            ["--csv_input", f"{folder}/labels.csv", "--output_path", f"{folder}/{name}.record", "--image_dir", f"{folder}"]
+            [
+                "--csv_input",
+                f"{folder}/labels.csv",
+                "--output_path",
+                f"{folder}/{name}.record",
+                "--image_dir",
+                f"{folder}",
+            ]
         )
     return folder
 
@@ -80,9 +91,13 @@ def run(names: tuple[str, ...], folder: Path, records: Path) -> dict[str, dict[s
     program = files.REPOSITORY_ROOT / "tests" / "architecture_runs.py"
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     result = subprocess.run(
-        [sys.executable, program, folder, *names], capture_output=True, text=True, encoding="utf-8", env=environment,
+        [sys.executable, program, folder, *names],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=environment,
         timeout=3600,
-    )  # fmt: skip
+    )
     lines = [json.loads(line) for line in result.stdout.splitlines() if line.startswith('{"name"')]
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return {name: {line["step"]: line for line in lines if line["name"] == name} for name in names}
@@ -94,7 +109,8 @@ def check(name: str, folder: Path, outcome: dict[str, dict]) -> None:
     assert not errors, "\n".join(f"{name}, {step}: {error}" for step, error in errors.items())
     assert tuple(outcome) == STEPS
     metrics = {
-        step: json.loads((folder / name / step / "metrics.json").read_text(encoding="utf-8")) for step in ("eval", "fast")
+        step: json.loads((folder / name / step / "metrics.json").read_text(encoding="utf-8"))
+        for step in ("eval", "fast")
     }
     for step, content in metrics.items():
         assert (content["global_step"], content["num_examples"]) == (2, 2), step

@@ -85,8 +85,9 @@ def test_names_and_defaults_are_those_of_the_api(module, ours, tf):
     from pathlib import Path
 
     calls = [
-        node for node in ast.walk(ast.parse(Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8")))
+        node
+        for node in ast.walk(ast.parse(Path(importlib.util.find_spec(module).origin).read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("flags.DEFINE_")
-    ]  # fmt: skip
+    ]
     theirs = {ast.literal_eval(call.args[0]): ast.literal_eval(call.args[1]) for call in calls}
     assert {flag.name: flag.default for flag in ours} == theirs

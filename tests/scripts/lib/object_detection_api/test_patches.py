@@ -1,4 +1,4 @@
-"""Each mend: what it mends works with all of them, and breaks when that one is left out."""
+"""Each patch: what it patches works with all of them, and breaks when that one is left out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from scripts.lib.object_detection_api import patches
 
-# mend -> (code that needs it, what the error says without it)
+# patch -> (code that needs it, what the error says without it)
 NEEDS: dict[str, tuple[str, str]] = {
     "use_legacy_keras": (
         "import tensorflow.compat.v1 as tf; assert tf.layers.Conv2D.__module__.startswith('tf_keras')",
@@ -97,7 +97,7 @@ NEEDS: dict[str, tuple[str, str]] = {
 }
 
 
-def run_with_mends(code: str, without: list[str], repository_root: Path) -> subprocess.CompletedProcess[str]:
+def run_with_patches(code: str, without: list[str], repository_root: Path) -> subprocess.CompletedProcess[str]:
     program = f"from scripts.lib.object_detection_api import patches; patches.apply(without={without!r}); {code}"
     environment = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     return subprocess.run(
@@ -111,16 +111,16 @@ def run_with_mends(code: str, without: list[str], repository_root: Path) -> subp
     )
 
 
-def test_every_mend_is_tested():
-    assert set(NEEDS) == {mend.__name__ for mend in patches.MENDS}
+def test_every_patch_is_tested():
+    assert set(NEEDS) == {patch.__name__ for patch in patches.PATCHES}
 
 
 @pytest.mark.usefixtures("tf")
 def test_what_needs_the_mends_works_with_all_of_them(repository_root):
-    """One process for all of them, as in use; the mends are applied twice, which changes nothing."""
+    """One process for all of them, as in use; the patches are applied twice, which changes nothing."""
     graphs = "\nimport tensorflow.compat.v1 as tf\npatches.apply()\n"
     code = graphs + "\n".join(f"with tf.Graph().as_default():\n    {code}" for code, _ in NEEDS.values())
-    result = run_with_mends(code, [], repository_root)
+    result = run_with_patches(code, [], repository_root)
     assert result.returncode == 0, result.stderr
 
 
@@ -128,7 +128,7 @@ def test_what_needs_the_mends_works_with_all_of_them(repository_root):
 @pytest.mark.usefixtures("tf")
 def test_breaks_without_the_mend(name, repository_root):
     code, error = NEEDS[name]
-    result = run_with_mends(code, [name], repository_root)
+    result = run_with_patches(code, [name], repository_root)
     assert result.returncode == 1
     assert re.search(error, result.stderr), result.stderr
 

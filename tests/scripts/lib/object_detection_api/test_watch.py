@@ -31,11 +31,13 @@ def events_of_a_training(tf, folder) -> bytes:
     """What the trainer and its supervisor write: a merged summary and the graph."""
     with tf.Graph().as_default() as graph, tf.Session() as session:
         values = tf.random.normal([10_000])
-        merged = tf.summary.merge([
-            tf.summary.scalar("Losses/TotalLoss", tf.constant(2.0)),
-            tf.summary.histogram("ModelVars/weights", values),
-            tf.summary.image("cdf", tf.zeros([1, 40, 40, 3])),
-        ])  # fmt: skip
+        merged = tf.summary.merge(
+            [
+                tf.summary.scalar("Losses/TotalLoss", tf.constant(2.0)),
+                tf.summary.histogram("ModelVars/weights", values),
+                tf.summary.image("cdf", tf.zeros([1, 40, 40, 3])),
+            ]
+        )
         writer = tf.summary.FileWriter(str(folder), graph)
         writer.add_meta_graph(tf.train.export_meta_graph())
         writer.add_summary(session.run(merged), 3)

@@ -35,9 +35,18 @@ def test_it_comes_back_with_versions(record):
 
 @pytest.mark.parametrize(
     "text",
-    [None, "", "[]", "{", '{"version": 0}', '{"version": 1}', '{"version": 1, "shards": [3], "classes": {}}',
-     record_manifest.text({**CONTENT, "classes": []}), record_manifest.text({**CONTENT, "shards": [{"file": "a"}]})],
-)  # fmt: skip
+    [
+        None,
+        "",
+        "[]",
+        "{",
+        '{"version": 0}',
+        '{"version": 1}',
+        '{"version": 1, "shards": [3], "classes": {}}',
+        record_manifest.text({**CONTENT, "classes": []}),
+        record_manifest.text({**CONTENT, "shards": [{"file": "a"}]}),
+    ],
+)
 def test_a_record_without_a_readable_manifest_is_not_checked(tmp_path, text):
     if text is not None:
         (tmp_path / "a.record.json").write_text(text)

@@ -16,8 +16,12 @@ ARGUMENTS = ({"text": [b"a", "é".encode()], "none": []}, {"x": [0.25, 1.0], "no
 def test_features_come_back():
     data = tf_example.serialized(tf_example.example(*ARGUMENTS))
     assert tf_example.features(data) == {
-        "id": [-1, 2**40], "no_floats": [], "none": [], "text": [b"a", "é".encode()], "x": [0.25, 1.0]
-    }  # fmt: skip
+        "id": [-1, 2**40],
+        "no_floats": [],
+        "none": [],
+        "text": [b"a", "é".encode()],
+        "x": [0.25, 1.0],
+    }
 
 
 def test_the_order_of_the_features_does_not_change_the_bytes():

@@ -19,10 +19,16 @@ def image(truth: list[tuple], detections: list[tuple]) -> EvaluatedImage:
     boxes, ids = zip(*truth, strict=True) if truth else ((), ())
     found, found_ids, scores = zip(*detections, strict=True) if detections else ((), (), ())
     return EvaluatedImage(
-        "a.jpg", 300, 300,
-        np.array(boxes, np.float32).reshape(-1, 4), np.array(ids, int), np.zeros(len(truth), bool),
-        np.array(found, np.float32).reshape(-1, 4), np.array(scores, np.float32), np.array(found_ids, int),
-    )  # fmt: skip
+        "a.jpg",
+        300,
+        300,
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.array(ids, int),
+        np.zeros(len(truth), bool),
+        np.array(found, np.float32).reshape(-1, 4),
+        np.array(scores, np.float32),
+        np.array(found_ids, int),
+    )
 
 
 def results(images: list[EvaluatedImage], boxes_train: dict[str, int] | None = None) -> Results:
@@ -90,8 +96,13 @@ def test_a_record_with_nothing_to_find_or_nothing_found_is_reported_and_drawn(im
     assert said(found, input_size=(300, 300))
     assert figures.table(found)
     for draw in (
-        plots.average_precision, plots.precision_recall, plots.f1, plots.calibration, plots.errors, plots.confusion_matrix,
-    ):  # fmt: skip
+        plots.average_precision,
+        plots.precision_recall,
+        plots.f1,
+        plots.calibration,
+        plots.errors,
+        plots.confusion_matrix,
+    ):
         assert plots.png(draw(found)).startswith(b"\x89PNG")
     report_examples.choose(found)
 

@@ -25,11 +25,17 @@ def config(tmp_path):
             pixels = np.random.default_rng(number).integers(0, 256, (size[1] // 32, size[0] // 32, 3), np.uint8)
             encoded = io.BytesIO()
             Image.fromarray(pixels).resize(size).save(encoded, "JPEG" if number else "PNG")
-            names = {"image/encoded": [encoded.getvalue()], "image/format": [b"jpeg" if number else b"png"],
-                     "image/source_id": [str(number).encode()], "image/filename": [str(number).encode()],
-                     "image/object/class/text": [b"Tops"]}  # fmt: skip
-            corners = {f"image/object/bbox/{name}": [value] for name, value in
-                       zip(("xmin", "ymin", "xmax", "ymax"), (0.25, 0.25, 0.75, 0.5), strict=True)}  # fmt: skip
+            names = {
+                "image/encoded": [encoded.getvalue()],
+                "image/format": [b"jpeg" if number else b"png"],
+                "image/source_id": [str(number).encode()],
+                "image/filename": [str(number).encode()],
+                "image/object/class/text": [b"Tops"],
+            }
+            corners = {
+                f"image/object/bbox/{name}": [value]
+                for name, value in zip(("xmin", "ymin", "xmax", "ymax"), (0.25, 0.25, 0.75, 0.5), strict=True)
+            }
             tf_record.write_record(
                 file, tf_example.serialized(tf_example.example(names, corners, {"image/object/class/label": [1]}))
             )
@@ -63,8 +69,11 @@ def first_batch(tf, config) -> tuple[list[tuple[int, ...]], np.ndarray, np.ndarr
         queue = trainer.create_input_queue(
             train.batch_size,
             lambda: dataset_builder.make_initializable_iterator(dataset_builder.build(reader)).get_next(),
-            train.batch_queue_capacity, train.num_batch_queue_threads, train.prefetch_queue_capacity, [],
-        )  # fmt: skip
+            train.batch_queue_capacity,
+            train.num_batch_queue_threads,
+            train.prefetch_queue_capacity,
+            [],
+        )
         model = model_builder.build(config.model, is_training=True)
         images, _, boxes, *_ = trainer.get_inputs(queue, 6)
         inputs = [model.preprocess(image)[0] for image in images]

@@ -62,17 +62,23 @@ def test_the_best_is_kept_with_its_metrics_and_an_equal_one_does_not_take_its_pl
     evaluate(evaluations, make.train_dir, 10, 20, 30)
     best = make.train_dir / "best"
     assert {path.name for path in best.iterdir()} == {
-        "checkpoint", "metrics.json", "model.ckpt-20.data-00000-of-00001", "model.ckpt-20.index", "model.ckpt-20.meta",
+        "checkpoint",
+        "metrics.json",
+        "model.ckpt-20.data-00000-of-00001",
+        "model.ckpt-20.index",
+        "model.ckpt-20.meta",
         "pipeline.config",
-    }  # fmt: skip
+    }
     assert checkpoint_files.find(best) == (best / "model.ckpt-20").as_posix()
     assert metrics_file.read(best / "metrics.json").global_step == 20
     assert "Evaluation at step 30: mAP@0.5 0.700 (best 0.700 at step 20; 1 without gain)" in capsys.readouterr().out
     assert not list(make.train_dir.glob(".evaluating*"))
     lines = log.read(make.train_dir / "evaluations.jsonl")
     assert [(line["step"], line["mAP@0.5"], line["AP@0.5"]) for line in lines] == [
-        (10, 0.5, {"Tops": 0.5}), (20, 0.7, {"Tops": 0.7}), (30, 0.7, {"Tops": 0.7}),
-    ]  # fmt: skip
+        (10, 0.5, {"Tops": 0.5}),
+        (20, 0.7, {"Tops": 0.7}),
+        (30, 0.7, {"Tops": 0.7}),
+    ]
 
 
 def test_the_best_stays_when_the_saver_removes_its_own(make):
@@ -123,8 +129,10 @@ def test_the_training_goes_on_meanwhile(make):
     assert evaluations.best.global_step == 10
 
 
-@pytest.mark.parametrize("ap, expected", [("fail", "failed (exit status 1): error: the record is damaged"),
-                                          (float("nan"), "no class has ground truth")])  # fmt: skip
+@pytest.mark.parametrize(
+    "ap, expected",
+    [("fail", "failed (exit status 1): error: the record is damaged"), (float("nan"), "no class has ground truth")],
+)
 def test_a_failed_one_and_one_without_ground_truth_are_said(make, capsys, ap, expected):
     evaluations = make({10: ap})
     evaluate(evaluations, make.train_dir, 10)

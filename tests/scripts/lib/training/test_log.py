@@ -23,9 +23,12 @@ def test_a_line_every_so_many_steps_with_all_that_is_known(tmp_path):
     assert lines[0].pop("seconds") >= 0
     assert lines[0].pop("time").endswith("Z")
     assert lines[0] == {
-        "step": 3, "loss": 2.0, "losses": {"Loss/classification_loss": 2.0}, "learning_rate": 0.004,
+        "step": 3,
+        "loss": 2.0,
+        "losses": {"Loss/classification_loss": 2.0},
+        "learning_rate": 0.004,
         "images_per_second": 41.24,
-    }  # fmt: skip
+    }
 
 
 def test_after_a_line_that_was_cut_off_the_next_one_is_whole(tmp_path):

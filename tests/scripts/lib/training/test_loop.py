@@ -73,9 +73,15 @@ def train(tf, slim, folder, observer, num_steps=6, loss_of=lambda x: x * x, lear
         with tf.control_dependencies([update]):
             train_op = tf.identity(loss, name="train_op")
         slim.train(
-            train_op, logdir=str(folder), session_config=tf.ConfigProto(), graph=graph, number_of_steps=num_steps,
-            saver=tf.train.Saver(max_to_keep=3), summary_op=None, save_summaries_secs=120,
-        )  # fmt: skip
+            train_op,
+            logdir=str(folder),
+            session_config=tf.ConfigProto(),
+            graph=graph,
+            number_of_steps=num_steps,
+            saver=tf.train.Saver(max_to_keep=3),
+            summary_op=None,
+            save_summaries_secs=120,
+        )
 
 
 def keep_names(queue, images):
@@ -104,7 +110,9 @@ def test_each_step_is_told_with_its_loss_its_parts_and_the_learning_rate(tf, sli
 def test_a_step_is_one_call_of_the_session(tf, slim, tmp_path, monkeypatch):
     calls = []
     original = tf.Session.run
-    monkeypatch.setattr(tf.Session, "run", lambda self, *args, **kwargs: calls.append(1) or original(self, *args, **kwargs))
+    monkeypatch.setattr(
+        tf.Session, "run", lambda self, *args, **kwargs: calls.append(1) or original(self, *args, **kwargs)
+    )
     counts = []
     train(tf, slim, tmp_path, Observer(lambda *_: counts.append(len(calls))), num_steps=4)
     assert [later - earlier for earlier, later in zip(counts, counts[1:], strict=False)] == [1, 1, 1]
@@ -149,7 +157,9 @@ def test_where_a_checkpoint_cannot_be_written_the_last_one_stays(tf, slim, tmp_p
     from tensorflow.python.checkpoint import checkpoint_management
 
     def fail(*_, **__):
-        message = f"Graph execution error:\n\nDetected at node save/SaveV2\n{tmp_path}/x; No space left on device\n\t [[x]]"
+        message = (
+            f"Graph execution error:\n\nDetected at node save/SaveV2\n{tmp_path}/x; No space left on device\n\t [[x]]"
+        )
         raise tf.errors.ResourceExhaustedError(None, None, message)
 
     def act(step, save):

@@ -25,7 +25,7 @@ def test_the_record_holds_the_first_images_with_an_object_each_once(config, tmp_
     records = list(tf_record.read_records(source))
     empty = tf_example.Example.FromString(records[0])
     empty.features.feature["image/object/class/label"].int64_list.value[:] = []
-    with files.whole_file(tmp_path / "source") as file:
+    with files.atomic_write(tmp_path / "source") as file:
         for data in (empty.SerializeToString(), records[1], records[1], records[2], records[3]):
             tf_record.write_record(file, data)
     overfit.write_record([str(tmp_path / "source")], 2, tmp_path / "few")

@@ -43,13 +43,19 @@ def test_a_folder_in_order_is_left_as_it_is(train_dir, capsys):
 @pytest.mark.parametrize(
     "spoil, said",
     [
-        (lambda folder: truncate(folder / "model.ckpt-6.data-00000-of-00001"), "model.ckpt-6 cannot be read (model.ckpt-6.data-00000-of-00001 has 10 bytes instead of 1200)"),
-        (lambda folder: truncate(folder / "model.ckpt-6.index"), "model.ckpt-6 cannot be read (its index ends too early)"),
+        (
+            lambda folder: truncate(folder / "model.ckpt-6.data-00000-of-00001"),
+            "model.ckpt-6 cannot be read (model.ckpt-6.data-00000-of-00001 has 10 bytes instead of 1200)",
+        ),
+        (
+            lambda folder: truncate(folder / "model.ckpt-6.index"),
+            "model.ckpt-6 cannot be read (its index ends too early)",
+        ),
         (lambda folder: (folder / "model.ckpt-6.index").unlink(), "it names none that is there"),
         (lambda folder: (folder / "model.ckpt-6.data-00000-of-00001").unlink(), "is missing"),
     ],
     ids=["short data", "short index", "no index", "no data"],
-)  # fmt: skip
+)
 def test_goes_on_from_the_newest_that_can_be_read_and_says_so(tf, train_dir, capsys, spoil, said):
     spoil(train_dir)
     there = {path.name for path in train_dir.iterdir()}
