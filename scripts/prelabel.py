@@ -28,6 +28,7 @@ from scripts.lib.annotations import annotation_formats, labelimg_files, proposal
 from scripts.lib.annotations.proposals import Queued
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import command_line, files
+from scripts.lib.core.boxes import clip_to_pixels
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError, errors
 from scripts.lib.core.progress import progress
@@ -180,7 +181,7 @@ def propose(picture: Picture, class_names: dict[int, str], min_score: float) -> 
     """The boxes to draw and their scores, best first."""
     objects, scores = [], []
     for (ymin, xmin, ymax, xmax), score, class_id in zip(*(values.tolist() for values in picture.found), strict=True):
-        box = voc_xml.whole_pixels((xmin, ymin, xmax, ymax), *picture.size)
+        box = clip_to_pixels((xmin, ymin, xmax, ymax), *picture.size)
         if box and score >= min_score and class_id in class_names:
             objects.append(VocObject(class_names[class_id], *box))
             scores.append(score)

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib.annotations import voc_xml
-from scripts.lib.annotations.voc_xml import Annotation, VocObject, round_half_up
+from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import files, text_files
+from scripts.lib.core.boxes import round_half_up
 from scripts.lib.core.errors import ERROR, NOTE, WARNING, DataError, Finding, UsageError
 from scripts.lib.images import image_names
 from scripts.lib.images.image_names import ImageFolder

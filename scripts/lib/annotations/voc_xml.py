@@ -10,11 +10,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.lib.core import files, listing
+from scripts.lib.core.boxes import round_half_up
 from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.images import image_names
 
@@ -318,18 +318,6 @@ def parse_pixels(text: str) -> int:
     if not _PIXELS.fullmatch(text):
         raise ValueError(f"is {_shown(text)!r}, expected a number of pixels such as 12")
     return round_half_up(float(text)) if "." in text else int(text)
-
-
-def round_half_up(value: float) -> int:
-    """The nearest whole number; 0.5 goes up, always (Python's `round` goes to the even neighbour)."""
-    return int((value + 0.5) // 1)
-
-
-def whole_pixels(box_xyxy: Sequence[float], width: int, height: int) -> tuple[int, int, int, int] | None:
-    """A box as (xmin, ymin, xmax, ymax) in whole pixels of an image, or None where nothing of it is left."""
-    xmin, ymin, xmax, ymax = map(round_half_up, box_xyxy)
-    xmin, ymin, xmax, ymax = max(xmin, 0), max(ymin, 0), min(xmax, width), min(ymax, height)
-    return (xmin, ymin, xmax, ymax) if xmin < xmax and ymin < ymax else None
 
 
 def _clean(text: str | None) -> str:

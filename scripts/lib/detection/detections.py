@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-from scripts.lib.evaluation import average_precision
+from scripts.lib.core.boxes import iou
 from scripts.lib.models.detector import Detection, DetectionArrays
 
 
@@ -28,7 +28,7 @@ def select(found: DetectionArrays, min_scores: Mapping[int, float], nms_iou: flo
 
 def _not_suppressed(boxes: np.ndarray, class_ids: np.ndarray, iou_threshold: float) -> list[int]:
     """Greedy non-maximum suppression; boxes best first."""
-    rivals = (average_precision.iou(boxes, boxes) > iou_threshold) & (class_ids[:, np.newaxis] == class_ids)
+    rivals = (iou(boxes, boxes) > iou_threshold) & (class_ids[:, np.newaxis] == class_ids)
     kept: list[int] = []
     for place in range(len(boxes)):
         if not rivals[place, kept].any():

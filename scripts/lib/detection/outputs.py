@@ -12,6 +12,7 @@ from typing import IO, Any
 from scripts.lib.annotations import labelimg_files, proposals, voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import files
+from scripts.lib.core.boxes import clip_to_pixels
 from scripts.lib.core.errors import ERROR, Finding
 from scripts.lib.detection.detections import best_first, best_scores
 from scripts.lib.detection.journal import ImageResult
@@ -121,7 +122,7 @@ def write_voc(folder: Path, photos: Iterable[ImageResult], model: str, findings:
         objects = [
             VocObject(found.class_name, *box)
             for found in photo.detections
-            if (box := voc_xml.whole_pixels(found[2:], photo.width, photo.height))
+            if (box := clip_to_pixels(found[2:], photo.width, photo.height))
         ]
         # A photo's own name, unless it is an address or the like: to find it by, LabelImg takes the suffix off.
         image_name = photo.name if photo.output_name == f"{photo.name}.jpg" else photo.output_name

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from scripts.lib.evaluation import average_precision
+from scripts.lib.core.boxes import iou
 from scripts.lib.models.detector import DetectionArrays
 
 IOU_THRESHOLD = 0.55  # the paper's
@@ -86,7 +86,7 @@ def _groups(
         fused, sums = boxes[of_class], np.zeros((len(of_class), 5))  # of groups: corners; weighted corners and score
         groups = 0
         for place, box, score in zip(of_class, boxes[of_class], scores[of_class], strict=True):
-            overlaps = average_precision.iou(box[np.newaxis], fused[:groups])[0]
+            overlaps = iou(box[np.newaxis], fused[:groups])[0]
             group = int(overlaps.argmax()) if groups else 0
             if not groups or overlaps[group] <= iou_threshold:
                 group, groups = groups, groups + 1

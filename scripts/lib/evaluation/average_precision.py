@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scripts.lib.core.boxes import iou
+
 
 class EvaluatedImage(NamedTuple):
     """An image with its ground truth and what a model detected.
@@ -66,16 +68,6 @@ class PrecisionRecall(NamedTuple):
         """The harmonic mean of precision and recall."""
         both = self.precision + self.recall
         return np.divide(2 * self.precision * self.recall, both, out=np.zeros_like(both), where=both > 0)
-
-
-def iou(boxes_yxyx: np.ndarray, other_boxes_yxyx: np.ndarray) -> np.ndarray:
-    """Intersection over union of all pairs; boxes [N, 4] and [M, 4] in any one unit -> [N, M]."""
-    a, b = boxes_yxyx[:, np.newaxis], other_boxes_yxyx[np.newaxis]
-    sides = np.maximum(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0)
-    intersection = sides[..., 0] * sides[..., 1]
-    area_a, area_b = (np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1) for boxes in (a, b))
-    union = area_a + area_b - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
 
 
 def match(images: Sequence[EvaluatedImage], class_id: int, iou_threshold: float = 0.5) -> ClassMatches:

@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scripts.lib.evaluation.average_precision import ClassMatches, EvaluatedImage, average_precision, iou
+from scripts.lib.core.boxes import iou
+from scripts.lib.evaluation.average_precision import ClassMatches, EvaluatedImage, average_precision
 
 FOREGROUND_IOU = 0.5
 BACKGROUND_IOU = 0.1
