@@ -24,13 +24,13 @@ from PIL import Image
 import xml_to_csv
 from scripts import detect
 from scripts.lib.annotations import proposals
+from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection import ensemble, options
 from scripts.lib.detection import pipeline as detection_pipeline
 from scripts.lib.detection.journal import ImageResult, Journal
 from scripts.lib.detection.pipeline import Folders, Pipeline
 from scripts.lib.detection.sources import Source, Sources
-from scripts.lib.models.detector import Detection
 from tests.made_detector import MadeDetector
 
 ROOT = Path(__file__).resolve().parents[2]

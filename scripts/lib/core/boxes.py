@@ -1,12 +1,29 @@
-"""The geometry of boxes; order and unit are in each name (xyxy: xmin, ymin, xmax, ymax; yxyx: ymin, xmin, ymax, xmax)."""
+"""The geometry of boxes: xyxy is xmin, ymin, xmax, ymax; yxyx is ymin, xmin, ymax, xmax; each name says its unit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+class Detection(NamedTuple):
+    """One detected object.
+
+    Attributes:
+        class_name: as in the model's label map.
+        score: 0..1.
+        xmin, ymin, xmax, ymax: the box in pixels of the image, origin at its upper left corner, as floats.
+    """
+
+    class_name: str
+    score: float
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
 
 
 def round_half_up(value: float) -> int:

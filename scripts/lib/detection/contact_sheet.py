@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from scripts.lib.core import files
+from scripts.lib.core.boxes import Detection
 from scripts.lib.images import drawing
-from scripts.lib.models.detector import Detection
 
 COLUMNS, ROWS = 6, 6  # thumbnails on a page
 SIDE = 240  # pixels of a thumbnail's longer side

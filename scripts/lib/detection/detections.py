@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-from scripts.lib.core.boxes import iou
-from scripts.lib.models.detector import Detection, DetectionArrays
+from scripts.lib.core.boxes import Detection, iou
+from scripts.lib.models.detector import DetectionArrays
 
 
 def select(found: DetectionArrays, min_scores: Mapping[int, float], nms_iou: float | None = None) -> DetectionArrays:

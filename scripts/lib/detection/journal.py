@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from scripts.lib.core import files
+from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import Finding, UsageError
-from scripts.lib.models.detector import Detection
 
 
 class ImageResult(NamedTuple):

@@ -12,11 +12,10 @@ from typing import IO, Any
 from scripts.lib.annotations import labelimg_files, proposals, voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import files
-from scripts.lib.core.boxes import clip_to_pixels
+from scripts.lib.core.boxes import Detection, clip_to_pixels
 from scripts.lib.core.errors import ERROR, Finding
 from scripts.lib.detection.detections import best_first, best_scores
 from scripts.lib.detection.journal import ImageResult
-from scripts.lib.models.detector import Detection
 
 COLUMNS = ("filename", "class", "score", "xmin", "ymin", "xmax", "ymax")
 TAG_COLUMNS = ("product", "class", "score")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from scripts.lib.models.detector import Detection
+from scripts.lib.core.boxes import Detection
 
 # Okabe and Ito, "Color Universal Design" (2008): eight colours that most colour-blind people tell apart; without black,
 # which dark garments swallow.

@@ -9,24 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scripts.lib.core.boxes import Detection
 from scripts.lib.models import exported_model
-
-
-class Detection(NamedTuple):
-    """One detected object.
-
-    Attributes:
-        class_name: as in the model's label map.
-        score: 0..1.
-        xmin, ymin, xmax, ymax: the box in pixels of the image, origin at its upper left corner, as floats.
-    """
-
-    class_name: str
-    score: float
-    xmin: float
-    ymin: float
-    xmax: float
-    ymax: float
 
 
 class DetectionArrays(NamedTuple):

@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from scripts.lib.core import files
+from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import UsageError
 from scripts.lib.evaluation.average_precision import EvaluatedImage
 from scripts.lib.evaluation.error_types import Pairing
 from scripts.lib.images import drawing
-from scripts.lib.models.detector import Detection
 from scripts.lib.records import read
 from scripts.lib.report import sentences
 from scripts.lib.report.figures import Results

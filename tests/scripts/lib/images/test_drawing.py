@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
+from scripts.lib.core.boxes import Detection
 from scripts.lib.images import drawing
-from scripts.lib.models.detector import Detection
 
 CLASSES = ["Tops", "Skirts"]
 GREY = (128, 128, 128)
