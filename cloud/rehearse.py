@@ -46,7 +46,8 @@ from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.tensorflow import import_tensorflow
-from scripts.lib.training import cluster, replicas
+from scripts.lib.training import cluster
+from scripts.lib.training.hooks import replicas
 
 ROLES = {"chief": "workerpool0", "worker": "workerpool1", "ps": "workerpool2", "evaluator": "workerpool3"}
 AS_REPLICA = "--as_replica"  # the first argument of a process that this script starts: the rest is cloud/task.py's

@@ -67,7 +67,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
 
 def evaluate(args: argparse.Namespace, train_args: argparse.Namespace) -> int | None:
     """Evaluates each new checkpoint of the training until the one of its last step."""
-    from scripts.lib.training import replicas
+    from scripts.lib.training.hooks import replicas
 
     if not args.eval_dir:
         raise UsageError("--eval_dir is missing: the job has an evaluator, which needs a folder")

@@ -32,11 +32,12 @@ from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import UsageError
 from scripts.lib.object_detection_api import flags, watch
-from scripts.lib.training import cluster, early_resizing, loop, overfit, replicas, resume
+from scripts.lib.training import cluster, overfit, resume
 from scripts.lib.training.evaluations import TrainingEvaluations
+from scripts.lib.training.hooks import early_resizing, loop, replicas
 from scripts.lib.training.log import TrainingLog
+from scripts.lib.training.observer import TrainingRun
 from scripts.lib.training.progress import TrainingProgress
-from scripts.lib.training.run import TrainingRun
 
 REQUIRED = (
     "train_dir|overfit",

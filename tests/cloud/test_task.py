@@ -54,7 +54,7 @@ def test_the_chief_waits_for_the_evaluator(calls, monkeypatch):
 
 
 def test_the_evaluator_evaluates_until_the_last_step(tf, calls, monkeypatch, repository_root):
-    from scripts.lib.training import replicas
+    from scripts.lib.training.hooks import replicas
 
     until = []
     monkeypatch.setattr(replicas, "evaluate_until", lambda *args: until.append(args))

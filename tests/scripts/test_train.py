@@ -20,7 +20,7 @@ from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core.errors import UsageError
 from scripts.lib.training import log
-from scripts.lib.training.loop import Step
+from scripts.lib.training.hooks.loop import Step
 from tests import tiny_training
 
 SLOWEST_START = 900  # seconds, on a machine that does many other things besides
@@ -201,7 +201,7 @@ def test_the_overfit_check_passes_on_what_can_be_learned_and_fails_without_the_s
 
 def test_what_the_fine_tune_checkpoint_gave_is_said_by_a_training_that_begins(tmp_path, monkeypatch):
     said = []
-    for place, name in ((train.training_input, "resize_early"), (train.training_loop, "install")):
+    for place, name in ((train.early_resizing, "resize_early"), (train.loop, "install")):
         monkeypatch.setattr(place, name, lambda *_: None)
     monkeypatch.setattr(train.watch, "small_event_files", lambda: None)
     monkeypatch.setattr(train.watch, "restored_variables", lambda: said.append("restored"))

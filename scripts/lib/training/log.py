@@ -7,7 +7,7 @@ import math
 import time
 from pathlib import Path
 
-from scripts.lib.training.loop import Step
+from scripts.lib.training.hooks.loop import Step
 
 FILE_NAME = "training_log.jsonl"
 

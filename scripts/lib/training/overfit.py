@@ -18,7 +18,7 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 from scripts.lib.records import tf_example, tf_record
 from scripts.lib.training.evaluations import TrainingEvaluations, mean_ap
-from scripts.lib.training.run import TrainingRun
+from scripts.lib.training.observer import TrainingRun
 
 TARGET = 0.9  # mAP@0.5
 NUM_STEPS = 1000  # at most

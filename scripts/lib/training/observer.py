@@ -10,9 +10,9 @@ from pathlib import Path
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core.errors import DataError
 from scripts.lib.training.evaluations import TrainingEvaluations
+from scripts.lib.training.hooks.loop import NonFiniteLossError, Step
 from scripts.lib.training.interruption import Interruption
 from scripts.lib.training.log import TrainingLog
-from scripts.lib.training.loop import NonFiniteLossError, Step
 from scripts.lib.training.progress import TrainingProgress
 
 _LIKELY_CAUSES = (

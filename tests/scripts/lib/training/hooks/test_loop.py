@@ -9,7 +9,8 @@ import pytest
 
 from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
 from scripts.lib.core.errors import DataError
-from scripts.lib.training import loop, resume
+from scripts.lib.training import resume
+from scripts.lib.training.hooks import loop
 from scripts.lib.training.interruption import Interruption
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from scripts.lib.core.errors import DataError
-from scripts.lib.training import run as training_run
-from scripts.lib.training.loop import NonFiniteLossError, Step
+from scripts.lib.training import observer as training_run
+from scripts.lib.training.hooks.loop import NonFiniteLossError, Step
+from scripts.lib.training.observer import TrainingRun
 from scripts.lib.training.progress import TrainingProgress
-from scripts.lib.training.run import TrainingRun
 
 
 class Evaluations:
@@ -97,7 +97,7 @@ def test_what_an_evaluation_says_takes_the_progress_off_the_terminals_line(now, 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     evaluations = Evaluations()
     monkeypatch.setattr(Evaluations, "evaluate", lambda *_: None, raising=False)
-    monkeypatch.setattr(training_run.checkpoints, "latest", lambda _: "model.ckpt-10")
+    monkeypatch.setattr(training_run.checkpoint_files, "latest", lambda _: "model.ckpt-10")
     walk(make(evaluations), [10])
     out, err = capsys.readouterr()
     line = "step 10/100: loss 2.500"

@@ -12,7 +12,7 @@ from PIL import Image
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.records import tf_example, tf_record
-from scripts.lib.training import early_resizing
+from scripts.lib.training.hooks import early_resizing
 
 SIZES = ((300, 200), (96, 128), (64, 32), (600, 600))  # width, height
 
