@@ -41,7 +41,7 @@ import _init_paths  # noqa: F401
 from cloud import task
 from scripts import train
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
@@ -126,12 +126,12 @@ def check_folder(output_dir: Path) -> None:
 def write_config(args: argparse.Namespace) -> pipeline_config.Message:
     """Writes the config as it is rehearsed to output_dir/pipeline.config, and returns it."""
     config = pipeline_config.read(args.pipeline_config_path)
-    findings = pipeline_config.check_training(config, args.pipeline_config_path)
+    findings = checks.check_training(config, args.pipeline_config_path)
     if args.evaluator:
-        findings += pipeline_config.check_evaluation(config, args.pipeline_config_path)
-    pipeline_config.raise_errors(findings, "nothing was started")
+        findings += checks.check_evaluation(config, args.pipeline_config_path)
+    checks.raise_errors(findings, "nothing was started")
     if args.num_train_steps:
-        pipeline_config.override_num_steps(config, args.num_train_steps)
+        override.set_num_steps(config, args.num_train_steps)
     if not config.train_config.num_steps:
         raise UsageError("the config's num_steps is 0, without an end; give --num_train_steps")
     if args.sync:

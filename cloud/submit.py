@@ -47,7 +47,7 @@ from google.protobuf import text_format
 from cloud.lib import bucket, bucket_config, gcloud, job_spec, ml_engine, prices, submitted
 from cloud.lib.submitted import Job
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
@@ -222,8 +222,8 @@ def upload(args: argparse.Namespace) -> int | None:
     settings(args)
     config = pipeline_config.read(args.config)
     local = bucket_config.on_disk(config, args.bucket)
-    findings = pipeline_config.check_training(local, args.config, on_buckets=False)
-    findings += pipeline_config.check_evaluation(local, args.config, on_buckets=False)
+    findings = checks.check_training(local, args.config, on_buckets=False)
+    findings += checks.check_evaluation(local, args.config, on_buckets=False)
     refuse(findings, "nothing was uploaded")
     wanted = bucket_config.uploads(config, args.bucket)
     there = {}
@@ -282,9 +282,9 @@ def train(args: argparse.Namespace) -> int | None:
     counts = {pool: count for pool, count in counts.items() if count is not None}
     counts[job_spec.EVALUATOR] = int(args.evaluator)
     template = job_spec.with_replicas(job_spec.read_template(args.spec), counts)
-    findings: list[Finding | str] = pipeline_config.check_trainable(config, args.config)
+    findings: list[Finding | str] = checks.check_trainable(config, args.config)
     if not findings:
-        findings += pipeline_config.check_batch(config, args.config)
+        findings += checks.check_batch(config, args.config)
     findings += [f"{files.shown_path(args.config)}: {problem}" for problem in cluster.check_sync_replicas(config)]
     if args.known and bucket.listing([job.config]):
         findings.append(f"there is a job {job.name} on the bucket already; give another --job_name")

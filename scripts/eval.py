@@ -32,7 +32,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.dataset import label_map
@@ -53,9 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     reader = config.train_input_reader if args.eval_training_data else None
     if args.eval_training_data:
         config.eval_config.ClearField("num_examples")  # counts the other record's images
-    findings = pipeline_config.check_evaluation(config, config_path, reader)
-    pipeline_config.raise_errors(findings, "nothing was evaluated")
-    pipeline_config.count_eval_examples(config, reader or config.eval_input_reader[0])
+    findings = checks.check_evaluation(config, config_path, reader)
+    checks.raise_errors(findings, "nothing was evaluated")
+    override.fill_in_num_examples(config, reader or config.eval_input_reader[0])
     if args.fast:
         evaluate_fast(args, config, reader or config.eval_input_reader[0])
         return 0

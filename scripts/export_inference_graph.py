@@ -21,7 +21,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.models import exported_model
 from scripts.lib.object_detection_api import flags
@@ -30,10 +30,10 @@ from scripts.lib.object_detection_api import flags
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     config = pipeline_config.read(args.pipeline_config_path)
-    findings = pipeline_config.check_model(config, args.pipeline_config_path)
+    findings = checks.check_model(config, args.pipeline_config_path)
     label_map_path = pipeline_config.label_map_path(config)
-    findings += pipeline_config.check_label_map(config, label_map_path, args.pipeline_config_path)
-    pipeline_config.raise_errors(findings, "nothing was exported")
+    findings += checks.check_label_map(config, label_map_path, args.pipeline_config_path)
+    checks.raise_errors(findings, "nothing was exported")
     checkpoint = checkpoint_files.find(args.trained_checkpoint_prefix)
     output_directory = files.path_of(args.output_directory)
     exported_model.check_output_directory("output_directory", output_directory)

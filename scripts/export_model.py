@@ -35,7 +35,7 @@ import _init_paths  # noqa: F401
 import numpy as np
 
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, Finding, UsageError
@@ -159,9 +159,9 @@ def read_config(path: Path | RemotePath | str, formats: Sequence[str]) -> pipeli
         DataError: the config is at fault.
     """
     config = pipeline_config.read(path)
-    findings = pipeline_config.check_model(config, path)
-    findings += pipeline_config.check_label_map(config, pipeline_config.label_map_path(config), path)
-    pipeline_config.raise_errors(findings, "nothing was exported")
+    findings = checks.check_model(config, path)
+    findings += checks.check_label_map(config, pipeline_config.label_map_path(config), path)
+    checks.raise_errors(findings, "nothing was exported")
     for name in formats:
         missing = [library for library in LIBRARIES.get(name, ()) if importlib.util.find_spec(library) is None]
         if missing:

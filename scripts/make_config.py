@@ -31,7 +31,7 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from scripts.lib.checkpoints import checkpoint_files, pretrained
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import WARNING, Finding, UsageError
@@ -67,13 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     train, test = find_record(args.train_record), find_record(args.test_record)
     base_config = args.base_config or base_for(train)
     base = pipeline_config.read(base_config)
-    base_findings = pipeline_config.check_trainable(base, base_config)
-    pipeline_config.raise_errors(base_findings, f"{files.shown_path(args.output_config)} was not written")
+    base_findings = checks.check_trainable(base, base_config)
+    checks.raise_errors(base_findings, f"{files.shown_path(args.output_config)} was not written")
     label_map_path = find_label_map(args.label_map, train)
 
     config = type(base).FromString(base.SerializeToString())
     fill_in_data(config, train, test, label_map_path)
-    override(config, args)
+    apply_flags(config, args)
     check(config, args.output_config, train)
     fit = fit_anchors(config, train) if args.fit_anchors else ""
 
@@ -231,14 +231,14 @@ def fill_in_data(config: Message, train: Record, test: Record, label_map_path: s
         config.eval_config.num_examples = test.examples
 
 
-def override(config: Message, args: argparse.Namespace) -> None:
+def apply_flags(config: Message, args: argparse.Namespace) -> None:
     """What the command line says."""
     if args.batch_size:
         config.train_config.batch_size = args.batch_size
     if args.num_steps:
-        pipeline_config.override_num_steps(config, args.num_steps)
+        override.set_num_steps(config, args.num_steps)
     if args.input_size:
-        pipeline_config.override_input_size(config, *args.input_size)
+        override.set_input_size(config, *args.input_size)
     if args.fine_tune_checkpoint:
         start_from(config.train_config, args.fine_tune_checkpoint, args.fine_tune_checkpoint_type)
 
@@ -280,14 +280,14 @@ def fit_anchors(config: Message, train: Record) -> str:
 
 def check(config: Message, output: Path, train: Record) -> None:
     """Raises DataError for what train.py and eval.py would refuse; prints what is odd."""
-    findings = pipeline_config.check_training(config, output, on_buckets=False)
-    findings += pipeline_config.check_evaluation(config, output, on_buckets=False)
+    findings = checks.check_training(config, output, on_buckets=False)
+    findings += checks.check_evaluation(config, output, on_buckets=False)
     classes = train.manifest["classes"] if train.manifest else {}
     for name, entry in classes.items():
         if not entry.get("boxes", 1):
             message, remedy = f"holds no object of the class {name}, which will not be learnt", "see split_dataset.py"
             findings.append(Finding(WARNING, "class-missing", portable(train.path), message, f"{remedy} --stratify"))
-    pipeline_config.raise_errors(findings, f"{files.shown_path(output)} was not written")
+    checks.raise_errors(findings, f"{files.shown_path(output)} was not written")
 
 
 # ------------------------------------------------------------------------------------------------------ how it is shown

@@ -28,7 +28,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import UsageError
 from scripts.lib.object_detection_api import flags, watch
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     config, config_path = read_config(args)
     if args.num_train_steps:
-        pipeline_config.override_num_steps(config, args.num_train_steps)
+        override.set_num_steps(config, args.num_train_steps)
     check(config, config_path, args)
     if args.overfit:
         return check_that_it_learns(args, config)
@@ -65,12 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def check(config: pipeline_config.Message, config_path: str, args: argparse.Namespace) -> None:
     """Raises DataError for what would stop the training later; what would stop eval.py alone is printed."""
-    findings = pipeline_config.check_training(config, config_path)
+    findings = checks.check_training(config, config_path)
     if args.eval_every:
-        findings += pipeline_config.check_evaluation(config, config_path)
-    pipeline_config.raise_errors(findings, "the training was not started")
+        findings += checks.check_evaluation(config, config_path)
+    checks.raise_errors(findings, "the training was not started")
     if config.eval_input_reader and not (args.eval_every or args.overfit):
-        for finding in pipeline_config.check_evaluation(config, config_path):
+        for finding in checks.check_evaluation(config, config_path):
             print(f"later, for eval.py: {finding}")
 
 

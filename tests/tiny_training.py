@@ -6,7 +6,7 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import override, pipeline_config
 from scripts.lib.records import tf_example, tf_record
 from tests import made_model
 
@@ -24,7 +24,7 @@ def write(folder: Path, num_steps: int, learning_rate: float = 0.004, num_images
     """
     (folder / "label_map.pbtxt").write_text(made_model.LABEL_MAP, encoding="utf-8")
     config = pipeline_config.read(CONFIG)
-    pipeline_config.override_num_steps(config, num_steps)
+    override.set_num_steps(config, num_steps)
     schedule = config.train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate
     schedule.learning_rate_base, schedule.warmup_learning_rate, schedule.warmup_steps = learning_rate, learning_rate, 0
     config.train_config.batch_size = 2

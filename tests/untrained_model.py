@@ -6,7 +6,7 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import override, pipeline_config
 from scripts.lib.core import files
 from tests import made_model
 
@@ -28,7 +28,7 @@ def write(tf, folder: Path) -> Path:
     (folder / "label_map.pbtxt").write_text(LABEL_MAP, encoding="utf-8")
     record = made_model.write_record(folder / "test.record", num_images=4)
     config = pipeline_config.read(files.default_path("configs/ssd_mobilenet_v1_sample.config"))
-    pipeline_config.override_input_size(config, SIDE)
+    override.set_input_size(config, SIDE)
     config.model.ssd.num_classes = 3
     config.model.ssd.feature_extractor.depth_multiplier = 0.25
     for reader in pipeline_config.input_readers(config):

@@ -16,7 +16,7 @@ from pathlib import Path
 from cloud.lib import bucket
 from cloud.lib.bucket import PREFIX, Object
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, pipeline_config
 from scripts.lib.config.pipeline_config import Message
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding
@@ -150,7 +150,7 @@ def check(config: Message, path: Path, readers: tuple[str, ...]) -> list[Finding
     if checkpoint and not {checkpoint, f"{checkpoint}.index"} & set(there):
         findings.append(_missing(path, "fine_tune_checkpoint", checkpoint))
     for reader, field in needed:
-        findings += pipeline_config.check_input(config, reader, field, path, on_buckets=False)  # what names nothing
+        findings += checks.check_input(config, reader, field, path, on_buckets=False)  # what names nothing
         if reader.label_map_path in there:
             text = contents[reader.label_map_path]
             class_ids, more = _check_label_map(config, reader.label_map_path, text, path, field)
@@ -166,7 +166,7 @@ def check(config: Message, path: Path, readers: tuple[str, ...]) -> list[Finding
         evaluated = config.eval_input_reader[0].tf_record_input_reader.input_path
         parsed = [record_manifest.parsed(contents.get(manifests[record], b"")) for record in evaluated]
         if parsed and all(parsed):
-            findings += pipeline_config.check_num_examples(config, sum(each["examples"] for each in parsed), path)
+            findings += checks.check_num_examples(config, sum(each["examples"] for each in parsed), path)
     return list(dict.fromkeys(findings))
 
 
@@ -202,7 +202,7 @@ def _check_label_map(
     with tempfile.TemporaryDirectory() as folder:
         local = Path(folder) / "label_map.pbtxt"
         local.write_bytes(text)
-        findings = pipeline_config.check_label_map(config, local.as_posix(), path, field)
+        findings = checks.check_label_map(config, local.as_posix(), path, field)
         try:
             class_ids = label_map.read(local)
         except DataError:

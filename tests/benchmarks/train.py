@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from google.protobuf import text_format
 
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import override, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.parallel import available_cores
 from scripts.lib.report import plots
@@ -178,8 +178,8 @@ def make_records(folder: Path) -> None:
 def train(folder: Path, training: Training, steps: int) -> Trained:
     """Lets one train."""
     config = pipeline_config.read(CONFIG)
-    pipeline_config.override_input_size(config, MODEL_SIDE)
-    pipeline_config.override_num_steps(config, WARM_UP + steps)
+    override.set_input_size(config, MODEL_SIDE)
+    override.set_num_steps(config, WARM_UP + steps)
     config.train_config.batch_size = BATCH
     config.train_config.ClearField("fine_tune_checkpoint")
     if training.queue_threads:

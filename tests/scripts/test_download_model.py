@@ -18,7 +18,7 @@ import pytest
 
 from scripts import download_model
 from scripts.lib.checkpoints import download, pretrained
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core.errors import DataError, UsageError
 
 NAME = "ssd_inception_v2"
@@ -430,7 +430,7 @@ def test_a_model_that_has_changed_is_refused_here_and_by_training(server, tmp_pa
     text = f'train_config {{ fine_tune_checkpoint: "{(tmp_path / NAME / "model.ckpt").as_posix()}" }}'
     (tmp_path / "a.config").write_text(text, encoding="utf-8")
     config = pipeline_config.read(tmp_path / "a.config")
-    findings = map(str, pipeline_config.check_training(config, tmp_path / "a.config"))
+    findings = map(str, checks.check_training(config, tmp_path / "a.config"))
     assert [line for line in findings if "first used" in line]
 
 

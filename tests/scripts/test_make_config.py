@@ -12,7 +12,7 @@ from PIL import Image
 import generate_tfrecord
 from scripts import make_config
 from scripts.lib.checkpoints import pretrained
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import labels_csv
@@ -100,7 +100,7 @@ def checkpoint(folder: Path, prefix: str, names: bytes) -> Path:
 
 def test_classes_paths_and_counts_are_the_datas(make, data):
     config = make()
-    assert pipeline_config.num_classes(config) == 3
+    assert pipeline_config.detector(config).num_classes == 3
     assert config.eval_config.num_examples == 4
     reader, test_reader = pipeline_config.input_readers(config)
     assert list(reader.tf_record_input_reader.input_path) == [f"{data.as_posix()}/train.record-?????-of-00002"]
@@ -123,7 +123,7 @@ def test_all_else_is_the_base_configs(make):
 def test_what_training_and_evaluation_check_is_in_order(make, tmp_path):
     config = make("--num_steps=50", "--batch_size=4", "--input_size=96")
     path = tmp_path / "made.config"
-    assert not [*pipeline_config.check_training(config, path), *pipeline_config.check_evaluation(config, path)]
+    assert not [*checks.check_training(config, path), *checks.check_evaluation(config, path)]
 
 
 def test_flags_change_what_they_say_and_the_schedule_ends_with_the_training(make, capsys):

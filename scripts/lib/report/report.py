@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib.config import pipeline_config
+from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.evaluation import coco_metrics, event_files, metrics_file
 from scripts.lib.evaluation.event_files import Scalar
@@ -54,7 +55,7 @@ def _boxes_train(config: pipeline_config.Message) -> dict[str, int] | None:
     """Objects of each class in the training record, from the record's manifest."""
     boxes: dict[str, int] = {}
     for path in config.train_input_reader.tf_record_input_reader.input_path:
-        manifest = None if pipeline_config.is_remote(path) else record_manifest.read(path)
+        manifest = None if files.is_url(path) else record_manifest.read(path)
         if manifest is None:
             return None
         for name, entry in manifest["classes"].items():

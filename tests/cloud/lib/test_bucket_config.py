@@ -106,12 +106,12 @@ def test_the_number_of_images_is_compared_by_the_manifest(config, there):
     there["gs://b/data/test.record.json"] = json.dumps(manifest).encode()
     assert check(config) == ""
     config.eval_config.num_examples = 3
-    assert "eval_config.num_examples is 3, yet the record holds 2 images" in check(config)
+    assert "eval_config.num_examples is 3, but the record holds 2 images" in check(config)
 
 
 def test_class_counts_are_compared_on_the_bucket(config, there):
     there["gs://b/data/apparel_label_map.pbtxt"] = b"item { id: 1 name: 'Tops' }"
-    assert "num_classes is 6, yet gs://b/data/apparel_label_map.pbtxt holds 1 classes" in check(config)
+    assert "num_classes is 6, but gs://b/data/apparel_label_map.pbtxt holds 1 classes" in check(config)
 
 
 def test_a_label_map_that_cannot_be_read_is_named_by_its_address(config, there):

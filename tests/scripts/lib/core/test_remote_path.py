@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.remote_path import RemotePath
@@ -61,10 +61,10 @@ def test_who_may_not_read_is_told_of_the_login_and_not_of_the_disk(tf, monkeypat
 def test_checks_of_a_config_on_the_disk_do_not_import_tensorflow(tmp_path, repository_root):
     config = tiny_training.write(tmp_path, 2)
     code = (
-        "import sys; from scripts.lib.config import pipeline_config; from scripts.lib.checkpoints import checkpoint_files; "
+        "import sys; from scripts.lib.config import checks, override, pipeline_config; from scripts.lib.checkpoints import checkpoint_files; "
         f"config = pipeline_config.read({str(config)!r}); "
-        f"print(pipeline_config.check_training(config, 'c') + pipeline_config.check_evaluation(config, 'c')); "
-        "pipeline_config.count_eval_examples(config, config.eval_input_reader[0]); "
+        f"print(checks.check_training(config, 'c') + checks.check_evaluation(config, 'c')); "
+        "override.fill_in_num_examples(config, config.eval_input_reader[0]); "
         f"print(checkpoint_files.latest({str(tmp_path)!r}), 'tensorflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=repository_root, capture_output=True, text=True, check=True)
@@ -147,14 +147,14 @@ def config(bucket, tmp_path_factory):
     return pipeline_config.read(bucket.write("tiny/pipeline.config", text.encode()))
 
 
-def checks(config) -> list[str]:
-    found = pipeline_config.check_training(config, "c") + pipeline_config.check_evaluation(config, "c")
+def findings_of(config) -> list[str]:
+    found = checks.check_training(config, "c") + checks.check_evaluation(config, "c")
     return [finding.message for finding in found]
 
 
 def test_a_config_with_all_files_on_the_bucket_is_checked_as_one_on_the_disk(bucket, config):
-    assert not checks(config)
-    pipeline_config.count_eval_examples(config, config.eval_input_reader[0])
+    assert not findings_of(config)
+    override.fill_in_num_examples(config, config.eval_input_reader[0])
     assert config.eval_config.num_examples == 12
     assert label_map.read("gs://shop/tiny/label_map.pbtxt") == {"Red": 1, "Green": 2}
     assert sum(1 for _ in read.read("gs://shop/tiny/test.record")) == 12
@@ -177,11 +177,11 @@ def test_what_is_wrong_on_the_bucket_is_found_before_the_training(bucket, config
     ]
     broken.eval_input_reader[0].label_map_path = "gs://shop/broken/label_map.pbtxt"
     broken.train_config.fine_tune_checkpoint = "gs://shop/none/model.ckpt"
-    assert checks(broken) == [
+    assert findings_of(broken) == [
         "fine_tune_checkpoint: there is no checkpoint 'gs://shop/none/model.ckpt'",
         "train_input_reader: the record 'gs://shop/broken/empty.record' is empty",
         "train_input_reader: there is no record 'gs://shop/none-*'",
-        "num_classes is 2, yet gs://shop/broken/label_map.pbtxt holds 1 classes",
+        "num_classes is 2, but gs://shop/broken/label_map.pbtxt holds 1 classes",
     ]
 
 

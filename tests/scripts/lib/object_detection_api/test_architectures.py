@@ -19,7 +19,7 @@ from google.protobuf import text_format
 from PIL import Image
 
 import generate_tfrecord
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import override, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.dataset import label_map, labels_csv
 from scripts.lib.models import exported_model
@@ -67,7 +67,7 @@ def small(name: str, records: Path) -> pipeline_config.Message:
     """A config of the project, its architecture unchanged, to be trained for two steps from scratch."""
     config = pipeline_config.read(files.REPOSITORY_ROOT / "configs" / f"{name}.config")
     detector = getattr(config.model, config.model.WhichOneof("model"))
-    pipeline_config.override_input_size(config, SIDE)
+    override.set_input_size(config, SIDE)
     if config.model.HasField("ssd"):
         detector.feature_extractor.depth_multiplier = 0.25
     else:
@@ -77,7 +77,7 @@ def small(name: str, records: Path) -> pipeline_config.Message:
     train.batch_queue_capacity = train.prefetch_queue_capacity = 2
     for field in ("fine_tune_checkpoint", "fine_tune_checkpoint_type", "load_all_detection_checkpoint_vars"):
         train.ClearField(field)
-    pipeline_config.override_num_steps(config, 2)
+    override.set_num_steps(config, 2)
     for reader, record in ((config.train_input_reader, "train"), (config.eval_input_reader[0], "test")):
         reader.tf_record_input_reader.input_path[:] = [(records / f"{record}.record").as_posix()]
     config.eval_config.num_visualizations = 1

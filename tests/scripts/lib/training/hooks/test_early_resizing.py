@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import text_format
 from PIL import Image
 
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import override, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.records import tf_example, tf_record
 from scripts.lib.training.hooks import early_resizing
@@ -40,7 +40,7 @@ def config(tmp_path):
                 file, tf_example.serialized(tf_example.example(names, corners, {"image/object/class/label": [1]}))
             )
     config = pipeline_config.read(files.default_path("configs/ssd_mobilenet_v1_sample.config"))
-    pipeline_config.override_input_size(config, 64)
+    override.set_input_size(config, 64)
     config.train_input_reader.tf_record_input_reader.input_path[:] = [(tmp_path / "train.record").as_posix()]
     config.train_input_reader.shuffle = False
     config.train_input_reader.num_readers = config.train_config.num_batch_queue_threads = 1

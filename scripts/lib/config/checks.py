@@ -1,0 +1,187 @@
+"""Check a pipeline config, and the files that it names, before hours of training or evaluation depend on them.
+
+Each check returns its findings. `on_buckets=False` skips files on a bucket (gs://...), for which TensorFlow would be
+imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from scripts.lib.checkpoints import checkpoint_files, pretrained
+from scripts.lib.config import memory, pipeline_config
+from scripts.lib.config.pipeline_config import SEE_CONFIGS, finding
+from scripts.lib.core.errors import WARNING, DataError, Finding, UsageError, errors
+from scripts.lib.core.files import is_url
+from scripts.lib.dataset import label_map
+from scripts.lib.records import manifest as record_manifest
+from scripts.lib.records import tf_record
+
+
+def raise_errors(findings: Iterable[Finding], consequence: str) -> None:
+    """Raise DataError where a finding is an error; otherwise print the warnings."""
+    findings = list(dict.fromkeys(findings))  # train and eval reader often share a label map: say it once
+    if errors(findings):
+        raise DataError(findings, consequence)
+    for each in findings:
+        print(each, file=sys.stderr)
+
+
+def check_model(config: Message, path: Path | str) -> list[Finding]:
+    """Check that the config has a model."""
+    return [] if config.model.WhichOneof("model") else [finding(path, "has no model", SEE_CONFIGS)]
+
+
+def check_trainable(config: Message, path: Path | str) -> list[Finding]:
+    """Check that the config says what to train and how, whatever the data."""
+    findings = check_model(config, path)
+    if not config.train_config.optimizer.WhichOneof("optimizer"):
+        findings.append(finding(path, "train_config has no optimizer", SEE_CONFIGS))
+    return findings
+
+
+def check_training(config: Message, path: Path | str, on_buckets: bool = True) -> list[Finding]:
+    """Check for what would stop the training, or let it learn the wrong thing.
+
+    Args:
+        config: a TrainEvalPipelineConfig.
+        path: its file, for the findings.
+        on_buckets: check files on a bucket, too.
+    """
+    findings = check_trainable(config, path)
+    checkpoint = config.train_config.fine_tune_checkpoint
+    if checkpoint and (on_buckets or not is_url(checkpoint)):
+        findings += check_checkpoint(checkpoint, path)
+    if not config.HasField("train_input_reader"):
+        return [*findings, finding(path, "has no train_input_reader", SEE_CONFIGS)]
+    findings += check_input(config, config.train_input_reader, "train_input_reader", path, on_buckets)
+    if not errors(findings):
+        findings += check_batch(config, path)
+        if not any(map(is_url, config.train_input_reader.tf_record_input_reader.input_path)):
+            findings += memory.check(config, path)
+    return findings
+
+
+def check_batch(config: Message, path: Path | str) -> list[Finding]:
+    """Warn of images of different shapes that the trainer would have to put into one batch, where it stops."""
+    resizer = pipeline_config.detector(config).image_resizer
+    batch_size = config.train_config.batch_size
+    keeps_ratio = resizer.HasField("keep_aspect_ratio_resizer")
+    if batch_size == 1 or not keeps_ratio or resizer.keep_aspect_ratio_resizer.pad_to_max_dimension:
+        return []
+    message = f"batch_size is {batch_size}, but keep_aspect_ratio_resizer gives images shapes that no batch can hold"
+    return [finding(path, message, "write batch_size: 1, or pad_to_max_dimension: true in the resizer", WARNING)]
+
+
+def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:
+    """Check that a fine-tune checkpoint is there and, if it was downloaded, that it has not changed since."""
+    if checkpoint_files.exists(prefix):
+        return [] if is_url(prefix) else pretrained.check(Path(prefix).parent, Path(prefix).name)
+    model = pretrained.of_checkpoint(prefix)
+    get = f"run python scripts/download_model.py {model.name}" if model else "name it without .index and .data"
+    message = f"fine_tune_checkpoint: there is no checkpoint {prefix!r}"
+    scratch = "make_config.py --fine_tune_checkpoint none leaves it out, to train from scratch"
+    return [finding(path, message, f"{get}; {scratch}")]
+
+
+def check_evaluation(
+    config: Message, path: Path | str, reader: Message | None = None, on_buckets: bool = True
+) -> list[Finding]:
+    """Check for what would make the evaluation fail, hang, or measure something else.
+
+    Args:
+        config: a TrainEvalPipelineConfig.
+        path: its file, for the findings.
+        reader: the input reader to evaluate; None: the config's own.
+        on_buckets: check files on a bucket, too.
+    """
+    findings = check_model(config, path)
+    if reader is None:
+        if not config.eval_input_reader:
+            return [*findings, finding(path, "has no eval_input_reader", SEE_CONFIGS)]
+        reader = config.eval_input_reader[0]
+    input_findings = check_input(config, reader, "eval_input_reader", path, on_buckets)
+    findings += input_findings
+    paths = reader.tf_record_input_reader.input_path
+    is_counted = on_buckets or not any(map(is_url, paths))
+    if config.eval_config.HasField("num_examples") and is_counted and not errors(input_findings):
+        findings += check_num_examples(config, sum(map(pipeline_config.count_examples, paths)), path)
+    if not errors(findings) and not any(map(is_url, paths)):
+        findings += memory.check_evaluation(reader, path)
+    return findings
+
+
+def check_num_examples(config: Message, found: int, path: Path | str) -> list[Finding]:
+    """Compare eval_config.num_examples, where it is given, with the number of images in the records."""
+    stated = config.eval_config.num_examples
+    if not config.eval_config.HasField("num_examples") or stated == found:
+        return []
+    effect = "some images would count twice" if stated > found else "some images would never be seen"
+    message = f"eval_config.num_examples is {stated}, but the record holds {found} images: {effect}"
+    remedy = f"write num_examples: {found}, or remove the line and all images are evaluated once"
+    return [finding(path, message, remedy)]
+
+
+def check_input(
+    config: Message, reader: Message, field: str, path: Path | str, on_buckets: bool = True
+) -> list[Finding]:
+    """Check the label map and the records of one input reader."""
+    findings, class_ids = [], None
+    if on_buckets or not is_url(reader.label_map_path):
+        findings, class_ids = _read_label_map(config, reader.label_map_path, path, f"{field}.label_map_path")
+    paths = list(reader.tf_record_input_reader.input_path)
+    if not paths:
+        findings.append(finding(path, f"{field} has no tf_record_input_reader.input_path", SEE_CONFIGS))
+    for name in paths:
+        if on_buckets or not is_url(name):
+            findings += _check_record(name, field, path, class_ids)
+    return findings
+
+
+def check_label_map(config: Message, label_map_path: str, path: Path | str, field: str = "") -> list[Finding]:
+    """Check that a label map can be read and has as many classes as the model."""
+    place = f"{field}.label_map_path" if field else "label_map_path"
+    return _read_label_map(config, label_map_path, path, place)[0]
+
+
+def _read_label_map(
+    config: Message, label_map_path: str, path: Path | str, place: str
+) -> tuple[list[Finding], dict[str, int] | None]:
+    """Return the findings about a label map, and its classes where it can be read."""
+    if not label_map_path:
+        return [finding(path, f"{place} is missing", SEE_CONFIGS)], None
+    try:
+        classes = label_map.read(label_map_path)
+    except UsageError:
+        remedy = "give a path from the repository root, the current folder, or an absolute one"
+        return [finding(path, f"{place}: there is no file {label_map_path!r}", remedy)], None
+    except DataError as error:
+        return error.findings, None
+    if config.model.WhichOneof("model") and pipeline_config.detector(config).num_classes != len(classes):
+        num_classes = pipeline_config.detector(config).num_classes
+        message = f"num_classes is {num_classes}, but {label_map_path} holds {len(classes)} classes"
+        return [finding(path, message, f"write num_classes: {len(classes)}, or name the right label map")], classes
+    return [], classes
+
+
+def _check_record(name: str, field: str, path: Path | str, class_ids: dict[str, int] | None) -> list[Finding]:
+    """Check that a record can be read and still is what its manifest, if it has one, says of it.
+
+    On a bucket only the sizes of the files are compared: reading them would take longer than starting the training.
+    """
+    try:
+        if is_url(name):
+            count = sum(file.stat().st_size for file in tf_record.matching_files(name))
+        else:
+            count = tf_record.count_records(name)
+    except UsageError:
+        return [finding(path, f"{field}: there is no record {name!r}", "make it with generate_tfrecord.py")]
+    except DataError as error:
+        return error.findings
+    if count == 0:
+        return [finding(path, f"{field}: the record {name!r} is empty", "make it again with generate_tfrecord.py")]
+    return record_manifest.check(name, class_ids)

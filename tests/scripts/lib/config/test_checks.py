@@ -1,0 +1,147 @@
+"""The checks of a config and its files, which spare hours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.lib.config import checks
+from scripts.lib.core.errors import DataError
+from scripts.lib.records import manifest
+from tests.small_project import all_findings, read, write_record
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            [("num_classes: 2", "num_classes: 3")],
+            "num_classes is 3, but .*map.pbtxt holds 2 classes; write num_classes: 2",
+        ),
+        ([("model { ssd { num_classes: 2 } }", "")], "has no model"),
+        ([("model.ckpt", "other.ckpt")], "there is no checkpoint 'other.ckpt'"),
+        ([("data/train.record", "data/none.record")], "train_input_reader: there is no record 'data/none.record'"),
+        ([("data/map.pbtxt", "data/none.pbtxt")], "label_map_path: there is no file 'data/none.pbtxt'"),
+        (
+            [("num_examples: 2", "num_examples: 3")],
+            "is 3, but the record holds 2 images: some images would count twice",
+        ),
+        (
+            [("num_examples: 2", "num_examples: 1")],
+            "is 1, but the record holds 2 images: some images would never be seen",
+        ),
+        (
+            [('label_map_path: "data/map.pbtxt" tf_record_input_reader { input_path: "data/test.record" }', "")],
+            "eval_input_reader.label_map_path is missing",
+        ),
+    ],
+)
+def test_what_is_refused(project, changes, says):
+    assert re.search(says, all_findings(*read(project, *changes)))
+
+
+def test_empty_and_damaged_records_and_label_maps(project):
+    write_record(project / "data" / "train.record", 0)
+    content = (project / "data" / "test.record").read_bytes()
+    (project / "data" / "test.record").write_bytes(content[:-1])
+    (project / "data" / "map.pbtxt").write_text("item { id: 0 name: 'a' }", encoding="utf-8")
+    findings = all_findings(*read(project))
+    assert "train.record' is empty" in findings
+    assert "test.record: it ends at byte" in findings
+    assert "the ids must be 1 to 1" in findings
+
+
+def test_all_mistakes_are_reported_once_and_together(project):
+    config, path = read(project, ("num_classes: 2", "num_classes: 3"), ("model.ckpt", "other.ckpt"))
+    findings = checks.check_training(config, path) + checks.check_evaluation(config, path)
+    with pytest.raises(DataError) as error:
+        checks.raise_errors(findings, "nothing was done")
+    assert len(error.value.findings) == len(set(error.value.findings)) == 2
+    assert error.value.consequence == "nothing was done"
+
+
+KEEP = "keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 %s }"
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "resizer", "warns"),
+    [
+        (2, KEEP % "", True),
+        (1, KEEP % "", False),
+        (2, KEEP % "pad_to_max_dimension: true", False),
+        (2, "fixed_shape_resizer { height: 300 width: 300 }", False),
+    ],
+)
+def test_images_of_several_shapes_in_one_batch_are_warned_of(project, batch_size, resizer, warns):
+    config, path = read(
+        project,
+        ("ssd { num_classes: 2 }", f"ssd {{ num_classes: 2 image_resizer {{ {resizer} }} }}"),
+        ("num_steps: 100", f"num_steps: 100 batch_size: {batch_size}"),
+    )
+    findings = all_findings(config, path)
+    assert ("warning" in findings) == warns
+    assert ("write batch_size: 1, or pad_to_max_dimension: true" in findings) == warns
+
+
+def test_training_is_held_against_the_memory_there_is(project, monkeypatch):
+    monkeypatch.setattr(checks.memory, "check", lambda config, path: [f"memory of {path.name}"])
+    config, path = read(project)
+    assert checks.check_training(config, path) == ["memory of pipeline.config"]
+    monkeypatch.setattr(checks, "check_input", lambda *_: [])
+    remote, path = read(project, ("data/train.record", "gs://bucket/train.record"))
+    assert checks.check_training(remote, path, on_buckets=False) == [], "it is not read for an estimate"
+
+
+def write_manifest(record: Path, count: int, class_ids: dict[str, int], boxes: int = 9) -> None:
+    content = {
+        "examples": count,
+        "boxes": boxes,
+        "classes": {name: {"id": class_id} for name, class_id in class_ids.items()},
+        "shards": [{"file": record.name, "examples": count, "bytes": record.stat().st_size}],
+    }
+    manifest.path_of(record).write_text(manifest.text(content), encoding="utf-8")
+
+
+def test_records_that_fit_their_manifests_pass(project):
+    write_manifest(project / "data" / "train.record", 8, {"a": 1, "b": 2})
+    write_manifest(project / "data" / "test.record", 2, {"a": 1, "b": 2})
+    assert all_findings(*read(project)) == ""
+
+
+def test_a_record_of_another_label_map_is_refused_for_training_and_evaluation(project):
+    write_manifest(project / "data" / "train.record", 8, {"b": 1, "a": 2})
+    write_manifest(project / "data" / "test.record", 2, {"a": 1, "c": 2})
+    config, path = read(project)
+    with pytest.raises(
+        DataError, match="train.record: was made with another label map: b is 1 in the record, 2 now, a is"
+    ):
+        checks.raise_errors(checks.check_training(config, path), "the training was not started")
+    with pytest.raises(
+        DataError, match="test.record: was made with another label map: c is 2 in the record, missing now"
+    ):
+        checks.raise_errors(checks.check_evaluation(config, path), "nothing was evaluated")
+
+
+def test_a_record_that_changed_since_is_refused(project):
+    write_manifest(project / "data" / "train.record", 8, {"a": 1, "b": 2})
+    write_record(project / "data" / "train.record", 7)
+    assert re.search(
+        "train.record: the file has .* bytes; its manifest says .* make the record again", all_findings(*read(project))
+    )
+
+
+def test_a_record_without_objects_is_a_warning_and_does_not_hide_other_checks(project, capsys):
+    write_manifest(project / "data" / "test.record", 2, {"a": 1, "b": 2}, boxes=0)
+    config, path = read(project)
+    findings = checks.check_evaluation(config, path)
+    checks.raise_errors(findings, "nothing was evaluated")
+    assert "warning: data/test.record: holds no object at all" in capsys.readouterr().err
+    assert "is 3, but the record holds 2 images" in all_findings(*read(project, ("num_examples: 2", "num_examples: 3")))
+
+
+def test_a_record_is_not_held_against_a_label_map_that_cannot_be_read(project):
+    write_manifest(project / "data" / "train.record", 8, {"b": 1, "a": 2})
+    (project / "data" / "map.pbtxt").write_text("item {", encoding="utf-8")
+    assert "another label map" not in all_findings(*read(project))

@@ -1,0 +1,51 @@
+"""A folder with all that a small pipeline config names, and the config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from scripts.lib.config import checks, pipeline_config
+from scripts.lib.records import tf_record
+
+
+def write_record(path: Path, count: int) -> None:
+    with path.open("wb") as file:
+        for _ in range(count):
+            tf_record.write_record(file, b"example")
+
+
+def make(folder: Path) -> None:
+    """Write records of 8 and 2 images, a label map of 2 classes and a checkpoint, which the config below names."""
+    (folder / "data").mkdir()
+    write_record(folder / "data" / "train.record", 8)
+    write_record(folder / "data" / "test.record", 2)
+    (folder / "data" / "map.pbtxt").write_text("item { id: 1 name: 'a' } item { id: 2 name: 'b' }", encoding="utf-8")
+    (folder / "model.ckpt.index").write_bytes(b"")
+
+
+CONFIG = """
+model { ssd { num_classes: 2 } }
+train_config {
+  optimizer { adam_optimizer { learning_rate { cosine_decay_learning_rate { total_steps: 100 warmup_steps: 60 } } } }
+  fine_tune_checkpoint: "model.ckpt"
+  num_steps: 100
+}
+train_input_reader { label_map_path: "data/map.pbtxt" tf_record_input_reader { input_path: "data/train.record" } }
+eval_config { num_examples: 2 }
+eval_input_reader { label_map_path: "data/map.pbtxt" tf_record_input_reader { input_path: "data/test.record" } }
+"""
+
+
+def read(project: Path, *changes: tuple[str, str]):
+    text = CONFIG
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = project / "pipeline.config"
+    path.write_text(text, encoding="utf-8")
+    return pipeline_config.read(path), path
+
+
+def all_findings(config, path) -> str:
+    findings = checks.check_training(config, path) + checks.check_evaluation(config, path)
+    return "\n".join(map(str, findings))
