@@ -25,9 +25,10 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 
 from scripts.lib.annotations import labelimg_files, labelimg_patches, proposals, voc_xml
-from scripts.lib.core import command_line, files, text_files
+from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.text import read_text
 from scripts.lib.images.image_names import ImageFolder
 
 INSTALL = "python -m pip install -r requirements-label.txt"
@@ -76,7 +77,7 @@ def check_class_file(class_file: Path) -> None:
     """Raises UsageError or DataError where LabelImg would offer no class, or an empty one."""
     if not class_file.is_file():
         raise UsageError(f"class_file {files.shown_path(class_file)}: there is no such file")
-    lines = text_files.read_text(class_file).splitlines()
+    lines = read_text(class_file).splitlines()
     if not any(line.strip() for line in lines):
         raise DataError([f"{files.shown_path(class_file)} names no class; write a class name on each line"])
 

@@ -21,9 +21,10 @@ from typing import NamedTuple
 
 from scripts.lib.annotations import voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
-from scripts.lib.core import files, text_files
+from scripts.lib.core import files
 from scripts.lib.core.boxes import round_half_up
 from scripts.lib.core.errors import ERROR, NOTE, WARNING, DataError, Finding, UsageError
+from scripts.lib.core.text import read_text
 from scripts.lib.images import image_names
 from scripts.lib.images.image_names import ImageFolder
 
@@ -180,7 +181,7 @@ def _read_yolo(file: str, path: Path, images: ImageFolder) -> Items:
 def _yolo_classes(folder: Path, root: Path) -> list[str]:
     for candidate in (folder / "classes.txt", root / "classes.txt"):
         if candidate.is_file():
-            return [name.strip() for name in text_files.read_text(candidate).strip("\r\n").split("\n")]
+            return [name.strip() for name in read_text(candidate).strip("\r\n").split("\n")]
     message = "there is no classes.txt beside the annotations, which names their classes"
     raise DataError([_error(folder, "yolo-classes", message, "copy it there from where LabelImg wrote it")])
 
@@ -197,7 +198,7 @@ def _read_create_ml(file: str, path: Path, images: ImageFolder) -> Items:
     `[{"image": "a.jpg", "annotations": [{"label": "Tops", "coordinates": {"x", "y", "width", "height"}}]}]`,
     x and y being the box's centre, all in pixels."""
     try:
-        entries = json.loads(text_files.read_text(file))
+        entries = json.loads(read_text(file))
     except json.JSONDecodeError as error:
         yield _error(file, "json-malformed", f"is no JSON: {error.msg}", "export it anew", line=error.lineno)
         return
@@ -256,7 +257,7 @@ def _read_rotated_rect(file: str, path: Path, images: ImageFolder) -> Items:
     A box becomes the smallest upright one that encloses it, as far as the image reaches."""
     boxes_of: dict[str, list[VocObject]] = defaultdict(list)
     found: dict[str, _Image] = {}
-    reader = csv.reader(io.StringIO(text_files.read_text(file), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(file), newline=""), strict=True)
     try:
         for fields in reader:
             line = reader.line_num
@@ -302,7 +303,7 @@ def _read_style(file: str, path: Path, images: ImageFolder) -> Items:
     for `images/number/image.jpg` (as its public converters read it, e.g. choas/Apparel-Dataset-Creator). The set was
     made for classification and states no boxes: the whole image is taken as the box. Look at some before relying on it.
     """
-    names = dict(_STYLE_LABEL.findall(text_files.read_text(path / "labels.json")))
+    names = dict(_STYLE_LABEL.findall(read_text(path / "labels.json")))
     for line, text in _lines(file):
         number = text.partition("/")[0].strip()
         if number not in names:
@@ -450,7 +451,7 @@ def _item(names: list[str], index: str, list_name: str, first: int = 0) -> str:
 
 def _lines(path: Path | str) -> Iterator[tuple[int, str]]:
     """Number, from 1, and text of each line that is not blank."""
-    for number, text in enumerate(text_files.read_text(path).split("\n"), start=1):
+    for number, text in enumerate(read_text(path).split("\n"), start=1):
         if text.strip():
             yield number, text.rstrip("\r")
 
@@ -503,7 +504,7 @@ def read_class_map(path: Path) -> dict[str, str]:
     Raises:
         DataError: a line is wrong.
     """
-    lines = list(csv.reader(io.StringIO(text_files.read_text(path), newline="")))
+    lines = list(csv.reader(io.StringIO(read_text(path), newline="")))
     rows = [(number, [field.strip() for field in fields]) for number, fields in enumerate(lines, 1) if fields]
     if not rows or rows[0][1] != ["theirs", "ours"]:
         raise DataError([_error(path, "class-map", "the first line is not 'theirs,ours'", "begin with it", line=1)])

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from scripts.lib.annotations import voc_xml
 from scripts.lib.annotations.voc_xml import Annotation
-from scripts.lib.core import files, text_files
+from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
+from scripts.lib.core.text import read_text
 
 QUEUE_COLUMNS = ("filename", "uncertainty", "boxes", "best_score")
 
@@ -113,7 +114,7 @@ def read_queue(path: Path) -> list[str]:
     Raises:
         DataError: the file is not such a list.
     """
-    rows = list(csv.reader(io.StringIO(text_files.read_text(path), newline="")))
+    rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
     if not rows or QUEUE_COLUMNS[0] not in rows[0]:
         raise DataError([f"{files.shown_path(path)}: the first line has no column {QUEUE_COLUMNS[0]!r}"])
     column = rows[0].index(QUEUE_COLUMNS[0])

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.lib.annotations.voc_xml import MAX_TEXT, Annotation, parse_pixels
-from scripts.lib.core import files, text_files
+from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding
+from scripts.lib.core.text import read_text
 from scripts.lib.images import image_names
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def inspect(path: Path | str) -> tuple[list[Row], list[Row], list[Finding]]:
     """
     path = Path(path)
     try:
-        text = text_files.read_text(path)
+        text = read_text(path)
     except DataError as error:
         return [], [], error.findings
     reader = _LineReader(path)
