@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.lib.core import files, listing
+from scripts.lib.core import files
 from scripts.lib.core.boxes import round_half_up
 from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.images import image_names
@@ -100,9 +100,9 @@ def read(path: Path | str) -> Annotation:
     return _read_label_img_layout(content, path) or _read_any_layout(content, path)
 
 
-def find_files(folder: Path | str, suffixes: listing.Suffixes = ".xml") -> list[str]:
-    """The files below a folder that have one of the suffixes, in order of their names (see `listing.names_below`)."""
-    return [f"{os.fspath(folder)}/{name}" for name in listing.names_below(folder, suffixes)]
+def find_files(folder: Path | str, suffixes: str | tuple[str, ...] = ".xml") -> list[str]:
+    """The files below a folder that have one of the suffixes, in order of their names (see `files.names_below`)."""
+    return [f"{os.fspath(folder)}/{name}" for name in files.names_below(folder, suffixes)]
 
 
 def write(path: Path | str, annotation: Annotation) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.core import files, listing
+from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, Finding, UsageError
 
 FOLDER = files.default_path("pretrained")
@@ -110,7 +110,7 @@ def of_checkpoint(prefix: Path | str) -> Model | None:
 def lacks(model: Model, folder: Path) -> str:
     """What a folder lacks of the model's checkpoint, or an empty string."""
     if not checkpoint_files.exists(folder / model.checkpoint):
-        found = ", ".join(listing.names_below(folder, "")[:8]) or "nothing"
+        found = ", ".join(files.names_below(folder, "")[:8]) or "nothing"
         return f"holds no checkpoint {model.checkpoint}; it holds {found}"
     if not any(folder.glob(f"{model.checkpoint}.data-*")):
         return f"holds {model.checkpoint}.index without its .data file"
@@ -175,7 +175,7 @@ def digest(path: Path) -> Digest:
 
 def digests(folder: Path) -> dict[str, Digest]:
     """Of all files below a model's folder."""
-    return {name: digest(folder / name) for name in listing.names_below(folder, "")}
+    return {name: digest(folder / name) for name in files.names_below(folder, "")}
 
 
 def check(folder: Path, prefix: str = "") -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Paths in both spellings, and files that appear whole or not at all."""
+"""Paths in both spellings, listings of folders, and files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -45,6 +45,36 @@ def shown_path(path: Path | RemotePath | str) -> str:
     with contextlib.suppress(ValueError, OSError):
         path = path.resolve().relative_to(Path.cwd())
     return path.as_posix()
+
+
+def names_below(folder: Path | str, suffixes: str | tuple[str, ...] = "") -> list[str]:
+    """Return the regular files below a folder that have one of the suffixes, in order of their names.
+
+    Names are relative to the folder, with `/`; they compare character by character, case-sensitively, so that the order
+    is the same on every platform. Links are followed. Hidden files and folders are left out (macOS leaves `._name.xml`
+    on foreign disks).
+
+    Args:
+        folder: where to look.
+        suffixes: in lower case, e.g. ".xml"; upper case in a name does not matter. "": all files.
+
+    Raises:
+        OSError: a folder cannot be read; nothing below it is left out silently.
+    """
+    return sorted(_names(os.fspath(folder), suffixes))
+
+
+def _names(folder: str, suffixes: str | tuple[str, ...], prefix: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
+    above = (*above, os.path.realpath(folder))
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                if os.path.realpath(entry.path) not in above:  # a link back to a folder above would never end
+                    yield from _names(entry.path, suffixes, f"{prefix}{entry.name}/", above)
+            elif entry.name.lower().endswith(suffixes) and entry.is_file():
+                yield prefix + entry.name
 
 
 def sha256(*paths: Path | str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.lib.core import files, listing
+from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.detection.web import is_web_address
 from scripts.lib.images import image_names
@@ -210,7 +210,7 @@ def _listed(entries: Sequence[_Entry]) -> _Input:
 
 
 def _of_folder(folder: Path) -> list[_Entry]:
-    names = listing.names_below(folder, tuple(image_names.IMAGE_SUFFIXES))
+    names = files.names_below(folder, tuple(image_names.IMAGE_SUFFIXES))
     return [_Entry(name, folder / name) for name in names]
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from scripts.lib.core import listing
+from scripts.lib.core import files
 
 # What can be read as an image; and HEIC, which telephones write and which is refused, but not overlooked.
 IMAGE_SUFFIXES = frozenset(
@@ -75,7 +75,7 @@ class ImageFolder:
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         self.unnameable: list[str] = []
-        for name in listing.names_below(folder, tuple(IMAGE_SUFFIXES)) if names is None else names:
+        for name in files.names_below(folder, tuple(IMAGE_SUFFIXES)) if names is None else names:
             if _is_unicode(name):
                 self._add(name)
             else:

@@ -73,3 +73,13 @@ def test_paths_are_shown_from_the_current_folder_with_slashes(tmp_path, monkeypa
     assert files.shown_path(tmp_path / "data" / "a.csv") == "data/a.csv"
     assert files.shown_path(Path("data/a.csv")) == "data/a.csv"
     assert files.shown_path(tmp_path.parent / "b.csv") == (tmp_path.parent / "b.csv").as_posix()
+
+
+def test_names_below_a_folder_are_in_one_order_without_hidden_ones(tmp_path):
+    for name in ("b.xml", "a.XML", "10.xml", "9.xml", "c.txt", "._b.xml", ".git/d.xml", "sub/a.xml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert files.names_below(tmp_path, ".xml") == ["10.xml", "9.xml", "a.XML", "b.xml", "sub/a.xml"]
+    assert files.names_below(tmp_path) == ["10.xml", "9.xml", "a.XML", "b.xml", "c.txt", "sub/a.xml"]
+    with pytest.raises(FileNotFoundError):
+        files.names_below(tmp_path / "absent")
