@@ -22,7 +22,7 @@ On Google Cloud Dataflow, which needs `pip install "apache-beam[gcp]"`, with the
       --temp_location=gs://BUCKET/tmp --sdk_container_image=REGION-docker.pkg.dev/PROJECT/REPOSITORY/apparel-beam:1
       --experiments=no_use_multiple_sdk_containers --number_of_worker_harness_threads=2 --max_num_workers=100
 
-cloud/submit.py batch-detect checks and starts that; machines, hours and cost: cloud/detection_cost.py, cloud/README.md.
+cloud/submit.py batch-detect checks and starts that; machines, hours and cost: cloud/README.md.
 """
 
 from __future__ import annotations
