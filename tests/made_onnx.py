@@ -1,14 +1,16 @@
-"""A stand-in for an exported model, of ONNX alone: no TensorFlow, made at once.
+"""A stand-in for an exported model, only of ONNX: no TensorFlow, made at once.
 
-It proposes one box, always the same one; its score as Green is how green the picture is on average, as Blue how blue.
+It proposes one box, always the same one; its score as Green is how green the image is on average, as Blue how blue.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from scripts.lib.models import exported_model
 from scripts.lib.models.metadata import ModelDescription
@@ -54,3 +56,10 @@ def write(folder: Path, **thresholds: float) -> Path:
     if thresholds:
         (folder / exported_model.SCORE_THRESHOLDS).write_text(json.dumps(thresholds), encoding="utf-8")
     return folder
+
+
+def encoded_image(color=(0, 230, 0), size=(200, 100), format="PNG", **options) -> bytes:
+    """Return an image file of one colour (red, green, blue)."""
+    encoded = io.BytesIO()
+    Image.new("RGB", size, color).save(encoded, format, **options)
+    return encoded.getvalue()

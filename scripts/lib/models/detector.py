@@ -101,19 +101,6 @@ class Detector:
         """
         return PreparedImage(self._model.prepare(image_rgb), *image_rgb.shape[:2])
 
-    def outputs(self, image_rgb: np.ndarray) -> dict[str, np.ndarray]:
-        """All that the model gives for one image, by the names in the signature of its SavedModel, padded as there.
-
-        Args:
-            image_rgb: uint8 [height, width, 3], as in `detect`.
-
-        Returns:
-            float32 arrays without a batch dimension: detection_boxes [max_detections, 4] (ymin, xmin, ymax, xmax as
-            shares of the image), detection_scores and detection_classes [max_detections], num_detections []; of an SSD
-            also detection_multiclass_scores, raw_detection_boxes and raw_detection_scores, with the background first.
-        """
-        return self._model.outputs(self._model.prepare(image_rgb))
-
     def detect_prepared(self, batch: Sequence[PreparedImage], min_score: float = 0.0) -> Iterator[DetectionArrays]:
         """Detects the objects of a batch of what `prepare` gave; yields in its order."""
         found_each = self._model.run([image.values for image in batch], min_score)

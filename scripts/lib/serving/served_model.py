@@ -1,4 +1,4 @@
-"""A detector as a server uses it: from the bytes of an image file to an answer."""
+"""A detector as the server uses it: from the bytes of an image file to an answer in JSON's types."""
 
 from __future__ import annotations
 
@@ -7,97 +7,90 @@ from typing import Any
 
 import numpy as np
 
+from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import Finding
 from scripts.lib.detection import detections, options
 from scripts.lib.images import decode, drawing, image_bytes
 from scripts.lib.models.detector import Detector
-from scripts.lib.serving.rest import RequestError
+
+
+class RequestError(Exception):
+    """A request that is refused.
+
+    Args:
+        status: the HTTP status, 400 to 599.
+        message: what is wrong.
+        headers: further ones of the answer.
+    """
+
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None):
+        super().__init__(message)
+        self.status = status
+        self.headers = headers or {}
 
 
 class ServedModel:
-    """A model with its thresholds. Several threads may use it at once.
+    """A model with its score thresholds. Several threads may use it at once.
 
     Args:
         folder: of the exported model.
         runtime: as `Detector` takes it.
-        max_pixels: a picture with more is refused before it is decoded.
+        max_pixels: an image with more is refused before it is decoded.
 
     Attributes:
         detector: the model.
-        least_scores: class name -> the score from which on a detection counts: report.py's, else 0.5.
-        colors: class name -> "#rrggbb", as on the pictures of detect.py.
-        output_shapes: name in the signature -> shape for one picture, as the signature has it.
+        score_thresholds: class name -> the score from which on a detection counts: report.py's, else 0.5.
+        colors: class name -> "#rrggbb", as detect.py draws the class.
     """
 
     def __init__(self, folder: Path, runtime: str, max_pixels: int):
         self.detector = Detector(folder, runtime)
         self._max_pixels = max_pixels
         names = list(self.detector.class_names.values())
-        self.least_scores = options.default_thresholds([folder], names)
+        self.score_thresholds = options.default_thresholds([folder], names)
         self.colors = {name: drawing.PALETTE[place % len(drawing.PALETTE)] for place, name in enumerate(names)}
-        first = self.detector.outputs(np.zeros((64, 64, 3), np.uint8))  # the first run is the slowest, too
-        self.output_shapes = {  # the signature leaves the number of raw boxes open
-            name: (-1, *value.shape[1:]) if name.startswith("raw_") else value.shape for name, value in first.items()
-        }
-
-    def outputs(self, data: bytes, name: str) -> dict[str, np.ndarray]:
-        """What TensorFlow Serving would give for a picture; see `Detector.outputs`.
-
-        A photo that its EXIF data turn is looked at upright, as everywhere in this project.
-
-        Args:
-            data: an image file's content.
-            name: of the picture, for messages.
-
-        Raises:
-            RequestError: it is no picture, or too large.
-        """
-        return self.detector.outputs(self._pixels(data, name))
+        self.detector.detect(np.zeros((64, 64, 3), np.uint8))  # the first run is the slowest
 
     def detect(self, data: bytes, min_score: float | None = None) -> dict[str, Any]:
-        """What is on a picture, in words: size, detections in pixels, tags with the best score of each class.
+        """Return an image's size, its detections in pixels, and its tags: the best score of each class.
+
+        An image that its EXIF data turn is turned upright first.
 
         Args:
             data: an image file's content.
-            min_score: detections below are left out; None: below `least_scores`. Tags always keep to those.
+            min_score: leave out detections below; None: those below `score_thresholds`. Tags always keep to those.
 
         Raises:
-            RequestError: it is no picture, or too large.
+            RequestError: it is not an image, or too large.
         """
-        pixels = self._pixels(data, "the picture")
-        least = min([*self.least_scores.values(), 1.0 if min_score is None else min_score])
-        (found,) = self.detector.detect_each([pixels], 1, least)
-        ids = {name: class_id for class_id, name in self.detector.class_names.items()}
-
-        def named(min_scores: dict[str, float]) -> list[detections.Detection]:
-            selected = detections.select(found, {ids[name]: score for name, score in min_scores.items()})
-            return detections.named(selected, self.detector.class_names)
-
-        counting = named(self.least_scores)
-        shown = counting if min_score is None else named(dict.fromkeys(ids, min_score))
+        pixels = self._pixels(data)
         height, width = pixels.shape[:2]
+        lowest = min([*self.score_thresholds.values(), 1.0 if min_score is None else min_score])
+        found = self.detector.detect(pixels, lowest)
+        counting = [detection for detection in found if detection.score >= self.score_thresholds[detection.class_name]]
+        shown = counting if min_score is None else [detection for detection in found if detection.score >= min_score]
         return {
             "width": width,
             "height": height,
             "detections": [_as_json(detection) for detection in shown],
             "tags": {name: round(score, 4) for name, score in detections.best_scores(counting).items()},
-            "least_scores": self.least_scores,
+            "score_thresholds": self.score_thresholds,
         }
 
-    def _pixels(self, data: bytes, name: str) -> np.ndarray:
-        findings: list[Finding] = []
+    def _pixels(self, data: bytes) -> np.ndarray:
         width, height = _size(data)
         if width * height > self._max_pixels:
             limit = f"{self._max_pixels / 1e6:g} million"
-            raise RequestError(413, f"{name} has {width}x{height} pixels; at most {limit} are accepted")
-        pixels = decode.decoded(data, name, findings)
+            raise RequestError(413, f"the image has {width}x{height} pixels; at most {limit} are accepted")
+        findings: list[Finding] = []
+        pixels = decode.decoded(data, "the image", findings)
         if pixels is None:
-            raise RequestError(400, f"{name}: {'; '.join(finding.message for finding in findings)}")
+            raise RequestError(400, "; ".join(finding.message for finding in findings))
         return pixels
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    """Width and height by the file's header; (0, 0) where it has none, which decoding will report."""
+    """Return width and height by the file's header; (0, 0) where it cannot be read, which decoding will report."""
     try:
         with image_bytes.open_image(data) as image:
             return image.size
@@ -105,7 +98,6 @@ def _size(data: bytes) -> tuple[int, int]:
         return 0, 0
 
 
-def _as_json(detection: detections.Detection) -> dict[str, str | float]:
-    values = detection._asdict()
-    box = {name: round(values[name], 2) for name in ("xmin", "ymin", "xmax", "ymax")}
+def _as_json(detection: Detection) -> dict[str, str | float]:
+    box = {name: round(getattr(detection, name), 2) for name in ("xmin", "ymin", "xmax", "ymax")}
     return {"class": detection.class_name, "score": round(detection.score, 4), **box}

@@ -92,9 +92,6 @@ class Model(Protocol):
     def run(self, prepared: Sequence[Any], min_score: float = 0.0) -> Iterator[Found]:
         """Detects on a batch of images, in its order; a few detections below `min_score` may be among them."""
 
-    def outputs(self, prepared: Any) -> dict[str, np.ndarray]:
-        """What the SavedModel of the same export gives for one image, as far as the runtime has it: see `Detector`."""
-
 
 def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
     """An exported model in the runtime of that name, and the name.

@@ -8,7 +8,6 @@ import numpy as np
 
 from scripts.lib.models import non_max_suppression, resizing
 from scripts.lib.models.metadata import ModelDescription
-from scripts.lib.models.onnx_conversion import DETECTIONS
 from scripts.lib.models.runtimes import Found
 
 
@@ -46,30 +45,6 @@ class ConvertedModel:
         scores = scores[:, -len(self.class_names) :]  # without the background, which comes first
         kept = non_max_suppression.multiclass(boxes, scores, self.description.suppression, min_score)
         return Found(kept[0], kept[1], kept[2] + 1)
-
-    def outputs(self, prepared: np.ndarray) -> dict[str, np.ndarray]:
-        if self.description.suppression is None:
-            values = self._infer(prepared[np.newaxis])
-            return {name: value[0] for name, value in zip(DETECTIONS, values, strict=True)}
-        (raw_boxes,), (raw_scores,) = self._infer(prepared[np.newaxis])
-        settings = self.description.suppression
-        boxes, scores, classes, numbers = non_max_suppression.multiclass(
-            raw_boxes, raw_scores[:, -len(self.class_names) :], settings
-        )
-        padding = settings.max_total_detections - len(boxes)
-
-        def padded(values: np.ndarray) -> np.ndarray:
-            return np.pad(values.astype(np.float32), [(0, padding)] + [(0, 0)] * (values.ndim - 1))
-
-        return {
-            "detection_boxes": padded(boxes),
-            "detection_scores": padded(scores),
-            "detection_classes": padded(classes) + 1,  # the padding, too, as the API counts
-            "num_detections": np.float32(len(boxes)),
-            "detection_multiclass_scores": padded(raw_scores[numbers]),
-            "raw_detection_boxes": raw_boxes,
-            "raw_detection_scores": raw_scores,
-        }
 
 
 def found(boxes: np.ndarray, scores: np.ndarray, class_ids: np.ndarray, counts: np.ndarray) -> Iterator[Found]:

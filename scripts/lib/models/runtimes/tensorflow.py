@@ -14,13 +14,12 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.dataset import label_map
 from scripts.lib.models import exported_model
-from scripts.lib.models.onnx_conversion import DETECTIONS, PROPOSALS
+from scripts.lib.models.onnx_conversion import DETECTIONS
 from scripts.lib.models.runtimes import Found
 from scripts.lib.models.runtimes.converted import found
 
 _INPUT = "image_tensor:0"
 _OUTPUTS = [f"{name}:0" for name in DETECTIONS]
-_ALL_OUTPUTS = (*DETECTIONS, "detection_multiclass_scores", *PROPOSALS)
 # What the API's SSD models make of their input: images of the model's size, and how much of each is not padding.
 _RESIZED = tuple(f"Preprocessor/map/{name}/TensorArrayGatherV3" for name in ("TensorArrayStack", "TensorArrayStack_1"))
 
@@ -56,12 +55,6 @@ class Model:
             together = [np.concatenate(values) for values in zip(*group, strict=True)]
             feed = {f"{name}:0": values for name, values in zip(names, together, strict=True)}
             yield from found(*self._session.run(_OUTPUTS, feed))
-
-    def outputs(self, prepared: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
-        operations = {operation.name for operation in self._session.graph.get_operations()}
-        feed = {f"{name}:0": values for name, values in zip(self._input_names, prepared, strict=True)}
-        found = self._session.run({name: f"{name}:0" for name in _ALL_OUTPUTS if name in operations}, feed)
-        return {name: values[0] for name, values in found.items()}
 
     @property
     def _input_names(self) -> tuple[str, ...]:
