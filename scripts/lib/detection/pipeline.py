@@ -24,7 +24,7 @@ from scripts.lib.detection import contact_sheet, detections, web
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.sources import Source
 from scripts.lib.detection.web import DownloadError, Limits
-from scripts.lib.images import decode, drawing, image_bytes
+from scripts.lib.images import decode, drawing, prepare
 from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 
 DOWNLOADS_AT_ONCE = 8
@@ -130,7 +130,7 @@ class Pipeline:
         names = self.detector.class_names
         kept = [] if found is None else detections.named(detections.select(found, self.min_scores, self.nms_iou), names)
         if picture is not None:
-            image = Image.fromarray(image_bytes.decoded_pixels(picture) if isinstance(picture, bytes) else picture)
+            image = Image.fromarray(prepare.decoded_pixels(picture) if isinstance(picture, bytes) else picture)
             for folder, draw in zip(self.folders, (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
                 if folder:
                     _save(draw, folder / source.output_name, image, kept, list(names.values()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, Finding, errors
-from scripts.lib.images import image_bytes
+from scripts.lib.images import prepare
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +26,8 @@ def read_bytes(path: Path) -> bytes | Finding:
     """A photo's file, or what is in the way."""
     file = files.shown_path(path)
     try:
-        if path.stat().st_size > image_bytes.MAX_BYTES:
-            limit = f"{image_bytes.MAX_BYTES / 2**20:.0f} MB"
+        if path.stat().st_size > prepare.MAX_BYTES:
+            limit = f"{prepare.MAX_BYTES / 2**20:.0f} MB"
             return Finding(ERROR, "image-too-large", file, f"the file has more than {limit}", "shrink the image")
         return path.read_bytes()
     except FileNotFoundError:
@@ -37,7 +37,7 @@ def read_bytes(path: Path) -> bytes | Finding:
 
 
 def decoded(data: bytes, file: str, findings: list[Finding]) -> np.ndarray | None:
-    """The photo of a file's content, as `image_bytes.decoded_pixels` gives it.
+    """The photo of a file's content, as `prepare.decoded_pixels` gives it.
 
     Args:
         data: the file's content.
@@ -45,7 +45,7 @@ def decoded(data: bytes, file: str, findings: list[Finding]) -> np.ndarray | Non
         findings: gets an error where the photo cannot be read; then None is returned.
     """
     try:
-        return image_bytes.decoded_pixels(data)
+        return prepare.decoded_pixels(data)
     except Exception as error:  # hostile bytes make Pillow's plugins raise nearly anything
-        findings += errors(image_bytes.prepare(data, file)[1]) or [image_bytes.unreadable(data, file, error)]
+        findings += errors(prepare.prepare(data, file)[1]) or [prepare.unreadable(data, file, error)]
         return None

@@ -10,7 +10,7 @@ import numpy as np
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import Finding
 from scripts.lib.detection import detections, options
-from scripts.lib.images import decode, drawing, image_bytes
+from scripts.lib.images import decode, drawing, prepare
 from scripts.lib.models.detector import Detector
 
 
@@ -92,7 +92,7 @@ class ServedModel:
 def _size(data: bytes) -> tuple[int, int]:
     """Return width and height by the file's header; (0, 0) where it cannot be read, which decoding will report."""
     try:
-        with image_bytes.open_image(data) as image:
+        with prepare.open_image(data) as image:
             return image.size
     except Exception:  # hostile bytes make Pillow's plugins raise nearly anything
         return 0, 0

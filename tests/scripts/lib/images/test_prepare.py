@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageDraw
 
-from scripts.lib.images import image_bytes
+from scripts.lib.images import prepare
 
 SIZE = (60, 40)
 COLOURS = [(200, 30, 30), (30, 160, 60), (40, 60, 200), (220, 200, 60)]
@@ -86,7 +86,7 @@ def pixels(data):
 
 
 def prepare_well(data, **options):
-    image, findings = image_bytes.prepare(data, "a.jpg", **options)
+    image, findings = prepare.prepare(data, "a.jpg", **options)
     assert image is not None, findings
     return image, findings
 
@@ -131,8 +131,8 @@ def test_simplejpeg_decodes_the_pixels_of_pillow(name):
 def test_an_arithmetic_coded_jpeg_never_passes_byte_for_byte():
     huffman = encoded(picture(), "JPEG")
     arithmetic = huffman.replace(b"\xff\xc0", b"\xff\xc9")  # the start of frame says which
-    assert image_bytes.prepare(huffman, "a.jpg", verify=False)[0].encoded == huffman
-    image, _ = image_bytes.prepare(arithmetic, "a.jpg", verify=False)
+    assert prepare.prepare(huffman, "a.jpg", verify=False)[0].encoded == huffman
+    image, _ = prepare.prepare(arithmetic, "a.jpg", verify=False)
     assert arithmetic != huffman and (image is None or image.encoded != arithmetic)
 
 
@@ -160,7 +160,7 @@ def test_exif_orientation_is_applied(orientation, format_name):
     assert np.abs(pixels(image.encoded) - expected).mean() < 4
     with Image.open(io.BytesIO(image.encoded)) as jpeg:
         assert jpeg.getexif().get(0x0112, 1) == 1
-    assert np.abs(image_bytes.decoded_pixels(data).astype(int) - expected).mean() < 4
+    assert np.abs(prepare.decoded_pixels(data).astype(int) - expected).mean() < 4
     assert findings == []
 
 
@@ -200,7 +200,7 @@ FLIPPED_PNG = PNG[:50] + bytes([PNG[50] ^ 0xFF]) + PNG[51:]
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_cannot_be_used_is_an_error_that_says_why(data, code, message):
-    image, findings = image_bytes.prepare(data, "folder/a.jpg")
+    image, findings = prepare.prepare(data, "folder/a.jpg")
     (finding,) = [finding for finding in findings if finding.severity == "error"]
     assert image is None
     assert (finding.code, finding.file) == (code, "folder/a.jpg") and message in finding.message and finding.remedy
@@ -226,7 +226,7 @@ def test_any_bit_may_be_flipped_anywhere(name):
     for position in range(0, len(data), max(1, len(data) // 150)):
         damaged = bytearray(data)
         damaged[position] ^= 0xFF
-        image, findings = image_bytes.prepare(bytes(damaged), "a.jpg")
+        image, findings = prepare.prepare(bytes(damaged), "a.jpg")
         assert (image is None) == any(finding.severity == "error" for finding in findings)
 
 
@@ -239,7 +239,7 @@ def test_any_bit_may_be_flipped_anywhere(name):
 def test_hostile_bytes_never_raise(name, start, removed, inserted):
     data = PASSING[name] if name in PASSING else CONVERTED[name][0]
     position = int(start * len(data))
-    image, findings = image_bytes.prepare(data[:position] + inserted + data[position + removed :], "a.jpg")
+    image, findings = prepare.prepare(data[:position] + inserted + data[position + removed :], "a.jpg")
     assert (image is None) == any(finding.severity == "error" for finding in findings)
     if image is not None:
         assert pixels(image.encoded).shape == (image.size[1], image.size[0], 3)
@@ -264,7 +264,7 @@ def test_a_quarter_of_the_size_shows_all_damage_that_the_whole_shows():
             (b"", data[place + 1 :], bytes([data[place] ^ 1 << rng.randrange(8)]) + data[place + 1 :])
         )
         data = bytes(data)
-        size = image_bytes._plain_jpeg_size(data)
+        size = prepare._plain_jpeg_size(data)
         if size is None:
             continue
         try:
@@ -272,7 +272,7 @@ def test_a_quarter_of_the_size_shows_all_damage_that_the_whole_shows():
             is_whole = True
         except ValueError:
             is_whole = False
-        assert (image_bytes._jpeg_damage(data, size) == "") == is_whole
+        assert (prepare._jpeg_damage(data, size) == "") == is_whole
         verdicts.append(is_whole)
     assert len(verdicts) > 300 and 30 < sum(verdicts) < len(verdicts) - 30
 
@@ -288,15 +288,15 @@ def test_pixels_are_those_of_the_trainers_reader_and_upright(tf, progressive):
     Image.fromarray(pixels).save(turned, "JPEG", quality=80, exif=exif)
     with tf.Graph().as_default(), tf.Session() as session:
         expected = session.run(tf.io.decode_jpeg(plain.getvalue(), channels=3))
-    assert (image_bytes.decoded_pixels(plain.getvalue()) == expected).all()
-    upright = image_bytes.decoded_pixels(turned.getvalue())
+    assert (prepare.decoded_pixels(plain.getvalue()) == expected).all()
+    upright = prepare.decoded_pixels(turned.getvalue())
     assert upright.shape == (60, 40, 3)
     assert np.abs(upright.astype(int) - np.rot90(expected, 3)).mean() < 5
 
 
 def test_more_pixels_than_are_decoded(monkeypatch):
-    monkeypatch.setattr(image_bytes, "MAX_PIXELS", 500)
+    monkeypatch.setattr(prepare, "MAX_PIXELS", 500)
     png = io.BytesIO()
     Image.new("RGB", (30, 20)).save(png, "PNG")
     with pytest.raises(Image.DecompressionBombError):
-        image_bytes.decoded_pixels(png.getvalue())
+        prepare.decoded_pixels(png.getvalue())
