@@ -52,7 +52,7 @@ from cloud.lib.beam_support import exists, local_copy, read_bytes, read_lines, s
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import Finding, UsageError
 from scripts.lib.dataset import label_map, labels_csv
-from scripts.lib.images import image_names, prepare
+from scripts.lib.images import decode, image_names
 from scripts.lib.records import content as record_content
 from scripts.lib.records import make_example as image_examples
 from scripts.lib.records import manifest, tf_example, tf_record
@@ -134,7 +134,7 @@ class BucketExampleMaker(ExampleMaker):
         return exists(self._path(name))
 
     def _content(self, name: str) -> tuple[int, bytes]:
-        data = read_bytes(self._path(name), prepare.MAX_BYTES + 1)
+        data = read_bytes(self._path(name), decode.MAX_BYTES + 1)
         return len(data), data
 
 

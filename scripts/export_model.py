@@ -38,7 +38,7 @@ from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
-from scripts.lib.core.errors import DataError, Finding, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import label_map
 from scripts.lib.evaluation import metrics_file
 from scripts.lib.images import decode
@@ -185,9 +185,8 @@ def find_pictures(paths: Sequence[Path] | None, config: pipeline_config.Message)
         DataError: one cannot be read.
     """
     if paths:
-        findings: list[Finding] = []
-        pictures = [decode.read(path, findings) for path in paths]
-        if findings:
+        pictures, problems = zip(*map(decode.read, paths), strict=True)
+        if findings := list(itertools.chain.from_iterable(problems)):
             raise DataError(findings, "nothing was exported")
         return [np.asarray(picture) for picture in pictures]
     pictures = first_images(eval_records(config), PICTURES)

@@ -168,7 +168,8 @@ def look_at(detector: Detector, image_dir: Path, names: Iterable[str], findings:
 
     def images_rgb() -> Iterator[np.ndarray]:
         for name in names:
-            image = decode.read(image_dir / name, findings)
+            image, problems = decode.read(image_dir / name)
+            findings.extend(problems)
             if image is not None:
                 pending.append((name, (image.shape[1], image.shape[0])))
                 yield image

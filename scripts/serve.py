@@ -24,7 +24,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.errors import UsageError
-from scripts.lib.images import prepare
+from scripts.lib.images import decode
 from scripts.lib.models import runtimes
 
 
@@ -90,7 +90,7 @@ def port(text: str) -> int:
 
 def megapixels(text: str) -> float:
     """An argparse type: at most what this project decodes at all."""
-    value, most = command_line.positive(text), prepare.MAX_PIXELS / 1e6
+    value, most = command_line.positive(text), decode.MAX_PIXELS / 1e6
     if value > most:
         raise argparse.ArgumentTypeError(f"{value:g} is above {most:.0f}, the most that is decoded")
     return value

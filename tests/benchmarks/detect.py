@@ -50,7 +50,7 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
     if not model.is_dir():
         make_model(model, work_dir / "detect_checkpoint_300")
     paths = make_photos(work_dir / "detect_photos_640", 10 if quick else 50)
-    images = [np.asarray(decode.read(path, [])) for path in paths]
+    images = [np.asarray(decode.read(path)[0]) for path in paths]
     runtimes = [name for name in TARGETS if name == "onnx" or importlib.util.find_spec(name)]
     detectors = {name: Detector(model, name) for name in ("tensorflow", *runtimes)}
     sources = list(Sources([str(path) for path in paths], work_dir))

@@ -79,7 +79,7 @@ def sample_dir(tmp_path_factory):
 @pytest.mark.parametrize("data", ["sample_dir", "reference_dir"])
 def test_all_runtimes_agree_within_half_a_pixel_on_photos(exported, data, request):
     paths = sorted((request.getfixturevalue(data) / "samples").glob("*.jpg"))[:6]
-    photos = [decode.read(path, []) for path in paths]
+    photos = [decode.read(path)[0] for path in paths]
     expected = detections(exported, "tensorflow", photos)
     assert len(photos) == 6
     assert sum(int((one.scores > export_model.LEAST_SCORE).sum()) for one in expected) > 60

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.lib.core import files
-from scripts.lib.images.drawing import PALETTE
+from scripts.lib.images.palette import PALETTE
 
 _GRAY = "#555555"
 _MOST_POINTS = 20_000  # that a scatter plot shows: more only hide each other

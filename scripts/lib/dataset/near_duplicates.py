@@ -18,7 +18,7 @@ from scripts.lib.core import files, parallel
 from scripts.lib.core.errors import DataError
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset.split import TEST, TRAINING
-from scripts.lib.images import prepare
+from scripts.lib.images import decode
 
 # Bits of 64. Measured on 100 product photos: half the size at JPEG quality 60 changes at most 2, a crop of 2.5% mostly
 # 2 to 8; the nearest two different photos are 14 apart, half of all pairs 32.
@@ -38,11 +38,11 @@ def perceptual_hash(path: Path | str) -> int:
 
     data = Path(path).read_bytes()
     try:
-        with prepare.open_image(data) as image:
+        with decode.open_image(data) as image:
             image.draft("L", (128, 128))  # a JPEG is decoded at an eighth of its size, which the hash does not see
             return int(str(imagehash.phash(ImageOps.exif_transpose(image))), 16)
     except Exception as error:  # Pillow's plugins raise whatever a broken file leads them to
-        raise DataError([prepare.unreadable(data, files.shown_path(path), error)]) from error
+        raise DataError([decode.unreadable(data, files.shown_path(path), error)]) from error
 
 
 def hash_images(paths: Sequence[Path | str]) -> np.ndarray:

@@ -24,7 +24,7 @@ from scripts.lib.detection import contact_sheet, detections, web
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.sources import Source
 from scripts.lib.detection.web import DownloadError, Limits
-from scripts.lib.images import decode, drawing, prepare
+from scripts.lib.images import decode, drawing
 from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 
 DOWNLOADS_AT_ONCE = 8
@@ -107,11 +107,12 @@ class Pipeline:
         file, version = str(source.place), ""
         if content is None:
             file, version = files.shown_path(source.place), version_of(source)
-            content = decode.read_bytes(source.place)
+            content, findings = decode.read_bytes(source.place, file)
+            if content is None:
+                return _Loaded(source, version, error=findings[0])
         if isinstance(content, Finding):
             return _Loaded(source, version, error=content)
-        findings: list[Finding] = []
-        pixels = decode.decoded(content, file, findings)
+        pixels, findings = decode.decode(content, file)
         if pixels is None:
             return _Loaded(source, version, error=findings[0])
         prepared = self.detector.prepare(pixels)
@@ -130,7 +131,7 @@ class Pipeline:
         names = self.detector.class_names
         kept = [] if found is None else detections.named(detections.select(found, self.min_scores, self.nms_iou), names)
         if picture is not None:
-            image = Image.fromarray(prepare.decoded_pixels(picture) if isinstance(picture, bytes) else picture)
+            image = Image.fromarray(decode.pixels(picture) if isinstance(picture, bytes) else picture)
             for folder, draw in zip(self.folders, (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
                 if folder:
                     _save(draw, folder / source.output_name, image, kept, list(names.values()))

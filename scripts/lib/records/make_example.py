@@ -20,8 +20,8 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, NOTE, Finding, errors
 from scripts.lib.dataset import box_checks
 from scripts.lib.dataset.labels_csv import Row
-from scripts.lib.images import image_names, prepare
-from scripts.lib.images.prepare import RecordImage
+from scripts.lib.images import decode, image_names, prepare
+from scripts.lib.images.prepare import StoredImage
 from scripts.lib.records import tf_example
 
 
@@ -205,9 +205,9 @@ class ExampleMaker:
             message = f"the image cannot be read: {error.strerror or error}"
             remedy = "check the file's permissions, and on Windows whether its path has more than 259 characters"
             return None, [Finding(ERROR, "image-unreadable", name, message, remedy)]
-        if size <= prepare.MAX_BYTES:
+        if size <= decode.MAX_BYTES:
             return data, []
-        message = f"the image file has {size / 2**20:.0f} MB, the limit is {prepare.MAX_BYTES / 2**20:.0f} MB"
+        message = f"the image file has {size / 2**20:.0f} MB, the limit is {decode.MAX_BYTES / 2**20:.0f} MB"
         return None, [Finding(ERROR, "image-too-large", name, message, "shrink it in an image editor")]
 
     # How files are reached: what a maker for another place than a disk does in its own way.
@@ -219,10 +219,10 @@ class ExampleMaker:
         return os.path.isfile(self._path(name))  # noqa: PTH113  False, not an error, for a name that is too long
 
     def _content(self, name: str) -> tuple[int, bytes]:
-        """The file's size, and its bytes unless it has more than `prepare.MAX_BYTES`."""
+        """The file's size, and its bytes unless it has more than `decode.MAX_BYTES`."""
         with io.FileIO(self._path(name)) as file:
             size = os.fstat(file.fileno()).st_size
-            return size, file.readall() if size <= prepare.MAX_BYTES else b""
+            return size, file.readall() if size <= decode.MAX_BYTES else b""
 
     def _path(self, name: str) -> str:
         return f"{self.image_dir}/{name}"
@@ -230,7 +230,7 @@ class ExampleMaker:
 
 def _example(
     name: str,
-    image: RecordImage,
+    image: StoredImage,
     class_names: Iterable[str],
     class_ids: Iterable[int],
     boxes_xyxy: Iterable[box_checks.Box],

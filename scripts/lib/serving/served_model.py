@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from scripts.lib.core.boxes import Detection
-from scripts.lib.core.errors import Finding
 from scripts.lib.detection import detections, options
-from scripts.lib.images import decode, drawing, prepare
+from scripts.lib.images import decode, palette
 from scripts.lib.models.detector import Detector
 
 
@@ -48,7 +47,7 @@ class ServedModel:
         self._max_pixels = max_pixels
         names = list(self.detector.class_names.values())
         self.score_thresholds = options.default_thresholds([folder], names)
-        self.colors = {name: drawing.PALETTE[place % len(drawing.PALETTE)] for place, name in enumerate(names)}
+        self.colors = palette.class_colors(names)
         self.detector.detect(np.zeros((64, 64, 3), np.uint8))  # the first run is the slowest
 
     def detect(self, data: bytes, min_score: float | None = None) -> dict[str, Any]:
@@ -82,8 +81,7 @@ class ServedModel:
         if width * height > self._max_pixels:
             limit = f"{self._max_pixels / 1e6:g} million"
             raise RequestError(413, f"the image has {width}x{height} pixels; at most {limit} are accepted")
-        findings: list[Finding] = []
-        pixels = decode.decoded(data, "the image", findings)
+        pixels, findings = decode.decode(data, "the image")
         if pixels is None:
             raise RequestError(400, "; ".join(finding.message for finding in findings))
         return pixels
@@ -92,7 +90,7 @@ class ServedModel:
 def _size(data: bytes) -> tuple[int, int]:
     """Return width and height by the file's header; (0, 0) where it cannot be read, which decoding will report."""
     try:
-        with prepare.open_image(data) as image:
+        with decode.open_image(data) as image:
             return image.size
     except Exception:  # hostile bytes make Pillow's plugins raise nearly anything
         return 0, 0

@@ -8,6 +8,7 @@ from PIL import Image, ImageColor
 
 from scripts.lib.core.boxes import Detection
 from scripts.lib.images import drawing
+from scripts.lib.images.palette import PALETTE
 
 CLASSES = ["Tops", "Skirts"]
 GREY = (128, 128, 128)
@@ -19,7 +20,7 @@ def picture(size=(200, 160)):
 
 def test_the_box_is_where_the_detection_says_in_the_colour_of_its_class():
     drawn = np.asarray(drawing.draw_detections(picture(), [Detection("Skirts", 0.9, 40, 60, 120, 140)], CLASSES))
-    color = ImageColor.getrgb(drawing.PALETTE[1])
+    color = ImageColor.getrgb(PALETTE[1])
     assert tuple(drawn[140, 80]) == tuple(drawn[100, 40]) == tuple(drawn[100, 120]) == color
     assert tuple(drawn[100, 80]) == GREY, "the inside stays"
     assert tuple(drawn[150, 80]) == GREY, "the outside stays"
@@ -38,7 +39,7 @@ def test_the_picture_itself_is_not_changed():
 )
 def test_boxes_at_and_beyond_the_edge_are_drawn_with_their_whole_label(corners):
     drawn = np.asarray(drawing.draw_detections(picture(), [Detection("Tops", 0.5, *corners)], CLASSES))
-    ground = ImageColor.getrgb(drawing.PALETTE[0])
+    ground = ImageColor.getrgb(PALETTE[0])
     rows, columns = np.nonzero((drawn == ground).all(axis=2))
     assert np.ptp(columns) > 40, "the label is as wide as its text"
     assert np.ptp(rows) > 6

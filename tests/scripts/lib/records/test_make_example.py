@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from scripts.lib.dataset.labels_csv import Row
-from scripts.lib.images import image_names, prepare
+from scripts.lib.images import decode, image_names
 from scripts.lib.records import make_example, tf_example
 
 CLASS_IDS = {"Tops": 1, "Skirts": 2}
@@ -50,7 +50,7 @@ def test_the_maker_survives_pickling_as_distributed_work_needs(folder):
 
 
 def test_a_file_too_large_to_be_an_image_is_not_read(folder, monkeypatch):
-    monkeypatch.setattr(prepare, "MAX_BYTES", 10)
+    monkeypatch.setattr(decode, "MAX_BYTES", 10)
     made = make_example.ExampleMaker(folder, CLASS_IDS)(labelled("a.jpg"))
     assert [finding.code for finding in made.findings] == ["image-too-large"]
 
