@@ -553,8 +553,9 @@ def test_memory_stays_flat_and_photos_are_taken_as_they_are_needed(monkeypatch, 
             asked += 1
             yield Source(f"{number}.jpg", Path(f"{number}.jpg"), f"{number}.jpg")
 
-    monkeypatch.setattr(detection_pipeline.photo, "read_bytes", lambda path: b"")
-    monkeypatch.setattr(detection_pipeline.photo, "decoded", lambda *_: np.full((100, 100, 3), (200, 100, 0), np.uint8))
+    monkeypatch.setattr(detection_pipeline.decode, "read_bytes", lambda path, file: (b"", []))
+    image = np.full((100, 100, 3), (200, 100, 0), np.uint8)
+    monkeypatch.setattr(detection_pipeline.decode, "decode", lambda data, file: (image, []))
     pipeline = Pipeline(MadeDetector(), {1: 0.5, 2: 0.5}, batch_size=8, num_workers=2)
     peaks = []
     tracemalloc.start()

@@ -123,5 +123,5 @@ def test_no_pair_across_the_split_is_missed(seed):
 
 def test_a_file_that_would_start_another_program_is_not_opened(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n")
-    with pytest.raises(DataError, match="is no image that can be read"):
+    with pytest.raises(DataError, match="is not an image that can be read"):
         near_duplicates.perceptual_hash(tmp_path / "a.jpg")
