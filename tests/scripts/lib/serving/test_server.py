@@ -80,7 +80,7 @@ def test_health_and_detect_answer_in_json(served):
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "message"),
     [
-        ("POST", "/detect", b"no image", 400, "the file is no image that can be read"),
+        ("POST", "/detect", b"no image", 400, "the file is not an image that can be read"),
         ("POST", "/detect", encoded_image(format="JPEG")[:700], 400, "the image is damaged"),
         ("POST", "/detect", b"", 400, "the image file is empty"),
         ("POST", "/detect", b"<html>", 400, "the file is a web page"),
@@ -251,7 +251,7 @@ def test_an_image_that_is_chosen_dropped_or_pasted_shows_its_boxes(served, tmp_p
         page.wait_for(f"{FOUND} === 'Green90%,Blue39%'")
 
         page.drop(tmp_path / "notes.txt", 300, 300)
-        page.wait_for(f"{MESSAGE}.includes('no image that can be read')")
+        page.wait_for(f"{MESSAGE}.includes('not an image that can be read')")
         assert page.value("document.getElementById('result').hidden")
         page.drop(tmp_path / "wide photo.png", 300, 300)
         page.wait_for(f"{FOUND} === 'Green90%,Blue39%'")
