@@ -55,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         return check_that_it_learns(args, config)
     replica = cluster.enter(config)
     evaluations = evaluations_of(args) if args.eval_every and is_master(replica) else None
+    object_detection_api.prepare(args.verbose)  # before checkpoints are read: TensorFlow finds out which are whole
     if nothing_left(args, config, evaluations, is_master(replica)):
         return 0
     run = train(args, config, replica, evaluations)

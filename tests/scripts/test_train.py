@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts import train
-from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
+from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import pipeline_config
 from scripts.lib.core.errors import UsageError
 from scripts.lib.training import log
@@ -123,7 +123,7 @@ def test_killed_twice_and_interrupted_it_goes_on_and_ends_with_an_evaluation(con
     assert lines[-1]["learning_rate"] > 0
     best = json.loads((train_dir / "best" / "metrics.json").read_text(encoding="utf-8"))
     assert best["global_step"] == step + 2
-    assert checkpoint_bundle.fault(checkpoint_files.find(train_dir / "best")) is None
+    assert checkpoint_files.fault(checkpoint_files.find(train_dir / "best")) is None
     assert f"Evaluation at step {step + 2}: mAP@0.5" in output
     assert not list(train_dir.glob(".evaluating*"))
 
@@ -182,7 +182,7 @@ def test_twenty_kills_at_random_moments(config, start, tmp_path):
         assert "cannot be read" not in output, output
         step = checkpoint_files.latest_step(train_dir)
         assert step >= reached
-        assert checkpoint_bundle.fault(checkpoint_files.latest(train_dir)) is None
+        assert checkpoint_files.fault(checkpoint_files.latest(train_dir)) is None
         if "Going on" in output:
             assert f"Going on from step {reached} in" in output
         print(f"kill {kill + 1}: {time.monotonic() - began:.1f} s after the start, at step {step}")

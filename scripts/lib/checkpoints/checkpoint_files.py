@@ -1,4 +1,4 @@
-"""TensorFlow checkpoints, found without importing TensorFlow; but those on a bucket, which it alone can read.
+"""Find TensorFlow checkpoints without importing TensorFlow, except on a bucket, which only TensorFlow can read.
 
 A checkpoint is `<prefix>.index` with `<prefix>.data-?????-of-?????`; a file named `checkpoint` (a text proto,
 tensorflow/python/training/checkpoint_state.proto) says which of a folder is the latest.
@@ -19,6 +19,22 @@ _STEP = re.compile(r"-(\d+)$")
 def exists(prefix: Path | str) -> bool:
     """Whether a checkpoint lies at the prefix: its index, or the single file of before TensorFlow 0.12."""
     return files.path_of(f"{prefix}.index").is_file() or files.path_of(prefix).is_file()
+
+
+def fault(prefix: Path | str) -> str | None:
+    """Return what TensorFlow finds wrong with a checkpoint, or None: it was read to its end and all checksums match.
+
+    The caller has prepared TensorFlow (core/tensorflow.py).
+    """
+    import tensorflow.compat.v1 as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except Exception as error:  # OpError, IndexError and more: the reader has one for each kind of damage
+        return (getattr(error, "message", None) or str(error)).strip().partition("\n")[0]
+    return None
 
 
 def holds_detector(prefix: Path | str) -> bool:

@@ -64,7 +64,9 @@ def names_below(folder: Path | str, suffixes: str | tuple[str, ...] = "") -> lis
     return sorted(_names(os.fspath(folder), suffixes))
 
 
-def _names(folder: str, suffixes: str | tuple[str, ...], prefix: str = "", above: tuple[str, ...] = ()) -> Iterator[str]:
+def _names(
+    folder: str, suffixes: str | tuple[str, ...], prefix: str = "", above: tuple[str, ...] = ()
+) -> Iterator[str]:
     above = (*above, os.path.realpath(folder))
     with os.scandir(folder) as entries:
         for entry in entries:

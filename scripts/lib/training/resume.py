@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
+from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 
@@ -18,8 +18,8 @@ def find_readable(train_dir: Path | str, mend: bool = True) -> Path | None:
     """The checkpoint to go on from, which TensorFlow will find, too; None: the training starts from the beginning.
 
     It is the one that the folder's `checkpoint` file names. Where that file, or what it names, is missing or damaged,
-    it is the newest one whose checksums all match: this is said, and the `checkpoint` file is written anew. Damaged
-    checkpoints stay where they are; what a killed run left of one that it was about to write is removed.
+    it is the newest one that TensorFlow can read to its end: this is said, and the `checkpoint` file is written anew.
+    Damaged checkpoints stay where they are; what a killed run left of one that it was about to write is removed.
 
     Args:
         train_dir: the training's folder.
@@ -37,11 +37,11 @@ def find_readable(train_dir: Path | str, mend: bool = True) -> Path | None:
         return checkpoint_files.latest(folder)
     remove_half_written(folder)
     named = checkpoint_files.latest(folder)
-    fault = checkpoint_bundle.fault(named) if named else "it names none that is there"
+    fault = checkpoint_files.fault(named) if named else "it names none that is there"
     if named and not fault:
         return named
     by_step = [prefix for prefix in checkpoint_files.prefixes(folder) if checkpoint_files.step_of(prefix) is not None]
-    readable = [prefix for prefix in by_step if prefix != named and not checkpoint_bundle.fault(prefix)]
+    readable = [prefix for prefix in by_step if prefix != named and not checkpoint_files.fault(prefix)]
     state = folder / "checkpoint"
     what = f"{files.shown_path(named)} cannot be read ({fault})" if named else f"{files.shown_path(state)}: {fault}"
     if readable:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
+from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 from scripts.lib.object_detection_api.wrapping import wrap
@@ -338,6 +338,6 @@ def _remove_failed(prefix: str) -> None:
         return
     path = Path(prefix)
     resume.remove_half_written(path.parent)
-    if checkpoint_bundle.fault(path):
+    if checkpoint_files.fault(path):
         for part in (*path.parent.glob(f"{path.name}.data-*"), *path.parent.glob(f"{path.name}.index")):
             part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Finding checkpoints without TensorFlow."""
+"""Finding checkpoints without TensorFlow, and noticing damaged ones with it."""
 
 from __future__ import annotations
 
@@ -58,3 +58,64 @@ def test_a_wrong_prefix_is_told_what_is_there(train_dir, tmp_path):
         checkpoint_files.find(train_dir / "model.ckpt-80")
     with pytest.raises(UsageError, match="holds no checkpoint"):
         checkpoint_files.find(tmp_path / "none" / "model.ckpt")
+
+
+@pytest.fixture(scope="module")
+def written(tf, tmp_path_factory) -> dict[str, bytes]:
+    """The files of a checkpoint with many variables, so that the index has more than one block, by suffix."""
+    folder = tmp_path_factory.mktemp("written")
+    with tf.Graph().as_default(), tf.Session() as session:
+        for number in range(300):
+            tf.get_variable(f"Layer_{number}/weights", [3, number % 7 + 1])
+        tf.get_variable("global_step", initializer=tf.constant(7, tf.int64), trainable=False)
+        tf.get_variable("none", [0, 4])
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver().save(session, str(folder / "model.ckpt"), global_step=7, write_meta_graph=False)
+    return {path.suffix: path.read_bytes() for path in folder.glob("model.ckpt-7.*")}
+
+
+@pytest.fixture
+def prefix(written, tmp_path):
+    for suffix, content in written.items():
+        (tmp_path / f"model.ckpt-7{suffix}").write_bytes(content)
+    return tmp_path / "model.ckpt-7"
+
+
+def test_what_tensorflow_wrote_is_whole(prefix):
+    assert checkpoint_files.fault(prefix) is None
+
+
+@pytest.mark.parametrize(
+    ("suffix", "length", "expected"),
+    [
+        (".index", 0, "file is too short"),
+        (".index", 40, "file is too short"),
+        (".index", -1, "not an sstable"),
+        (".data-00000-of-00001", 0, "Read less bytes than requested"),
+        (".data-00000-of-00001", -1, "Read less bytes than requested"),
+    ],
+)
+def test_a_file_that_ends_too_early(prefix, suffix, length, expected):
+    path = prefix.with_name(prefix.name + suffix)
+    path.write_bytes(path.read_bytes()[:length])
+    assert expected in checkpoint_files.fault(prefix)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "expected"),
+    [(".index", "Failed to find any matching files"), (".data-00000-of-00001", "No such file")],
+)
+def test_a_file_that_is_missing(prefix, suffix, expected):
+    prefix.with_name(prefix.name + suffix).unlink()
+    assert expected in checkpoint_files.fault(prefix)
+
+
+@pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
+def test_any_byte_that_is_wrong_is_noticed(prefix, suffix):
+    path = prefix.with_name(prefix.name + suffix)
+    content = path.read_bytes()
+    # An index ends with an empty block (13 bytes) that no reader uses, and a footer whose padding has no checksum.
+    end = len(content) - (48 + 13 if suffix == ".index" else 0)
+    for place in [*range(0, end, max(1, end // 25)), end - 1]:
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x40]) + content[place + 1 :])
+        assert checkpoint_files.fault(prefix), place

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts.lib.checkpoints import checkpoint_bundle, checkpoint_files
+from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core.errors import DataError
 from scripts.lib.training import resume
 from scripts.lib.training.hooks import loop
@@ -122,7 +122,7 @@ def test_a_step_is_one_call_of_the_session(tf, slim, tmp_path, monkeypatch):
 def test_saves_when_it_is_told_to_and_at_the_end_and_only_then(tf, slim, tmp_path):
     train(tf, slim, tmp_path, Observer(lambda step, save: save() and False if step.number == 2 else None), num_steps=5)
     assert [prefix.name for prefix in checkpoint_files.prefixes(tmp_path)] == ["model.ckpt-2", "model.ckpt-5"]
-    assert checkpoint_bundle.fault(tmp_path / "model.ckpt-5") is None
+    assert checkpoint_files.fault(tmp_path / "model.ckpt-5") is None
 
 
 def test_ends_when_it_is_told_to_with_a_checkpoint_and_goes_on_from_it(tf, slim, tmp_path):
@@ -171,7 +171,7 @@ def test_where_a_checkpoint_cannot_be_written_the_last_one_stays(tf, slim, tmp_p
                 (tmp_path / "model.ckpt-4_temp_0123456789abcdef0123456789abcdef").mkdir()
                 (tmp_path / "model.ckpt-4.data-00000-of-00001").write_bytes(b"half")
                 monkeypatch.setattr(tf.train.Saver, "_RecordLastCheckpoint", fail)
-                monkeypatch.setattr(checkpoint_bundle, "fault", lambda prefix: "it ends too early")
+                monkeypatch.setattr(checkpoint_files, "fault", lambda prefix: "it ends too early")
             else:
                 monkeypatch.setattr(checkpoint_management, "update_checkpoint_state_internal", fail)
             save()
