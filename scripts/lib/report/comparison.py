@@ -15,7 +15,7 @@ import numpy as np
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.evaluation import coco_metrics, error_types, metrics_file, on_record
+from scripts.lib.evaluation import coco, error_types, metrics_file, on_record
 from scripts.lib.pages import render
 from scripts.lib.report import examples as report_examples
 from scripts.lib.report import figures as report_metrics
@@ -156,12 +156,12 @@ def compare(results: Sequence[Results], num_resamples: int) -> dict[str, Differe
 def _figures(results: Results):
     """A function from weights to all figures of a run."""
     matches = {one.name: one.matches for one in results.classes}
-    coco_matches = coco_metrics.match(results.images, len(results.classes))
+    coco_matches = coco.match(results.images, len(results.classes))
 
     def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
         pascal = report_metrics.pascal_figures(matches, weights)
         mean = pascal.pop(metrics_file.MEAN_AP)
-        return {_MEAN: mean, **pascal, **coco_metrics.summary(coco_matches, weights)}
+        return {_MEAN: mean, **pascal, **coco.summary(coco_matches, weights)}
 
     return figures
 
@@ -184,7 +184,7 @@ def sentences(differences: dict[str, Difference]) -> list[str]:
     decided = [
         f"{name}: {one.a:.3f} in A, {one.b:.3f} in B; the interval of the difference leaves 0 out."
         for name, one in differences.items()
-        if one.decided and name != _MEAN and name not in coco_metrics.NAMES
+        if one.decided and name != _MEAN and name not in coco.NAMES
     ]
     return [first, *decided]
 

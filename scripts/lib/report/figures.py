@@ -13,7 +13,7 @@ import numpy as np
 
 from scripts.lib.core import files
 from scripts.lib.evaluation import average_precision as detection_metrics
-from scripts.lib.evaluation import bootstrap, coco_metrics, error_types, metrics_file
+from scripts.lib.evaluation import bootstrap, coco, error_types, metrics_file
 from scripts.lib.evaluation.average_precision import Calibration, ClassMatches, EvaluatedImage, PrecisionRecall
 from scripts.lib.evaluation.error_types import Errors, Pairing
 
@@ -68,7 +68,7 @@ class Results(NamedTuple):
         images: what was evaluated.
         classes: in the order of their ids, 1..N.
         mean_ap: mAP@0.5.
-        coco: name (coco_metrics.NAMES) -> figure.
+        coco: name (coco.NAMES) -> figure.
         confusion: int [N + 1, N + 1], rows the true class, the last one background.
         pairings: of each image, with the thresholds of the classes.
         errors: TIDE's.
@@ -113,8 +113,8 @@ def compute(
     """
     matches = {name: detection_metrics.match(images, class_id) for name, class_id in class_ids.items()}
     pascal = with_intervals(lambda weights: pascal_figures(matches, weights), len(images), num_resamples)
-    coco_matches = coco_metrics.match(images, len(class_ids))
-    coco = with_intervals(lambda weights: coco_metrics.summary(coco_matches, weights), len(images), num_resamples)
+    coco_matches = coco.match(images, len(class_ids))
+    coco_figures = with_intervals(lambda weights: coco.summary(coco_matches, weights), len(images), num_resamples)
     classes = [_class_result(name, matches[name], pascal[name], (boxes_train or {}).get(name)) for name in class_ids]
     thresholds = {class_ids[one.name]: one.threshold for one in classes}
     pairings = [error_types.pair(image, thresholds) for image in images]
@@ -123,7 +123,7 @@ def compute(
         images,
         classes,
         pascal[metrics_file.MEAN_AP],
-        coco,
+        coco_figures,
         error_types.confusion_matrix(images, pairings, len(classes)),
         pairings,
         error_types.errors(images, len(classes)),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.evaluation import coco_metrics, event_files, metrics_file
+from scripts.lib.evaluation import coco, event_files, metrics_file
 from scripts.lib.evaluation.event_files import Scalar
 from scripts.lib.models import exported_model
 from scripts.lib.pages import render
@@ -202,7 +202,7 @@ def _write_events(
     prefix = metrics_file.CLASS_AP_PREFIX
     scalars = {prefix + one.name: one.average_precision.value for one in results.classes}
     scalars[metrics_file.MEAN_AP] = results.mean_ap.value
-    scalars |= {coco_metrics.TAGS[name]: figure.value for name, figure in results.coco.items()}
+    scalars |= {coco.TAGS[name]: figure.value for name, figure in results.coco.items()}
     pictures = {}
     for one in shown:
         group = "Errors" if one.file.startswith(("errors", "confusion")) else "Curves"
