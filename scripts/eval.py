@@ -89,7 +89,7 @@ def show(result: metrics_file.Evaluation, eval_dir: str) -> None:
 def evaluate_fast(args: argparse.Namespace, config: pipeline_config.Message, reader: pipeline_config.Message) -> None:
     """Evaluates on exported models, in batches; without --model the latest checkpoint is exported first."""
     from scripts.lib.detection import ensemble
-    from scripts.lib.evaluation import fast_evaluation
+    from scripts.lib.evaluation import event_files, on_record
 
     with contextlib.ExitStack() as stack:
         models = args.model
@@ -101,13 +101,13 @@ def evaluate_fast(args: argparse.Namespace, config: pipeline_config.Message, rea
         # An export for this evaluation alone is not worth a conversion, and TensorFlow is loaded anyway.
         detector = ensemble.load(models, args.flip, runtime="auto" if args.model else "tensorflow")
         start, cpu_start = time.monotonic(), time.process_time()
-        result = fast_evaluation.evaluate(detector, reader.tf_record_input_reader.input_path, classes)
+        result = on_record.evaluate(detector, reader.tf_record_input_reader.input_path, classes)
     milliseconds = [
         1000 * seconds / max(result.num_examples, 1)
         for seconds in (time.monotonic() - start, time.process_time() - cpu_start)
     ]
     print("{:.1f} ms an image, {:.1f} ms of CPU time".format(*milliseconds))
-    fast_evaluation.write_events(args.eval_dir, result)
+    event_files.write(event_files.new_path(args.eval_dir, "fast"), result.global_step, result.metrics)
     show(result, args.eval_dir)
 
 

@@ -346,10 +346,10 @@ def seconds(detector: Detector, picture: np.ndarray) -> float:
 
 
 def mean_average_precision(detector: Detector, config: pipeline_config.Message) -> float:
-    from scripts.lib.evaluation import fast_evaluation
+    from scripts.lib.evaluation import on_record
 
     class_ids = {name: class_id for class_id, name in detector.class_names.items()}
-    evaluation = fast_evaluation.evaluate(detector, eval_records(config), class_ids)
+    evaluation = on_record.evaluate(detector, eval_records(config), class_ids)
     return evaluation.metrics[metrics_file.MEAN_AP]
 
 

@@ -1,13 +1,12 @@
-"""How good detections are: PASCAL VOC's average precision as the Object Detection API computes it, and what follows
-from the same matching: precision and recall, the best score threshold, calibration.
+"""PASCAL VOC's average precision as the Object Detection API computes it, and what follows from the same matches.
 
-Everything is computed from `ClassMatches`, with a weight for each image, so that a bootstrap over images
-(bootstrap.py) costs a cumulative sum a resample and not a new evaluation.
+That is precision and recall, the best score threshold, and calibration. All of it is computed from `ClassMatches` with
+a weight for each image. A bootstrap over images (bootstrap.py) then costs one cumulative sum per resample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from scripts.lib.core.boxes import iou
 
 
 class EvaluatedImage(NamedTuple):
-    """An image with its ground truth and what a model detected.
+    """An image with its ground truth and a model's detections.
 
     Attributes:
         name: as in the record.
@@ -47,7 +46,7 @@ class ClassMatches(NamedTuple):
         image_index: int [num_detections], into the images.
         scores: float [num_detections].
         is_true_positive: bool [num_detections].
-        num_true: int [num_images], objects of the class on each image, difficult ones left out.
+        num_true: int [num_images], objects of the class on each image without the difficult ones.
     """
 
     image_index: np.ndarray
@@ -57,7 +56,7 @@ class ClassMatches(NamedTuple):
 
 
 class PrecisionRecall(NamedTuple):
-    """Precision and recall where every detection of at least `scores` counts; float [num_detections] each."""
+    """Precision and recall of the detections that reach each of the `scores`; float [num_detections] each."""
 
     scores: np.ndarray
     precision: np.ndarray
@@ -71,11 +70,11 @@ class PrecisionRecall(NamedTuple):
 
 
 def match(images: Sequence[EvaluatedImage], class_id: int, iou_threshold: float = 0.5) -> ClassMatches:
-    """Tells true from false positives of one class as the API does (utils/per_image_evaluation.py).
+    """Tell true from false positives of one class as the API does (utils/per_image_evaluation.py).
 
-    In order of falling score, a detection belongs to the ground truth box that it overlaps most. It is a true positive
-    where the overlap reaches the threshold and no better detection has taken the box (it does not try the
-    second-nearest box); it does not count at all where that box is difficult. Boxes without area are left out.
+    By falling score, each detection is assigned to the ground truth box that it overlaps most. It is a true positive if
+    the overlap reaches the threshold and no better detection has taken the box; it does not try the second-nearest box.
+    It does not count at all if that box is difficult. Boxes without area are left out.
     """
     image_index, scores, is_true_positive = [], [], []
     num_true = np.zeros(len(images), int)
@@ -87,9 +86,8 @@ def match(images: Sequence[EvaluatedImage], class_id: int, iou_threshold: float 
         if not chosen.size:
             continue
         chosen = chosen[np.argsort(image.scores[chosen])[::-1]]
-        counts, positive = _match_in_image(
-            iou(image.boxes_yxyx[chosen], image.true_boxes_yxyx[of_class]), image.is_difficult[of_class], iou_threshold
-        )
+        overlaps = iou(image.boxes_yxyx[chosen], image.true_boxes_yxyx[of_class])
+        counts, positive = _match_in_image(overlaps, image.is_difficult[of_class], iou_threshold)
         image_index.append(np.full(np.count_nonzero(counts), index))
         scores.append(image.scores[chosen][counts])
         is_true_positive.append(positive[counts])
@@ -102,8 +100,10 @@ def match(images: Sequence[EvaluatedImage], class_id: int, iou_threshold: float 
     )
 
 
-def _match_in_image(overlaps: np.ndarray, is_difficult: np.ndarray, iou_threshold: float):
-    """Which detections count, and which of them are true positives; overlaps [detections by falling score, true]."""
+def _match_in_image(
+    overlaps: np.ndarray, is_difficult: np.ndarray, iou_threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which detections count and which are true positives, from IoU [detections by falling score, true]."""
     num_detections, num_true = overlaps.shape
     counts, positive = np.ones(num_detections, bool), np.zeros(num_detections, bool)
     if not num_true:
@@ -120,7 +120,7 @@ def _match_in_image(overlaps: np.ndarray, is_difficult: np.ndarray, iou_threshol
 def weighted_precision(
     image_index: np.ndarray, is_true_positive: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The interpolated precision-recall curve at its true positives, the only places where recall grows.
+    """Return the interpolated precision-recall curve at its true positives, the only places where recall grows.
 
     Args:
         image_index: int [num_detections], best score first.
@@ -128,7 +128,7 @@ def weighted_precision(
         weights: float [num_resamples, num_images], how often an image counts.
 
     Returns:
-        (the weight of all true positives up to each one, the greatest precision from there on), both
+        (weight of all true positives up to each one, greatest precision from there on), both float
         [num_resamples, num_true_positives].
     """
     places = np.flatnonzero(is_true_positive)
@@ -141,14 +141,14 @@ def weighted_precision(
 
 
 def average_precision(matches: ClassMatches, weights: np.ndarray | None = None) -> np.ndarray:
-    """PASCAL VOC's average precision since 2010: the area under the interpolated curve (VOCdevkit, VOCap.m).
+    """Return PASCAL VOC's average precision since 2010: the area under the interpolated curve (VOCdevkit, VOCap.m).
 
     Args:
         matches: of one class.
-        weights: float [num_resamples, num_images]; None: each image once.
+        weights: float [num_resamples, num_images]; None counts each image once.
 
     Returns:
-        float [num_resamples], NaN where there is no object of the class.
+        float [num_resamples], NaN without an object of the class.
     """
     weights = np.ones((1, len(matches.num_true))) if weights is None else weights
     positive, precision = weighted_precision(matches.image_index, matches.is_true_positive, weights)
@@ -157,8 +157,24 @@ def average_precision(matches: ClassMatches, weights: np.ndarray | None = None) 
     return np.divide(area, num_true, out=np.full(len(weights), np.nan), where=num_true > 0)
 
 
+def average_precisions(
+    matches: Mapping[str, ClassMatches], weights: np.ndarray | None = None
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the AP of each class by its name, and their mean; float [num_resamples] each."""
+    aps = {name: average_precision(of_class, weights) for name, of_class in matches.items()}
+    return aps, nan_mean(np.array(list(aps.values())))
+
+
+def nan_mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the first axis without NaN, and NaN where nothing is left; [n, m] -> [m]."""
+    measured = ~np.isnan(values)
+    count = measured.sum(axis=0)
+    total = np.where(measured, values, 0).sum(axis=0)
+    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+
+
 def precision_recall(matches: ClassMatches) -> PrecisionRecall:
-    """Precision and recall at each detection's score; recall is NaN where there is no object of the class."""
+    """Return precision and recall at each detection's score; recall is NaN without an object of the class."""
     positive = np.cumsum(matches.is_true_positive, dtype=float)
     num_true = matches.num_true.sum()
     recall = positive / num_true if num_true else np.full(len(positive), np.nan)
@@ -166,17 +182,14 @@ def precision_recall(matches: ClassMatches) -> PrecisionRecall:
 
 
 def best_threshold(matches: ClassMatches) -> tuple[float, float]:
-    """The score threshold with the best F1, and that F1.
+    """Return the score threshold with the best F1, and that F1; (0.5, 0.0) if nothing of the class was found.
 
-    The threshold lies midway between the last score that is kept and the first that is not: the figure itself is one
-    detection's score, and another photo's next-best detection is as likely above as below it.
-
-    Returns:
-        (threshold, F1); (0.5, 0.0) where nothing of the class was found.
+    The threshold lies midway between the last score that is kept and the first that is not. On another image the
+    detection that decides it scores higher or lower with the same probability.
     """
     curve = precision_recall(matches)
     f1 = np.nan_to_num(curve.f1)
-    if not f1.size or not f1.any():
+    if not f1.any():
         return 0.5, 0.0
     best = int(f1.argmax())
     lower = curve.scores[best + 1] if best + 1 < len(f1) else 0.0
@@ -184,12 +197,12 @@ def best_threshold(matches: ClassMatches) -> tuple[float, float]:
 
 
 class Calibration(NamedTuple):
-    """How often detections of a score are right; float [num_bins] each, empty bins left out.
+    """How often detections of a score are right; float [num_bins] each, without empty bins.
 
     Attributes:
-        mean_score: of the detections of a bin.
-        fraction_true: how many of them are true positives.
-        count: how many there are.
+        mean_score: of the detections in a bin.
+        fraction_true: true positives among them.
+        count: number of detections.
     """
 
     mean_score: np.ndarray
@@ -205,12 +218,12 @@ class Calibration(NamedTuple):
 
 
 def calibration(matches: Sequence[ClassMatches], num_bins: int = 10, min_score: float = 0.05) -> Calibration:
-    """Calibration over equal bins of score, all classes together.
+    """Return the calibration of all classes together.
 
     Args:
         matches: of each class.
-        num_bins: between `min_score` and 1.
-        min_score: detections below it, of which a detector returns any number, are left out.
+        num_bins: equal bins between `min_score` and 1.
+        min_score: lower scores are left out; a detector may return any number of them.
     """
     scores = np.concatenate([one.scores for one in matches])
     is_true = np.concatenate([one.is_true_positive for one in matches])

@@ -1,7 +1,7 @@
 """Confidence intervals by bootstrap over images (Efron, Tibshirani, An Introduction to the Bootstrap, 1993, chap. 13).
 
-The image is the unit that is drawn: objects of one photo are not independent of each other. A resample is a vector of
-weights, how often each image was drawn.
+Images are resampled, not objects, since the objects of one image are not independent of each other. A resample is a
+vector of weights: how often each image was drawn.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-_CHUNK = 50  # resamples that are worked on together: large enough for numpy, small enough for the cache
+_CHUNK = 50  # resamples computed together: large enough for numpy, small enough for the cache
 
 
 def weights(num_images: int, num_resamples: int, seed: int = 1) -> Iterator[np.ndarray]:
-    """Yields the resamples in chunks, float [up to 50, num_images]; the same seed gives the same resamples."""
+    """Yield the resamples in chunks, float [up to 50, num_images]; the same seed gives the same resamples."""
     generator = np.random.default_rng(seed)
     for start in range(0, num_resamples, _CHUNK):
         size = min(_CHUNK, num_resamples - start)
@@ -24,22 +24,19 @@ def weights(num_images: int, num_resamples: int, seed: int = 1) -> Iterator[np.n
 def resampled(
     figures: Callable[[np.ndarray], dict[str, np.ndarray]], num_images: int, num_resamples: int
 ) -> dict[str, np.ndarray]:
-    """All figures on all resamples.
+    """Return name -> float [num_resamples], the figures of each resample.
 
     Args:
-        figures: takes weights [n, num_images], gives name -> float [n].
-        num_images: how many images there are.
-        num_resamples: how many resamples are drawn.
-
-    Returns:
-        Name -> float [num_resamples].
+        figures: takes weights [n, num_images], returns name -> float [n].
+        num_images: to draw from.
+        num_resamples: at least 1.
     """
     chunks = [figures(chunk) for chunk in weights(num_images, num_resamples)]
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]} if chunks else {}
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
 def interval(samples: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
-    """The percentile interval; resamples without the class (NaN) are left out, NaN where none is left."""
+    """Return the percentile interval without NaN samples (resamples without the class); NaN if none is left."""
     samples = samples[~np.isnan(samples)]
     if not samples.size:
         return float("nan"), float("nan")

@@ -1,7 +1,7 @@
-"""COCO's metrics (https://cocodataset.org/#detection-eval): pycocotools matches, the figures are summed up here.
+"""COCO's metrics (https://cocodataset.org/#detection-eval): matched by pycocotools, summarized here.
 
-The summing up is that of `COCOeval.accumulate` and `summarize` with a weight for each image, so that the figures can be
-bootstrapped; with weight 1 it gives what pycocotools gives.
+`summary` does what `COCOeval.accumulate` and `summarize` do, with a weight for each image, so that the metrics can be
+bootstrapped. With weights of 1 the results are those of pycocotools.
 """
 
 from __future__ import annotations
@@ -13,35 +13,37 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scripts.lib.evaluation.average_precision import EvaluatedImage, weighted_precision
+from scripts.lib.evaluation.average_precision import EvaluatedImage, nan_mean, weighted_precision
 
-MAX_DETECTIONS = 100  # an image and class
+MAX_DETECTIONS = 100  # per image and class
 _RECALLS = np.linspace(0, 1, 101)
-# Name -> (its area, index of its only IoU threshold). Areas in pixels of the image in the record: small below 32**2,
-# large from 96**2 on.
-_PRECISIONS = {
-    "AP@[.5:.95]": ("all", None),
-    "AP50": ("all", 0),
-    "AP75": ("all", 5),
-    "AP small": ("small", None),
-    "AP medium": ("medium", None),
-    "AP large": ("large", None),
-}
-_RECALL_NAMES = {"AR@100": "all", "AR small": "small", "AR medium": "medium", "AR large": "large"}
-NAMES = (*_PRECISIONS, *_RECALL_NAMES)
-# Name -> tag for TensorBoard, as the API's own COCO evaluation writes it (metrics/coco_evaluation.py).
-TAGS = {
-    "AP@[.5:.95]": "DetectionBoxes_Precision/mAP",
-    "AP50": "DetectionBoxes_Precision/mAP@.50IOU",
-    "AP75": "DetectionBoxes_Precision/mAP@.75IOU",
-    **{f"AP {size}": f"DetectionBoxes_Precision/mAP ({size})" for size in ("small", "medium", "large")},
-    "AR@100": "DetectionBoxes_Recall/AR@100",
-    **{f"AR {size}": f"DetectionBoxes_Recall/AR@100 ({size})" for size in ("small", "medium", "large")},
+
+
+class CocoMetric(NamedTuple):
+    """One of COCO's metrics; in pixels of the record's image, small is below 32**2 and large from 96**2."""
+
+    measure: str  # "precision" or "recall"
+    area: str
+    threshold: int | None  # index of the only IoU threshold; None for the mean of all ten
+    tag: str  # in TensorBoard, as the API's COCO evaluation writes it (metrics/coco_evaluation.py)
+
+
+METRICS = {
+    "AP@[.5:.95]": CocoMetric("precision", "all", None, "DetectionBoxes_Precision/mAP"),
+    "AP50": CocoMetric("precision", "all", 0, "DetectionBoxes_Precision/mAP@.50IOU"),
+    "AP75": CocoMetric("precision", "all", 5, "DetectionBoxes_Precision/mAP@.75IOU"),
+    "AP small": CocoMetric("precision", "small", None, "DetectionBoxes_Precision/mAP (small)"),
+    "AP medium": CocoMetric("precision", "medium", None, "DetectionBoxes_Precision/mAP (medium)"),
+    "AP large": CocoMetric("precision", "large", None, "DetectionBoxes_Precision/mAP (large)"),
+    "AR@100": CocoMetric("recall", "all", None, "DetectionBoxes_Recall/AR@100"),
+    "AR small": CocoMetric("recall", "small", None, "DetectionBoxes_Recall/AR@100 (small)"),
+    "AR medium": CocoMetric("recall", "medium", None, "DetectionBoxes_Recall/AR@100 (medium)"),
+    "AR large": CocoMetric("recall", "large", None, "DetectionBoxes_Recall/AR@100 (large)"),
 }
 
 
 class CocoMatches(NamedTuple):
-    """The detections of one class in one range of areas at one IoU threshold, ignored ones left out, best first."""
+    """The detections of one class, area range and IoU threshold, best score first, without the ignored ones."""
 
     image_index: np.ndarray  # int [num_detections]
     is_true_positive: np.ndarray  # bool [num_detections]
@@ -49,15 +51,15 @@ class CocoMatches(NamedTuple):
 
 
 def match(images: Sequence[EvaluatedImage], num_classes: int) -> dict[str, list[list[CocoMatches]]]:
-    """Matches with pycocotools.
+    """Match detections with ground truth by pycocotools.
 
     Args:
         images: class ids are 1..num_classes; difficult objects count like all others, as in the API's COCO metrics.
         num_classes: of the label map.
 
     Returns:
-        Area ("all", "small", "medium", "large") -> for each class that has objects in it, for each of the ten IoU
-        thresholds 0.5 to 0.95, its matches.
+        Area ("all", "small", "medium", "large") -> classes that have objects of that area -> ten IoU thresholds,
+        0.5 to 0.95.
     """
     evaluation = _evaluated(images, num_classes)
     found: dict[str, list[list[CocoMatches]]] = {area: [] for area in evaluation.params.areaRngLbl}
@@ -72,7 +74,7 @@ def match(images: Sequence[EvaluatedImage], num_classes: int) -> dict[str, list[
 
 
 def _evaluated(images: Sequence[EvaluatedImage], num_classes: int):
-    """pycocotools' evaluation, matched and not yet summed up."""
+    """Return pycocotools' COCOeval after `evaluate()`."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -88,8 +90,17 @@ def _evaluated(images: Sequence[EvaluatedImage], num_classes: int):
             image.boxes_yxyx.tolist(), image.class_ids.tolist(), image.scores.tolist(), strict=True
         )
     ]
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools tells how long each of its steps took
-        sides = [_coco(COCO(), annotations, len(images), num_classes) for annotations in (truth, detections)]
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
+        sides = []
+        for annotations in (truth, detections):
+            side = COCO()
+            side.dataset = {
+                "images": [{"id": index} for index in range(len(images))],
+                "categories": [{"id": class_id} for class_id in range(1, num_classes + 1)],
+                "annotations": [{"id": number, **one} for number, one in enumerate(annotations, start=1)],
+            }
+            side.createIndex()
+            sides.append(side)
         evaluation = COCOeval(*sides, iouType="bbox")
         evaluation.params.imgIds = list(range(len(images)))
         evaluation.params.catIds = list(range(1, num_classes + 1))
@@ -102,18 +113,8 @@ def _box(box_yxyx: Sequence[float]) -> dict:
     return {"bbox": [xmin, ymin, xmax - xmin, ymax - ymin], "area": (xmax - xmin) * (ymax - ymin)}
 
 
-def _coco(coco, annotations: list[dict], num_images: int, num_classes: int):
-    coco.dataset = {
-        "images": [{"id": index} for index in range(num_images)],
-        "categories": [{"id": class_id} for class_id in range(1, num_classes + 1)],
-        "annotations": [{"id": number, **annotation} for number, annotation in enumerate(annotations, start=1)],
-    }
-    coco.createIndex()
-    return coco
-
-
 def _by_threshold(results: Sequence[tuple[int, dict]], num_images: int) -> list[CocoMatches]:
-    """One class and area: from pycocotools' result of each image to arrays, for each IoU threshold."""
+    """Return the matches of one class and area at each IoU threshold, from (image index, pycocotools' result)."""
     num_true = np.zeros(num_images, int)
     for index, result in results:
         num_true[index] = np.count_nonzero(~np.asarray(result["gtIgnore"], bool))
@@ -133,14 +134,11 @@ def _by_threshold(results: Sequence[tuple[int, dict]], num_images: int) -> list[
 
 
 def summary(matches: dict[str, list[list[CocoMatches]]], weights: np.ndarray) -> dict[str, np.ndarray]:
-    """The figures named in NAMES.
+    """Return the name of each metric in METRICS -> float [num_resamples], NaN without an object of that size.
 
     Args:
-        matches: what `match` gave.
+        matches: from `match`.
         weights: float [num_resamples, num_images], how often an image counts.
-
-    Returns:
-        Name -> float [num_resamples]; NaN where there is no object that size.
     """
     results = {
         area: np.stack([[_precision_and_recall(at, weights) for at in of_class] for of_class in classes])
@@ -149,22 +147,16 @@ def summary(matches: dict[str, list[list[CocoMatches]]], weights: np.ndarray) ->
     }  # area -> [num_classes, 10 thresholds, (precision, recall), num_resamples]
     nothing = np.full((1, 10, 2, len(weights)), np.nan)
 
-    def mean(area: str, which: int, threshold: int | None = None) -> np.ndarray:
-        chosen = slice(None) if threshold is None else slice(threshold, threshold + 1)
-        values = results.get(area, nothing)[:, chosen, which].reshape(-1, len(weights))
-        there = ~np.isnan(values)
-        count = there.sum(axis=0)
-        total = np.where(there, values, 0).sum(axis=0)
-        return np.divide(total, count, out=np.full(len(weights), np.nan), where=count > 0)
+    def value(metric: CocoMetric) -> np.ndarray:
+        chosen = slice(None) if metric.threshold is None else slice(metric.threshold, metric.threshold + 1)
+        measure = ("precision", "recall").index(metric.measure)
+        return nan_mean(results.get(metric.area, nothing)[:, chosen, measure].reshape(-1, len(weights)))
 
-    return {
-        **{name: mean(area, 0, threshold) for name, (area, threshold) in _PRECISIONS.items()},
-        **{name: mean(area, 1) for name, area in _RECALL_NAMES.items()},
-    }
+    return {name: value(metric) for name, metric in METRICS.items()}
 
 
 def _precision_and_recall(matches: CocoMatches, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean precision at the 101 recalls, and the greatest recall; float [num_resamples], NaN without an object."""
+    """Return the mean precision at 101 recalls and the greatest recall; float [num_resamples], NaN without objects."""
     num_true = weights @ matches.num_true
     positive, precision = weighted_precision(matches.image_index, matches.is_true_positive, weights)
     mean_precision, recall = np.full(len(weights), np.nan), np.full(len(weights), np.nan)

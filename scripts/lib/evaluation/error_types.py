@@ -1,4 +1,4 @@
-"""What a detector gets wrong: which class it takes for which, which kinds of error cost how much, what it misses.
+"""A detector's errors: the confusion matrix, and the kinds of error with what each costs.
 
 The kinds of error are those of TIDE (Bolya, Foley, Hays, Hoffman, "TIDE: A General Toolbox for Identifying Object
 Detection Errors", ECCV 2020, section 2), with their thresholds 0.5 (foreground) and 0.1 (background):
@@ -10,10 +10,10 @@ Detection Errors", ECCV 2020, section 2), with their thresholds 0.5 (foreground)
     background      overlaps every object by less than 0.1
     missed          an object that no detection finds and no correction of class or place would find
 
-An error's cost is the mAP@0.5 that an oracle would give back which corrects all errors of that kind and no other
-(section 2.3): the class or the box is corrected, where the object is still to be found and no better such detection
-claims it, otherwise the detection is removed; detections of the other kinds are removed; missed objects are no longer
-counted. Average precision is the area of detection_metrics.py, not COCO's mean at 101 recalls.
+The cost of a kind is the mAP@0.5 gained by an oracle that corrects all errors of that kind and no other (section 2.3).
+It corrects the class or the box if nothing has found the object and no better such detection claims it, and removes
+the detection otherwise. Detections of the other kinds are removed; missed objects no longer count. Average precision
+is the area of average_precision.py, not COCO's mean at 101 recalls.
 """
 
 from __future__ import annotations
@@ -31,37 +31,34 @@ BACKGROUND_IOU = 0.1
 ERROR_TYPES = ("classification", "localisation", "both", "duplicate", "background", "missed")
 
 
-# ----------------------------------------------------------------------------------------------- which class for which
-
-
 class Pairing(NamedTuple):
-    """The detections of one image that reach their class's threshold, each with the object that it found.
+    """The detections of one image that reach their class's score threshold, each with the object that it found.
 
     Attributes:
-        detections: int [num_paired], indices into the image's detections, best score first; spare ones left out.
-        objects: int [num_paired], index of the object, -1 where nothing is.
+        detections: int [num_paired], indices into the image's detections, best score first, without duplicates.
+        objects: int [num_paired], index of the object; -1 for background.
         missed: int [num_missed], indices of the objects that no detection found.
-        spare: int [num_spare], indices of the detections of an object that a better one has taken.
+        duplicates: int [num_duplicates], indices of the detections of objects that a better detection has taken.
     """
 
     detections: np.ndarray
     objects: np.ndarray
     missed: np.ndarray
-    spare: np.ndarray
+    duplicates: np.ndarray
 
 
 def pair(image: EvaluatedImage, thresholds: Mapping[int, float]) -> Pairing:
-    """Pairs detections with objects regardless of class, at IoU 0.5.
+    """Pair detections with objects regardless of class, at IoU 0.5.
 
-    In order of falling score, a detection takes the object that it overlaps most among those not yet taken: what the
-    model says first about an object is what it takes it for.
+    By falling score, a detection takes the object that it overlaps most among those not yet taken. The class of the
+    best detection of an object is thus the one that the model takes it for.
 
     Args:
         image: with its detections.
-        thresholds: class id -> least score of a detection that counts.
+        thresholds: class id -> score threshold.
     """
-    least = np.array([thresholds[class_id] for class_id in image.class_ids.tolist()])
-    kept = np.flatnonzero(image.scores >= least) if len(least) else np.zeros(0, int)
+    lowest = np.array([thresholds[class_id] for class_id in image.class_ids.tolist()])
+    kept = np.flatnonzero(image.scores >= lowest) if len(lowest) else np.zeros(0, int)
     kept = kept[np.argsort(-image.scores[kept], kind="stable")]
     overlaps = iou(image.boxes_yxyx[kept], image.true_boxes_yxyx)
     objects = np.full(len(kept), -1)
@@ -72,17 +69,16 @@ def pair(image: EvaluatedImage, thresholds: Mapping[int, float]) -> Pairing:
             objects[place] = nearest
             overlaps[:, nearest] = 0
     missed = np.setdiff1d(np.flatnonzero(~image.is_difficult), objects)
-    spare = on_object & (objects < 0)
-    return Pairing(kept[~spare], objects[~spare], missed, kept[spare])
+    is_duplicate = on_object & (objects < 0)
+    return Pairing(kept[~is_duplicate], objects[~is_duplicate], missed, kept[is_duplicate])
 
 
 def confusion_matrix(images: Sequence[EvaluatedImage], pairings: Sequence[Pairing], num_classes: int) -> np.ndarray:
-    """Counts of (true class, detected class); class ids are 1..num_classes, background is the last row and column.
+    """Count (true class, detected class); class ids are 1..num_classes, background is the last row and column.
 
     Returns:
-        int [num_classes + 1, num_classes + 1]. The last column counts missed objects, the last row detections where
-        nothing is; their common cell is 0. Detections of difficult objects are left out, and so are spare ones, which
-        are neither taken for another class nor without an object.
+        int [num_classes + 1, num_classes + 1]. The last column counts missed objects, the last row detections of
+        background; their common cell is 0. Duplicates and detections of difficult objects are left out.
     """
     matrix = np.zeros((num_classes + 1, num_classes + 1), int)
     for image, pairing in zip(images, pairings, strict=True):
@@ -95,16 +91,13 @@ def confusion_matrix(images: Sequence[EvaluatedImage], pairings: Sequence[Pairin
     return matrix
 
 
-# ------------------------------------------------------------------------------------------------------ kinds of error
-
-
 class Errors(NamedTuple):
     """The errors of all detections.
 
     Attributes:
-        counts: kind -> how many.
-        costs: kind -> mAP@0.5 that correcting all errors of the kind would give back, 0..1.
-        mean_ap: mAP@0.5 as it is; a detection may take its second-nearest object here, as in TIDE.
+        counts: kind -> number of errors.
+        costs: kind -> mAP@0.5 gained by correcting all errors of the kind, 0..1.
+        mean_ap: mAP@0.5 as it is; as in TIDE, a detection may take its second-nearest object here.
     """
 
     counts: dict[str, int]
@@ -113,7 +106,7 @@ class Errors(NamedTuple):
 
 
 class _Detection(NamedTuple):
-    """One detection and its fate."""
+    """One detection and its error."""
 
     image_index: int
     score: float
@@ -123,7 +116,7 @@ class _Detection(NamedTuple):
 
 
 def errors(images: Sequence[EvaluatedImage], num_classes: int) -> Errors:
-    """The kinds of error, their counts and costs; difficult objects and detections of them are left out."""
+    """Return the counts and costs of the kinds of error, without difficult objects and their detections."""
     detections: list[_Detection] = []
     num_true = np.zeros((num_classes + 1, len(images)), int)  # by class id
     missed = np.zeros_like(num_true)
@@ -140,20 +133,21 @@ def errors(images: Sequence[EvaluatedImage], num_classes: int) -> Errors:
     for kind in ERROR_TYPES:
         corrected = [_corrected(one) if one.error == kind else one for one in detections]
         still_true = num_true - missed if kind == "missed" else num_true
-        # Where nothing of a class is left to be found, there is nothing left to be wrong about either: it drops out.
+        # A class without an object left to find drops out of the mean.
         costs[kind] = max(0.0, _mean_ap([one for one in corrected if one], still_true) - mean_ap)
     counts = {kind: kinds.count(kind) for kind in ERROR_TYPES} | {"missed": int(missed.sum())}
     return Errors(counts, costs, mean_ap)
 
 
 def _corrected(detection: _Detection) -> _Detection | None:
+    """Return the detection without its error, or None if the correction removes it."""
     if not detection.corrected_class_id:
         return None
     return detection._replace(class_id=detection.corrected_class_id, error="")
 
 
 def _mean_ap(detections: Sequence[_Detection], num_true: np.ndarray) -> float:
-    """The mean AP over the classes that have objects; detections without an error are the true positives."""
+    """Return the mean AP of the classes that have objects; detections without an error are the true positives."""
     class_ids = np.array([detection.class_id for detection in detections], int)
     scores = np.array([detection.score for detection in detections], float)
     image_index = np.array([detection.image_index for detection in detections], int)
@@ -168,18 +162,18 @@ def _mean_ap(detections: Sequence[_Detection], num_true: np.ndarray) -> float:
 
 
 def _errors_of_image(index: int, image: EvaluatedImage) -> tuple[list[_Detection], np.ndarray]:
-    """The detections of an image with their errors, and which objects count as missed."""
+    """Return the detections of an image with their errors, and the indices of its missed objects."""
     order = np.argsort(-image.scores, kind="stable")
     boxes, class_ids, scores = image.boxes_yxyx[order], image.class_ids[order], image.scores[order]
     truth = ~image.is_difficult
     true_class_ids = image.true_class_ids[truth]
     overlaps = iou(boxes, image.true_boxes_yxyx[truth])
     same_class = class_ids[:, np.newaxis] == true_class_ids
-    found_by = _match_each_class(np.where(same_class, overlaps, 0))  # [num_true], -1: nobody
+    found_by = _match_each_class(np.where(same_class, overlaps, 0))  # [num_true], -1: none
     of_difficult = _of_difficult(image, boxes, class_ids)
 
     detections: list[_Detection] = []
-    claimed: set[int] = set()  # objects that a correction of class or place would find
+    claimed: set[int] = set()  # objects that a correction of class or box would find
     for place, (class_id, score) in enumerate(zip(class_ids.tolist(), scores.tolist(), strict=True)):
         detection = _Detection(index, score, class_id, "")
         if place not in found_by:
@@ -196,7 +190,7 @@ def _errors_of_image(index: int, image: EvaluatedImage) -> tuple[list[_Detection
 
 
 def _match_each_class(overlaps: np.ndarray) -> np.ndarray:
-    """For each object the detection that finds it: by falling score, each takes the nearest object still free."""
+    """Return the detection that finds each object: by falling score, each takes the nearest object still free."""
     found_by = np.full(overlaps.shape[1], -1)
     free = overlaps.copy()
     for place in range(len(free) if free.size else 0):
@@ -208,13 +202,13 @@ def _match_each_class(overlaps: np.ndarray) -> np.ndarray:
 
 
 def _of_difficult(image: EvaluatedImage, boxes_yxyx: np.ndarray, class_ids: np.ndarray) -> np.ndarray:
-    """Whether a detection lies on a difficult object of its class; bool [num_detections]."""
+    """Return bool [num_detections]: True for detections of a difficult object of their class."""
     overlaps = iou(boxes_yxyx, image.true_boxes_yxyx[image.is_difficult]) >= FOREGROUND_IOU
     return (overlaps & (class_ids[:, np.newaxis] == image.true_class_ids[image.is_difficult])).any(axis=1)
 
 
 def _kind(overlaps: np.ndarray, same_class: np.ndarray) -> tuple[str, int]:
-    """The kind of error of one false positive, and the object it is about (-1: none); in TIDE's order of tests."""
+    """Return the kind of error of a false positive and its object (-1: none), in TIDE's order of tests."""
     if not overlaps.size or overlaps.max() < BACKGROUND_IOU:
         return "background", -1
     of_class, of_others = np.where(same_class, overlaps, 0), np.where(same_class, 0, overlaps)

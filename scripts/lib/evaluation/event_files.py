@@ -1,8 +1,8 @@
-"""Event files as TensorBoard reads them, read and written without TensorFlow.
+"""TensorBoard's event files, read and written without TensorFlow.
 
-An event file is a TFRecord file of `Event` messages (tensorflow/core/util/event.proto), the first of which says the
-version of the format, "brain.Event:2". Graph-mode TensorFlow stores a figure as `simple_value` and a picture as
-`image` of a summary's value; newer writers store a scalar as a tensor, which is read, too.
+An event file is a TFRecord file of `Event` messages (tensorflow/core/util/event.proto). The first one holds the version
+of the format, "brain.Event:2". Graph-mode TensorFlow stores a scalar as `simple_value` and an image as `image` of a
+summary's value. Newer writers store a scalar as a tensor, which is read as well.
 """
 
 from __future__ import annotations
@@ -31,24 +31,29 @@ class Scalar(NamedTuple):
     value: float
 
 
+class EncodedImage(NamedTuple):
+    """A PNG or JPEG image with its size in pixels."""
+
+    encoded: bytes
+    width: int
+    height: int
+
+
 def paths(folder: Path | str) -> list[Path]:
-    """The event files directly in a folder, oldest first (their names hold the second they were opened)."""
+    """Return the event files directly in a folder, oldest first (their names hold the second they were opened)."""
     return sorted(Path(folder).glob("*tfevents*"))
 
 
 def total_bytes(folder: Path | str) -> int:
-    """Size of the event files directly in a folder."""
+    """Return the size of the event files directly in a folder."""
     return sum(path.stat().st_size for path in paths(folder))
 
 
 def read_scalars(folder: Path | str) -> dict[str, list[Scalar]]:
-    """The curves of all event files of a folder.
+    """Read the curves of all event files in a folder: tag -> points in order of their steps.
 
-    A training that went on from a checkpoint has several files; where two of them hold a step, the later one counts.
-    A file that ends within a record (the run was killed, or still writes) gives what it holds up to there.
-
-    Returns:
-        Tag -> points in order of their steps.
+    A training that was resumed has several files; if two of them hold a step, the later one counts. A file that ends
+    within a record (the run was killed, or still writes) gives what it holds up to there.
     """
     curves: dict[str, dict[int, float]] = defaultdict(dict)
     for path in paths(folder):
@@ -63,7 +68,7 @@ def read_scalars(folder: Path | str) -> dict[str, list[Scalar]]:
 
 
 def _number(value) -> float | None:
-    """The figure of a summary's value, or None where it holds a picture, a histogram or a text."""
+    """Return the scalar of a summary's value, None for an image, a histogram or a text."""
     if value.WhichOneof("value") == "simple_value":
         return value.simple_value
     tensor = value.tensor
@@ -72,39 +77,36 @@ def _number(value) -> float | None:
     return None
 
 
-def new_path(folder: Path | str, what: str) -> Path:
-    """A file name for an event file of this second, e.g. new_path("eval", "report")."""
-    return files.path_of(folder) / f"events.out.tfevents.{int(time.time())}.{what}"
+def new_path(folder: Path | str, writer: str) -> Path:
+    """Return the path of a new event file, named after this second and its writer, e.g. "report"."""
+    return files.path_of(folder) / f"events.out.tfevents.{int(time.time())}.{writer}"
 
 
-def remove(folder: Path | str, what: str) -> None:
-    """Removes the event files that were named by `new_path` with the same `what`."""
-    for path in Path(folder).glob(f"events.out.tfevents.*.{what}"):
+def remove(folder: Path | str, writer: str) -> None:
+    """Remove the event files that `new_path` named for this writer."""
+    for path in Path(folder).glob(f"events.out.tfevents.*.{writer}"):
         path.unlink()
 
 
 def write(
-    path: Path | str,
-    step: int,
-    scalars: Mapping[str, float] | None = None,
-    pictures: Mapping[str, tuple[bytes, int, int]] | None = None,
+    path: Path | str, step: int, scalars: Mapping[str, float], images: Mapping[str, EncodedImage] | None = None
 ) -> None:
-    """Writes an event file of one step; a file of the same name is replaced.
+    """Write an event file of one training step; a file of the same name is replaced.
 
     Args:
-        path: a file whose name holds "tfevents", as TensorBoard expects it.
-        step: the training step that the figures belong to.
-        scalars: tag -> figure.
-        pictures: tag -> (PNG or JPEG bytes, width, height). Tags group by what stands before the first `/`.
+        path: a file with "tfevents" in its name, as TensorBoard expects it.
+        step: of the training.
+        scalars: tag -> value.
+        images: tag -> image. TensorBoard groups tags by what stands before the first `/`.
     """
     now = time.time()
     with files.atomic_write(path) as file:
         tf_record.write_record(file, event_pb2.Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
-        for tag, number in (scalars or {}).items():
+        for tag, number in scalars.items():
             event = event_pb2.Event(wall_time=now, step=step)
             event.summary.value.add(tag=tag, simple_value=number)
             tf_record.write_record(file, event.SerializeToString())
-        for tag, (encoded, width, height) in (pictures or {}).items():
+        for tag, (encoded, width, height) in (images or {}).items():
             event = event_pb2.Event(wall_time=now, step=step)
             image = event.summary.value.add(tag=tag).image
             image.encoded_image_string, image.width, image.height, image.colorspace = encoded, width, height, 3

@@ -1,4 +1,4 @@
-"""The metrics of one evaluation: as a file, and as a table."""
+"""The metrics of one evaluation: as metrics.json, and as a table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Evaluation(NamedTuple):
     """One evaluation.
 
     Attributes:
-        global_step: the checkpoint's training step.
-        num_examples: how many images were evaluated.
-        metrics: name as the Object Detection API writes it to TensorBoard -> value; NaN where there is no ground truth.
+        global_step: training step of the checkpoint.
+        num_examples: number of evaluated images.
+        metrics: the Object Detection API's TensorBoard tag -> value; NaN without ground truth.
     """
 
     global_step: int
@@ -28,13 +28,13 @@ class Evaluation(NamedTuple):
 
 
 def class_aps(evaluation: Evaluation) -> dict[str, float]:
-    """Class name -> AP@0.5 (PASCAL VOC, area under the interpolated curve); NaN for a class without ground truth."""
+    """Return class name -> AP@0.5 (PASCAL VOC, area under the interpolated curve); NaN without ground truth."""
     prefix = CLASS_AP_PREFIX
     return {name.removeprefix(prefix): value for name, value in evaluation.metrics.items() if name.startswith(prefix)}
 
 
 def write(path: Path | str, evaluation: Evaluation) -> None:
-    """Writes metrics.json; NaN, which JSON has not, becomes null."""
+    """Write metrics.json; NaN becomes null, since JSON has no NaN."""
     metrics = {name: None if math.isnan(value) else value for name, value in sorted(evaluation.metrics.items())}
     with files.atomic_write(path, "w") as file:
         json.dump({**evaluation._asdict(), "metrics": metrics}, file, indent=2, ensure_ascii=False)
@@ -42,14 +42,14 @@ def write(path: Path | str, evaluation: Evaluation) -> None:
 
 
 def read(path: Path | str) -> Evaluation:
-    """Reads what `write` wrote."""
+    """Read metrics.json."""
     content = json.loads(files.path_of(path).read_text(encoding="utf-8"))
     metrics = {name: math.nan if value is None else value for name, value in content["metrics"].items()}
     return Evaluation(content["global_step"], content["num_examples"], metrics)
 
 
 def table(evaluation: Evaluation) -> str:
-    """AP@0.5 of each class and their mean, in lines; says where a class has no ground truth."""
+    """Return AP@0.5 of each class and their mean as lines of text; classes without ground truth are named."""
     rows = {
         name: "no ground truth in the record" if math.isnan(ap) else f"{ap:.3f}"
         for name, ap in class_aps(evaluation).items()

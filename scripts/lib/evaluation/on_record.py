@@ -1,10 +1,14 @@
-"""A model's detections on all images of a record, kept in a file so that they are computed once."""
+"""A model's detections on all images of a record, the file that keeps them, and their mAP.
+
+The record is read without TensorFlow and the model runs on batches. The API's legacy evaluator takes one image at a
+time through a queue and a graph with the losses; only the losses are missing here.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +16,11 @@ import numpy as np
 
 from scripts.lib.core import files
 from scripts.lib.core.progress import progress
+from scripts.lib.evaluation import average_precision, metrics_file
 from scripts.lib.evaluation.average_precision import EvaluatedImage
+from scripts.lib.evaluation.metrics_file import Evaluation
 from scripts.lib.models import exported_model
-from scripts.lib.models.detector import DetectionArrays, Detector
+from scripts.lib.models.detector import Detector
 from scripts.lib.records import read as record_images
 from scripts.lib.records import tf_record
 
@@ -22,33 +28,48 @@ VERSION = 1
 
 
 class RecordDetections(NamedTuple):
-    """What a model detects on a record.
+    """A model's detections on a record.
 
     Attributes:
-        global_step: the training step of the model's checkpoint, or None where the export does not hold it.
-        images: with their ground truth, in the record's order.
+        global_step: of the model's checkpoint, None if the export does not hold it.
+        images: with their ground truth, in the order of the record.
     """
 
     global_step: int | None
     images: list[EvaluatedImage]
 
 
-def detect(model: Path | str, records: Sequence[Path | str], cache: Path | str | None = None) -> RecordDetections:
-    """A model's detections on all images of a record.
+def evaluate(detector: Detector, records: Sequence[Path | str], class_ids: Mapping[str, int]) -> Evaluation:
+    """Return AP@0.5 of each class and their mean, under the legacy evaluator's names.
 
     Args:
-        model: an exported model's folder.
+        detector: or an ensemble, with the class ids of the record.
         records: record files, or patterns of their shards.
-        cache: detections.json; read where it was made with this very model and record, else written. None: no cache.
+        class_ids: class name -> id.
+    """
+    found = run(detector, records)
+    matches = {name: average_precision.match(found.images, class_id) for name, class_id in class_ids.items()}
+    aps, mean = average_precision.average_precisions(matches)
+    metrics = {f"{metrics_file.CLASS_AP_PREFIX}{name}": float(ap[0]) for name, ap in aps.items()}
+    return Evaluation(found.global_step or 0, len(found.images), {**metrics, metrics_file.MEAN_AP: float(mean[0])})
+
+
+def detect(model: Path, records: Sequence[Path | str], cache: Path | None = None) -> RecordDetections:
+    """Return an exported model's detections on all images of a record.
+
+    Args:
+        model: folder of the exported model.
+        records: record files, or patterns of their shards.
+        cache: detections.json; read if it was made with the same model and record, otherwise written.
 
     Raises:
-        UsageError: there is no such model or record.
+        UsageError: the model or the record does not exist.
         DataError: the record is damaged.
     """
     paths = [path for record in records for path in tf_record.matching_files(record)]
-    exported_model.check(Path(model))
-    key = {"model_sha256": exported_model.sha256(Path(model)), "record_sha256": files.sha256(*paths)}
-    found = cached(cache, key) if cache else None
+    exported_model.check(model)
+    key = {"model_sha256": exported_model.sha256(model), "record_sha256": files.sha256(*paths)}
+    found = _read_cache(cache, key) if cache else None
     if found is None:
         found = run(Detector(model), paths)
         if cache:
@@ -57,40 +78,31 @@ def detect(model: Path | str, records: Sequence[Path | str], cache: Path | str |
 
 
 def run(detector: Detector, records: Sequence[Path | str]) -> RecordDetections:
-    """Lets a detector, or an ensemble, look at all images of a record; raises as `detect` does."""
+    """Run a detector, or an ensemble, on all images of a record; raise as `detect` does."""
     paths = [path for record in records for path in tf_record.matching_files(record)]
-    return RecordDetections(detector.global_step(), list(_detect(detector, paths)))
+    return RecordDetections(detector.global_step(), list(_evaluated_images(detector, paths)))
 
 
-def _detect(detector: Detector, paths: Sequence[Path]) -> Iterator[EvaluatedImage]:
-    waiting: list[record_images.RecordImage] = []
-    shapes: list[tuple[int, ...]] = []
+def _evaluated_images(detector: Detector, paths: Sequence[Path]) -> Iterator[EvaluatedImage]:
+    waiting: list[tuple[record_images.RecordImage, tuple[int, ...]]] = []
 
     def pixels() -> Iterator[np.ndarray]:
         for image in itertools.chain.from_iterable(map(record_images.read, paths)):
             decoded = image.pixels()
-            waiting.append(image._replace(encoded=b""))  # a batch of photos is held, not all of them
-            shapes.append(decoded.shape)
+            waiting.append((image._replace(encoded=b""), decoded.shape))  # one batch of pixels is held, not all images
             yield decoded
 
     total = sum(map(tf_record.count_records, paths))
     for done, found in enumerate(progress(detector.detect_each(pixels()), "detecting", total)):
-        yield _evaluated(waiting[done], shapes[done], found)
+        image, (height, width, _) = waiting[done]
+        true_boxes = image.boxes_yxyx_normalized * np.array([height, width, height, width], np.float32)
+        yield EvaluatedImage(image.name, width, height, true_boxes, image.class_ids, image.is_difficult, *found)
 
 
-def _evaluated(image: record_images.RecordImage, shape: tuple[int, ...], found: DetectionArrays) -> EvaluatedImage:
-    height, width = shape[:2]
-    true_boxes = image.boxes_yxyx_normalized * np.array([height, width, height, width], np.float32)
-    return EvaluatedImage(image.name, width, height, true_boxes, image.class_ids, image.is_difficult, *found)
-
-
-# ------------------------------------------------------------------------------------------------------ detections.json
-
-
-def write(path: Path | str, key: dict[str, str], found: RecordDetections) -> None:
-    """Writes detections.json: every float32 with the digits that give it back exactly."""
+def write(path: Path, key: dict[str, str], found: RecordDetections) -> None:
+    """Write detections.json; every float32 has the digits that restore it exactly."""
     rows = [
-        {name: _plain(value) if isinstance(value, np.ndarray) else value for name, value in image._asdict().items()}
+        {name: _as_list(value) if isinstance(value, np.ndarray) else value for name, value in image._asdict().items()}
         for image in found.images
     ]
     with files.atomic_write(path, "w") as file:
@@ -99,15 +111,15 @@ def write(path: Path | str, key: dict[str, str], found: RecordDetections) -> Non
         file.write(f'{head[:-1]}, "images": [\n{lines}\n]}}\n')
 
 
-def _plain(values: np.ndarray) -> list:
+def _as_list(values: np.ndarray) -> list:
     if values.dtype != np.float32:
         return values.tolist()
     digits = [float(f"{number:.9g}") for number in values.ravel().tolist()]  # nine digits tell all float32 apart
     return [digits[start : start + 4] for start in range(0, len(digits), 4)] if values.ndim == 2 else digits
 
 
-def cached(path: Path | str, key: dict[str, str]) -> RecordDetections | None:
-    """What `write` wrote under the same key, or None: no such file, of another model or record, or broken."""
+def _read_cache(path: Path, key: dict[str, str]) -> RecordDetections | None:
+    """Return what was written under this key; None for a missing or broken file or another model or record."""
     try:
         found_key, found = read(path)
     except (OSError, ValueError, KeyError, TypeError):
@@ -115,17 +127,17 @@ def cached(path: Path | str, key: dict[str, str]) -> RecordDetections | None:
     return found if found_key == key else None
 
 
-def read(path: Path | str) -> tuple[dict[str, str], RecordDetections]:
-    """Reads what `write` wrote.
+def read(path: Path) -> tuple[dict[str, str], RecordDetections]:
+    """Read detections.json.
 
     Returns:
         The key it was written under, and the detections.
 
     Raises:
         OSError: it cannot be read.
-        ValueError, KeyError, TypeError: it is none of ours.
+        ValueError, KeyError, TypeError: it is not such a file.
     """
-    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8"))
     if content["version"] != VERSION:
         raise ValueError(f"version {content['version']}")
     key = {name: content[name] for name in ("model_sha256", "record_sha256")}

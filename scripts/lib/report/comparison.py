@@ -15,7 +15,7 @@ import numpy as np
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.evaluation import coco, error_types, metrics_file, on_record
+from scripts.lib.evaluation import coco, error_types, on_record
 from scripts.lib.pages import render
 from scripts.lib.report import examples as report_examples
 from scripts.lib.report import figures as report_metrics
@@ -23,7 +23,6 @@ from scripts.lib.report import report
 from scripts.lib.report.examples import Example
 from scripts.lib.report.figures import Figure, Results
 
-_MEAN = "mean (mAP@0.5)"
 _NUM_PICTURES = 18
 
 
@@ -140,35 +139,20 @@ def check(runs: Sequence[Run], places: Sequence[Path]) -> None:
 
 def compare(results: Sequence[Results], num_resamples: int) -> dict[str, Difference]:
     """All figures of two runs on the same images: AP@0.5 of each class, their mean, and COCO's."""
-    figures = [_figures(one) for one in results]
     num_images = len(results[0].images)
 
-    def both(weights: np.ndarray) -> dict[str, np.ndarray]:
-        a, b = (of_run(weights) for of_run in figures)
+    def difference(weights: np.ndarray) -> dict[str, np.ndarray]:
+        a, b = (report_metrics.measure(run.matches, weights) for run in results)
         return {name: b[name] - a[name] for name in a}
 
-    at_once = np.ones((1, num_images))
-    a, b = (of_run(at_once) for of_run in figures)
-    differences = report_metrics.with_intervals(both, num_images, num_resamples)
+    a, b = (report_metrics.measure(run.matches, np.ones((1, num_images))) for run in results)
+    differences = report_metrics.with_intervals(difference, num_images, num_resamples)
     return {name: Difference(float(a[name][0]), float(b[name][0]), one) for name, one in differences.items()}
-
-
-def _figures(results: Results):
-    """A function from weights to all figures of a run."""
-    matches = {one.name: one.matches for one in results.classes}
-    coco_matches = coco.match(results.images, len(results.classes))
-
-    def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
-        pascal = report_metrics.pascal_figures(matches, weights)
-        mean = pascal.pop(metrics_file.MEAN_AP)
-        return {_MEAN: mean, **pascal, **coco.summary(coco_matches, weights)}
-
-    return figures
 
 
 def sentences(differences: dict[str, Difference]) -> list[str]:
     """What the differences say."""
-    mean = differences[_MEAN]
+    mean = differences[report_metrics.MEAN]
     low, high = mean.difference.low, mean.difference.high
     interval = f"95% interval {low:+.3f} to {high:+.3f}"
     if mean.decided:
@@ -184,7 +168,7 @@ def sentences(differences: dict[str, Difference]) -> list[str]:
     decided = [
         f"{name}: {one.a:.3f} in A, {one.b:.3f} in B; the interval of the difference leaves 0 out."
         for name, one in differences.items()
-        if one.decided and name != _MEAN and name not in coco.NAMES
+        if one.decided and name != report_metrics.MEAN and name not in coco.METRICS
     ]
     return [first, *decided]
 

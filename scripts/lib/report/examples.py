@@ -94,7 +94,7 @@ def tally(image: EvaluatedImage, pairing: Pairing) -> Tally:
         len(classes) - right,
         len(pairing.missed),
         int((~on_object).sum()),
-        len(pairing.spare),
+        len(pairing.duplicates),
         float(scores.mean()) if scores.size else 0.0,
     )
 
@@ -247,7 +247,7 @@ def side_by_side(
     pictures = {"ground truth": drawing.draw_detections(photo, truth, names)}
     for title, run in zip(titles, runs, strict=True):
         found, pairing = run.images[index], run.pairings[index]
-        kept = np.concatenate([pairing.detections, pairing.spare])
+        kept = np.concatenate([pairing.detections, pairing.duplicates])
         boxes = _boxes(found.boxes_yxyx[kept] * scale, found.class_ids[kept], found.scores[kept], names)
         pictures[title] = drawing.draw_detections(photo, boxes, names)
     return beside(pictures)

@@ -1,28 +1,33 @@
-"""All figures of a report, computed once from the detections, and metrics.json."""
+"""All numbers of a report, computed once from the detections, and the files that hold them.
+
+To add a number: if it gets an interval, add it to `measure`, and it appears in the table, metrics.json, the page,
+TensorBoard and comparisons; if it belongs to a class, add a field to `ClassResult`; otherwise one to `Results`.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from scripts.lib.core import files
-from scripts.lib.evaluation import average_precision as detection_metrics
+from scripts.lib.evaluation import average_precision as ap
 from scripts.lib.evaluation import bootstrap, coco, error_types, metrics_file
 from scripts.lib.evaluation.average_precision import Calibration, ClassMatches, EvaluatedImage, PrecisionRecall
 from scripts.lib.evaluation.error_types import Errors, Pairing
 
 BACKGROUND = "background"
+MEAN = "mean (mAP@0.5)"
 NUM_RESAMPLES = 1000
 
 
 class Figure(NamedTuple):
-    """A figure with its 95% interval; NaN where there is nothing to measure."""
+    """A number with its 95% interval; NaN if there is nothing to measure."""
 
     value: float
     low: float
@@ -33,16 +38,16 @@ class Figure(NamedTuple):
 
 
 class ClassResult(NamedTuple):
-    """What was measured for one class.
+    """The numbers of one class.
 
     Attributes:
         name: of the class.
         average_precision: AP@0.5.
-        threshold: the least score with which F1 is best.
-        precision, recall, f1: with that threshold.
+        threshold: score threshold with the best F1.
+        precision, recall, f1: at that threshold.
         boxes_test: objects in the test record.
-        boxes_train: objects in the training record, None where its manifest is not at hand.
-        matches: the detections, told apart.
+        boxes_train: objects in the training record, None if its manifest is missing.
+        matches: true and false positives.
     """
 
     name: str
@@ -57,22 +62,30 @@ class ClassResult(NamedTuple):
 
     @property
     def curve(self) -> PrecisionRecall:
-        return detection_metrics.precision_recall(self.matches)
+        return ap.precision_recall(self.matches)
+
+
+class Matches(NamedTuple):
+    """Detections matched with ground truth: class name -> matches, and pycocotools' matches (see `coco.match`)."""
+
+    of_classes: dict[str, ClassMatches]
+    coco: dict[str, list[list[coco.CocoMatches]]]
 
 
 class Results(NamedTuple):
-    """All figures of a report.
+    """All numbers of a report.
 
     Attributes:
-        global_step: of the checkpoint, None where unknown.
-        images: what was evaluated.
+        global_step: of the checkpoint, None if unknown.
+        images: with ground truth and detections.
         classes: in the order of their ids, 1..N.
         mean_ap: mAP@0.5.
-        coco: name (coco.NAMES) -> figure.
-        confusion: int [N + 1, N + 1], rows the true class, the last one background.
-        pairings: of each image, with the thresholds of the classes.
+        coco: name -> figure; all that `measure` returns beside the AP of the classes and their mean.
+        confusion: int [N + 1, N + 1], rows are the true classes, the last one is background.
+        pairings: of each image, at the best thresholds of the classes.
         errors: TIDE's.
         calibration: of all classes together.
+        matches: what the figures are measured on.
     """
 
     global_step: int | None
@@ -84,6 +97,7 @@ class Results(NamedTuple):
     pairings: list[Pairing]
     errors: Errors
     calibration: Calibration
+    matches: Matches
 
     @property
     def labels(self) -> list[str]:
@@ -102,7 +116,7 @@ def compute(
     boxes_train: Mapping[str, int] | None = None,
     num_resamples: int = NUM_RESAMPLES,
 ) -> Results:
-    """Computes all figures.
+    """Compute all numbers.
 
     Args:
         images: with ground truth and detections.
@@ -111,45 +125,47 @@ def compute(
         boxes_train: class name -> objects in the training record.
         num_resamples: for the intervals.
     """
-    matches = {name: detection_metrics.match(images, class_id) for name, class_id in class_ids.items()}
-    pascal = with_intervals(lambda weights: pascal_figures(matches, weights), len(images), num_resamples)
-    coco_matches = coco.match(images, len(class_ids))
-    coco_figures = with_intervals(lambda weights: coco.summary(coco_matches, weights), len(images), num_resamples)
-    classes = [_class_result(name, matches[name], pascal[name], (boxes_train or {}).get(name)) for name in class_ids]
+    of_classes = {name: ap.match(images, class_id) for name, class_id in class_ids.items()}
+    matches = Matches(of_classes, coco.match(images, len(class_ids)))
+    figures = with_intervals(lambda weights: measure(matches, weights), len(images), num_resamples)
+    classes = [
+        _class_result(name, of_class, figures.pop(name), (boxes_train or {}).get(name))
+        for name, of_class in of_classes.items()
+    ]
     thresholds = {class_ids[one.name]: one.threshold for one in classes}
     pairings = [error_types.pair(image, thresholds) for image in images]
     return Results(
         global_step,
         images,
         classes,
-        pascal[metrics_file.MEAN_AP],
-        coco_figures,
+        figures.pop(MEAN),
+        figures,
         error_types.confusion_matrix(images, pairings, len(classes)),
         pairings,
         error_types.errors(images, len(classes)),
-        detection_metrics.calibration(list(matches.values())),
+        ap.calibration(list(of_classes.values())),
+        matches,
     )
 
 
-def pascal_figures(matches: Mapping[str, ClassMatches], weights: np.ndarray) -> dict[str, np.ndarray]:
-    """AP@0.5 of each class by its name, and their mean under its name for TensorBoard; float [num_resamples] each."""
-    aps = {name: detection_metrics.average_precision(of_class, weights) for name, of_class in matches.items()}
-    values = np.array(list(aps.values()))
-    there = ~np.isnan(values)
-    count = there.sum(axis=0)
-    total = np.where(there, values, 0).sum(axis=0)
-    aps[metrics_file.MEAN_AP] = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
-    return aps
-
-
-def with_intervals(figures, num_images: int, num_resamples: int) -> dict[str, Figure]:
-    """Figures with their intervals.
+def measure(matches: Matches, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return every number that gets an interval: mAP@0.5, AP@0.5 of each class by its name, COCO's metrics.
 
     Args:
-        figures: takes weights [n, num_images], gives name -> float [n].
-        num_images: how many images there are.
-        num_resamples: for the intervals.
+        matches: of the detections with the ground truth.
+        weights: float [num_resamples, num_images], how often an image counts.
+
+    Returns:
+        Name -> float [num_resamples].
     """
+    aps, mean = ap.average_precisions(matches.of_classes, weights)
+    return {MEAN: mean, **aps, **coco.summary(matches.coco, weights)}
+
+
+def with_intervals(
+    figures: Callable[[np.ndarray], dict[str, np.ndarray]], num_images: int, num_resamples: int
+) -> dict[str, Figure]:
+    """Return the figures of all images, each with its bootstrap interval; `figures` is a function like `measure`."""
     samples = bootstrap.resampled(figures, num_images, num_resamples)
     return {
         name: Figure(float(value[0]), *bootstrap.interval(samples[name]))
@@ -157,23 +173,18 @@ def with_intervals(figures, num_images: int, num_resamples: int) -> dict[str, Fi
     }
 
 
-def _class_result(name: str, matches: ClassMatches, ap: Figure, boxes_train: int | None) -> ClassResult:
-    threshold, f1 = detection_metrics.best_threshold(matches)
+def _class_result(name: str, matches: ClassMatches, figure: Figure, boxes_train: int | None) -> ClassResult:
+    threshold, f1 = ap.best_threshold(matches)
     kept = matches.is_true_positive[matches.scores >= threshold]
     boxes_test = int(matches.num_true.sum())
     precision = float(kept.mean()) if kept.size else math.nan
     recall = float(kept.sum() / boxes_test) if boxes_test else math.nan
-    return ClassResult(name, ap, threshold, precision, recall, f1, boxes_test, boxes_train, matches)
-
-
-# ---------------------------------------------------------------------------------------------------------------- files
+    return ClassResult(name, figure, threshold, precision, recall, f1, boxes_test, boxes_train, matches)
 
 
 def as_json(results: Results, findings: Sequence[str] = ()) -> dict:
-    """The content of metrics.json: what eval.py writes (global_step, num_examples, metrics), and all the rest."""
-    prefix = metrics_file.CLASS_AP_PREFIX
-    tags = {prefix + one.name: one.average_precision for one in results.classes}
-    tags[metrics_file.MEAN_AP] = results.mean_ap
+    """Return the content of metrics.json: what eval.py writes (global_step, num_examples, metrics), and the rest."""
+    tags = pascal_tags(results)
     return without_nan(
         {
             "global_step": results.global_step or 0,
@@ -199,8 +210,14 @@ def as_json(results: Results, findings: Sequence[str] = ()) -> dict:
     )
 
 
+def pascal_tags(results: Results) -> dict[str, Figure]:
+    """Return TensorBoard tag -> AP@0.5 of each class, then their mean."""
+    tags = {metrics_file.CLASS_AP_PREFIX + one.name: one.average_precision for one in results.classes}
+    return {**tags, metrics_file.MEAN_AP: results.mean_ap}
+
+
 def without_nan(value):
-    """NaN, which JSON has not, becomes null."""
+    """Return the value with None for NaN, which JSON does not have."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -215,7 +232,7 @@ def write_json(path: Path | str, content: dict) -> None:
 
 
 def write_confusion_csv(path: Path | str, results: Results) -> None:
-    """The confusion matrix as a table: one row a true class, one column a detected class."""
+    """Write the confusion matrix, one row per true class and one column per detected class."""
     with files.atomic_write(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["true class", *results.labels])
@@ -223,14 +240,14 @@ def write_confusion_csv(path: Path | str, results: Results) -> None:
 
 
 def write_thresholds(path: Path | str, results: Results) -> None:
-    """score_thresholds.json: class name -> the score with the best F1, which detect.py takes for its default."""
+    """Write score_thresholds.json, class name -> threshold with the best F1, which is detect.py's default."""
     write_json(path, {one.name: round(one.threshold, 4) for one in results.classes})
 
 
 def table(results: Results) -> str:
-    """All figures in lines, for the terminal."""
+    """Return the main numbers as lines of text."""
     rows = [(one.name, str(one.average_precision), one) for one in results.classes]
-    width = max(len("AP@[.5:.95]"), len("mean (mAP@0.5)"), *(len(name) for name, *_ in rows))
+    width = max(*map(len, (MEAN, *results.coco)), *(len(name) for name, *_ in rows))
     step = f"Step {results.global_step}, " if results.global_step else ""
     lines = [
         f"{step}{len(results.images)} images, {results.num_objects} objects; 95% intervals over images:",
@@ -240,7 +257,7 @@ def table(results: Results) -> str:
             f"{one.recall:>6.3f}"
             for name, ap, one in rows
         ),
-        f"  {'mean (mAP@0.5)':<{width}}  {results.mean_ap}",
+        f"  {MEAN:<{width}}  {results.mean_ap}",
         *(f"  {name:<{width}}  {figure}" for name, figure in results.coco.items()),
     ]
     return "\n".join(line.replace("nan", "  -") for line in lines)

@@ -202,7 +202,7 @@ def _write_events(
     prefix = metrics_file.CLASS_AP_PREFIX
     scalars = {prefix + one.name: one.average_precision.value for one in results.classes}
     scalars[metrics_file.MEAN_AP] = results.mean_ap.value
-    scalars |= {coco.TAGS[name]: figure.value for name, figure in results.coco.items()}
+    scalars |= {coco.METRICS[name].tag: figure.value for name, figure in results.coco.items()}
     pictures = {}
     for one in shown:
         group = "Errors" if one.file.startswith(("errors", "confusion")) else "Curves"

@@ -107,7 +107,7 @@ def _rare(results: Results) -> Iterator[str]:
 
 
 def _spare(results: Results) -> Iterator[str]:
-    spare = sum(len(pairing.spare) for pairing in results.pairings)
+    spare = sum(len(pairing.duplicates) for pairing in results.pairings)
     if spare >= max(5, 0.05 * results.num_objects):
         yield f"{spare} objects are detected a second time, as a rule under the name of another class."
 

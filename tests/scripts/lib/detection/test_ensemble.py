@@ -7,7 +7,7 @@ import pytest
 
 from scripts.lib.core.errors import UsageError
 from scripts.lib.detection import ensemble
-from scripts.lib.evaluation import fast_evaluation, on_record
+from scripts.lib.evaluation import on_record
 from scripts.lib.models.detector import DetectionArrays, Detector
 from tests import made_model
 from tests.made_detector import MadeDetector
@@ -100,8 +100,8 @@ def test_an_ensemble_is_evaluated_as_a_model_is(tf, tmp_path):
     good = made_model.write_model(tf, tmp_path / "good", record)
     bad = made_model.write_model(tf, tmp_path / "bad", record, shrink=0.3)
     classes = {"Red": 1, "Green": 2}
-    alone = fast_evaluation.evaluate(good, [record], classes)
-    twins = fast_evaluation.evaluate(ensemble.load([good, good]), [record], classes)
+    alone = on_record.evaluate(Detector(good), [record], classes)
+    twins = on_record.evaluate(ensemble.load([good, good]), [record], classes)
     assert twins.metrics == pytest.approx(alone.metrics)
     both = on_record.run(ensemble.load([good, bad], flip=True), [record])
     single = on_record.run(Detector(good), [record])

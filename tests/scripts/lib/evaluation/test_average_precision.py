@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.lib.evaluation import average_precision, bootstrap
+from scripts.lib.evaluation import average_precision
 from scripts.lib.evaluation.average_precision import ClassMatches, EvaluatedImage
 
 
@@ -116,22 +116,6 @@ def test_calibration_compares_scores_with_how_often_they_are_right():
     assert result.expected_error == pytest.approx((2 * 0.2 + 3 * (0.8 - 2 / 3)) / 5)
 
 
-def test_the_interval_holds_the_figure_and_narrows_with_more_images():
-    def width(num_images: int) -> float:
-        images = made_images(num_images)
-        matches = average_precision.match(images, 1)
-        samples = bootstrap.resampled(
-            lambda weights: {"ap": average_precision.average_precision(matches, weights)}, num_images, 200
-        )
-        low, high = bootstrap.interval(samples["ap"])
-        assert low < average_precision.average_precision(matches)[0] < high
-        return high - low
-
-    assert width(160) < width(20)
-
-
-def test_resamples_are_the_same_on_every_run():
-    first, again = (np.concatenate(list(bootstrap.weights(12, 60))) for _ in range(2))
-    assert first.shape == (60, 12)
-    assert (first == again).all()
-    assert (first.sum(axis=1) == 12).all()
+def test_the_mean_leaves_out_classes_without_objects():
+    values = np.array([[0.5, np.nan, np.nan], [1.0, 0.25, np.nan]])
+    assert average_precision.nan_mean(values) == pytest.approx([0.75, 0.25, np.nan], nan_ok=True)

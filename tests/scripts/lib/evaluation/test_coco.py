@@ -18,7 +18,7 @@ def test_the_summary_equals_that_of_pycocotools(seed):
     figures = coco.summary(coco.match(images, 3), np.ones((1, len(images))))
     # stats: AP, AP50, AP75, small, medium, large, AR@1, AR@10, AR@100, small, medium, large
     expected = np.delete(evaluation.stats, [6, 7])
-    found = np.nan_to_num([figures[name][0] for name in coco.NAMES], nan=-1)
+    found = np.nan_to_num([figures[name][0] for name in coco.METRICS], nan=-1)
     assert found == pytest.approx(expected, abs=1e-9)
 
 
@@ -28,7 +28,7 @@ def test_an_image_drawn_twice_counts_as_two_images():
     weights = np.bincount(drawn, minlength=10)[np.newaxis].astype(float)
     weighted = coco.summary(coco.match(images, 3), weights)
     copied = coco.summary(coco.match([images[i] for i in drawn], 3), np.ones((1, 10)))
-    for name in coco.NAMES:
+    for name in coco.METRICS:
         assert weighted[name] == pytest.approx(copied[name], abs=1e-9, nan_ok=True)
 
 

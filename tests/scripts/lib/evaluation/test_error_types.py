@@ -43,9 +43,9 @@ def test_right_wrong_missed_and_void_are_counted_in_their_cells():
         image([(HERE, 1), (THERE, 2)], [(HERE, 2, 0.8), (ALSO_HERE, 1, 0.7), (NEAR, 1, 0.6)]),
         image([], [(HERE, 2, 0.5)]),
     ]
-    # the second image: taken for 2 first, which makes the right one spare; the near one lies on nothing
+    # the second image: taken for 2 first, which makes the right one a duplicate; the near one is background
     assert confusion(images, ALL) == [[1, 1, 0], [0, 0, 1], [1, 1, 0]]
-    assert error_types.pair(images[1], ALL).spare.tolist() == [1]
+    assert error_types.pair(images[1], ALL).duplicates.tolist() == [1]
 
 
 def test_detections_below_their_class_threshold_do_not_count():
