@@ -11,7 +11,7 @@ import pytest
 
 from scripts import quickstart
 from scripts.lib.core.errors import DataError
-from scripts.lib.environment.stages import Stages, duration
+from scripts.lib.environment.stages import Stages
 
 PYTHON = Path(sys.executable)
 
@@ -123,19 +123,3 @@ def test_the_summary_has_figures_places_and_the_tensorboard_command(tmp_path):
         "total",
     ):
         assert expected in text
-
-
-@pytest.mark.parametrize(
-    "seconds, expected",
-    [
-        (0.04, "0.0 s"),
-        (59.94, "59.9 s"),
-        (59.96, "1 min 00 s"),
-        (185.2, "3 min 05 s"),
-        (3599.4, "59 min 59 s"),
-        (3599.6, "1 h 00 min"),
-        (600_000, "166 h 40 min"),
-    ],
-)
-def test_durations_read_well(seconds, expected):
-    assert duration(seconds) == expected

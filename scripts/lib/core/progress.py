@@ -85,3 +85,14 @@ class StatusLine:
     def _rewrite(self, text: str) -> None:
         print(f"\r{text:<{self._length}}", end="", file=sys.stderr, flush=True)
         self._length = len(text)
+
+
+def duration(seconds: float) -> str:
+    """Return the duration as text, e.g. "4.2 s", "3 min 05 s", "166 h 40 min"."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min"

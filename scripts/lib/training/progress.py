@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from scripts.lib.core.progress import StatusLine
-from scripts.lib.environment.stages import duration
+from scripts.lib.core.progress import StatusLine, duration
 from scripts.lib.training.hooks.loop import Step
 
 _WINDOW_SECONDS = 60.0  # over which the speed is measured
