@@ -18,8 +18,9 @@ from scripts.lib.core import command_line, files
 from scripts.lib.environment import venv
 from scripts.lib.environment.stages import Stages
 
-# All cores; the tests of a file in one process, since they share what its fixtures made.
-PYTEST = ("-m", "pytest", "-n", "auto", "--dist", "loadfile")
+# All cores; the tests of a file in one process, since they share what its fixtures made. A worker that dies is not
+# replaced: with replacements pytest-xdist 3.8 waits for ever (its issues 784 and 1378), without them the run fails.
+PYTEST = ("-m", "pytest", "-n", "auto", "--dist", "loadfile", "--max-worker-restart=0")
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:

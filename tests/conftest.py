@@ -14,6 +14,7 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"  # whichever test imports TensorFlow fir
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it puts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that tests start and interrupt inherit it
 
+SLOW_SECONDS = 2400  # the limit of a slow test; that of the others is in pyproject.toml
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -22,9 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--slow"):
-        for item in items:
-            if "slow" in item.keywords:
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS), append=False)
+            if not config.getoption("--slow"):
                 item.add_marker(pytest.mark.skip(reason="takes minutes; give --slow to run it"))
 
 

@@ -30,3 +30,15 @@ def test_arguments_go_to_pytest_and_its_status_comes_back(monkeypatch, status):
 def test_continuous_integration_runs_it_from_anywhere(repository_root):
     script = (repository_root / ".ci" / "run").read_text(encoding="utf-8")
     assert "python3 scripts/run_tests.py" in script
+
+
+def test_a_worker_that_dies_ends_the_run_instead_of_hanging(tmp_path):
+    """As under memory pressure: the system kills a worker. Two more files are waiting to be run then."""
+    dies = "import os, signal\ndef test_1(): pass\ndef test_2(): os._exit(9)\ndef test_3(): pass\n"
+    (tmp_path / "test_a.py").write_text(dies, encoding="utf-8")
+    for name in "bc":
+        (tmp_path / f"test_{name}.py").write_text("def test_1(): pass\ndef test_2(): pass\n", encoding="utf-8")
+    command = [sys.executable, *run_tests.PYTEST, "-n", "2", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", timeout=200)
+    assert done.returncode == 1
+    assert "crashed while running 'test_a.py::test_2'" in done.stdout
