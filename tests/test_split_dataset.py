@@ -120,7 +120,7 @@ def test_a_file_of_another_kind_is_not_overwritten(tmp_path, name):
     split(tmp_path, make_rows(10))
     place = tmp_path / (f"{name}.json" if name == "split" else f"{name}.csv")
     place.write_text("mine", encoding="utf-8")
-    with pytest.raises(UsageError, match=f"{place.name} exists and is no .*; choose another name"):
+    with pytest.raises(UsageError, match=f"{place.name} exists but is not a .*; choose another name"):
         split(tmp_path, make_rows(10))
     assert place.read_text(encoding="utf-8") == "mine"
 

@@ -84,7 +84,7 @@ def test_what_is_not_there_is_wrong_usage(annotations_dir, tmp_path):
 def test_a_file_of_another_kind_is_not_overwritten(annotations_dir):
     (xml, *_) = sorted(annotations_dir.rglob("*.xml"))
     before = xml.read_bytes()
-    with pytest.raises(UsageError, match="exists and is no labels CSV; choose another name"):
+    with pytest.raises(UsageError, match="exists but is not a labels CSV; choose another name"):
         xml_to_csv.main([f"--annotations_dir={annotations_dir}", f"--output_csv={xml}"])
     assert xml.read_bytes() == before
 

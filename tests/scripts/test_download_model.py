@@ -471,7 +471,7 @@ def test_an_incomplete_folder_is_refused(tmp_path):
 
 def test_a_file_that_is_no_pin_is_not_overwritten_and_no_pin_to_training(server, tmp_path):
     (tmp_path / f"{NAME}.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(UsageError, match="exists and is no pin of a model"):
+    with pytest.raises(UsageError, match="exists but is not a pin of a model"):
         get(tmp_path, server.url)
     assert pretrained.check(tmp_path / NAME) == []
 

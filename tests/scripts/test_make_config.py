@@ -266,7 +266,7 @@ def test_a_size_that_is_none_is_refused(make, capsys, size):
 
 def test_a_config_that_somebody_wrote_is_not_overwritten(make, tmp_path):
     (tmp_path / "made.config").write_text("model { }", encoding="utf-8")
-    with pytest.raises(UsageError, match="exists and is no config of this script"):
+    with pytest.raises(UsageError, match="exists but is not a config of this script"):
         make()
 
 

@@ -1,4 +1,4 @@
-"""How every script starts, reports a user's mistake, and ends."""
+"""Start a script, report a user's mistake, end with the right exit status; the argparse types that scripts share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 def make_parser(docstring: str | None) -> argparse.ArgumentParser:
-    """A parser that shows the script's docstring as it is written and the default of every flag."""
+    """Return a parser whose help is the script's docstring, with the default of every flag."""
     summary, _, rest = (docstring or "").strip().partition("\n")
     parser = argparse.ArgumentParser(
         description=summary, epilog=rest.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False
@@ -43,7 +43,7 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
 
 
 def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:
-    """Runs `main(argv)` and ends the process with its status; a user's mistake becomes a message, never a traceback.
+    """Run `main(argv)` and exit with its status; a user's mistake becomes a message, never a traceback.
 
     Args:
         main: takes the arguments (None: `sys.argv[1:]`) and returns an exit status, or None for 0.
@@ -72,7 +72,7 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
 
 
 def report(error: DataError) -> None:
-    """Prints all findings of a `DataError`, one a line, then their count and what was not done."""
+    """Print the findings of a `DataError`, one a line, then their count and what was not done."""
     for finding in error.findings:
         print(f"error: {finding}" if isinstance(finding, str) else str(finding), file=sys.stderr)
     if error.consequence:
@@ -81,7 +81,7 @@ def report(error: DataError) -> None:
 
 
 def explain_os_error(error: OSError) -> str:
-    """One sentence for an operating-system error, with what to do where that is known."""
+    """Return one sentence for an operating-system error, with the remedy where it is known."""
     name = error.filename2 or error.filename  # where a finished file could not take its place: that place
     what = f"{name}: {error.strerror}" if name else str(error)
     if files.is_url(what):  # remote_path.py says the remedy: those below are for disks
@@ -99,12 +99,12 @@ def explain_os_error(error: OSError) -> str:
 
 
 def check_output(flag: str, path: Path, begins: bytes, what: str) -> None:
-    """Raises UsageError where the file that a flag names would take the place of another kind of file, or of a folder.
+    """Raise UsageError if the file that a flag names would replace a folder or another kind of file.
 
     Args:
         flag: without its dashes.
         path: the file to write.
-        begins: what a file of the kind begins with; an empty file may be replaced, too.
+        begins: the first bytes of a file of this kind; an empty file may be replaced as well.
         what: the kind, e.g. "labels CSV".
     """
     if path.is_file():
@@ -114,25 +114,25 @@ def check_output(flag: str, path: Path, begins: bytes, what: str) -> None:
             return
     elif not path.is_dir():
         return
-    raise UsageError(f"--{flag} {files.shown_path(path)} exists and is no {what}; choose another name")
+    raise UsageError(f"--{flag} {files.shown_path(path)} exists but is not a {what}; choose another name")
 
 
 def make_output_encodable() -> None:
-    """A file name that the console's code page lacks (Windows) is shown escaped instead of ending the run."""
+    """Escape characters that the console's code page lacks (Windows) instead of ending the run."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
 def local_path(text: str) -> Path:
-    """An argparse type: a path on this machine's disk; `Path` would turn gs://shop/a into a local folder "gs:"."""
+    """Argparse type: a path on this machine's disk; `Path` would turn gs://shop/a into a local folder "gs:"."""
     if files.is_url(text):
         raise argparse.ArgumentTypeError(f"{text} is an address; give a path on this machine's disk")
     return Path(text)
 
 
 def existing_file(text: str) -> Path:
-    """An argparse type: a file on this machine's disk."""
+    """Argparse type: a file on this machine's disk."""
     path = local_path(text)
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"{text} is a folder, not a file" if path.is_dir() else f"no file {text}")
@@ -140,7 +140,7 @@ def existing_file(text: str) -> Path:
 
 
 def existing_dir(text: str) -> Path:
-    """An argparse type: a folder on this machine's disk."""
+    """Argparse type: a folder on this machine's disk."""
     path = local_path(text)
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a file, not a folder" if path.exists() else f"no folder {text}")
@@ -148,7 +148,7 @@ def existing_dir(text: str) -> Path:
 
 
 def positive_int(text: str) -> int:
-    """An argparse type: an integer of at least 1."""
+    """Argparse type: an integer of at least 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is not at least 1")
@@ -156,7 +156,7 @@ def positive_int(text: str) -> int:
 
 
 def not_negative_int(text: str) -> int:
-    """An argparse type: an integer of at least 0."""
+    """Argparse type: an integer of at least 0."""
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{value} is below 0")
@@ -164,7 +164,7 @@ def not_negative_int(text: str) -> int:
 
 
 def positive(text: str) -> float:
-    """An argparse type: a number above 0."""
+    """Argparse type: a number above 0."""
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{value} is not above 0")
@@ -172,15 +172,15 @@ def positive(text: str) -> float:
 
 
 def not_negative(text: str) -> float:
-    """An argparse type: a number from 0 on."""
+    """Argparse type: a number of at least 0."""
     value = float(text)
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{value} is below 0 or no number")
+        raise argparse.ArgumentTypeError(f"{value} is not a number of at least 0")
     return value
 
 
 def score(text: str) -> float:
-    """An argparse type: a number from 0 to 1."""
+    """Argparse type: a number from 0 to 1."""
     value = float(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 ERROR = "error"  # a record must not be written with it
-WARNING = "warning"  # accepted, yet most likely not what was meant
+WARNING = "warning"  # accepted, but probably not what was meant
 NOTE = "note"  # worth knowing
 
 

@@ -19,17 +19,17 @@ REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
 
 
 def default_path(relative: str) -> Path:
-    """The default of a flag: a path below the repository root, wherever the command is run from."""
+    """Return a path below the repository root: the default of a flag, wherever the command is run from."""
     return REPOSITORY_ROOT / relative
 
 
 def is_url(path: Path | str) -> bool:
-    """Whether it is the address of a file elsewhere, such as gs://bucket/train.record."""
+    """Return True for the address of a file elsewhere, such as gs://bucket/train.record."""
     return "://" in str(path)
 
 
 def path_of(path: Path | RemotePath | str) -> Path | RemotePath:
-    """The file or folder, on the disk or on a bucket."""
+    """Return the path of a file or folder, on the disk or on a bucket."""
     if not is_url(path):
         return Path(path)
     from scripts.lib.core.remote_path import RemotePath
@@ -38,7 +38,7 @@ def path_of(path: Path | RemotePath | str) -> Path | RemotePath:
 
 
 def shown_path(path: Path | RemotePath | str) -> str:
-    """The path as messages spell it: `/` on every platform, relative to the current folder if below it; a URL as is."""
+    """Return the path as messages spell it: with `/`, relative to the current folder if below it; a URL as is."""
     if is_url(path):
         return str(path)
     path = Path(path)
@@ -80,7 +80,7 @@ def _names(
 
 
 def sha256(*paths: Path | str) -> str:
-    """The hash, in hexadecimal digits, of the files' bytes, one file after another."""
+    """Return the SHA-256 of the files' bytes, one file after another, in hexadecimal digits."""
     digest = hashlib.sha256()
     for path in paths:
         with Path(path).open("rb") as file:
@@ -91,7 +91,7 @@ def sha256(*paths: Path | str) -> str:
 
 @contextlib.contextmanager
 def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **open_options) -> Iterator[IO]:
-    """Opens a file for writing that appears under its name only when the block has ended without an error.
+    """Open a file for writing that appears under its name only when the block has ended without an error.
 
     It is written beside its place, flushed to the disk, and renamed. A process that is killed leaves at most a
     `.<name>.<random>.partial`, which nothing reads; an exception removes that too and leaves an older file of
@@ -130,7 +130,7 @@ def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **ope
 
 
 def _umask() -> int:
-    """The process's umask, which can be read only by setting it."""
+    """Return the process's umask, which can be read only by setting it."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
@@ -138,7 +138,7 @@ def _umask() -> int:
 
 @contextlib.contextmanager
 def scratch_beside(place: Path | RemotePath) -> Iterator[Path]:
-    """A temporary folder for what `replace_folder` is to move to its place: on the same file system, or on a disk."""
+    """Make a temporary folder beside a place, for `replace_folder` to move from; for a bucket, on the disk."""
     folder = None if is_url(place) else place.parent
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ def scratch_beside(place: Path | RemotePath) -> Iterator[Path]:
 
 
 def replace_folder(made: Path, place: Path | RemotePath) -> None:
-    """Moves a finished folder to its place; one that is there already goes only once the new one can take its place.
+    """Move a finished folder to its place; an older one there is removed only when the new one is in place.
 
     On a bucket, the files are copied, then those of the earlier folder that the new one has not are removed.
 

@@ -20,18 +20,18 @@ _AHEAD = 3  # items in work or waiting, for each worker: enough to keep it busy,
 
 
 def available_cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], num_workers: int) -> Iterator[Result]:
-    """Yields `function(item)` of each item in order; a few items ahead are in work, never all of them.
+    """Yield `function(item)` of each item in order; at most a few items are processed ahead.
 
-    The workers are threads: decoding, hashing and reading files let go of Python's interpreter lock, and threads start
-    at once, share their memory and behave alike on every platform. One worker is no thread at all: what is mostly
-    Python's own work is done sooner without handing the lock to and fro.
+    The workers are threads: decoding, hashing and reading files release Python's interpreter lock, and threads start
+    at once, share memory and behave the same on every platform. With one worker no thread is started: work that is
+    mostly Python's own is faster without passing the lock around.
     """
     if num_workers == 1:
         yield from map(function, items)

@@ -11,12 +11,12 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 QUIET_SECONDS = 2.0  # nothing is shown for work that is done sooner
-LINE_SECONDS = 10.0  # between two lines where output is no terminal
+LINE_SECONDS = 10.0  # between two lines where output is not a terminal
 REWRITE_SECONDS = 0.2  # between two states of a line in a terminal
 
 
 def progress(items: Iterable[Item], description: str, total: int | None = None, unit: str = "image") -> Iterator[Item]:
-    """Yields the items; shows on stderr how many are done, how many a second, and the time left.
+    """Yield the items; show on stderr how many are done, how many a second, and the time left.
 
     Args:
         items: what is worked through.
@@ -63,7 +63,7 @@ class StatusLine:
         self._length = 0
 
     def update(self, text: Callable[[], str], now: bool = False) -> None:
-        """Shows what `text` returns, unless the last state is so young that nobody has read it; `now`: in any case."""
+        """Show what `text` returns, unless the last update was a moment ago; `now` shows it in any case."""
         if now or time.monotonic() - self._last >= self._seconds:
             self._last = time.monotonic()
             if self._rewritten:
@@ -72,12 +72,12 @@ class StatusLine:
                 print(text(), file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
-        """Prints a line that stays, on stdout."""
+        """Print a line that stays, on stdout."""
         self.clear()
         print(text, flush=True)
 
     def clear(self) -> None:
-        """Takes the state off the terminal's line."""
+        """Clear the terminal's line."""
         if self._length:
             self._rewrite("")
             print("\r", end="", file=sys.stderr, flush=True)

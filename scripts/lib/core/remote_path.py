@@ -1,7 +1,7 @@
-"""A file or folder on a bucket (gs://...), with what of pathlib.Path's interface the pipeline uses.
+"""A file or folder on a bucket (gs://...), with the part of pathlib.Path's interface that the pipeline uses.
 
-TensorFlow reads and writes it, as it does the records and checkpoints there. It is imported when the first such file is
-looked at: who has paths on the disk alone does not wait for it. Get one by `files.path_of`.
+TensorFlow reads and writes it, as it does records and checkpoints there, and is imported when the first such file is
+opened: runs with local paths only do not wait for it. Make one with `files.path_of`.
 """
 
 from __future__ import annotations
@@ -94,12 +94,12 @@ class RemotePath:
         yield from (self / name.rstrip("/") for name in sorted(names))
 
     def glob(self, pattern: str) -> Iterator[RemotePath]:
-        """What of the folder has a name that matches; no `/` in the pattern."""
+        """Yield the folder's entries whose name matches a pattern without `/`."""
         if self.is_dir():
             yield from (path for path in self.iterdir() if fnmatch.fnmatchcase(path.name, pattern))
 
     def rglob(self) -> Iterator[RemotePath]:
-        """All files below the folder."""
+        """Yield all files below the folder."""
         for path in self.iterdir():
             if path.is_dir():
                 yield from path.rglob()
@@ -110,7 +110,7 @@ class RemotePath:
 
     @contextlib.contextmanager
     def open(self, mode: str = "rb", **_) -> Iterator[IO[bytes]]:
-        """Opens it for reading bytes; whatever says how to buffer is left to TensorFlow."""
+        """Open it for reading bytes; buffering is left to TensorFlow."""
         with self._explained() as gfile, gfile.GFile(str(self), mode) as file:
             yield file
 
@@ -122,7 +122,7 @@ class RemotePath:
         return self.read_bytes().decode(encoding).replace("\r\n", "\n")
 
     def write_bytes(self, content: bytes) -> None:
-        """Writes it; on a bucket it appears whole when that is done."""
+        """Write it; on a bucket it appears whole when that is done."""
         with self.open("wb") as file:
             file.write(content)
 
@@ -139,7 +139,7 @@ class RemotePath:
         try:
             yield tf.io.gfile
         except tf.errors.NotFoundError:
-            raise FileNotFoundError(errno.ENOENT, "there is no such file on the bucket", str(self)) from None
+            raise FileNotFoundError(errno.ENOENT, "no such file on the bucket", str(self)) from None
         except (tf.errors.PermissionDeniedError, tf.errors.UnauthenticatedError) as error:
             reason = f"may not be read or written ({_reason(error)}); see gcloud auth application-default login"
             raise PermissionError(errno.EACCES, reason, str(self)) from None

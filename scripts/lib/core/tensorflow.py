@@ -25,7 +25,7 @@ _SELF_TALK = re.compile(
             r"^(No assets to|SavedModel written to|Writing pipeline config file to)",  # the script says where
             r"^(Recording summary at step|Saving checkpoint to path|global_step/sec|Starting Session|Starting Queues|"
             r"Starting standard|Running local_init_op|Done running local_init_op|Stopping Training|Finished training|"
-            r"Error reported to Coordinator)",  # which is raised, too
+            r"Error reported to Coordinator)",  # which is raised as well
             r"Variable \[.*/(RMSProp(_1)?|Momentum|Adam(_1)?|ExponentialMovingAverage)\] is not available",  # slots
         )
     )
@@ -45,7 +45,7 @@ def import_tensorflow(verbose: bool = False) -> ModuleType:
     """Return `tensorflow.compat.v1`, in graph mode and quiet.
 
     Args:
-        verbose: show what TensorFlow and its libraries log about themselves, too.
+        verbose: also show what TensorFlow and its libraries log about themselves.
     """
     keep_out_noise(verbose)
     use_legacy_keras()
@@ -64,7 +64,7 @@ def use_legacy_keras() -> None:
     tf_keras, which is Keras 2 carried on by its own authors.
     """
     if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
-        raise RuntimeError("TensorFlow was imported before the Object Detection API's mends; import it after them")
+        raise RuntimeError("TensorFlow was imported before the patches of the Object Detection API; import it later")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 
@@ -81,7 +81,7 @@ def use_graph_mode() -> None:
 
 
 def keep_out_noise(verbose: bool) -> None:
-    """Drops deprecation warnings from the logs of TensorFlow and absl, and lowers the C++ log to errors."""
+    """Drop deprecation warnings from the logs of TensorFlow and absl, and limit the C++ log to errors."""
     if verbose:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -99,7 +99,7 @@ def keep_out_noise(verbose: bool) -> None:
 
 @contextlib.contextmanager
 def without_greeting(verbose: bool) -> Iterator[None]:
-    """Keeps what TensorFlow's C++ code says of itself from stderr; all other lines are passed on."""
+    """Drop the lines that TensorFlow's C++ code prints about itself on stderr; pass all others on."""
     if verbose:
         yield
         return

@@ -1,4 +1,4 @@
-"""Text files of others, read as UTF-8 or refused with the line."""
+"""Read a user's text file as UTF-8, or refuse it with the line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_BYTES = 2**30  # a million boxes take a tenth of it
 
 
 def read_text(path: Path | str) -> str:
-    """The file's text without a byte-order mark; line ends as they are.
+    """Return the file's text without a byte-order mark; line ends as they are.
 
     Raises:
         DataError: it is not UTF-8, or too large to be a list of boxes.
