@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -106,3 +107,27 @@ def mirror(path: Path) -> Path:
 def test_the_formatter_formats_everything(marker):
     for path in sources():
         assert f"# {marker}" not in (ROOT / path).read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize(
+    ("page", "folders"),
+    [
+        ("docs/architecture.md", (".", "scripts", "scripts/lib", "docs")),
+        ("scripts/lib/README.md", (".", "scripts/lib")),
+        ("CONTRIBUTING.md", (".", "scripts/lib/object_detection_api")),
+    ],
+)
+def test_the_maps_name_files_that_exist(page, folders):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    names = {
+        name for name in re.findall(r"`([\w/.-]+(?:/|\.py|\.md|\.toml|\.txt))`", text) if not name.startswith("..")
+    }
+    assert len(names) > 5
+    missing = [name for name in names if not any((ROOT / folder / name).exists() for folder in folders)]
+    assert [name for name in missing if name not in ("runs/", ".venv")] == []
+
+
+def test_the_map_of_packages_is_complete():
+    packages = {path.parts[2] for path in sources() if path.parts[:2] == ("scripts", "lib") and len(path.parts) > 3}
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert {package for package in packages if f"`{package}`" not in text} == set()
