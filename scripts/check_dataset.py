@@ -29,7 +29,8 @@ from typing import NamedTuple
 
 import _init_paths  # noqa: F401
 
-from scripts.lib.annotations import annotation_formats
+from scripts.lib.annotations import class_map, registry
+from scripts.lib.annotations.parsing import stem_below
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import EXIT_DATA, local_path
@@ -115,7 +116,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     data = parser.add_argument_group("data")
     data.add_argument("--annotations_dir", type=local_path, help="folder of the annotations (default: annotations)")
     data.add_argument(
-        "--format", choices=("auto", *sorted(annotation_formats.FORMATS)), default="auto", help="of the annotations"
+        "--format", choices=(registry.AUTO, *registry.FORMATS), default=registry.AUTO, help="annotation format"
     )
     data.add_argument("--class_map", type=local_path, help="CSV theirs,ours that renames classes, as for xml_to_csv.py")
     data.add_argument("--csv_input", type=local_path, help="labels CSV, instead of the annotations")
@@ -182,33 +183,35 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def read_annotations(args: argparse.Namespace, folder: ImageFolder) -> Labels:
     """Reads all annotation files as xml_to_csv.py does."""
-    images, damaged, findings, named = [], set(), [], []
+    images, damaged, findings, annotations = [], set(), [], []
     try:
-        name, paths = annotation_formats.find_files(args.annotations_dir, args.format)
+        name, paths = registry.find_files(args.annotations_dir, args.format)
     except DataError as error:
         remedy = "give the folder that holds them as --annotations_dir"
         place = files.shown_path(args.annotations_dir)
         messages = (str(message).removeprefix(f"{place}: ") for message in error.findings)
         return Labels([], set(), [Finding(ERROR, "no-annotation", place, message, remedy) for message in messages])
 
-    class_map = annotation_formats.read_class_map(args.class_map) if args.class_map else None
+    our_classes = class_map.read(args.class_map) if args.class_map else None
     for path in progress(paths, "reading annotations", unit="file"):
-        for item in annotation_formats.read_file(name, path, args.annotations_dir, folder, class_map):
-            if isinstance(item, Finding):
-                findings.append(item)
-                if item.severity == ERROR:
-                    damaged.add(folder.find(annotation_formats.own_name(path, args.annotations_dir)))
-                continue
-            named.append((item.filename, path))
+        of_file, findings_of_file = registry.read_file(name, path, args.annotations_dir, folder)
+        if our_classes is not None:
+            of_file, unknown = class_map.rename(of_file, our_classes)
+            findings_of_file += unknown
+        findings += findings_of_file
+        if errors(findings_of_file):
+            damaged.add(folder.find(stem_below(path, args.annotations_dir)))
+        annotations += of_file
+        for item in of_file:
             images += image_examples.labelled_images(labels_csv.rows_of(item))
             if not item.objects and not args.include_negatives:
                 message = "its annotation has no object; xml_to_csv.py leaves it out"
                 remedy = "to record it, call both with --include_negatives"
                 findings.append(Finding(NOTE, "image-without-objects", item.filename, message, remedy))
-    findings = [*dict.fromkeys(findings), *annotation_formats.check_images_are_distinct(named)]
+    findings = [*dict.fromkeys(findings), *registry.check_images_are_distinct(annotations)]
     nothing_read = findings and not images  # whether they have objects nobody knows then
     if not nothing_read and not any(is_kept(image, args) for image in images):
-        findings.append(annotation_formats.no_object(args.annotations_dir))
+        findings.append(registry.no_object(args.annotations_dir))
     return Labels(sorted(images, key=lambda image: image.filename), damaged, findings)
 
 

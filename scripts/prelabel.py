@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import _init_paths  # noqa: F401
 
-from scripts.lib.annotations import annotation_formats, labelimg_files, proposals, voc_xml
+from scripts.lib.annotations import labelimg_files, proposals, registry, voc_xml
 from scripts.lib.annotations.proposals import Queued
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import command_line, files
@@ -129,11 +129,9 @@ def find_unlabelled(image_dir: Path, annotations_dir: Path, findings: list[Findi
         if proposals.is_unreviewed(Path(file).read_bytes()):
             continue
         labelled.add(Path(file))
-        for item in annotation_formats.read_file("voc", file, annotations_dir, images):
-            if isinstance(item, Annotation):
-                labelled.add(labelimg_files.annotation_path(annotations_dir, item.filename))
-            else:
-                findings += errors([item])
+        annotations, findings_of_file = registry.read_file("voc", file, annotations_dir, images)
+        labelled |= {labelimg_files.annotation_path(annotations_dir, one.filename) for one in annotations}
+        findings += errors(findings_of_file)
     taken = {path.as_posix().casefold() for path in labelled}
     paths = ((name, labelimg_files.annotation_path(annotations_dir, name)) for name in sorted(images.names))
     return [name for name, path in paths if path.as_posix().casefold() not in taken]
@@ -148,11 +146,11 @@ def existing_annotations(annotations_dir: Path) -> list[str]:
     if not annotations_dir.is_dir():
         return []
     try:
-        name, paths = annotation_formats.find_files(annotations_dir)
+        name, paths = registry.find_files(annotations_dir)
     except DataError:  # none at all
         return []
     if name != "voc":
-        place, title = files.shown_path(annotations_dir), annotation_formats.FORMATS[name].title
+        place, title = files.shown_path(annotations_dir), registry.FORMATS[name].TITLE
         raise UsageError(f"--annotations_dir {place} holds {title}, prelabel.py writes PASCAL VOC; give another folder")
     return paths
 

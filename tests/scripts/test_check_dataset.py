@@ -335,14 +335,14 @@ def test_filename_that_names_another_image_than_the_one_of_its_xml(project):
     assert "says 'a.jpg', the image is 'b.jpg'" in finding.message
     project.image("a.jpg", photo(2))
     finding = only(project.check(csv=False)[1], "filename-mismatch")
-    assert finding.severity == "warning" and "says 'a.jpg', yet there is an image 'b.jpg'" in finding.message
+    assert finding.severity == "warning" and "says 'a.jpg', but there is also an image 'b.jpg'" in finding.message
 
 
 def test_an_annotation_whose_image_is_missing_under_either_name_is_named(project):
     project.add("gone.jpg", data=False, xml="other.xml").add("lost.jpg", data=False)
     finding = only(project.check(csv=False)[1], "filename-mismatch")
     assert (
-        finding.file.endswith("annotations/other.xml") and "says 'gone.jpg'; no image is called that" in finding.message
+        finding.file.endswith("annotations/other.xml") and "says 'gone.jpg'; no image has that name" in finding.message
     )
 
 

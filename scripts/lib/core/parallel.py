@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from multiprocessing.pool import Pool
+from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -47,26 +42,3 @@ def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], num_w
             yield pending.popleft().result()
     finally:  # the reader may have stopped early
         pool.shutdown(cancel_futures=True)
-
-
-@contextlib.contextmanager
-def process_pool(num_processes: int, set_up: Callable[..., None], arguments: tuple = ()) -> Iterator[Pool]:
-    """Processes, for work that is Python's own; each begins by `set_up(*arguments)`.
-
-    Ctrl+C, which reaches every process of a terminal, is left to this one: a worker that it ended while it held the
-    lock of the pool's queue would let the others, and this process, wait for ever.
-    """
-    import multiprocessing  # here, since most runs do without
-
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what forked processes inherit; others set it themselves
-    try:
-        pool = multiprocessing.Pool(num_processes, _begin, (set_up, arguments))
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    with pool:
-        yield pool
-
-
-def _begin(set_up: Callable[..., None], arguments: tuple) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    set_up(*arguments)

@@ -59,20 +59,6 @@ def write_rows(rows: Iterable[Row], path: Path | str) -> None:
         writer.writerows(rows)
 
 
-def lines_of(rows: Iterable[Row]) -> str:
-    """The rows as they stand in the CSV, for `write_lines`."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
-
-
-def write_lines(parts: Iterable[str], path: Path | str) -> None:
-    """Writes the CSV, whole or not at all, from what `lines_of` made in several processes."""
-    with files.atomic_write(path, "w") as file:
-        file.write(lines_of([COLUMNS]))
-        file.writelines(parts)
-
-
 def read_rows(path: Path | str) -> list[Row]:
     """Reads the CSV by column name; further columns are ignored.
 

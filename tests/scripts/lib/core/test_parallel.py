@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import signal
 import threading
 import time
 
@@ -40,10 +39,3 @@ def test_an_exception_ends_the_map():
 
 def test_at_least_one_core_is_available():
     assert parallel.available_cores() >= 1
-
-
-def test_processes_leave_an_interrupt_to_the_one_that_started_them():
-    handler = signal.getsignal(signal.SIGINT)
-    with parallel.process_pool(1, str) as pool:
-        assert pool.apply(signal.getsignal, (signal.SIGINT,)) == signal.SIG_IGN
-        assert signal.getsignal(signal.SIGINT) == handler

@@ -1,0 +1,79 @@
+"""Find the annotation files of a folder, recognise their format, and read them by the modules of `formats/`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.lib.annotations import formats
+from scripts.lib.annotations.parsing import error_in
+from scripts.lib.annotations.voc_xml import Annotation
+from scripts.lib.core import files
+from scripts.lib.core.errors import DataError, Finding, UsageError
+from scripts.lib.images.image_names import ImageFolder
+
+FORMATS = {
+    module.name: importlib.import_module(f"{formats.__name__}.{module.name}")
+    for module in pkgutil.iter_modules(formats.__path__)
+}
+HELP = "Formats:\n" + "\n".join(f"  {name:<13} {FORMATS[name].TITLE}" for name in FORMATS)
+AUTO = "auto"  # the value of --format that means: recognise it
+
+
+def find_files(path: Path, name: str = AUTO) -> tuple[str, list[str]]:
+    """Return the name of the format and the annotation files in (or at) a path, in order of their names.
+
+    Args:
+        path: a folder, or one file.
+        name: the format; AUTO: the one whose files are there.
+
+    Raises:
+        UsageError: there are files of several formats, and none was named.
+        DataError: there are none.
+    """
+    listed = [os.fspath(path)] if path.is_file() else [f"{path}/{below}" for below in files.names_below(path)]
+    names = [name] if name != AUTO else sorted(FORMATS, key=lambda name: not FORMATS[name].IS_DATA_SET)
+    found = {name: selected for name in names if (selected := FORMATS[name].select_files(path, listed))}
+    if not found:
+        titles = "; ".join(f"{name}: {FORMATS[name].TITLE}" for name in names)
+        which = "a known format" if name == AUTO else "this format"
+        raise DataError([f"{files.shown_path(path)}: no annotations of {which} ({titles})"])
+    first = next(iter(found))
+    if len(found) > 1 and not FORMATS[first].IS_DATA_SET:
+        kinds = " and as ".join(f"{name} ({_first_of(selected)})" for name, selected in found.items())
+        raise UsageError(f"{files.shown_path(path)} holds annotations as {kinds}; choose one with --format")
+    return first, found[first]
+
+
+def _first_of(selected: Sequence[str]) -> str:
+    return files.shown_path(selected[0]) + (f" and {len(selected) - 1} more" if len(selected) > 1 else "")
+
+
+def read_file(name: str, file: str, path: Path, images: ImageFolder | None) -> tuple[list[Annotation], list[Finding]]:
+    """Read one file of the format of that name, see `formats`; everything wrong with it is a finding."""
+    try:
+        return FORMATS[name].read(file, path, images)
+    except DataError as error:
+        return [], error.findings
+    except OSError as error:
+        return [], [error_in(file, "file-unreadable", f"cannot be read: {error.strerror or error}", "check the file")]
+
+
+def check_images_are_distinct(annotations: Sequence[Annotation]) -> list[Finding]:
+    """Return an error for each image annotated again: its boxes would count twice, or belong to another image."""
+    first: dict[str, Annotation] = {}
+    findings = []
+    for annotation in annotations:
+        if (earlier := first.setdefault(annotation.filename, annotation)) is not annotation:
+            message = f"names the image {annotation.filename!r}, as {files.shown_path(earlier.source)} does"
+            remedy = "keep one of the two, correct the name, or give --image_dir"
+            findings.append(error_in(annotation.source, "image-annotated-twice", message, remedy))
+    return findings
+
+
+def no_object(path: Path) -> Finding:
+    """Return the error of annotations that would make an empty labels CSV."""
+    return error_in(path, "no-object", "no annotation has an object", "label the images, or give --include_negatives")
