@@ -156,7 +156,7 @@ def test_broken_annotations_are_named_since_labelimg_would_overwrite_them(projec
     label_images.warn_of_unreadable_annotations(project / "annotations")
     shown = capsys.readouterr().err
     assert "a.xml" in shown
-    assert "is no well-formed XML" in shown
+    assert "is not well-formed XML" in shown
     assert "overwrites it once you draw one" in shown
 
 

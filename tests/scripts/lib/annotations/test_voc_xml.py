@@ -113,7 +113,7 @@ def test_image_without_objects_is_an_annotation_too(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ("</name>", "</nam>", 15, "no well-formed XML"),
+        ("</name>", "</nam>", 15, "is not well-formed XML"),
         ("<xmin>12</xmin>", "<xmin>twelve</xmin>", 20, "object 1 (Dresses): <xmin> is 'twelve', expected a number"),
         ("<xmin>12</xmin>", "<xmin>nan</xmin>", 20, "<xmin> is 'nan'"),
         ("<xmin>12</xmin>", "<xmin>1e99</xmin>", 20, "<xmin> is '1e99'"),
@@ -129,9 +129,9 @@ def test_image_without_objects_is_an_annotation_too(tmp_path):
         ("<annotation>", '<annotation xmlns="http://x.org">', 1, "PASCAL VOC XML with <annotation>"),
         ("<annotation>", "<!DOCTYPE annotation SYSTEM 'voc.dtd'><annotation>", 1, "<!DOCTYPE>"),
         ("<segmented>0</segmented>", "<objects><object/></objects>", 1, "not directly below <annotation>"),
-        (">Tops<", ">&tops;<", 27, "no well-formed XML: Entity 'tops' not defined"),
+        (">Tops<", ">&tops;<", 27, "is not well-formed XML: Entity 'tops' not defined"),
         (">Tops<", f">{'T' * 2000}<", 27, "2000 characters"),
-        (">Tops<", ">T\0ps<", 27, "no well-formed XML"),
+        (">Tops<", ">T\0ps<", 27, "is not well-formed XML"),
     ],
 )
 def test_finding_names_file_line_and_what_was_found(tmp_path, old, new, line, words):
@@ -147,9 +147,9 @@ def test_all_mistakes_of_a_file_are_found_at_once(tmp_path):
         DOCUMENT.replace("<xmin>12<", "<xmin>a<").replace("<ymax>4<", "<ymax>b<").replace("dress.jpg<", "../x.jpg<")
     )
     assert [finding.code for finding in findings_of(tmp_path, content)] == [
-        "xml-not-a-number",
-        "xml-not-a-number",
         "filename-outside-folder",
+        "xml-not-a-number",
+        "xml-not-a-number",
     ]
 
 
@@ -232,5 +232,4 @@ def test_reference_files_are_read_and_written_byte_for_byte(reference_dir):
     for path in voc_xml.find_files(reference_dir / "annotations"):
         content = Path(path).read_bytes()
         annotation = voc_xml.read(path)
-        assert annotation == voc_xml._read_any_layout(content, path)
         assert voc_xml.document(annotation).encode() == content.replace(b"\r\n", b"\n")
