@@ -40,12 +40,12 @@ import _init_paths  # noqa: F401
 from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.http import DownloadLimits
 from scripts.lib.core.progress import progress
 from scripts.lib.detection import contact_sheet, detections, ensemble, options, outputs
 from scripts.lib.detection.journal import ImageResult, Journal
 from scripts.lib.detection.pipeline import Folders, Pipeline, version_of
 from scripts.lib.detection.sources import Source, Sources
-from scripts.lib.detection.web import Limits
 from scripts.lib.models import exported_model, runtimes
 
 FORMATS = ("coco", "json", "voc")
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         {ids[name]: score for name, score in min_scores.items()},
         args.nms_iou,
         folders,
-        Limits(args.url_seconds, int(args.url_megabytes * 2**20)),
+        DownloadLimits(args.url_seconds, int(args.url_megabytes * 2**20)),
         args.batch_size,
         args.num_workers,
     )

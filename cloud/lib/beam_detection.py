@@ -26,11 +26,11 @@ from apache_beam.utils.shared import Shared
 from cloud.lib import beam_support, bucket_images
 from scripts.lib.core import files, parallel
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.http import DownloadLimits
 from scripts.lib.detection import outputs
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.pipeline import Pipeline, version_of
 from scripts.lib.detection.sources import Source, Sources, output_name
-from scripts.lib.detection.web import Limits
 from scripts.lib.images import decode, image_names
 from scripts.lib.models import exported_model
 from scripts.lib.models.detector import Detector
@@ -174,7 +174,7 @@ class DetectShard(beam.DoFn):
             self._detector,
             {class_ids[name]: score for name, score in self.job.settings["min_scores"].items()},
             self.job.settings["nms_iou"],
-            limits=Limits(max_bytes=decode.MAX_BYTES, retries=self.job.retries, pause=1.0),
+            limits=DownloadLimits(max_bytes=decode.MAX_BYTES, retries=self.job.retries, pause=1.0),
             batch_size=self.job.batch_size,
             num_workers=self.job.threads or parallel.available_cores(),
             fetch=bucket_images.fetch,

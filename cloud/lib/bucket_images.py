@@ -6,22 +6,22 @@ import functools
 import threading
 
 from cloud.lib import beam_support
-from scripts.lib.detection import web
-from scripts.lib.detection.web import DownloadError, Limits
+from scripts.lib.core import http
+from scripts.lib.core.http import DownloadError, DownloadLimits
 
 _PASSING = {408, 429}  # HTTP statuses below 500 after which another try may help
 _local = threading.local()
 
 
-def fetch(address: str, limits: Limits) -> bytes:
+def fetch(address: str, limits: DownloadLimits) -> bytes:
     """The content of a photo.
 
     Raises:
         DownloadError: it cannot be had; for what may pass, after `limits.retries` more tries.
     """
-    if web.is_web_address(address):
-        return web.fetch(address, limits)
-    return web.retried(functools.partial(_read_once, address, limits.max_bytes), limits)
+    if http.is_web_address(address):
+        return http.fetch(address, limits)
+    return http.retried(functools.partial(_read_once, address, limits.max_bytes), limits.retries, limits.pause)
 
 
 def _read_once(address: str, max_bytes: int) -> bytes:
@@ -35,7 +35,7 @@ def _read_once(address: str, max_bytes: int) -> bytes:
         final = isinstance(status, int) and status < 500 and status not in _PASSING
         raise DownloadError(str(error) or type(error).__name__, may_pass=not final) from error
     if len(content) > max_bytes:
-        raise web.too_large(max_bytes)
+        raise http.too_large(max_bytes)
     return content
 
 

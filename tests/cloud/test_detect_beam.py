@@ -25,8 +25,8 @@ from cloud import detect_beam
 from cloud.lib import beam_detection, beam_support, bucket_images
 from scripts import detect
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.http import DownloadError, DownloadLimits
 from scripts.lib.detection import ensemble
-from scripts.lib.detection.web import DownloadError, Limits
 from tests import made_onnx
 from tests.beam_bucket import Bucket
 from tests.made_detector import MadeDetector
@@ -291,7 +291,7 @@ def test_a_missing_file_is_not_tried_again(monkeypatch, error, tries):
 
     monkeypatch.setattr(beam_support, "read_bytes", failing)
     with pytest.raises(DownloadError):
-        bucket_images.fetch("bucket://a.jpg", Limits(retries=2, pause=0))
+        bucket_images.fetch("bucket://a.jpg", DownloadLimits(retries=2, pause=0))
     assert len(calls) == tries
 
 
@@ -387,13 +387,13 @@ def test_a_photo_is_read_at_once(shop, monkeypatch):
     monkeypatch.setattr(bucket_images, "_local", SimpleNamespace(client=shop.client))
     shop.blob("photos/größe 1.png").upload_from_string(b"0123456789")
     shop.blob("empty.png").upload_from_string(b"")
-    limits = Limits(max_bytes=10, retries=0)
+    limits = DownloadLimits(max_bytes=10, retries=0)
     assert bucket_images.fetch("gs://shop/photos/größe 1.png", limits) == b"0123456789"
     assert bucket_images.fetch("gs://shop/empty.png", limits) == b""
     with pytest.raises(DownloadError, match="there is no such image"):
         bucket_images.fetch("gs://shop/none.png", limits)
     with pytest.raises(DownloadError, match="has more than"):
-        bucket_images.fetch("gs://shop/photos/größe 1.png", Limits(max_bytes=9, retries=0))
+        bucket_images.fetch("gs://shop/photos/größe 1.png", DownloadLimits(max_bytes=9, retries=0))
 
 
 def test_photos_model_and_results_on_google_cloud_storage(project, shop):

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from scripts import download_model
-from scripts.lib.checkpoints import download, pretrained
+from scripts.lib.checkpoints import fetch, pretrained
 from scripts.lib.config import checks, pipeline_config
+from scripts.lib.core import http as core_http
 from scripts.lib.core.errors import DataError, UsageError
 
 NAME = "ssd_inception_v2"
@@ -123,8 +124,8 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(download, "PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(download, "STALL_SECONDS", 0.4)
+    monkeypatch.setattr(core_http, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(core_http, "STALL_SECONDS", 0.4)
     server = Server()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -198,7 +199,7 @@ def test_what_a_server_may_do_does_no_harm(server, tmp_path, behaviours):
 
 
 def test_a_download_that_broke_off_goes_on_in_the_next_run(server, tmp_path, capsys):
-    server.behaviours = ["cut"] + [503] * download.ATTEMPTS
+    server.behaviours = ["cut"] + [503] * core_http.ATTEMPTS
     message = refused(tmp_path, server.url)
     assert "the server answers 503" in message
     assert f"of {len(ARCHIVE):,} bytes here" in message
@@ -213,7 +214,7 @@ def test_a_download_that_broke_off_goes_on_in_the_next_run(server, tmp_path, cap
 
 
 def test_a_file_that_has_changed_in_between_is_taken_from_its_beginning(server, tmp_path):
-    server.behaviours = ["cut"] + [503] * download.ATTEMPTS
+    server.behaviours = ["cut"] + [503] * core_http.ATTEMPTS
     refused(tmp_path, server.url)
     other = CHECKPOINT | {f"{STEM}/model.ckpt.index": b"another index"}
     server.content, server.validator = packed(other), '"v2"'
@@ -233,7 +234,7 @@ def test_a_download_that_was_complete_is_not_fetched_again(server, tmp_path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(download_model, "install", killed)
+        patch.setattr(fetch, "_install", killed)
         get(tmp_path, server.url)
     get(tmp_path, server.url)
     assert_whole(tmp_path)
@@ -245,9 +246,9 @@ def test_a_download_that_was_complete_is_not_fetched_again(server, tmp_path, mon
     [
         ([404], "the server answers 404 Not Found"),
         ([403], "the server answers 403 Forbidden"),
-        (["html"], "what comes is no archive but text/html, which begins '<html><title>Please sign in"),
+        (["html"], "the server sends not an archive but text/html, which begins '<html><title>Please sign in"),
         (["too short"], "is damaged, cut off, or no tar archive"),
-        ([500] * 20, f"the server answers 500 Internal Server Error, {download.ATTEMPTS} times in a row"),
+        ([500] * 20, f"the server answers 500 Internal Server Error ({core_http.ATTEMPTS} attempts)"),
     ],
 )
 def test_what_cannot_be_had_is_said_and_leaves_no_model(server, tmp_path, behaviours, expected):
@@ -271,7 +272,7 @@ def test_https_comes_first_then_http(server, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(pretrained, "ADDRESSES", addresses)
     get(tmp_path)
     assert_whole(tmp_path)
-    assert re.search(r"Trying https://.*\n  no secure connection\.\nTrying http://", capsys.readouterr().out)
+    assert re.search(r"Trying https://.*\n  cannot be reached: .*SSL.*\nTrying http://", capsys.readouterr().out)
     assert server.requests == [(f"/models/object_detection/{STEM}.tar.gz", None)]
 
 
@@ -290,9 +291,10 @@ def test_without_a_network_one_sentence_says_what_to_fetch_and_where_to_put_it(t
     monkeypatch.setattr(pretrained, "ADDRESSES", (f"http://127.0.0.1:{port}/",))
     message = refused(tmp_path)
     place = (tmp_path / f"{STEM}.tar.gz").as_posix()
+    url = f"http://127.0.0.1:{port}/object_detection/{STEM}.tar.gz"
     assert message.splitlines()[0] == (
-        f"no server could be reached for {STEM}.tar.gz (the connection is refused); fetch http://127.0.0.1:{port}/"
-        f"object_detection/{STEM}.tar.gz by other means, save it as {place} and run this command again."
+        f"{STEM}.tar.gz could not be downloaded ({url}: cannot be reached: Connection refused); "
+        f"fetch {url} by other means, save it as {place} and run this command again."
     )
     (tmp_path / f"{STEM}.tar.gz").write_bytes(ARCHIVE)
     get(tmp_path)

@@ -1,4 +1,4 @@
-"""Pre-trained models: which there are, where their files lie, and whether those are still what was downloaded.
+"""The pre-trained models that can be downloaded, and the pins that say what they were on first use.
 
 A model lies in pretrained/NAME/. Beside it, pretrained/NAME.json is its pin, made on first use: size and SHA-256 of the
 archive and of each file. It stays when the folder is removed, so that a later download must be the same.
@@ -25,7 +25,7 @@ PIN_HEAD = b'{\n  "pin": '  # what a pin begins with
 _PIN_VERSION = 1
 
 
-class Model(NamedTuple):
+class PretrainedModel(NamedTuple):
     """One pre-trained model.
 
     Attributes:
@@ -51,21 +51,21 @@ class Model(NamedTuple):
         return [address + self.path for address in ADDRESSES]
 
 
-def _detector(name: str, archive: str) -> Model:
-    """A model of the detection zoo: research/object_detection/g3doc/tf1_detection_zoo.md of tensorflow/models."""
-    return Model(name, f"object_detection/{archive}.tar.gz")
-
-
+# The detection zoo (research/object_detection/g3doc/tf1_detection_zoo.md of tensorflow/models); the last is of
+# research/slim (README.md).
+_ZOO = {
+    "ssd_mobilenet_v1_coco_2017_11_17": "ssd_mobilenet_v1_coco_2017_11_17",
+    "ssd_mobilenet_v1_coco_2018_01_28": "ssd_mobilenet_v1_coco_2018_01_28",
+    "ssd_mobilenet_v1_fpn": "ssd_mobilenet_v1_fpn_shared_box_predictor_640x640_coco14_sync_2018_07_03",
+    "ssd_mobilenet_v2_coco": "ssd_mobilenet_v2_coco_2018_03_29",
+    "ssd_inception_v2": "ssd_inception_v2_coco_2018_01_28",
+    "faster_rcnn_inception_v2": "faster_rcnn_inception_v2_coco_2018_01_28",
+    "faster_rcnn_resnet101": "faster_rcnn_resnet101_coco_2018_01_28",
+    "faster_rcnn_nas": "faster_rcnn_nas_coco_2018_01_28",
+}
 MODELS = (
-    _detector("ssd_mobilenet_v1_coco_2017_11_17", "ssd_mobilenet_v1_coco_2017_11_17"),
-    _detector("ssd_mobilenet_v1_coco_2018_01_28", "ssd_mobilenet_v1_coco_2018_01_28"),
-    _detector("ssd_mobilenet_v1_fpn", "ssd_mobilenet_v1_fpn_shared_box_predictor_640x640_coco14_sync_2018_07_03"),
-    _detector("ssd_mobilenet_v2_coco", "ssd_mobilenet_v2_coco_2018_03_29"),
-    _detector("ssd_inception_v2", "ssd_inception_v2_coco_2018_01_28"),
-    _detector("faster_rcnn_inception_v2", "faster_rcnn_inception_v2_coco_2018_01_28"),
-    _detector("faster_rcnn_resnet101", "faster_rcnn_resnet101_coco_2018_01_28"),
-    _detector("faster_rcnn_nas", "faster_rcnn_nas_coco_2018_01_28"),
-    Model(  # research/slim of tensorflow/models, README.md
+    *(PretrainedModel(name, f"object_detection/{archive}.tar.gz") for name, archive in _ZOO.items()),
+    PretrainedModel(
         "mobilenet_v1_1.0_224",
         "mobilenet_v1_2018_02_22/mobilenet_v1_1.0_224.tgz",
         "mobilenet_v1_1.0_224.ckpt",
@@ -75,8 +75,8 @@ MODELS = (
 )
 
 
-def find(name: str) -> Model:
-    """The model of a name, which may be that of its archive, too.
+def find(name: str) -> PretrainedModel:
+    """Return the model of a name, which may be that of its archive.
 
     Raises:
         UsageError: there is none; names the nearest, or all.
@@ -87,12 +87,12 @@ def find(name: str) -> Model:
     raise UsageError(f"there is no pre-trained model {name!r}; there are {', '.join(near)}")
 
 
-def of_name(name: str) -> Model | None:
-    """The model of a name, which may be that of its archive, or None."""
+def of_name(name: str) -> PretrainedModel | None:
+    """Return the model of a name, which may be that of its archive, or None."""
     return _by_name().get(_stem(name))
 
 
-def _by_name() -> dict[str, Model]:
+def _by_name() -> dict[str, PretrainedModel]:
     return {model.name: model for model in MODELS} | {_stem(model.archive): model for model in MODELS}
 
 
@@ -100,24 +100,21 @@ def _stem(archive: str) -> str:
     return archive.removesuffix(".tar.gz").removesuffix(".tgz")
 
 
-def of_checkpoint(prefix: Path | str) -> Model | None:
-    """The model that a checkpoint's path, such as pretrained/NAME/model.ckpt, belongs to; it need not be there."""
+def of_checkpoint(prefix: Path | str) -> PretrainedModel | None:
+    """Return the model that a checkpoint's path, such as pretrained/NAME/model.ckpt, belongs to, or None."""
     prefix = Path(prefix)
     fits = (model for model in MODELS if (model.name, model.checkpoint) == (prefix.parent.name, prefix.name))
     return next(fits, None)
 
 
-def lacks(model: Model, folder: Path) -> str:
-    """What a folder lacks of the model's checkpoint, or an empty string."""
+def lacks(model: PretrainedModel, folder: Path) -> str:
+    """Return what a folder lacks of the model's checkpoint, or an empty string."""
     if not checkpoint_files.exists(folder / model.checkpoint):
         found = ", ".join(files.names_below(folder, "")[:8]) or "nothing"
         return f"holds no checkpoint {model.checkpoint}; it holds {found}"
     if not any(folder.glob(f"{model.checkpoint}.data-*")):
         return f"holds {model.checkpoint}.index without its .data file"
     return ""
-
-
-# ------------------------------------------------------------------------------------------------------------ the pin
 
 
 class Digest(NamedTuple):
@@ -143,23 +140,14 @@ class Pin(NamedTuple):
     archive: Digest | None
     files: dict[str, Digest]
 
-    def text(self) -> str:
-        content = {
-            "pin": _PIN_VERSION,
-            "source": self.source,
-            "archive": self.archive and self.archive._asdict(),
-            "files": {name: digest._asdict() for name, digest in self.files.items()},
-        }
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
 
 def pin_path(folder: Path) -> Path:
-    """pretrained/NAME.json for pretrained/NAME."""
+    """Return pretrained/NAME.json for pretrained/NAME."""
     return folder.with_name(f"{folder.name}.json")
 
 
 def read_pin(folder: Path) -> Pin | None:
-    """The pin of a model's folder, or None where there is none, or something else in its place."""
+    """Return the pin of a model's folder, or None where there is none, or something else in its place."""
     try:
         content = json.loads(pin_path(folder).read_text(encoding="utf-8"))
         archive = content["archive"] and Digest(**content["archive"])
@@ -169,17 +157,28 @@ def read_pin(folder: Path) -> Pin | None:
         return None
 
 
+def write_pin(folder: Path, pin: Pin) -> None:
+    content = {
+        "pin": _PIN_VERSION,
+        "source": pin.source,
+        "archive": pin.archive and pin.archive._asdict(),
+        "files": {name: digest._asdict() for name, digest in pin.files.items()},
+    }
+    with files.atomic_write(pin_path(folder), "w") as file:
+        file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
 def digest(path: Path) -> Digest:
     return Digest(path.stat().st_size, files.sha256(path))
 
 
 def digests(folder: Path) -> dict[str, Digest]:
-    """Of all files below a model's folder."""
+    """Return the digests of all files below a model's folder."""
     return {name: digest(folder / name) for name in files.names_below(folder, "")}
 
 
 def check(folder: Path, prefix: str = "") -> list[Finding]:
-    """Compares a model's files with its pin; no findings where it has none.
+    """Compare a model's files with its pin; no findings where it has none.
 
     Args:
         folder: the model's.

@@ -17,13 +17,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from scripts.lib.core import files
+from scripts.lib.core import files, http
 from scripts.lib.core.errors import ERROR, Finding
+from scripts.lib.core.http import DownloadError, DownloadLimits
 from scripts.lib.core.parallel import ordered_map
-from scripts.lib.detection import contact_sheet, detections, web
+from scripts.lib.detection import contact_sheet, detections
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.sources import Source
-from scripts.lib.detection.web import DownloadError, Limits
 from scripts.lib.images import decode, drawing
 from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 
@@ -76,10 +76,10 @@ class Pipeline:
         min_scores: dict[int, float],
         nms_iou: float | None = None,
         folders: Folders = Folders(),  # noqa: B008 (immutable)
-        limits: Limits = Limits(),  # noqa: B008
+        limits: DownloadLimits = DownloadLimits(),  # noqa: B008
         batch_size: int = 8,
         num_workers: int = 2,
-        fetch: Callable[[str, Limits], bytes] = web.fetch,
+        fetch: Callable[[str, DownloadLimits], bytes] = http.fetch,
     ):
         self.detector, self.min_scores, self.nms_iou = detector, min_scores, nms_iou
         self.folders, self.limits = folders, limits

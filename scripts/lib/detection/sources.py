@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
-from scripts.lib.detection.web import is_web_address
+from scripts.lib.core.http import is_web_address
 from scripts.lib.images import image_names
 
 STDIN = "-"

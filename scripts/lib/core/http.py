@@ -1,0 +1,289 @@
+"""Read files over HTTP: small ones within limits of time and size, large ones so that a download can be resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from scripts.lib.core.progress import StatusLine
+
+if TYPE_CHECKING:
+    import requests  # imported where it is needed, since most runs do without
+
+CONNECT_SECONDS = 10.0
+STALL_SECONDS = 30.0  # of `download`, without a byte
+ATTEMPTS = 5  # of `download`, in a row that bring nothing new
+PAUSE_SECONDS = 1.0  # of `download`; see `DownloadLimits.pause`
+
+_MAY_PASS = {408, 425, 429, 500, 502, 503, 504}  # statuses of a server that may answer better in a moment
+_local = threading.local()
+
+
+class DownloadLimits(NamedTuple):
+    """Limits of a small file.
+
+    Attributes:
+        seconds: for one attempt, from the request to the last byte.
+        max_bytes: size of the file.
+        retries: further attempts after one that failed for a reason that may pass.
+        pause: seconds, `backoff_factor` of urllib3's Retry: the first further attempt comes at once, the next ones
+            after 2, 4, 8... times the pause.
+    """
+
+    seconds: float = 20.0
+    max_bytes: int = 32 * 2**20
+    retries: int = 2
+    pause: float = 0.5
+
+
+class DownloadError(Exception):
+    """The file cannot be had; the message says why, as the end of a sentence.
+
+    Attributes:
+        may_pass: another attempt may help.
+        reached: a server answered.
+    """
+
+    def __init__(self, reason: str, may_pass: bool = False, reached: bool = True):
+        super().__init__(reason)
+        self.may_pass, self.reached = may_pass, reached
+
+
+def is_web_address(text: str) -> bool:
+    return text[:8].lower().startswith(("http://", "https://"))
+
+
+def fetch(url: str, limits: DownloadLimits) -> bytes:
+    """Return the content of an image.
+
+    Raises:
+        DownloadError: it cannot be had within the limits.
+    """
+    return retried(lambda: _fetch_once(url, limits), limits.retries, limits.pause)
+
+
+def _fetch_once(url: str, limits: DownloadLimits) -> bytes:
+    deadline = time.monotonic() + limits.seconds
+    content = bytearray()
+    with _open(url, {"Accept": "image/*"}, limits.seconds) as response:
+        if (_content_length(response) or 0) > limits.max_bytes:
+            raise too_large(limits.max_bytes)
+        for block in _blocks(response):
+            content += block
+            if len(content) > limits.max_bytes:
+                raise too_large(limits.max_bytes)
+            if time.monotonic() > deadline:
+                raise DownloadError(f"took longer than {limits.seconds:g} s", may_pass=True)
+    return bytes(content)
+
+
+def too_large(max_bytes: int) -> DownloadError:
+    return DownloadError(f"has more than {max_bytes / 2**20:.3g} MB")
+
+
+def retried(attempt: Callable, retries: int, pause: float, arrived: Callable[[], int] = lambda: 0):
+    """Return what `attempt` returns, calling it again where it raises a DownloadError that may pass.
+
+    Args:
+        attempt: a function without arguments.
+        retries, pause: as in `DownloadLimits`.
+        arrived: returns the number of bytes that are here; an attempt that brings more than ever before does not count.
+
+    Raises:
+        DownloadError: the last one.
+    """
+    from urllib3.exceptions import MaxRetryError
+    from urllib3.util import Retry
+
+    retry, most = Retry(retries, backoff_factor=pause), arrived()
+    while True:
+        try:
+            return attempt()
+        except DownloadError as error:
+            if not error.may_pass:
+                raise
+            if arrived() > most:
+                retry, most = Retry(retries, backoff_factor=pause), arrived()
+            try:
+                retry = retry.increment(error=error)
+            except MaxRetryError:
+                raise DownloadError(f"{error} ({retries + 1} attempts)" if retries else str(error)) from error
+        retry.sleep()
+
+
+def download(url: str, partial: Path, name: str, begins: bytes = b"") -> None:
+    """Download a large file, or the rest of it, into a partial file, which is complete when this returns.
+
+    Args:
+        url: http:// or https://.
+        partial: what an earlier call may have left and this one may leave, with a note beside it of what the server
+            said the whole file is; `discard` removes both.
+        name: the file's name for the progress.
+        begins: the first bytes of such a file; anything else is a page that a server or proxy shows instead.
+
+    Raises:
+        DownloadError: no server, an error of it, another file, or `ATTEMPTS` in a row without a new byte.
+        OSError: the disk is full, or the like.
+    """
+    transfer = _Transfer(url, partial, name, begins)
+    try:
+        retried(transfer.attempt, ATTEMPTS - 1, PAUSE_SECONDS, lambda: size(partial))
+    except DownloadError as error:
+        if not size(partial):
+            raise
+        of_total = f" of {transfer.total:,}" if transfer.total is not None else ""
+        raise DownloadError(f"{error}, with {size(partial):,}{of_total} bytes here") from error
+
+
+def size(partial: Path) -> int:
+    """Return the number of bytes that have arrived."""
+    return partial.stat().st_size if partial.is_file() else 0
+
+
+def discard(partial: Path) -> None:
+    """Remove a partial file and its note."""
+    for path in (partial, _note_path(partial)):
+        path.unlink(missing_ok=True)
+
+
+def _note_path(partial: Path) -> Path:
+    return partial.with_name(f"{partial.name}.json")
+
+
+class _Transfer:
+    """One large file on its way (RFC 9110: sections 13.1.5 If-Range, 14 Range Requests).
+
+    Attributes:
+        total: bytes of the whole file; None where the server does not say.
+    """
+
+    def __init__(self, url: str, partial: Path, name: str, begins: bytes):
+        self.url, self.partial, self.name, self.begins = url, partial, name, begins
+        self._answered = False
+        try:
+            note = json.loads(_note_path(partial).read_text(encoding="utf-8"))
+            self.total, self._validator = note["total"], note["validator"]
+        except (OSError, ValueError, TypeError, KeyError):
+            self._restart()
+
+    def _restart(self) -> None:
+        discard(self.partial)
+        self.total, self._validator = None, ""
+
+    def attempt(self) -> None:
+        """Get what is missing."""
+        arrived, headers = size(self.partial), {}
+        if arrived == self.total:
+            return
+        if arrived:
+            headers = {"Range": f"bytes={arrived}-"} | ({"If-Range": self._validator} if self._validator else {})
+        try:
+            with _open(self.url, headers, STALL_SECONDS) as response:
+                self._answered = True
+                if response.status_code == 416 and response.headers.get("Content-Range") == f"bytes */{arrived}":
+                    self.total = arrived  # nothing is missing
+                else:
+                    self._compare(response, arrived)
+                    self._receive(response)
+        except DownloadError as error:
+            error.may_pass &= error.reached or self._answered  # there are other addresses: do not wait for this one
+            raise
+
+    def _compare(self, response: requests.Response, arrived: int) -> None:
+        """Compare the answer with what is here; where the server begins anew, so do we."""
+        if response.status_code in (206, 416):
+            part, _, whole = response.headers.get("Content-Range", "").partition("/")
+            fits = part.startswith(f"bytes {arrived}-") and whole.isdecimal()
+            if not fits or self.total not in (None, int(whole)):
+                self._restart()
+                raise DownloadError("the server now has a file of another length", may_pass=True)
+            self.total = int(whole)
+        else:
+            self._restart()
+            etag = response.headers.get("ETag", "W/")
+            self._validator = response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
+            self.total = _content_length(response)
+            self.partial.parent.mkdir(parents=True, exist_ok=True)
+            note = json.dumps({"url": self.url, "total": self.total, "validator": self._validator})
+            _note_path(self.partial).write_text(note, encoding="utf-8")
+
+    def _receive(self, response: requests.Response) -> None:
+        """Write what arrives to the end of the partial file."""
+        of_total = f" of {self.total / 10**6:.1f}" if self.total else ""
+        line = StatusLine()
+        with self.partial.open("ab") as file, contextlib.ExitStack() as at_end:
+            at_end.callback(line.clear)
+            for block in _blocks(response):
+                if file.tell() == 0 and not block.startswith(self.begins):
+                    kind = response.headers.get("Content-Type", "no type given")
+                    text = " ".join(block[:60].decode("utf-8", "replace").split())
+                    raise DownloadError(f"the server sends not an archive but {kind}, which begins {text!r}")
+                file.write(block)
+                line.update(lambda: f"downloading {self.name}: {file.tell() / 10**6:.1f}{of_total} MB")
+        self.total = size(self.partial) if self.total is None else self.total
+
+
+@contextlib.contextmanager
+def _open(url: str, headers: Mapping[str, str], seconds: float) -> Iterator[requests.Response]:
+    """Open a URL; what goes wrong with the connection until the block ends becomes a DownloadError.
+
+    Redirects are followed, and a proxy of the environment is used.
+
+    Args:
+        url: http:// or https://.
+        headers: of the request.
+        seconds: longest time to wait for the next byte.
+    """
+    import requests
+    import urllib3
+
+    try:
+        timeout = (min(CONNECT_SECONDS, seconds), seconds)
+        with _session().get(url, headers=headers, stream=True, timeout=timeout) as response:
+            if not response.ok and response.status_code != requests.codes.requested_range_not_satisfiable:
+                reason = f"the server answers {response.status_code} {response.reason or ''}".rstrip()
+                raise DownloadError(reason, may_pass=response.status_code in _MAY_PASS)
+            yield response
+    except (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError) as error:
+        raise DownloadError(f"nothing came for {seconds:g} s", may_pass=True) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise DownloadError("the connection broke off", may_pass=True) from error
+    except requests.ConnectionError as error:
+        reached = "Connection aborted" in str(error)
+        raise DownloadError(f"cannot be reached: {_innermost(error)}", may_pass=True, reached=reached) from error
+    except (requests.RequestException, ValueError) as error:  # not a valid URL, redirected too often
+        raise DownloadError(f"cannot be fetched: {error}") from error
+
+
+def _session() -> requests.Session:
+    """Return this thread's session, which keeps connections open."""
+    import requests
+
+    if not hasattr(_local, "session"):
+        _local.session = requests.Session()
+        _local.session.max_redirects = 5
+        _local.session.headers["Accept-Encoding"] = "identity"  # the bytes as they are
+    return _local.session
+
+
+def _blocks(response: requests.Response) -> Iterator[bytes]:
+    """Yield the bytes as they come in: a socket has no deadline for a server that sends a byte now and then."""
+    while block := response.raw.read1(2**16, decode_content=False):
+        yield block
+
+
+def _content_length(response: requests.Response) -> int | None:
+    text = response.headers.get("Content-Length", "")
+    return int(text) if text.isdecimal() else None
+
+
+def _innermost(error: BaseException) -> str:
+    """Return the reason at the bottom, which says most in the fewest words."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__
