@@ -1,27 +1,27 @@
-"""Finds garments on photos: a table of all detections, the photos with boxes drawn, tags, and other formats.
+"""Detects garments on images: a table of all detections, the images with boxes drawn, tags, and other formats.
 
-In:   an exported model; photos as any number of --input: files, folders (with their sub-folders), patterns, a CSV or
-      text file of paths or http(s) addresses, an address, or - (stdin: a path or address a line). In a CSV the photo is
-      in the column url, path, filename or image, a product in the column product or sku; paths start at the CSV's
+In:   an exported model; images as any number of --input: files, folders (with their sub-folders), patterns, a CSV or
+      text file of paths or http(s) addresses, an address, or - (stdin: a path or address per line). In a CSV the image
+      is in the column url, path, filename or image, a product in the column product or sku; paths start at the CSV's
       folder, those of a labels CSV at --image_dir.
 Out:  in output_dir: detections.csv with the columns filename,class,score,xmin,ymin,xmax,ymax (pixels of the upright
-      photo), each photo with its boxes (images/; not with --draw no), and as asked for
+      image), each image with its boxes (images/; not with --draw no), and with
         --tags           tags.csv (product,class,score) and tags.json: the best score of each class of a product, or of
-                         a photo where no list names products
+                         an image where no list names products
         --contact_sheet  pages of thumbnails with their boxes (contact_sheet/page_0001.jpg, ...)
         --format coco    coco_images.json and coco_results.json, for pycocotools' COCO(...).loadRes(...)
-        --format json    detections.json: photos with size and detections, and those that could not be read
-        --format voc     voc/*.xml as LabelImg writes them, marked as proposals like those of prelabel.py; those that a
-                         person has saved since are left as they are
-      output_dir may lie among the photos: its own pictures are not looked at. It may not hold other files of yours in
-      folders of the names above.
+        --format json    detections.json: images with size and detections, and those that could not be read
+        --format voc     voc/*.xml as LabelImg writes them, marked as proposals like those of prelabel.py; files that a
+                         person has saved since are kept
+      output_dir may lie among the images: its own images are skipped. Folders of the names above may not hold other
+      files of yours.
 
-A photo that cannot be read is reported, the others go on, and the exit status is 1. detections.jsonl grows with each
-photo: after an interruption the same command with --resume goes on from there, and tries again what could not be read;
-after a finished run, it looks at new and changed photos only.
+An image that cannot be read is reported, the others are done, and the exit status is 1. detections.jsonl grows with
+each image: after an interruption the same command with --resume goes on from there and retries what could not be read;
+after a finished run it detects on new and changed images only.
 
-Several models are an ensemble: their boxes are averaged (weighted boxes fusion), classes matched by name. --flip lets
-each model look at the mirror image, too.
+Several models are an ensemble: their boxes are averaged (weighted boxes fusion), classes matched by name. --flip also
+detects on each image's mirror image.
 
   python scripts/detect.py --model exported_model --input samples --output_dir detections --min_score 0.5
 """
@@ -30,8 +30,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,90 +39,94 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import local_path
-from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.errors import DataError, Finding, UsageError
 from scripts.lib.core.http import DownloadLimits
 from scripts.lib.core.progress import progress
 from scripts.lib.detection import contact_sheet, detections, ensemble, options, outputs
 from scripts.lib.detection.journal import ImageResult, Journal
-from scripts.lib.detection.pipeline import Folders, Pipeline, version_of
-from scripts.lib.detection.sources import Source, Sources
+from scripts.lib.detection.pipeline import DrawingFolders, Pipeline
+from scripts.lib.detection.sources import Sources
 from scripts.lib.models import exported_model, runtimes
 
 FORMATS = ("coco", "json", "voc")
 JOURNAL = "detections.jsonl"
-PICTURES, CONTACT_SHEET, VOC = FOLDERS = ("images", "contact_sheet", "voc")  # in output_dir
-FEW = 100  # photos, whose tags are printed
+IMAGES, CONTACT_SHEET, VOC = FOLDERS = ("images", "contact_sheet", "voc")  # in output_dir
+FEW = 100  # images: up to here the tags of each are printed
 
 
-def main(argv: Sequence[str] | None = None) -> int | None:
+@dataclasses.dataclass(frozen=True)
+class OutputOptions:
+    """What is written, and where."""
+
+    output_dir: Path
+    draw: bool
+    contact_sheet: bool
+    tags: bool
+    formats: Sequence[str]
+
+    def drawing_folders(self) -> DrawingFolders:
+        thumbnails = self.output_dir / CONTACT_SHEET / "thumbnails"
+        return DrawingFolders(
+            self.output_dir / IMAGES if self.draw else None, thumbnails if self.contact_sheet else None
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
-    sources = Sources(args.input, args.image_dir, left_out=earlier_results(args.output_dir))
+    written = OutputOptions(args.output_dir, args.draw == "yes", args.contact_sheet, args.tags, args.format)
+    sources = Sources(args.input, args.image_dir, excluded=earlier_results(args.output_dir))
     detector = ensemble.load(args.model, args.flip, args.model_weights, args.runtime)
-    min_scores = options.score_thresholds(args, args.model, list(detector.class_names.values()))
-    folders = Folders(
-        args.output_dir / PICTURES if args.draw == "yes" else None,
-        args.output_dir / CONTACT_SHEET / "thumbnails" if args.contact_sheet else None,
-    )
-    ids = {name: class_id for class_id, name in detector.class_names.items()}
-    pipeline = Pipeline(
-        detector,
-        {ids[name]: score for name, score in min_scores.items()},
-        args.nms_iou,
-        folders,
-        DownloadLimits(args.url_seconds, int(args.url_megabytes * 2**20)),
-        args.batch_size,
-        args.num_workers,
+    class_ids = {name: class_id for class_id, name in detector.class_names.items()}
+    thresholds = options.score_thresholds(
+        args.model, list(class_ids), args.min_score, args.class_min_score, args.classes
     )
     settings = {
         "models": [{"name": model.resolve().name, "sha256": exported_model.sha256(model)} for model in args.model],
         "model_weights": args.model_weights,
         "flip": args.flip,
         "runtime": args.runtime,
-        "min_scores": min_scores,
+        "min_scores": thresholds,
         "nms_iou": args.nms_iou,
     }
+    pipeline = Pipeline(
+        detector,
+        {class_ids[name]: score for name, score in thresholds.items()},
+        args.nms_iou,
+        written.drawing_folders(),
+        DownloadLimits(args.url_seconds, int(args.url_megabytes * 2**20)),
+        args.batch_size,
+        args.num_workers,
+    )
     with Journal(args.output_dir / JOURNAL, settings, args.resume) as journal:
-        names: list[str] = []
-        seen = pipeline.look_at(unseen(sources, journal, folders, names))
-        with resumable(args.resume):
-            look_at(seen, journal, sources.total and max(sources.total - len(journal), 0))
-        write_results(args, journal, names, sources, detector.class_names, settings)
-        return summary(args, journal, names, sources, min_scores)
+        detect(pipeline, sources, journal)
+        totals = write_results(written, journal, sources, settings, detector.class_names)
+    report(args.output_dir, totals, sources.num_repeated, thresholds)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    default_path = files.default_path
     parser = command_line.make_parser(__doc__)
-    parser.add_argument(
-        "--model",
-        type=local_path,
-        action="append",
-        help="exported model; several are an ensemble (default: exported_model)",
-    )
-    parser.add_argument("--input", nargs="+", action="extend", required=True, help="photos; see below")
-    parser.add_argument(
-        "--image_dir", type=local_path, default=files.default_path("samples"), help="images of a labels CSV"
-    )
-    parser.add_argument(
-        "--output_dir", type=local_path, default=files.default_path("detections"), help="folder for results"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on with the run that output_dir holds the results of")
-
-    options.add_to(parser)
-    how = parser.add_argument_group("what is written")
-    how.add_argument(
+    parser.add_argument("--model", type=local_path, action="append", help="exported model; several are an ensemble")
+    parser.add_argument("--input", nargs="+", action="extend", required=True, help="images; see below")
+    parser.add_argument("--image_dir", type=local_path, default=default_path("samples"), help="images of a labels CSV")
+    parser.add_argument("--output_dir", type=local_path, default=default_path("detections"), help="results folder")
+    parser.add_argument("--resume", action="store_true", help="continue the run whose results are in output_dir")
+    options.add_flags(parser)
+    written = parser.add_argument_group("what is written")
+    written.add_argument(
         "--draw",
         nargs="?",
         const="yes",
         choices=("yes", "no"),
         default="yes",
-        help="draw the boxes on a copy of each photo; no: faster, and no space for many photos",
+        help="draw the boxes on a copy of each image; no: faster, and saves disk space",
     )
-    how.add_argument("--contact_sheet", action="store_true", help="pages of thumbnails")
-    how.add_argument("--tags", action="store_true", help="best score per class of each product or photo")
-    how.add_argument("--format", nargs="+", action="extend", choices=FORMATS, help="further formats")
+    written.add_argument("--contact_sheet", action="store_true", help="write pages of thumbnails")
+    written.add_argument("--tags", action="store_true", help="write the best score per class of each product or image")
+    written.add_argument("--format", nargs="+", action="extend", default=[], choices=FORMATS, help="further formats")
 
-    run = parser.add_argument_group("how it is done")
-    run.add_argument("--flip", action="store_true", help="look at the mirror image, too (test-time augmentation)")
+    run = parser.add_argument_group("how it runs")
+    run.add_argument("--flip", action="store_true", help="also detect on the mirror image (test-time augmentation)")
     run.add_argument(
         "--model_weights",
         nargs="+",
@@ -131,18 +135,17 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="how much each model of an ensemble counts",
     )
     runtimes.add_flag(run)
-    run.add_argument("--batch_size", type=command_line.positive_int, default=8, help="photos a run of the model")
+    run.add_argument("--batch_size", type=command_line.positive_int, default=8, help="images per inference batch")
     run.add_argument(
         "--num_workers",
         type=command_line.positive_int,
         default=parallel.available_cores(),
-        help="threads that decode, and as many that draw; 1: no thread beside the main one",
+        help="threads that decode, and as many that draw; 1: no further thread",
     )
-    run.add_argument("--url_seconds", type=command_line.positive, default=20.0, help="of one attempt at an address")
-    run.add_argument("--url_megabytes", type=command_line.positive, default=32.0, help="a photo on the web may have")
+    run.add_argument("--url_seconds", type=command_line.positive, default=20.0, help="time limit of one download")
+    run.add_argument("--url_megabytes", type=command_line.positive, default=32.0, help="largest download, in MB")
     args = parser.parse_args(argv)
-    args.model = args.model or [files.default_path("exported_model")]
-    args.format = args.format or []
+    args.model = args.model or [default_path("exported_model")]
     if args.model_weights and len(args.model_weights) != len(args.model):
         raise UsageError(f"--model_weights: {len(args.model_weights)} given for {len(args.model)} models")
     if args.output_dir.is_file():
@@ -151,10 +154,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def earlier_results(output_dir: Path) -> list[Path]:
-    """The folders that an earlier run has left in output_dir, which may lie among the photos.
+    """Return the folders of an earlier run in output_dir, which may lie among the images.
 
     Raises:
-        UsageError: there are folders of these names, and they are none of ours: their files might be replaced.
+        UsageError: folders of these names hold files that detect.py did not write.
     """
     there = [folder for name in FOLDERS if (folder := output_dir / name).is_dir() and any(folder.iterdir())]
     if there and not (output_dir / JOURNAL).is_file():
@@ -166,95 +169,77 @@ def earlier_results(output_dir: Path) -> list[Path]:
     return there
 
 
-def unseen(sources: Iterable[Source], journal: Journal, folders: Folders, names: list[str]) -> Iterator[Source]:
-    """The photos that are to be looked at; `names` gets all."""
-    for source in sources:
-        names.append(source.name)
-        if not (source.name in journal and is_done(source, journal.read(source.name), folders)):
-            yield source
-
-
-def is_done(source: Source, seen: ImageResult, folders: Folders) -> bool:
-    """Whether an earlier run has looked at this very photo and left all its pictures."""
-    same = (seen.output_name, seen.version) == (source.output_name, version_of(source))
-    return same and not seen.error and folders.are_complete(source.output_name)
-
-
-@contextlib.contextmanager
-def resumable(is_resumed: bool) -> Iterator[None]:
+def detect(pipeline: Pipeline, sources: Sources, journal: Journal) -> None:
+    """Write the results of new images to the journal; print tags, or the progress where there are many images."""
+    total = sources.total and max(sources.total - len(journal), 0)
+    is_few = total is not None and total <= FEW
+    results = pipeline.run(source for source in sources if not pipeline.is_done(source, journal.get(source.name)))
     try:
-        yield
+        for image in results if is_few else progress(results, "detecting", total):
+            journal.append(image)
+            if is_few and not image.error:
+                print(f"{image.name}: {detections.tags(image.detections)}", flush=True)
     except KeyboardInterrupt:
-        print(
-            f"what is done is kept: {'the same command' if is_resumed else '--resume'} goes on from there", flush=True
-        )
+        print("finished images are kept: the same command with --resume goes on from there", flush=True)
         raise
 
 
-def look_at(photos: Iterable[ImageResult], journal: Journal, total: int | None) -> None:
-    """Notes what is found; prints each photo's tags where there are few, and the progress where there are many."""
-    is_few = total is not None and total <= FEW
-    for photo in photos if is_few else progress(photos, "detecting", total):
-        journal.append(photo)
-        if is_few and not photo.error:
-            print(f"{photo.name}: {detections.tags(photo.detections)}", flush=True)
+@dataclasses.dataclass
+class Totals:
+    """Counts of a run, and its errors."""
+
+    images: int = 0
+    detections: int = 0
+    errors: list[Finding] = dataclasses.field(default_factory=list)
+
+    def add(self, image: ImageResult) -> None:
+        self.images += image.error is None
+        self.detections += len(image.detections)
+        self.errors += [image.error] if image.error else []
 
 
 def write_results(
-    args: argparse.Namespace,
-    journal: Journal,
-    names: Sequence[str],
-    sources: Sources,
-    class_names: dict[int, str],
-    settings: dict[str, Any],
-) -> None:
-    """All that is made from the journal."""
-    folder: Path = args.output_dir
-    outputs.write_csv(folder / "detections.csv", journal.read_all(names))
-    if args.tags:
-        outputs.write_tags(folder, journal.read_all(names), sources.products)
-    if "json" in args.format:
-        outputs.write_json(folder / "detections.json", journal.read_all(names), settings)
-    if "coco" in args.format:
-        outputs.write_coco(
-            folder / "coco_images.json", folder / "coco_results.json", journal.read_all(names), class_names
-        )
-    if "voc" in args.format:
-        model = " and ".join(model.resolve().name for model in args.model)
-        left = outputs.write_voc(folder / VOC, journal.read_all(names), model, sources.findings)
-        if left:
-            print(f"{files.shown_path(folder / VOC)}: {left} files that a person has saved are left as they are")
-    if args.contact_sheet:
-        thumbnails = folder / CONTACT_SHEET / "thumbnails"
-        readable = (photo for photo in journal.read_all(names) if not photo.error)
-        contact_sheet.write_pages(
-            thumbnails.parent, ((photo.name, thumbnails / photo.output_name) for photo in readable)
-        )
+    written: OutputOptions, journal: Journal, sources: Sources, settings: Mapping[str, Any], class_names: dict[int, str]
+) -> Totals:
+    """Write all files from one pass over the journal; return what was counted on the way."""
+    folder = written.output_dir
+    totals = Totals()
+    voc = outputs.VocWriter(folder / VOC, " and ".join(model["name"] for model in settings["models"]))
+    writers = [outputs.csv_writer(folder / "detections.csv"), contextlib.nullcontext(totals.add)]
+    if written.tags:
+        writers.append(outputs.tags_writer(folder, sources.products))
+    if "json" in written.formats:
+        writers.append(outputs.json_writer(folder / "detections.json", settings))
+    if "coco" in written.formats:
+        writers.append(outputs.coco_writer(folder, class_names))
+    if "voc" in written.formats:
+        writers.append(contextlib.nullcontext(voc.write))
+    if thumbnails := written.drawing_folders().thumbnails:
+        writers.append(contact_sheet.page_writer(thumbnails.parent, thumbnails))
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(writer) for writer in writers]
+        for image in map(journal.get, sources.names):
+            for write in opened:
+                write(image)
+    if voc.num_kept:
+        print(f"{files.shown_path(folder / VOC)}: kept {voc.num_kept} files that a person has saved")
+    return dataclasses.replace(totals, errors=[*sources.findings, *voc.findings, *totals.errors])
 
 
-def summary(
-    args: argparse.Namespace, journal: Journal, names: Sequence[str], sources: Sources, min_scores: dict[str, float]
-) -> int:
-    """Says what there is.
+def report(output_dir: Path, totals: Totals, num_repeated: int, thresholds: Mapping[str, float]) -> None:
+    """Print the summary.
 
     Raises:
-        DataError: photos could not be read.
+        DataError: images could not be read.
     """
-    findings, count = list(sources.findings), Counter()
-    for photo in journal.read_all(names):
-        findings += [photo.error] if photo.error else []
-        count.update(photos=int(not photo.error), detections=len(photo.detections))
-    places = ["detections.csv"] + [f"pictures in {PICTURES}"] * (args.draw == "yes")
-    places += [f"thumbnails on pages in {files.shown_path(args.output_dir / CONTACT_SHEET)}"] * args.contact_sheet
-    least = ", ".join(f"{name} {value:g}" for name, value in min_scores.items())
-    repeated = f", {sources.repeated} given more than once" if sources.repeated else ""
+    repeated = f" ({num_repeated} more were repetitions)" if num_repeated else ""
+    shown_thresholds = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())
     print(
-        f"{count['photos']} photos{repeated}, {count['detections']} detections (least scores: {least}): "
-        f"{files.shown_path(args.output_dir)}/{', '.join(places)}"
+        f"{totals.images} images{repeated}, {totals.detections} detections (score thresholds: {shown_thresholds}): "
+        f"{files.shown_path(output_dir)}/detections.csv"
     )
-    if findings:
-        raise DataError(findings, "the other photos were done")
-    return 0
+    if totals.errors:
+        raise DataError(totals.errors, "the other images were done")
 
 
 if __name__ == "__main__":

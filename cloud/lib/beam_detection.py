@@ -1,12 +1,13 @@
-"""Detection as an Apache Beam pipeline, and what its workers do: see cloud/detect_beam.py.
+"""Detection as an Apache Beam pipeline: see cloud/detect_beam.py.
 
-It is no part of that script, whose classes workers in other processes could not import.
+A module of its own, since workers in other processes could not import the classes of a script.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -30,26 +31,27 @@ from scripts.lib.core.http import DownloadLimits
 from scripts.lib.detection import outputs
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.pipeline import Pipeline, version_of
-from scripts.lib.detection.sources import Source, Sources, output_name
+from scripts.lib.detection.sources import ImageSource, Sources, output_name
 from scripts.lib.images import decode, image_names
 from scripts.lib.models import exported_model
 from scripts.lib.models.detector import Detector
 
-PARTS = (".csv", ".errors.jsonl", ".jsonl")  # of a shard, as they are written: the last one tells what is done
-SHOWN = 20  # photos that could not be read, by name
+PARTS = (".csv", ".errors.jsonl", ".jsonl")  # of a shard, in the order of writing: the last one says what is done
+SHOWN = 20  # images that could not be read, by name
 WILDCARD = re.compile(r"[*?\[]")
 
 
-class Photo(NamedTuple):
-    """A photo's name in the results, its path or address, and what changes when it does (empty: not known)."""
+class ListedImage(NamedTuple):
+    """An image: its name in the results, its path or address, and its version (empty: not known)."""
 
     name: str
     place: str
     version: str
 
 
-class Job(NamedTuple):
-    """What a worker has to know; `settings` is what the results depend on."""
+@dataclasses.dataclass(frozen=True)
+class DetectionJob:
+    """What a worker has to know; `settings` is everything the results depend on."""
 
     model: str
     output_path: str
@@ -63,66 +65,66 @@ class Job(NamedTuple):
         return f"{self.output_path}-{index:05d}-of-{self.num_shards:05d}"
 
 
-def run(job: Job, input_path: str, scratch: str, options: PipelineOptions) -> None:
-    """Leaves the results in their places, and a line a shard in the scratch folder."""
+def run(job: DetectionJob, input_path: str, scratch: str, options: PipelineOptions) -> None:
+    """Write the results to their places, and one line per shard to the scratch folder."""
     if not files.is_url(input_path):
-        beam_support.write_text(f"{scratch}/photos", map(json.dumps, local_photos(input_path)))
+        beam_support.write_text(f"{scratch}/images", map(json.dumps, local_images(input_path)))
     with beam_support.new_pipeline(options) as pipeline:
-        by_shard = photos(pipeline, input_path, scratch) | "by shard" >> beam.Map(
-            lambda photo, num_shards: (zlib.crc32(photo.name.encode()) % num_shards, photo), job.num_shards
+        by_shard = list_images(pipeline, input_path, scratch) | "by shard" >> beam.Map(
+            lambda image, num_shards: (zlib.crc32(image.name.encode()) % num_shards, image), job.num_shards
         )
         all_shards = pipeline | "all shards" >> beam.Create([(index, None) for index in range(job.num_shards)])
         (
             (by_shard, all_shards)
             | "every shard, even if empty" >> beam.Flatten()
-            | "photos of a shard" >> beam.GroupByKey()
+            | "images of a shard" >> beam.GroupByKey()
             | "detect" >> beam.ParDo(DetectShard(job))
             | "list shards" >> beam.io.WriteToText(f"{scratch}/shards")
         )
 
 
-def local_photos(input_path: str) -> Iterator[Photo]:
-    """What detect.py would look at; on a disk the workers see themselves whether a photo has changed.
+def local_images(input_path: str) -> Iterator[ListedImage]:
+    """Yield what detect.py would detect on; the workers themselves see which files have changed.
 
     Raises:
-        DataError: a list has lines that make no sense.
+        DataError: a list has lines that name no image.
     """
     sources = Sources([input_path], files.default_path("samples"))
     for source in sources:
-        yield Photo(source.name, str(source.place), "")
+        yield ListedImage(source.name, str(source.place), "")
     if sources.findings:
-        raise DataError(sources.findings, "nothing was looked at")
+        raise DataError(sources.findings, "no detection was started")
 
 
-def photos(pipeline: beam.Pipeline, input_path: str, scratch: str) -> beam.PCollection[Photo]:
+def list_images(pipeline: beam.Pipeline, input_path: str, scratch: str) -> beam.PCollection[ListedImage]:
     if not files.is_url(input_path):
-        lines = pipeline | "photos" >> beam.io.ReadFromText(f"{scratch}/photos")
-        return lines | "parse" >> beam.Map(lambda line: Photo(*json.loads(line)))
+        lines = pipeline | "images" >> beam.io.ReadFromText(f"{scratch}/images")
+        return lines | "parse" >> beam.Map(lambda line: ListedImage(*json.loads(line)))
     if input_path.lower().endswith(".txt"):
         folder = input_path.rpartition("/")[0]
-        return pipeline | "list" >> beam.io.ReadFromText(input_path) | "parse" >> beam.FlatMap(listed_photo, folder)
+        return pipeline | "list" >> beam.io.ReadFromText(input_path) | "parse" >> beam.FlatMap(from_line, folder)
     if not (wildcard := WILDCARD.search(input_path)) and not image_names.has_image_suffix(input_path):
         input_path = f"{input_path.rstrip('/')}/**"
     fixed = input_path[: wildcard.start()] if wildcard else input_path.removesuffix("**")
     matched = pipeline | "match" >> MatchFiles(input_path)
-    return matched | "name" >> beam.FlatMap(matched_photo, fixed.rpartition("/")[0] + "/")
+    return matched | "name" >> beam.FlatMap(from_match, fixed.rpartition("/")[0] + "/")
 
 
-def listed_photo(line: str, folder: str) -> Iterator[Photo]:
+def from_line(line: str, folder: str) -> Iterator[ListedImage]:
     if line := line.strip():
-        yield Photo(line, line if files.is_url(line) else f"{folder}/{line}", "")
+        yield ListedImage(line, line if files.is_url(line) else f"{folder}/{line}", "")
 
 
-def matched_photo(metadata: FileMetadata, base: str) -> Iterator[Photo]:
+def from_match(metadata: FileMetadata, base: str) -> Iterator[ListedImage]:
     name = metadata.path.removeprefix(base)
     if image_names.has_image_suffix(name) and "/." not in f"/{name}":
-        yield Photo(name, metadata.path, f"{metadata.size_in_bytes}-{metadata.last_updated_in_seconds}")
+        yield ListedImage(name, metadata.path, f"{metadata.size_in_bytes}-{metadata.last_updated_in_seconds}")
 
 
 class DetectShard(beam.DoFn):
-    """(number of a shard, its photos) -> its files; and a line for the manifest."""
+    """(index of a shard, its images) -> its files; and a line for the manifest."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: DetectionJob):
         self.job = job
         self._shared = Shared()
         self._counters = {name: Metrics.counter("detect", name) for name in ("photos", "kept", "errors", "detections")}
@@ -134,41 +136,42 @@ class DetectShard(beam.DoFn):
         with local_model(self.job.model) as folder:
             return Detector(folder, "onnx")
 
-    def process(self, grouped: tuple[int, Iterable[Photo | None]]) -> Iterator[str]:
+    def process(self, grouped: tuple[int, Iterable[ListedImage | None]]) -> Iterator[str]:
         index, found = grouped
-        photos = {photo.name: photo for photo in found if photo is not None}
-        shard = self.job.shard(index)
-        seen = self._done_before(shard, photos)
-        counts = {"photos": len(photos), "kept": len(seen)}
-        seen.update(self._look_at([photo for name, photo in photos.items() if name not in seen]))
-        in_order = [seen[name] for name in sorted(seen)]
-        errors = [photo for photo in in_order if photo.error]
-        counts |= {"errors": len(errors), "detections": sum(len(photo.detections) for photo in in_order)}
+        images = {image.name: image for image in found if image is not None}
+        results = self._earlier_results(index, images)
+        counts = {"photos": len(images), "kept": len(results)}
+        results.update(self._detect([image for name, image in images.items() if name not in results]))
+        in_order = [results[name] for name in sorted(results)]
+        errors = [result for result in in_order if result.error]
+        counts |= {"errors": len(errors), "detections": sum(len(result.detections) for result in in_order)}
         for suffix, content in zip(PARTS, contents(self.job.settings, in_order, errors), strict=True):
-            beam_support.write_whole(f"{shard}{suffix}", content)
+            beam_support.write_whole(f"{self.job.shard(index)}{suffix}", content)
         for name, count in counts.items():
             self._counters[name].inc(count)
-        yield json.dumps([index, {"counts": counts, "errors": [str(photo.error) for photo in errors[:SHOWN]]}])
+        yield json.dumps([index, {"counts": counts, "errors": [str(result.error) for result in errors[:SHOWN]]}])
 
-    def _done_before(self, shard: str, photos: dict[str, Photo]) -> dict[str, ImageResult]:
-        """What an earlier run with the same settings has found on these very photos."""
-        path = f"{shard}{PARTS[-1]}"
+    def _earlier_results(self, index: int, images: dict[str, ListedImage]) -> dict[str, ImageResult]:
+        """Return what an earlier run with the same settings found on the same images."""
+        path = f"{self.job.shard(index)}{PARTS[-1]}"
         if not beam_support.exists(path):
             return {}
         try:
             settings, *lines = beam_support.read_bytes(path).splitlines()
             if json.loads(settings) != self.job.settings:
                 return {}
-            seen = {photo.name: photo for photo in map(ImageResult.of_line, lines)}
-        except (ValueError, TypeError, KeyError):  # none of ours
+            earlier = {result.name: result for result in map(ImageResult.from_line, lines)}
+        except (ValueError, TypeError, KeyError):  # not a file of this pipeline
             return {}
         return {
-            name: seen[name]
-            for name, photo in photos.items()
-            if name in seen and not seen[name].error and seen[name].version == version(photo)
+            name: earlier[name]
+            for name, image in images.items()
+            if name in earlier
+            and not earlier[name].error
+            and earlier[name].version == (image.version or version_of(to_source(image)))
         }
 
-    def _look_at(self, photos: Sequence[Photo]) -> Iterator[tuple[str, ImageResult]]:
+    def _detect(self, images: Sequence[ListedImage]) -> Iterator[tuple[str, ImageResult]]:
         class_ids = {name: class_id for class_id, name in self._detector.class_names.items()}
         pipeline = Pipeline(
             self._detector,
@@ -179,28 +182,27 @@ class DetectShard(beam.DoFn):
             num_workers=self.job.threads or parallel.available_cores(),
             fetch=bucket_images.fetch,
         )
-        for photo, seen in zip(photos, pipeline.look_at(map(source, photos)), strict=True):
-            yield photo.name, seen._replace(version=photo.version or seen.version)
+        for image, result in zip(images, pipeline.run(map(to_source, images)), strict=True):
+            yield image.name, result._replace(version=image.version or result.version)
 
 
-def source(photo: Photo) -> Source:
-    place = photo.place if files.is_url(photo.place) else Path(photo.place)
-    return Source(photo.name, place, output_name(photo.name))
+def to_source(image: ListedImage) -> ImageSource:
+    place = image.place if files.is_url(image.place) else Path(image.place)
+    return ImageSource(image.name, place, output_name(image.name))
 
 
-def version(photo: Photo) -> str:
-    return photo.version or version_of(source(photo))
-
-
-def contents(settings: dict[str, Any], seen: Sequence[ImageResult], errors: Sequence[ImageResult]) -> Iterator[bytes]:
-    """The files of a shard, in the order of PARTS."""
+def contents(
+    settings: dict[str, Any], results: Sequence[ImageResult], errors: Sequence[ImageResult]
+) -> Iterator[bytes]:
+    """Yield the files of a shard, in the order of PARTS."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(outputs.COLUMNS)
-    writer.writerows(outputs.cells(photo.name, found) for photo in seen for found in photo.detections)
+    for result in results:
+        writer.writerows(outputs.csv_rows(result))
     yield table.getvalue().encode()
-    yield b"".join(to_line({"filename": photo.name, **photo.error.as_json()}) for photo in errors)
-    yield to_line(settings) + b"".join(photo.line() for photo in seen)
+    yield b"".join(to_line({"filename": result.name, **result.error.as_json()}) for result in errors)
+    yield to_line(settings) + b"".join(result.to_line() for result in results)
 
 
 def to_line(content: dict[str, Any]) -> bytes:
@@ -209,11 +211,15 @@ def to_line(content: dict[str, Any]) -> bytes:
 
 @contextlib.contextmanager
 def local_model(model: str) -> Iterator[Path]:
-    """The folder of an exported model, or a temporary one with what this pipeline needs of one on a bucket."""
+    """Yield the folder of an exported model, or a temporary copy of what is needed of one on a bucket.
+
+    Raises:
+        UsageError: model.onnx is missing.
+    """
     if not beam_support.exists(f"{model}/{exported_model.ONNX}"):
         raise UsageError(
-            f"there is no {exported_model.ONNX} in {files.shown_path(model)}; scripts/export_model.py makes it, and so "
-            "does scripts/detect.py when it first runs a model"
+            f"--model {files.shown_path(model)} has no {exported_model.ONNX}; make it with scripts/export_model.py, "
+            "or run scripts/detect.py with the model once"
         )
     if not files.is_url(model):
         yield Path(model)

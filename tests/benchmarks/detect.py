@@ -61,7 +61,7 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
     }
     for name, detector in detectors.items():
         works[f"{name}, arrays"] = lambda detector=detector: [detector.detect(image, DEFAULT_SCORE) for image in images]
-        works[f"{name}, files"] = lambda detector=detector: list(pipeline(detector).look_at(sources))
+        works[f"{name}, files"] = lambda detector=detector: list(pipeline(detector).run(sources))
     if importlib.util.find_spec("ultralytics"):
         works["yolo"] = yolo(work_dir, len(images))
     taken = in_turns(works, turns=3 if quick else 7)

@@ -29,8 +29,8 @@ from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection import ensemble, options
 from scripts.lib.detection import pipeline as detection_pipeline
 from scripts.lib.detection.journal import ImageResult, Journal
-from scripts.lib.detection.pipeline import Folders, Pipeline
-from scripts.lib.detection.sources import Source, Sources
+from scripts.lib.detection.pipeline import Pipeline
+from scripts.lib.detection.sources import ImageSource, Sources
 from tests.made_detector import MadeDetector
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +77,7 @@ def files_of(folder: str) -> dict[str, bytes]:
 
 
 def test_table_pictures_and_tags(project, capsys):
-    assert run("--min_score", 0.4) == 0
+    assert run("--min_score", 0.4) is None
     text = Path("out/detections.csv").read_text(encoding="utf-8")
     assert text == (
         "filename,class,score,xmin,ymin,xmax,ymax\n"
@@ -90,7 +90,7 @@ def test_table_pictures_and_tags(project, capsys):
         "a.png: Tops 94%",
         "c.png: nothing found",
         "new/b.png: Skirts 59%",
-        "3 photos, 3 detections (least scores: Tops 0.4, Skirts 0.4): out/detections.csv, pictures in images",
+        "3 images, 3 detections (score thresholds: Tops 0.4, Skirts 0.4): out/detections.csv",
     ]
 
 
@@ -142,7 +142,7 @@ def test_voc_files_that_a_person_has_saved_stay_and_proposals_of_nothing_go(proj
     assert Path("out/voc/new/b.xml").is_file()
     run("--min_score", 0.9, "--format", "voc")
     assert saved.read_bytes() == b"saved by a person"
-    assert "out/voc: 1 files that a person has saved" in capsys.readouterr().out
+    assert "out/voc: kept 1 files that a person has saved" in capsys.readouterr().out
     assert not Path("out/voc/new/b.xml").exists()
 
 
@@ -219,7 +219,8 @@ def test_contact_sheets_hold_36_photos_a_page_and_old_pages_go(project):
 
 def thresholds(tmp_path, *arguments: str) -> dict[str, float]:
     args = detect.parse_arguments(["--model", str(tmp_path), "--input", "x", *arguments])
-    return options.score_thresholds(args, args.model, ["Tops", "Skirts"])
+    names = ["Tops", "Skirts"]
+    return options.score_thresholds(args.model, names, args.min_score, args.class_min_score, args.classes)
 
 
 def test_least_scores_are_those_of_the_class_or_the_given_one_or_those_of_the_report_or_a_half(tmp_path):
@@ -309,7 +310,7 @@ def test_a_single_photo_is_counted(project, capsys, name, count):
     Path("list.txt").write_text(name, encoding="utf-8")
     with contextlib.suppress(DataError):
         detect.main(["--model", "model", "--input", "list.txt", "--output_dir", "out"])
-    assert f"{count} photos, {count} detections" in capsys.readouterr().out
+    assert f"{count} images, {count} detections" in capsys.readouterr().out
 
 
 def test_results_take_no_file_for_their_folder(project):
@@ -352,7 +353,7 @@ def test_bad_photos_are_all_listed_and_the_rest_is_done(project, capsys):
         "photos/nowhere.jpg",
     ]
     assert [name for name, *_ in table()] == ["a.png", "new/b.png"]
-    assert "3 photos, 2 detections" in capsys.readouterr().out
+    assert "3 images, 2 detections" in capsys.readouterr().out
 
 
 class PhotoServer(http.server.BaseHTTPRequestHandler):
@@ -518,11 +519,11 @@ def test_photos_that_are_gone_are_in_no_result_of_a_resumed_run(project):
 def test_a_run_with_other_settings_cannot_be_resumed(project):
     run("--min_score", 0.4)
     with pytest.raises(
-        UsageError, match="out/detections.jsonl is of a run with another min_scores; give the same again"
+        UsageError, match="out/detections.jsonl is from a run with other min_scores; give the same settings again"
     ):
         run("--min_score", 0.6, "--resume")
     (project / "model/frozen_inference_graph.pb").write_bytes(b"another model")
-    with pytest.raises(UsageError, match="another models"):
+    with pytest.raises(UsageError, match="other models"):
         run("--min_score", 0.4, "--resume")
     assert len(table()) == 3, "the results are as they were"
 
@@ -532,7 +533,7 @@ def test_a_journal_that_is_none_is_begun_anew_or_refused(project, content):
     Path("out").mkdir()
     Path("out", detect.JOURNAL).write_bytes(content)
     if content == b"{}\n":
-        with pytest.raises(UsageError, match="another models"):
+        with pytest.raises(UsageError, match="other models"):
             run("--resume")
     else:
         run("--resume")
@@ -551,7 +552,7 @@ def test_memory_stays_flat_and_photos_are_taken_as_they_are_needed(monkeypatch, 
         nonlocal asked
         for number in range(num_photos):
             asked += 1
-            yield Source(f"{number}.jpg", Path(f"{number}.jpg"), f"{number}.jpg")
+            yield ImageSource(f"{number}.jpg", Path(f"{number}.jpg"), f"{number}.jpg")
 
     monkeypatch.setattr(detection_pipeline.decode, "read_bytes", lambda path, file: (b"", []))
     image = np.full((100, 100, 3), (200, 100, 0), np.uint8)
@@ -559,7 +560,7 @@ def test_memory_stays_flat_and_photos_are_taken_as_they_are_needed(monkeypatch, 
     pipeline = Pipeline(MadeDetector(), {1: 0.5, 2: 0.5}, batch_size=8, num_workers=2)
     peaks = []
     tracemalloc.start()
-    for done, seen in enumerate(pipeline.look_at(sources()), start=1):
+    for done, seen in enumerate(pipeline.run(sources()), start=1):
         assert len(seen.detections) == 1
         assert asked - done < 60
         if done in (1_000, num_photos):
@@ -573,14 +574,14 @@ def test_memory_stays_flat_and_photos_are_taken_as_they_are_needed(monkeypatch, 
 def test_what_is_kept_of_a_photo_until_the_end_is_a_fraction_of_a_kilobyte(tmp_path):
     """Its name, for the order of the results, and where the journal has it."""
     (tmp_path / "list.txt").write_text("".join(f"photos/{number:06}.jpg\n" for number in range(3_000)))
-    names: list[str] = []
     tracemalloc.start()
     with Journal(tmp_path / "journal", {}, resume=False) as journal:
-        for source in detect.unseen(Sources([str(tmp_path / "list.txt")], tmp_path), journal, Folders(), names):
+        sources = Sources([str(tmp_path / "list.txt")], tmp_path)
+        for source in sources:
             journal.append(
                 ImageResult(source.name, source.output_name, "", 60, 40, [Detection("Tops", 0.9, 1, 2, 3, 4)] * 9)
             )
         kept = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
-        assert len(names) == len(list(journal.read_all(names))) == 3_000
-    assert kept / 3_000 < 700
+        assert len(sources.names) == len(list(map(journal.get, sources.names))) == 3_000
+    assert kept / 3_000 < 500

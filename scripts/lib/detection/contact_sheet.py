@@ -1,26 +1,27 @@
-"""Contact sheets: many photos with their detections at a glance, as thumbnails on pages."""
+"""Contact sheets: pages of thumbnails with their detections."""
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
 from scripts.lib.core import files
 from scripts.lib.core.boxes import Detection
+from scripts.lib.detection.journal import ImageResult
 from scripts.lib.images import drawing
 
 COLUMNS, ROWS = 6, 6  # thumbnails on a page
 SIDE = 240  # pixels of a thumbnail's longer side
-_MARGIN, _CAPTION = 8, 20
-_PAGE_NAME = "page_{:04d}.jpg"
+_MARGIN, _CAPTION = 8, 20  # pixels
+_FONT_SIZE = 13
 
 
 def thumbnail(image: Image.Image, detections: Iterable[Detection], class_names: Sequence[str]) -> Image.Image:
-    """A small copy of a photo with its boxes, drawn after it was shrunk so that they stay crisp."""
+    """Return a small copy of an image with its boxes, drawn after it was shrunk so that they stay crisp."""
     small = image.copy()
     small.thumbnail((SIDE, SIDE))
     across, down = small.width / image.width, small.height / image.height
@@ -31,54 +32,61 @@ def thumbnail(image: Image.Image, detections: Iterable[Detection], class_names: 
     return drawing.draw_detections(small, scaled, class_names)
 
 
-def write_pages(folder: Path, thumbnails: Iterable[tuple[str, Path]]) -> int:
-    """Writes page_0001.jpg and so on; pages of an earlier, longer run go.
+@contextlib.contextmanager
+def page_writer(folder: Path, thumbnails: Path) -> Iterator[Callable[[ImageResult], None]]:
+    """Write page_0001.jpg and so on; remove the pages of an earlier, longer run.
 
     Args:
         folder: for the pages.
-        thumbnails: caption and file of each, in order.
-
-    Returns:
-        How many pages there are.
+        thumbnails: folder that has each image's thumbnail as its `output_name`.
     """
     pages = 0
-    for pages, of_page in enumerate(_in_groups(thumbnails, COLUMNS * ROWS), start=1):
-        with files.atomic_write(folder / _PAGE_NAME.format(pages), durable=False) as file:
-            _page(of_page).save(file, "JPEG", quality=88)
+    waiting: list[tuple[str, Path]] = []
+
+    def write_page() -> None:
+        nonlocal pages
+        pages += 1
+        with files.atomic_write(folder / f"page_{pages:04d}.jpg", durable=False) as file:
+            _page(waiting).save(file, "JPEG", quality=88)
+        waiting.clear()
+
+    def write(image: ImageResult) -> None:
+        if not image.error:
+            waiting.append((image.name, thumbnails / image.output_name))
+        if len(waiting) == COLUMNS * ROWS:
+            write_page()
+
+    yield write
+    if waiting:
+        write_page()
     for path in folder.glob("page_*.jpg"):
         number = re.fullmatch(r"page_(\d{4,})\.jpg", path.name)
         if number and int(number[1]) > pages:
             path.unlink()
-    return pages
-
-
-def _in_groups(items: Iterable[tuple[str, Path]], size: int) -> Iterator[list[tuple[str, Path]]]:
-    items = iter(items)
-    while group := list(itertools.islice(items, size)):
-        yield group
 
 
 def _page(thumbnails: Sequence[tuple[str, Path]]) -> Image.Image:
+    """Return a page of thumbnails with captions."""
     rows = -(-len(thumbnails) // COLUMNS)
     cell_width, cell_height = SIDE + _MARGIN, SIDE + _CAPTION + _MARGIN
     page = Image.new("RGB", (COLUMNS * cell_width + _MARGIN, rows * cell_height + _MARGIN), "white")
-    draw = ImageDraw.Draw(page)
-    for place, (caption, path) in enumerate(thumbnails):
-        row, column = divmod(place, COLUMNS)
+    draw, font = ImageDraw.Draw(page), drawing.default_font(_FONT_SIZE)
+    for index, (caption, path) in enumerate(thumbnails):
+        row, column = divmod(index, COLUMNS)
         left, top = _MARGIN + column * cell_width, _MARGIN + row * cell_height
-        with Image.open(path) as picture:
-            page.paste(picture, (left + (SIDE - picture.width) // 2, top + (SIDE - picture.height) // 2))
-        text = _fitting(draw, caption, SIDE)
-        draw.text((left + SIDE / 2, top + SIDE + _CAPTION / 2), text, "black", drawing.default_font(13), anchor="mm")
+        with Image.open(path) as image:
+            page.paste(image, (left + (SIDE - image.width) // 2, top + (SIDE - image.height) // 2))
+        place = (left + SIDE / 2, top + SIDE + _CAPTION / 2)
+        draw.text(place, _shortened(draw, caption), "black", font, anchor="mm")
     return page
 
 
-def _fitting(draw: ImageDraw.ImageDraw, text: str, width: int) -> str:
-    """The text, shortened to its end, which tells photos apart, where it is too wide."""
+def _shortened(draw: ImageDraw.ImageDraw, text: str) -> str:
+    """Shorten a caption that is too wide to its end, which tells images apart."""
     text = "".join(character if character.isprintable() else "?" for character in text)
-    font = drawing.default_font(13)
-    if draw.textlength(text, font) <= width:
+    font = drawing.default_font(_FONT_SIZE)
+    if draw.textlength(text, font) <= SIDE:
         return text
-    while text and draw.textlength(f"...{text}", font) > width:
+    while text and draw.textlength(f"...{text}", font) > SIDE:
         text = text[max(1, len(text) // 20) :]
     return f"...{text}"

@@ -1,4 +1,4 @@
-"""What is kept of a model's detections, and what they say together."""
+"""Which of a model's detections are kept, and the tags they give."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ from scripts.lib.core.boxes import Detection, iou
 from scripts.lib.models.detector import DetectionArrays
 
 
-def select(found: DetectionArrays, min_scores: Mapping[int, float], nms_iou: float | None = None) -> DetectionArrays:
-    """The detections that count.
+def select(
+    found: DetectionArrays, score_thresholds: Mapping[int, float], nms_iou: float | None = None
+) -> DetectionArrays:
+    """Return the detections that count.
 
     Args:
         found: all detections of an image.
-        min_scores: class id -> least score; other classes are left out.
-        nms_iou: of two boxes of one class that overlap more, the one with the lower score goes (what the model's own
-            suppression has taken away does not come back). None: all stay.
+        score_thresholds: class id -> score threshold; other classes are left out.
+        nms_iou: of two boxes of one class with a higher IoU the one with the lower score is left out; None: none is.
     """
-    least = np.array([min_scores.get(class_id, np.inf) for class_id in found.class_ids.tolist()])
-    kept = np.flatnonzero(found.scores.astype(float) >= least)
+    thresholds = np.array([score_thresholds.get(class_id, np.inf) for class_id in found.class_ids.tolist()])
+    kept = np.flatnonzero(found.scores.astype(float) >= thresholds)
     if nms_iou is not None:
         kept = kept[_not_suppressed(found.boxes_yxyx[kept], found.class_ids[kept], nms_iou)]
     return DetectionArrays(*(values[kept] for values in found))
 
 
 def _not_suppressed(boxes: np.ndarray, class_ids: np.ndarray, iou_threshold: float) -> list[int]:
-    """Greedy non-maximum suppression; boxes best first."""
+    """Return the indices that greedy non-maximum suppression keeps; boxes best first."""
     rivals = (iou(boxes, boxes) > iou_threshold) & (class_ids[:, np.newaxis] == class_ids)
     kept: list[int] = []
-    for place in range(len(boxes)):
-        if not rivals[place, kept].any():
-            kept.append(place)
+    for index in range(len(boxes)):
+        if not rivals[index, kept].any():
+            kept.append(index)
     return kept
 
 
 def named(found: DetectionArrays, class_names: Mapping[int, str]) -> list[Detection]:
-    """The detections with their class names; ids that the label map lacks are left out."""
+    """Return the detections with their class names; ids that the label map lacks are left out."""
     return [
         Detection(class_names[class_id], score, xmin, ymin, xmax, ymax)
         for (ymin, xmin, ymax, xmax), score, class_id in zip(*(values.tolist() for values in found), strict=True)
@@ -46,7 +47,7 @@ def named(found: DetectionArrays, class_names: Mapping[int, str]) -> list[Detect
 
 
 def best_scores(found: Iterable[Detection]) -> dict[str, float]:
-    """Class -> the best score of an object of it, best class first."""
+    """Return class name -> best score, best class first."""
     best: dict[str, float] = {}
     for detection in found:
         best[detection.class_name] = max(detection.score, best.get(detection.class_name, 0.0))
@@ -58,5 +59,5 @@ def best_first(scores: Mapping[str, float]) -> dict[str, float]:
 
 
 def tags(found: Collection[Detection]) -> str:
-    """The classes of a photo with the best score of each, best first, e.g. "Tops 98%, Skirts 71%"."""
+    """Return the classes with the best score of each, best first, e.g. "Tops 98%, Skirts 71%"."""
     return ", ".join(f"{name} {score:.0%}" for name, score in best_scores(found).items()) or "nothing found"

@@ -1,9 +1,10 @@
-"""Several models, or a model and its mirror image, as one detector."""
+"""Several models, or a model and its view of the mirrored image, as one detector."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,31 +13,26 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.detection import weighted_boxes
 from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 
-WEAK_SCORE = 0.01  # where low scores are of no interest, detections below this take no part in the fusion
+WEAK_SCORE = 0.01  # detections below are left out of the fusion unless lower scores are asked for
 
 
 def load(
     models: Sequence[Path | str], flip: bool = False, weights: Sequence[float] | None = None, runtime: str = "auto"
 ) -> Detector:
-    """The detector of one model, or the ensemble of several.
+    """Return the detector of one model, or the ensemble of several.
 
     Args:
         models: folders of exported models.
-        flip: look at each image's mirror image, too (test-time augmentation).
+        flip: detect on each image's mirror image, too (test-time augmentation).
         weights: how much each model's scores count in the fusion; None: all the same.
         runtime: see `Detector`.
 
     Raises:
-        UsageError: a folder is no exported model, or a model shares no class with the others.
+        UsageError: a folder is not an exported model, or a model shares no class with the others.
     """
     detectors = [Detector(model, runtime) for model in models]
     if len(detectors) == 1 and not flip:
         return detectors[0]
-    _check_classes(models, detectors)
-    return Ensemble(detectors, flip, weights)
-
-
-def _check_classes(models: Sequence[Path | str], detectors: Sequence[Detector]) -> None:
     for model, detector in zip(models, detectors, strict=True):
         own = set(detector.class_names.values())
         others = {name for other in detectors if other is not detector for name in other.class_names.values()}
@@ -45,87 +41,91 @@ def _check_classes(models: Sequence[Path | str], detectors: Sequence[Detector]) 
                 f"--model {files.shown_path(model)} knows {', '.join(sorted(own))}, the other models "
                 f"{', '.join(sorted(others))}: an ensemble needs classes of the same names"
             )
+    return Ensemble(detectors, flip, weights)
+
+
+class _View(NamedTuple):
+    """A detector and how it is used: on the image or its mirror image, its weight, its class id -> the ensemble's."""
+
+    detector: Detector
+    is_mirrored: bool
+    weight: float
+    common_ids: np.ndarray
+
+    def prepare(self, image_rgb: np.ndarray) -> PreparedImage:
+        return self.detector.prepare(np.ascontiguousarray(image_rgb[:, ::-1]) if self.is_mirrored else image_rgb)
+
+    def detect(self, batch: Sequence[PreparedImage], min_score: float) -> list[DetectionArrays]:
+        """Return the detections of each image, in its own frame and with the ensemble's class ids."""
+        found_each = self.detector.detect_prepared(batch, min_score)
+        return [self._in_common(found, image.width) for image, found in zip(batch, found_each, strict=True)]
+
+    def _in_common(self, found: DetectionArrays, width: int) -> DetectionArrays:
+        boxes_yxyx = found.boxes_yxyx
+        if self.is_mirrored:
+            ymin, xmin, ymax, xmax = boxes_yxyx.T
+            boxes_yxyx = np.stack([ymin, width - xmax, ymax, width - xmin], axis=1)
+        class_ids = self.common_ids.take(found.class_ids, mode="clip")
+        known = class_ids > 0
+        return DetectionArrays(boxes_yxyx[known], found.scores[known], class_ids[known])
 
 
 class Ensemble(Detector):
     """Detectors whose detections are fused (see `weighted_boxes`).
 
-    The models may differ in architecture and input size, and in their label maps: classes are matched by name. A class
-    that only some of them know is judged by these alone.
+    The models may differ in architecture, input size and label map: classes are matched by name. A class that only
+    some of them know is judged by those only.
 
     Args:
         detectors: one or more.
-        flip: each image's mirror image counts as the image of another model.
+        flip: each detector also gets each image's mirror image, which counts as another model's view.
         weights: how much each detector's scores count; None: all the same.
 
     Attributes:
-        class_names: class id -> name: those of the first model, then what the others know beyond.
+        class_names: class id -> name: those of the first model, then further ones of the others.
         runtime: of each model, separated by commas.
     """
 
     def __init__(self, detectors: Sequence[Detector], flip: bool = False, weights: Sequence[float] | None = None):
-        flips = (False, True) if flip else (False,)
-        self._views = [(detector, is_mirrored) for detector in detectors for is_mirrored in flips]
-        weights = [1.0] * len(detectors) if weights is None else weights
-        self._weights = [weight for weight in weights for _ in flips]
         self.runtime = ", ".join(dict.fromkeys(detector.runtime for detector in detectors))
         self.class_names = dict(detectors[0].class_names)
         for name in dict.fromkeys(name for detector in detectors for name in detector.class_names.values()):
             if name not in self.class_names.values():
                 self.class_names[max(self.class_names) + 1] = name
         ids = {name: class_id for class_id, name in self.class_names.items()}
-        self._common_ids = [_lookup(detector.class_names, ids) for detector, _ in self._views]
+        self._views = [
+            _View(detector, is_mirrored, weight, _common_ids(detector.class_names, ids))
+            for detector, weight in zip(detectors, weights or [1.0] * len(detectors), strict=True)
+            for is_mirrored in ((False, True) if flip else (False,))
+        ]
         self._weight_of_class = {
-            class_id: sum(
-                weight
-                for (detector, _), weight in zip(self._views, self._weights, strict=True)
-                if name in detector.class_names.values()
-            )
+            class_id: sum(view.weight for view in self._views if name in view.detector.class_names.values())
             for name, class_id in ids.items()
         }
 
     def global_step(self) -> int | None:
-        """The training step of the first model."""
-        return self._views[0][0].global_step()
+        """Return the training step of the first model."""
+        return self._views[0].detector.global_step()
 
     def prepare(self, image_rgb: np.ndarray) -> PreparedImage:
-        """What each model takes of the image, and of its mirror image."""
-        mirrored = np.ascontiguousarray(image_rgb[:, ::-1]) if any(flip for _, flip in self._views) else None
-        views = [detector.prepare(mirrored if flip else image_rgb) for detector, flip in self._views]
-        return PreparedImage(views, *image_rgb.shape[:2])
+        """Return a `PreparedImage` whose values are those of all views."""
+        return PreparedImage([view.prepare(image_rgb) for view in self._views], *image_rgb.shape[:2])
 
     def detect_prepared(self, batch: Sequence[PreparedImage], min_score: float = 0.0) -> Iterator[DetectionArrays]:
-        """As `Detector.detect_prepared`."""
-        least = min(min_score, WEAK_SCORE)
-        seen = [
-            [
-                _in_common(found, view.width if flip else None, ids)
-                for found, view in zip(detector.detect_prepared(views, least), views, strict=True)
-            ]
-            for (detector, flip), ids, views in zip(
-                self._views, self._common_ids, zip(*(image.values for image in batch), strict=True), strict=True
-            )
+        """Detect as `Detector.detect_prepared`."""
+        lowest = min(min_score, WEAK_SCORE)
+        found_by_view = [
+            view.detect([image.values[index] for image in batch], lowest) for index, view in enumerate(self._views)
         ]
-        for predictions in zip(*seen, strict=True):
-            fused = weighted_boxes.fuse(predictions, self._weights, self._weight_of_class)
+        for found_each in zip(*found_by_view, strict=True):  # an image: the detections of all views
+            fused = weighted_boxes.fuse(found_each, [view.weight for view in self._views], self._weight_of_class)
             kept = fused.scores >= min_score
             yield DetectionArrays(*(values[kept] for values in fused))
 
 
-def _in_common(found: DetectionArrays, mirrored_width: int | None, common_ids: np.ndarray) -> DetectionArrays:
-    """One view's detections in the frame of the image and with the class ids of the ensemble."""
-    boxes = found.boxes_yxyx
-    if mirrored_width is not None:
-        ymin, xmin, ymax, xmax = boxes.T
-        boxes = np.stack([ymin, mirrored_width - xmax, ymax, mirrored_width - xmin], axis=1)
-    class_ids = common_ids.take(found.class_ids, mode="clip")
-    known = class_ids > 0
-    return DetectionArrays(boxes[known], found.scores[known], class_ids[known])
-
-
-def _lookup(class_names: dict[int, str], common_ids: dict[str, int]) -> np.ndarray:
-    """Class id of one model -> common class id; 0 for ids that its label map does not have, the last one for beyond."""
+def _common_ids(class_names: dict[int, str], ids: dict[str, int]) -> np.ndarray:
+    """Return a table: class id of one model -> common class id; 0 for ids without a name and, at the end, beyond."""
     table = np.zeros(max(class_names) + 2, np.int64)
     for class_id, name in class_names.items():
-        table[class_id] = common_ids[name]
+        table[class_id] = ids[name]
     return table

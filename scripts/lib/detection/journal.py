@@ -1,13 +1,13 @@
-"""What detect.py has found so far: one line of JSON a photo, from which an interrupted run goes on.
+"""The journal of detect.py: one line of JSON per image, from which an interrupted run goes on.
 
-Lines are only ever appended. Whatever an interruption leaves, up to half a line at the end, the lines before it are
-whole; all other results are made from them when the run ends, so that they do not depend on how often it was stopped.
+Lines are only ever appended, so that an interruption leaves at most half a line at the end. All other results are made
+from the journal when the run ends; they do not depend on how often it was stopped.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -17,12 +17,12 @@ from scripts.lib.core.errors import Finding, UsageError
 
 
 class ImageResult(NamedTuple):
-    """A photo that was looked at.
+    """What was found on an image.
 
     Attributes:
         name: in the results.
         output_name: relative path of files made from it.
-        version: changes when the photo does.
+        version: changes when the image does.
         width, height: pixels, upright; 0 where it could not be read.
         detections: best first.
         error: why it could not be read.
@@ -36,7 +36,7 @@ class ImageResult(NamedTuple):
     detections: list[Detection]
     error: Finding | None = None
 
-    def line(self) -> bytes:
+    def to_line(self) -> bytes:
         row = self._asdict()
         row["detections"] = [
             (found.class_name, round(found.score, 6), *(round(pixels, 2) for pixels in found[2:]))
@@ -46,8 +46,8 @@ class ImageResult(NamedTuple):
         return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
     @classmethod
-    def of_line(cls, line: bytes) -> ImageResult:
-        """Raises ValueError, TypeError or KeyError where the line is none of ours."""
+    def from_line(cls, line: bytes) -> ImageResult:
+        """Raise ValueError, TypeError or KeyError where `to_line` did not write the line."""
         row = json.loads(line)
         row["detections"] = [Detection(*found) for found in row["detections"]]
         row["error"] = row["error"] and Finding(**row["error"])
@@ -59,11 +59,11 @@ class Journal:
 
     Args:
         path: of the file.
-        settings: what the results depend on; the first line.
-        resume: go on with a file that is there; otherwise it is begun anew.
+        settings: everything the results depend on; the first line.
+        resume: go on with an existing file; otherwise start a new one.
 
     Raises:
-        UsageError: the file that is to be gone on with has other settings.
+        UsageError: the file to go on with has other settings.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any], resume: bool):
@@ -71,14 +71,13 @@ class Journal:
         self._end = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = path.open("r+b" if resume and path.is_file() else "w+b")
-        self._take_up(path, settings)
+        self._read_earlier_run(path, settings)
         self._file.seek(self._end)
         self._file.truncate()  # half a line
         if not self._end:
             self._append(json.dumps(settings, ensure_ascii=False).encode() + b"\n")
 
-    def _take_up(self, path: Path, settings: Mapping[str, Any]) -> None:
-        """Reads what an earlier run has left."""
+    def _read_earlier_run(self, path: Path, settings: Mapping[str, Any]) -> None:
         for number, line in enumerate(self._file):
             try:
                 if not line.endswith(b"\n"):
@@ -86,7 +85,7 @@ class Journal:
                 if number == 0:
                     _check_settings(path, json.loads(line), settings)
                 else:
-                    self._offsets[ImageResult.of_line(line).name] = self._end
+                    self._offsets[ImageResult.from_line(line).name] = self._end
             except (ValueError, TypeError, KeyError, AttributeError):
                 break
             self._end += len(line)
@@ -97,37 +96,33 @@ class Journal:
     def __exit__(self, *_) -> None:
         self._file.close()
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._offsets
-
     def __len__(self) -> int:
         return len(self._offsets)
 
-    def append(self, seen: ImageResult) -> None:
-        """Adds a photo; it is safe from the end of the process at once."""
-        self._offsets[seen.name] = self._end
-        self._append(seen.line())
+    def append(self, image: ImageResult) -> None:
+        """Add an image; the line is in the file before this returns."""
+        self._offsets[image.name] = self._end
+        self._append(image.to_line())
 
     def _append(self, line: bytes) -> None:
         self._file.write(line)
         self._file.flush()
         self._end += len(line)
 
-    def read(self, name: str) -> ImageResult:
-        """The last entry of that name; the journal stays open for more."""
+    def get(self, name: str) -> ImageResult | None:
+        """Return the last entry of that name; the journal stays open for more."""
+        if name not in self._offsets:
+            return None
         self._file.seek(self._offsets[name])
-        seen = ImageResult.of_line(self._file.readline())
+        image = ImageResult.from_line(self._file.readline())
         self._file.seek(self._end)
-        return seen
-
-    def read_all(self, names: Iterable[str]) -> Iterator[ImageResult]:
-        return map(self.read, names)
+        return image
 
 
 def _check_settings(path: Path, found: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     different = [name for name in settings if found.get(name) != json.loads(json.dumps(settings[name]))]
     if different:
         raise UsageError(
-            f"--resume: {files.shown_path(path)} is of a run with another {', '.join(different)}; "
-            "give the same again, or leave --resume out to begin anew"
+            f"--resume: {files.shown_path(path)} is from a run with other {', '.join(different)}; "
+            "give the same settings again, or leave out --resume to start a new run"
         )

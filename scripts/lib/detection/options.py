@@ -1,78 +1,85 @@
-"""What counts as a detection: the flags that detect.py and its Beam pipeline share."""
+"""The flags that decide which detections count, shared by detect.py and its Beam pipeline."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from scripts.lib.core import command_line
 from scripts.lib.core.errors import UsageError
 from scripts.lib.models import exported_model
 
-DEFAULT_SCORE = 0.5  # from which on a detection counts where no report says more
+DEFAULT_SCORE = 0.5  # score threshold where no report gives one
 
 
-def add_to(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what counts")
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("which detections count")
     group.add_argument(
         "--min_score",
         type=command_line.score,
         metavar="SCORE",
-        help=f"least score of a detection (default: for each class the best one by report.py, else {DEFAULT_SCORE})",
+        help=f"score threshold (default: for each class the best one by report.py, else {DEFAULT_SCORE})",
     )
     group.add_argument(
         "--class_min_score",
         type=class_score,
         action="append",
+        default=[],
         metavar="CLASS=SCORE",
-        help="another least score for one class, e.g. Dresses=0.4; may be repeated",
+        help="score threshold of one class, e.g. Dresses=0.4; may be repeated",
     )
-    group.add_argument("--classes", nargs="+", action="extend", metavar="CLASS", help="these classes only")
+    group.add_argument("--classes", nargs="+", action="extend", default=[], metavar="CLASS", help="only these classes")
     group.add_argument(
         "--nms_iou",
         type=command_line.score,
         metavar="IOU",
-        help="of two boxes of a class that overlap more, the weaker one is left out, beyond what the model does itself",
+        help="of two boxes of one class with a higher IoU keep the better one (the model has its own suppression, too)",
     )
 
 
 def class_score(text: str) -> tuple[str, float]:
-    """An argparse type: a class and its least score."""
+    """Parse CLASS=SCORE, for argparse."""
     name, equals, score = text.rpartition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form CLASS=SCORE")
     return name, command_line.score(score)
 
 
-def score_thresholds(args: argparse.Namespace, models: Sequence[Path], class_names: Sequence[str]) -> dict[str, float]:
-    """Class name -> least score: as given for the class, else for all, else by the report, else 0.5.
-
-    Of an ensemble, whose scores are means of its models', the mean of their reports' thresholds counts.
+def score_thresholds(
+    models: Sequence[Path],
+    class_names: Sequence[str],
+    min_score: float | None = None,
+    class_min_scores: Iterable[tuple[str, float]] = (),
+    classes: Sequence[str] = (),
+) -> dict[str, float]:
+    """Return class name -> score threshold: that of the class, else `min_score`, else the report's, else 0.5.
 
     Args:
-        args: of the flags above.
         models: folders of the exported models.
         class_names: all that they know.
+        min_score: the value of --min_score.
+        class_min_scores: the values of --class_min_score.
+        classes: the values of --classes; empty: all.
 
     Raises:
-        UsageError: a class that was named is unknown.
+        UsageError: a class is unknown.
     """
-    of_classes = dict(args.class_min_score or ())
-    for flag, named in (("class_min_score", of_classes), ("classes", args.classes)):
-        for name in named or ():
+    of_class = dict(class_min_scores)
+    for flag, names in (("--class_min_score", of_class), ("--classes", classes)):
+        for name in names:
             if name not in class_names:
-                raise UsageError(f"--{flag} {name}: the model knows {', '.join(class_names)}")
-    if args.min_score is None:
-        thresholds = default_thresholds(models, class_names)
-    else:
-        thresholds = dict.fromkeys(class_names, args.min_score)
-    thresholds.update(of_classes)
-    return {name: thresholds[name] for name in class_names if not args.classes or name in args.classes}
+                raise UsageError(f"{flag} {name}: the model knows {', '.join(class_names)}")
+    general = default_thresholds(models, class_names) if min_score is None else dict.fromkeys(class_names, min_score)
+    thresholds = {**general, **of_class}
+    return {name: thresholds[name] for name in class_names if not classes or name in classes}
 
 
 def default_thresholds(models: Sequence[Path], class_names: Sequence[str]) -> dict[str, float]:
-    """Class name -> least score by the models' reports, else 0.5; see `score_thresholds`."""
+    """Return class name -> score threshold by the models' reports, else 0.5.
+
+    The scores of an ensemble are means of its models' scores; so is its threshold.
+    """
     thresholds = dict.fromkeys(class_names, DEFAULT_SCORE)
     reports = [exported_model.score_thresholds(model) for model in models]
     for name in class_names:

@@ -1,168 +1,211 @@
-"""Detections in the formats that others read; each file is written from photo to photo, whole or not at all."""
+"""Writers of detections in the formats that other programs read.
+
+Each writer is a context manager that gives a function to call with one `ImageResult` after another; its files appear
+when the block ends without an error, whole or not at all.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import itertools
 import json
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from scripts.lib.annotations import labelimg_files, proposals, voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import files
-from scripts.lib.core.boxes import Detection, clip_to_pixels
+from scripts.lib.core.boxes import clip_to_pixels
 from scripts.lib.core.errors import ERROR, Finding
 from scripts.lib.detection.detections import best_first, best_scores
 from scripts.lib.detection.journal import ImageResult
 
 COLUMNS = ("filename", "class", "score", "xmin", "ymin", "xmax", "ymax")
 TAG_COLUMNS = ("product", "class", "score")
+WRITTEN, KEPT, REMOVED, EMPTY, FAILED = (  # outcomes of `store_proposal`
+    "written",
+    "kept as they are",
+    "removed, since nothing is found any more",
+    "without a file, since nothing is found",
+    "impossible",
+)
+
+Write = Callable[[ImageResult], None]
 
 
-def write_csv(path: Path, photos: Iterable[ImageResult]) -> None:
-    """One row a detection: COLUMNS, corners in pixels of the upright photo."""
-    _write_rows(path, COLUMNS, (cells(photo.name, found) for photo in photos for found in photo.detections))
-
-
-def cells(name: str, found: Detection) -> Iterator[str]:
-    yield from (name, found.class_name, f"{found.score:.4f}")
-    yield from (f"{pixels:.1f}" for pixels in found[2:])
-
-
-def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
+@contextlib.contextmanager
+def csv_writer(path: Path) -> Iterator[Write]:
+    """Write one row per detection: COLUMNS, the box in pixels of the upright image."""
     with files.atomic_write(path, "w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        yield lambda image: table.writerows(csv_rows(image))
 
 
-def write_json(path: Path, photos: Iterable[ImageResult], settings: Mapping[str, Any]) -> None:
-    """The settings of the run and, a line each, all photos: size, detections, or why there are none."""
+def csv_rows(image: ImageResult) -> Iterator[list[str]]:
+    for class_name, score, *box_xyxy in image.detections:
+        yield [image.name, class_name, f"{score:.4f}", *(f"{pixels:.1f}" for pixels in box_xyxy)]
+
+
+@contextlib.contextmanager
+def json_writer(path: Path, settings: Mapping[str, Any]) -> Iterator[Write]:
+    """Write the settings of the run and, one per line, the images: size and detections, or the error."""
     with files.atomic_write(path, "w") as file:
         file.write(f'{json.dumps(settings, ensure_ascii=False)[:-1]}, "images": ')
-        _write_array(file, map(_json_photo, photos))
+        with _json_array(file) as add:
+            yield lambda image: add(_image_as_json(image))
         file.write("}\n")
 
 
-def _json_photo(photo: ImageResult) -> dict[str, Any]:
-    if photo.error:
-        return {"filename": photo.name, "error": str(photo.error)}
-    found = [{"class": name, "score": score, **_corners(box)} for name, score, *box in photo.detections]
-    return {"filename": photo.name, "width": photo.width, "height": photo.height, "detections": found}
+def _image_as_json(image: ImageResult) -> dict[str, Any]:
+    if image.error:
+        return {"filename": image.name, "error": str(image.error)}
+    found = [dict(zip(COLUMNS[1:], detection, strict=True)) for detection in image.detections]
+    return {"filename": image.name, "width": image.width, "height": image.height, "detections": found}
 
 
-def _corners(box_xyxy: Sequence[float]) -> dict[str, float]:
-    return dict(zip(("xmin", "ymin", "xmax", "ymax"), box_xyxy, strict=True))
+@contextlib.contextmanager
+def _json_array(file: IO[str]) -> Iterator[Callable[[Any], None]]:
+    """Write an array of JSON, one item per line."""
+    separator = "["
+
+    def add(item: Any) -> None:
+        nonlocal separator
+        file.write(f"{separator}\n{json.dumps(item, ensure_ascii=False)}")
+        separator = ","
+
+    yield add
+    file.write("[]" if separator == "[" else "\n]")
 
 
-def _write_array(file: IO[str], items: Iterable[Any]) -> None:
-    separator = "[\n"
-    for item in items:
-        file.write(f"{separator}{json.dumps(item, ensure_ascii=False)}")
-        separator = ",\n"
-    file.write("[]" if separator == "[\n" else "\n]")
-
-
-def write_coco(
-    images_path: Path, results_path: Path, photos: Iterable[ImageResult], class_names: Mapping[int, str]
-) -> None:
-    """Two files as pycocotools reads them: `COCO(images_path).loadRes(results_path)`.
+@contextlib.contextmanager
+def coco_writer(folder: Path, class_names: Mapping[int, str]) -> Iterator[Write]:
+    """Write coco_images.json and coco_results.json: `COCO(coco_images).loadRes(coco_results)` of pycocotools.
 
     The results format of COCO (cocodataset.org, "Results format"): a list of image_id, category_id, bbox (x, y, width,
-    height in pixels) and score. Image ids are the photos' numbers, counted from 1; category ids the model's class ids.
-
-    Args:
-        images_path: gets images, categories, and an empty list of annotations.
-        results_path: gets the results.
-        photos: those that could not be read keep their number and are in neither file.
-        class_names: class id -> name.
+    height in pixels) and score. Image ids count all images from 1; those that could not be read are in neither file.
+    Category ids are the class ids of `class_names`.
     """
     ids = {name: class_id for class_id, name in class_names.items()}
     categories = [{"id": class_id, "name": name} for class_id, name in class_names.items()]
-
-    def results(images: IO[str]) -> Iterator[dict[str, Any]]:
-        separator = ""
-        for number, photo in enumerate(photos, start=1):
-            if photo.error:
-                continue
-            image = {"id": number, "file_name": photo.name, "width": photo.width, "height": photo.height}
-            images.write(f"{separator}\n{json.dumps(image, ensure_ascii=False)}")
-            separator = ","
-            for name, score, xmin, ymin, xmax, ymax in photo.detections:
-                bbox = [round(value, 2) for value in (xmin, ymin, xmax - xmin, ymax - ymin)]
-                yield {"image_id": number, "category_id": ids[name], "bbox": bbox, "score": score}
-
+    head = {"info": {"description": "photos of detect.py"}, "categories": categories, "annotations": []}
+    numbers = itertools.count(1)
+    images_path, results_path = folder / "coco_images.json", folder / "coco_results.json"
     with files.atomic_write(images_path, "w") as images_file, files.atomic_write(results_path, "w") as results_file:
-        head = {"info": {"description": "photos of detect.py"}, "categories": categories, "annotations": []}
-        images_file.write(f'{json.dumps(head, ensure_ascii=False)[:-1]}, "images": [')
-        _write_array(results_file, results(images_file))
-        images_file.write("\n]}\n")
+        images_file.write(f'{json.dumps(head, ensure_ascii=False)[:-1]}, "images": ')
+        with _json_array(images_file) as add_image, _json_array(results_file) as add_result:
+
+            def write(image: ImageResult) -> None:
+                number = next(numbers)
+                if image.error:
+                    return
+                add_image({"id": number, "file_name": image.name, "width": image.width, "height": image.height})
+                for name, score, xmin, ymin, xmax, ymax in image.detections:
+                    bbox = [round(value, 2) for value in (xmin, ymin, xmax - xmin, ymax - ymin)]
+                    add_result({"image_id": number, "category_id": ids[name], "bbox": bbox, "score": score})
+
+            yield write
+        images_file.write("}\n")
 
 
-def write_voc(folder: Path, photos: Iterable[ImageResult], model: str, findings: list[Finding]) -> int:
-    """One LabelImg XML for each photo with detections, sealed as a proposal that nobody has reviewed.
-
-    A file that a person has saved since is left as it is; a proposal in which nothing is found any more goes.
-
-    Args:
-        folder: for the files.
-        photos: what was looked at.
-        model: that has made the detections.
-        findings: gets an error where a name cannot be written as XML.
-
-    Returns:
-        How many files were left as they are.
-    """
-    taken: set[Path] = set()
-    left = 0
-    for photo in photos:
-        objects = [
-            VocObject(found.class_name, *box)
-            for found in photo.detections
-            if (box := clip_to_pixels(found[2:], photo.width, photo.height))
-        ]
-        # A photo's own name, unless it is an address or the like: to find it by, LabelImg takes the suffix off.
-        image_name = photo.name if photo.output_name == f"{photo.name}.jpg" else photo.output_name
-        path = labelimg_files.annotation_path(folder, image_name)
-        if path in taken:  # a.jpg and a.png, whose annotation LabelImg would call the same
-            path = folder / f"{image_name}.xml"
-        if not proposals.may_write(path):
-            left += 1
-            taken.add(path)
-            continue
-        if not objects:
-            path.unlink(missing_ok=True)
-            continue
-        taken.add(path)
-        scores = [found.score for found in photo.detections]
-        origin = f"{model}, scores {min(scores):.2f} to {max(scores):.2f}"
-        annotation = Annotation(posixpath.basename(image_name), photo.width, photo.height, objects)
-        try:
-            voc_xml.write(path, proposals.sealed(annotation, origin))
-        except ValueError as error:
-            findings.append(Finding(ERROR, "name-not-xml", photo.name, str(error), "give the image another name"))
-    return left
-
-
-def write_tags(folder: Path, photos: Iterable[ImageResult], products: Mapping[str, Sequence[str]]) -> None:
-    """tags.csv and tags.json: for each product the classes on its photos, with the best score of each.
+@contextlib.contextmanager
+def tags_writer(folder: Path, products: Mapping[str, Sequence[str]]) -> Iterator[Write]:
+    """Write tags.csv and tags.json: for each product the classes on its images, with the best score of each.
 
     Args:
         folder: for the two files.
-        photos: what was looked at.
-        products: name of a photo -> the products it shows; a photo without is a product of its own.
+        products: image name -> the products it shows; an image without one is a product of its own.
     """
     scores: dict[str, dict[str, float]] = {}
-    for photo in photos:
-        for product in () if photo.error else products.get(photo.name) or [photo.name]:
+
+    def write(image: ImageResult) -> None:
+        for product in () if image.error else products.get(image.name) or [image.name]:
             best = scores.setdefault(product, {})
-            for name, score in best_scores(photo.detections).items():
+            for name, score in best_scores(image.detections).items():
                 best[name] = max(score, best.get(name, 0.0))
-    tags = {product: best_first(best) for product, best in scores.items()}
-    rows = ((product, name, f"{score:.4f}") for product, best in tags.items() for name, score in best.items())
-    _write_rows(folder / "tags.csv", TAG_COLUMNS, rows)
-    with files.atomic_write(folder / "tags.json", "w") as file:
+
+    with (
+        files.atomic_write(folder / "tags.csv", "w") as csv_file,
+        files.atomic_write(folder / "tags.json", "w") as file,
+    ):
+        yield write
+        tags = {product: best_first(best) for product, best in scores.items()}
+        table = csv.writer(csv_file, lineterminator="\n")
+        table.writerow(TAG_COLUMNS)
+        for product, best in tags.items():
+            table.writerows((product, name, f"{score:.4f}") for name, score in best.items())
         json.dump(tags, file, ensure_ascii=False, indent=1)
         file.write("\n")
+
+
+class VocWriter:
+    """Writes one LabelImg XML for each image with detections, sealed as a proposal that nobody has reviewed.
+
+    Args:
+        folder: for the files.
+        model: name of the model that made the detections.
+
+    Attributes:
+        num_kept: files that a person has saved since, and that were therefore kept.
+        findings: an error for each name that cannot be written as XML.
+    """
+
+    def __init__(self, folder: Path, model: str):
+        self.num_kept = 0
+        self.findings: list[Finding] = []
+        self._folder, self._model = folder, model
+        self._taken: set[Path] = set()
+
+    def write(self, image: ImageResult) -> None:
+        # An image's own name, unless it is an address or the like: LabelImg finds it by the name without the suffix.
+        image_name = image.name if image.output_name == f"{image.name}.jpg" else image.output_name
+        path = labelimg_files.annotation_path(self._folder, image_name)
+        if path in self._taken:  # a.jpg and a.png, which share one annotation in LabelImg
+            path = self._folder / f"{image_name}.xml"
+        annotation = Annotation(posixpath.basename(image_name), image.width, image.height, voc_objects(image))
+        scores = [detection.score for detection in image.detections]
+        outcome, findings = store_proposal(path, image.name, annotation, f"{self._model}, {score_range(scores)}")
+        self.findings += findings
+        self.num_kept += outcome == KEPT
+        if annotation.objects or outcome == KEPT:
+            self._taken.add(path)
+
+
+def voc_objects(image: ImageResult) -> list[VocObject]:
+    boxes = ((found.class_name, clip_to_pixels(found[2:], image.width, image.height)) for found in image.detections)
+    return [VocObject(class_name, *box) for class_name, box in boxes if box]
+
+
+def score_range(scores: Sequence[float]) -> str:
+    return f"scores {min(scores, default=0):.2f} to {max(scores, default=0):.2f}"
+
+
+def store_proposal(
+    path: Path, image_name: str, annotation: Annotation, origin: str, replace: bool = True
+) -> tuple[str, list[Finding]]:
+    """Write an annotation as a proposal; remove an earlier proposal where it has no object.
+
+    Args:
+        path: of the XML file. A file that a person has saved is never changed.
+        image_name: for the finding.
+        annotation: what is proposed.
+        origin: the model and its scores.
+        replace: replace an earlier proposal that nobody has reviewed.
+
+    Returns:
+        WRITTEN, KEPT, REMOVED, EMPTY or FAILED; an error where XML cannot hold the name.
+    """
+    if not proposals.may_write(path) or (path.exists() and not replace):
+        return KEPT, []
+    if not annotation.objects:
+        outcome = REMOVED if path.exists() else EMPTY
+        path.unlink(missing_ok=True)
+        return outcome, []
+    try:
+        voc_xml.write(path, proposals.sealed(annotation, origin))
+    except ValueError as error:
+        return FAILED, [Finding(ERROR, "name-not-xml", image_name, str(error), "give the image another name")]
+    return WRITTEN, []

@@ -1,14 +1,15 @@
-"""Many photos through a detector: reading, decoding, inference and drawing at the same time, a few photos of each.
+"""Many images through a detector: reading, decoding, inference and drawing run at the same time, a few images each.
 
-Everything is a generator: what is in memory is a few photos for each worker and a batch, however many there are.
+Everything is a generator: memory holds a few images per worker and a batch, however many images there are.
 
-Photos are decoded in full. JPEG can be decoded at a half or a quarter of the size, which still is more than the model
-takes in; but the model has learnt from photos that were shrunk otherwise. On 120 photos, the detections above 0.3 of 23
-were others than before, and the scores of the rest moved by up to 0.19.
+Images are decoded in full size. JPEG can be decoded at a half or a quarter of it, which still is more than the model
+takes; but the model was trained on images that were shrunk otherwise: on 120 photos, 23 had other detections above 0.3
+than before, and the remaining scores moved by up to 0.19.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -23,132 +24,121 @@ from scripts.lib.core.http import DownloadError, DownloadLimits
 from scripts.lib.core.parallel import ordered_map
 from scripts.lib.detection import contact_sheet, detections
 from scripts.lib.detection.journal import ImageResult
-from scripts.lib.detection.sources import Source
+from scripts.lib.detection.sources import ImageSource
 from scripts.lib.images import decode, drawing
 from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 
 DOWNLOADS_AT_ONCE = 8
-HELD_PIXELS = 2**22  # a larger photo waits for its picture as the file that it is, and is decoded once more: 12 MB each
+HELD_PIXELS = 2**22  # a larger image waits to be drawn as its file, and is decoded once more: it would take 12 MB
 
 
-class Folders(NamedTuple):
-    """Where pictures go; None: there are none.
+class DrawingFolders(NamedTuple):
+    """Folders of drawn images: in full size, and as thumbnails; None: not drawn."""
 
-    Attributes:
-        pictures: of photos with their boxes, in full size.
-        thumbnails: the same, small.
-    """
-
-    pictures: Path | None = None
+    images: Path | None = None
     thumbnails: Path | None = None
-
-    def are_complete(self, output_name: str) -> bool:
-        """Whether all pictures of a photo are there."""
-        return all(folder is None or (folder / output_name).is_file() for folder in self)
 
 
 class _Loaded(NamedTuple):
-    """A photo, ready for the detector, or why it is not."""
+    """An image that is ready for the detector, or the error."""
 
-    source: Source
+    source: ImageSource
     version: str
-    size: tuple[int, int] = (0, 0)  # height, width
-    prepared: PreparedImage | None = None
-    picture: np.ndarray | bytes | None = None  # where pictures are wanted: pixels, or a large photo's file
     error: Finding | None = None
+    prepared: PreparedImage | None = None
+    drawable: np.ndarray | bytes | None = None  # pixels, or the file of a large image
 
 
+@dataclasses.dataclass(frozen=True)
 class Pipeline:
-    """Args:
-    detector: what looks at the photos.
-    min_scores: class id -> least score; other classes are left out.
-    nms_iou: see `detections.select`.
-    folders: where pictures go.
-    limits: of downloads.
-    batch_size: photos a run of the model.
-    num_workers: threads that decode, and as many that draw; 1: no thread at all.
-    fetch: reads a photo whose place is an address; raises DownloadError.
+    """Detects the objects of many images.
+
+    Attributes:
+        detector: the model.
+        score_thresholds: class id -> score threshold; other classes are left out.
+        nms_iou: see `detections.select`.
+        folders: for drawn images.
+        limits: of downloads.
+        batch_size: images per inference batch.
+        num_workers: threads that decode, and as many that draw; 1: no further thread.
+        fetch: reads an image whose place is an address; raises DownloadError.
     """
 
-    def __init__(
-        self,
-        detector: Detector,
-        min_scores: dict[int, float],
-        nms_iou: float | None = None,
-        folders: Folders = Folders(),  # noqa: B008 (immutable)
-        limits: DownloadLimits = DownloadLimits(),  # noqa: B008
-        batch_size: int = 8,
-        num_workers: int = 2,
-        fetch: Callable[[str, DownloadLimits], bytes] = http.fetch,
-    ):
-        self.detector, self.min_scores, self.nms_iou = detector, min_scores, nms_iou
-        self.folders, self.limits = folders, limits
-        self.batch_size, self.num_workers, self.fetch = batch_size, num_workers, fetch
-        self._wants_pictures = any(folders)
+    detector: Detector
+    score_thresholds: dict[int, float]
+    nms_iou: float | None = None
+    folders: DrawingFolders = DrawingFolders()
+    limits: DownloadLimits = DownloadLimits()
+    batch_size: int = 8
+    num_workers: int = 2
+    fetch: Callable[[str, DownloadLimits], bytes] = http.fetch
 
-    def look_at(self, sources: Iterable[Source]) -> Iterator[ImageResult]:
-        """Yields what was found on each photo, in order, once its pictures are written."""
+    def run(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult]:
+        """Yield each image's result, in order, once it is drawn."""
         num_downloads = 1 if self.num_workers == 1 else DOWNLOADS_AT_ONCE
-        fetched = ordered_map(self._fetched, sources, num_downloads)
-        loaded = ordered_map(self._load, fetched, self.num_workers)
+        downloaded = ordered_map(self._download, sources, num_downloads)
+        loaded = ordered_map(self._load, downloaded, self.num_workers)
         return ordered_map(self._finish, self._detect(loaded), self.num_workers)
 
-    def _fetched(self, source: Source) -> tuple[Source, bytes | Finding | None]:
-        """A photo with its content if it has an address; files on the disk are read when it is their turn."""
-        if isinstance(source.place, Path):
-            return source, None
-        try:
-            return source, self.fetch(source.place, self.limits)
-        except DownloadError as error:
-            return source, Finding(ERROR, "image-download", source.place, str(error), "check the address, or try again")
+    def is_done(self, source: ImageSource, earlier: ImageResult | None) -> bool:
+        """Return whether an earlier run has read and drawn this very image."""
+        return (
+            earlier is not None
+            and not earlier.error
+            and (earlier.output_name, earlier.version) == (source.output_name, version_of(source))
+            and all(folder is None or (folder / source.output_name).is_file() for folder in self.folders)
+        )
 
-    def _load(self, fetched: tuple[Source, bytes | Finding | None]) -> _Loaded:
-        source, content = fetched
-        file, version = str(source.place), ""
-        if content is None:
-            file, version = files.shown_path(source.place), version_of(source)
+    def _download(self, source: ImageSource) -> tuple[ImageSource, bytes | None, list[Finding]]:
+        """Fetch the content of an address; files on the disk are read by `_load`."""
+        if isinstance(source.place, Path):
+            return source, None, []
+        try:
+            return source, self.fetch(source.place, self.limits), []
+        except DownloadError as error:
+            remedy = "check the address, or try again"
+            return source, None, [Finding(ERROR, "image-download", source.place, str(error), remedy)]
+
+    def _load(self, downloaded: tuple[ImageSource, bytes | None, list[Finding]]) -> _Loaded:
+        source, content, findings = downloaded
+        version, file = version_of(source), files.shown_path(source.place)
+        if isinstance(source.place, Path):
             content, findings = decode.read_bytes(source.place, file)
-            if content is None:
-                return _Loaded(source, version, error=findings[0])
-        if isinstance(content, Finding):
-            return _Loaded(source, version, error=content)
-        pixels, findings = decode.decode(content, file)
+        pixels = None
+        if content is not None:
+            pixels, findings = decode.decode(content, file)
         if pixels is None:
-            return _Loaded(source, version, error=findings[0])
-        prepared = self.detector.prepare(pixels)
-        picture = content if pixels.shape[0] * pixels.shape[1] > HELD_PIXELS else pixels
-        return _Loaded(source, version, pixels.shape[:2], prepared, picture if self._wants_pictures else None)
+            return _Loaded(source, version, findings[0])
+        is_large = pixels.shape[0] * pixels.shape[1] > HELD_PIXELS
+        drawable = (content if is_large else pixels) if any(self.folders) else None
+        return _Loaded(source, version, None, self.detector.prepare(pixels), drawable)
 
     def _detect(self, loaded: Iterator[_Loaded]) -> Iterator[tuple[_Loaded, DetectionArrays | None]]:
-        least = min(self.min_scores.values())
+        lowest = min(self.score_thresholds.values())
         while batch := list(itertools.islice(loaded, self.batch_size)):
-            found = self.detector.detect_prepared([one.prepared for one in batch if not one.error], least)
-            for one in batch:
-                yield one, None if one.error else next(found)
+            found = self.detector.detect_prepared([image.prepared for image in batch if image.prepared], lowest)
+            for image in batch:
+                yield image, next(found) if image.prepared else None
 
-    def _finish(self, looked_at: tuple[_Loaded, DetectionArrays | None]) -> ImageResult:
-        (source, version, (height, width), _, picture, error), found = looked_at
-        names = self.detector.class_names
-        kept = [] if found is None else detections.named(detections.select(found, self.min_scores, self.nms_iou), names)
-        if picture is not None:
-            image = Image.fromarray(decode.pixels(picture) if isinstance(picture, bytes) else picture)
+    def _finish(self, detected: tuple[_Loaded, DetectionArrays | None]) -> ImageResult:
+        (source, version, error, prepared, drawable), found = detected
+        if prepared is None:
+            return ImageResult(source.name, source.output_name, version, 0, 0, [], error)
+        class_names = self.detector.class_names
+        kept = detections.named(detections.select(found, self.score_thresholds, self.nms_iou), class_names)
+        if drawable is not None:
+            image = Image.fromarray(decode.pixels(drawable) if isinstance(drawable, bytes) else drawable)
             for folder, draw in zip(self.folders, (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
                 if folder:
-                    _save(draw, folder / source.output_name, image, kept, list(names.values()))
-        return ImageResult(source.name, source.output_name, version, width, height, kept, error)
+                    with files.atomic_write(folder / source.output_name, durable=False) as file:
+                        draw(image, kept, list(class_names.values())).save(file, "JPEG", quality=90)
+        return ImageResult(source.name, source.output_name, version, prepared.width, prepared.height, kept)
 
 
-def _save(draw: Callable[..., Image.Image], path: Path, *arguments) -> None:
-    with files.atomic_write(path, durable=False) as file:
-        draw(*arguments).save(file, "JPEG", quality=90)
-
-
-def version_of(source: Source) -> str:
-    """What changes when a file is replaced: size and time; empty for an address, and where there is no file."""
-    if isinstance(source.place, str):
-        return ""
+def version_of(source: ImageSource) -> str:
+    """Return a file's size and time, which change when it is replaced; empty for an address or a missing file."""
     try:
-        status = source.place.stat()
+        status = Path(source.place).stat() if isinstance(source.place, Path) else None
     except OSError:
-        return ""
-    return f"{status.st_size}-{status.st_mtime_ns}"
+        status = None
+    return f"{status.st_size}-{status.st_mtime_ns}" if status else ""

@@ -50,7 +50,7 @@ def test_photos_of_a_folder_are_found_with_their_sub_folders_in_order(here):
 def test_several_inputs_one_after_another_and_a_photo_once(here):
     sources = Sources(["d.jpg", "shop/b.jpg", "shop", str(here / "d.jpg")], here)
     assert [one.name for one in sources] == ["d.jpg", "b.jpg", "a.PNG", "new/c.webp"]
-    assert (sources.total, sources.repeated) == (6, 2)
+    assert (sources.total, sources.num_repeated) == (6, 2)
 
 
 def test_photos_of_one_name_are_told_apart_by_their_path_and_do_not_overwrite_each_other(here):
@@ -126,7 +126,7 @@ def test_a_csv_of_paths_and_addresses_names_the_products(here, lines, monkeypatc
         "http://x.example/a.jpg": ["8"],
         "shop/new/c.webp": ["9"],
     }
-    assert (sources.total, sources.repeated) == (4, 1)
+    assert (sources.total, sources.num_repeated) == (4, 1)
 
 
 def test_lists_without_a_head(here):
@@ -144,11 +144,11 @@ def test_stdin_is_a_path_or_address_a_line(here, monkeypatch):
 
 def test_pictures_of_an_earlier_run_are_no_photos(here):
     for inputs in (["."], ["**/*.jpg"], ["shop/../*"]):
-        sources = Sources(inputs, here, left_out=[Path("other"), here / "shop" / "none"])
+        sources = Sources(inputs, here, excluded=[Path("other"), here / "shop" / "none"])
         assert "other/b.jpg" not in [one.place.as_posix() for one in sources]
         assert sources.total >= 2
-    assert [one.name for one in Sources(["other/b.jpg"], here, left_out=[Path("other")])] == ["b.jpg"]
-    assert Sources(["."], here, left_out=[Path("oth")]).total == 5
+    assert [one.name for one in Sources(["other/b.jpg"], here, excluded=[Path("other")])] == ["b.jpg"]
+    assert Sources(["."], here, excluded=[Path("oth")]).total == 5
 
 
 def test_all_wrong_inputs_are_named_together(here):
@@ -156,10 +156,10 @@ def test_all_wrong_inputs_are_named_together(here):
     with pytest.raises(UsageError) as raised:
         Sources(["none.jpg", "empty", "*.gif", "d.jpg", "gs://shop/b.jpg"], here)
     assert str(raised.value).splitlines() == [
-        "--input none.jpg: there is no such file or folder",
+        "--input none.jpg: no such file or folder",
         "error: --input empty: no image in it",
         "error: --input *.gif: no image in it",
-        "error: --input gs://shop/b.jpg: only http and https; photos on a bucket are for cloud/detect_beam.py",
+        "error: --input gs://shop/b.jpg: only http and https; use cloud/detect_beam.py for images on a bucket",
     ]
 
 
@@ -168,7 +168,7 @@ def test_all_wrong_inputs_are_named_together(here):
     [
         (b"name,size\nb.jpg,3\n", "list.csv:1: the first line is 'name,size'; no column is named url, image_url"),
         (b"path\ngr\xf6\xdfe.jpg\n", "list.csv: is not UTF-8: byte 0xf6; save it as UTF-8"),
-        (b'path\n"' + b"x" * 140_000 + b'"\n', "list.csv: is no CSV: field larger than field limit"),
+        (b'path\n"' + b"x" * 140_000 + b'"\n', "list.csv: is not a valid CSV: field larger than field limit"),
     ],
 )
 def test_lists_that_cannot_be_read(here, content, says):
