@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 from google.protobuf import text_format
+from matplotlib.figure import Figure
 
 from scripts.lib.config import override, pipeline_config
 from scripts.lib.core import files
@@ -140,10 +141,25 @@ def where_the_time_goes(traced: Trained) -> str:
 
 def compare_losses(losses: Mapping[str, Sequence[Sequence[float]]], folder: Path) -> str:
     """Draws the losses of the trainings, by name; says the mean of the second half of each."""
-    name = plots.save(folder, "loss_curves.png", plots.losses_compared(losses))
+    plot = plots.save(folder, "loss_curves.png", draw_losses, losses, "Losses of the trainings")
     ends = {name: [float(np.mean(run[len(run) // 2 :])) for run in runs] for name, runs in losses.items()}
     means = (f"{name} {np.mean(end):.2f} ({min(end):.2f} to {max(end):.2f})" for name, end in ends.items())
-    return f"Mean loss of the second half of the steps: {', '.join(means)}. Curves: {files.shown_path(folder / name)}"
+    return (
+        f"Mean loss of the second half of the steps: {', '.join(means)}. Curves: {files.shown_path(folder / plot.file)}"
+    )
+
+
+def draw_losses(figure: Figure, losses: Mapping[str, Sequence[Sequence[float]]]) -> None:
+    """Draw the mean loss of the runs of each training over the steps, and the range of the runs."""
+    axes = plots.add_axes(figure, "Training loss, mean and range of the runs", "step", "loss")
+    for index, (name, runs) in enumerate(losses.items()):
+        values = np.array(runs)
+        steps, style = np.arange(1, values.shape[1] + 1), plots.line_style(index)
+        axes.plot(steps, values.mean(axis=0), label=f"{name} ({len(runs)} runs)", **style)
+        axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.15, lw=0)
+    axes.set_yscale("log")
+    plots.whole_steps(axes)
+    axes.legend()
 
 
 def part(what: str, run: Run, whole: Run) -> Result:

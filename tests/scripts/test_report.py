@@ -200,19 +200,20 @@ def test_a_foreign_file_among_the_pictures_is_left_alone(place, tmp_path):
     assert (tmp_path / "images/holiday.jpg").exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--train_dir", "nowhere"], "--train_dir nowhere: there is no such folder"),
-        (["--model", "nowhere"], "--model nowhere: there is no such folder"),
-        (["--model", "."], r"holds no label_map\.pbtxt"),
-        (["--compare", "nowhere", "nowhere"], "holds no report"),
-    ],
-)
-def test_what_is_not_there_is_named(place, tmp_path, monkeypatch, arguments, message):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match=message):
-        report.main(["--model", str(place / "good"), "--output_dir", str(tmp_path / "out"), *arguments])
+@pytest.mark.parametrize("flag", ["--train_dir", "--eval_dir", "--model"])
+def test_a_folder_that_is_missing_is_named_with_its_flag(tmp_path, capsys, flag):
+    with pytest.raises(SystemExit) as ended:
+        report.main([flag, "nowhere", "--output_dir", str(tmp_path / "out")])
+    assert ended.value.code == 2
+    assert f"argument {flag}: no folder nowhere" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_without_a_model_or_a_report_are_named(tmp_path):
+    with pytest.raises(UsageError, match=r"--model .* holds no label_map\.pbtxt"):
+        report.main(["--model", str(tmp_path), "--output_dir", str(tmp_path / "out")])
+    with pytest.raises(UsageError, match="--compare .* holds no report"):
+        report.main(["--compare", str(tmp_path), str(tmp_path), "--output_dir", str(tmp_path / "out")])
 
 
 def test_reports_on_different_records_are_not_compared(place, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Example pictures of a report: the best, the worst, the most confused, the missed; truth beside detection."""
+"""Example images of a report: the most confused, the missed, the worst, the best; ground truth beside detections."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import io
 import itertools
 import math
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,72 +25,78 @@ from scripts.lib.report.figures import Results
 
 FOLDER = "images"
 SHEET = "index.png"
-_EACH = 6  # pictures of a kind
-_LONGEST_SIDE = 360  # pixels of one half of a picture
+HEADINGS = {"confused": "Most confused classes", "missed": "Missed objects", "worst": "Most errors", "best": "Best"}
+_PER_KIND = 6
+_LONGEST_SIDE = 360  # pixels of one half of an example
 _GAP = 8
 _HEADER = 18
 
 
 class Example(NamedTuple):
-    """One example picture.
-
-    Attributes:
-        image_index: into the evaluated images.
-        kind: "confused", "missed", "worst", "best".
-        caption: what there is to see.
-        file: its file name in the folder of pictures; empty until it is drawn.
-    """
+    """An example to draw: index into the evaluated images, a key of HEADINGS (or another kind), and what it shows."""
 
     image_index: int
     kind: str
     caption: str
-    file: str = ""
+
+
+class ExampleImage(NamedTuple):
+    """An example that was drawn, with its size in pixels; `name` is the image's name in the record."""
+
+    file: str
+    width: int
+    height: int
+    kind: str
+    name: str
+    caption: str
 
 
 class Tally(NamedTuple):
-    """What went right and wrong on one image."""
+    """The detections and errors of one image, counted."""
 
-    right: int
-    wrong: int  # taken for another class
+    correct: int
+    wrong_class: int
     missed: int
-    void: int  # detected where nothing is
-    spare: int
+    background: int  # detections without an object
+    duplicate: int
     mean_score: float
 
     @property
     def errors(self) -> int:
-        return self.wrong + self.missed + self.void + self.spare
+        return self.wrong_class + self.missed + self.background + self.duplicate
+
+    def __str__(self) -> str:
+        counts = {
+            "right": self.correct,
+            "of the wrong class": self.wrong_class,
+            "missed": self.missed,
+            "where nothing is": self.background,
+            "found twice": self.duplicate,
+        }
+        return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
 
 
 def choose(results: Results) -> list[Example]:
-    """The examples, each image once: the most confused pairs, missed objects, most errors, and the best."""
+    """Choose the examples, each image once."""
     tallies = [tally(image, pairing) for image, pairing in zip(results.images, results.pairings, strict=True)]
-    candidates = [
-        *_confused(results),
-        *_missed(results),
-        *_worst(tallies),
-        *_best(tallies),
-    ]
-    seen: set[int] = set()
-    of_kind: dict[str, int] = {}
-    chosen = []
-    for example in candidates:
-        if example.image_index not in seen and of_kind.get(example.kind, 0) < _EACH:
-            seen.add(example.image_index)
-            of_kind[example.kind] = of_kind.get(example.kind, 0) + 1
-            chosen.append(example)
-    return chosen
+    of_kinds = (_confused(results), _missed(results), _worst(tallies), _best(tallies))
+    chosen: dict[int, Example] = {}
+    for of_kind in of_kinds:
+        new = (example for example in of_kind if example.image_index not in chosen)
+        for example in itertools.islice(new, _PER_KIND):
+            chosen[example.image_index] = example
+    return list(chosen.values())
 
 
 def tally(image: EvaluatedImage, pairing: Pairing) -> Tally:
-    """Counts what went right and wrong on one image."""
+    """Count what is right and wrong on one image."""
     on_object = pairing.objects >= 0
     classes = image.class_ids[pairing.detections][on_object]
-    right = int((classes == image.true_class_ids[pairing.objects[on_object]]).sum())
+    correct = int((classes == image.true_class_ids[pairing.objects[on_object]]).sum())
     scores = image.scores[pairing.detections]
     return Tally(
-        right,
-        len(classes) - right,
+        correct,
+        len(classes) - correct,
         len(pairing.missed),
         int((~on_object).sum()),
         len(pairing.duplicates),
@@ -100,109 +105,88 @@ def tally(image: EvaluatedImage, pairing: Pairing) -> Tally:
 
 
 def _worst(tallies: Sequence[Tally]) -> Iterable[Example]:
-    order = sorted(range(len(tallies)), key=lambda index: (tallies[index].right - 2 * tallies[index].errors, index))
-    return (Example(index, "worst", _summary(tallies[index])) for index in order if tallies[index].errors)
+    order = sorted(range(len(tallies)), key=lambda index: tallies[index].correct - 2 * tallies[index].errors)
+    return (Example(index, "worst", str(tallies[index])) for index in order if tallies[index].errors)
 
 
 def _best(tallies: Sequence[Tally]) -> Iterable[Example]:
-    order = sorted(range(len(tallies)), key=lambda index: (-tallies[index].right, -tallies[index].mean_score, index))
-    return (
-        Example(index, "best", _summary(tallies[index]))
-        for index in order
-        if tallies[index].right and not tallies[index].errors
-    )
-
-
-def _summary(tally: Tally) -> str:
-    parts = {
-        "right": tally.right,
-        "of the wrong class": tally.wrong,
-        "missed": tally.missed,
-        "where nothing is": tally.void,
-        "found twice": tally.spare,
-    }
-    return ", ".join(f"{count} {what}" for what, count in parts.items() if count)
+    faultless = [index for index, one in enumerate(tallies) if one.correct and not one.errors]
+    order = sorted(faultless, key=lambda index: (-tallies[index].correct, -tallies[index].mean_score))
+    return (Example(index, "best", str(tallies[index])) for index in order)
 
 
 def _confused(results: Results) -> Iterable[Example]:
-    """Images of the confused pairs, the surest mistakes first: one of each pair, a second one of each, and so on."""
+    """Yield one image of each pair of confused classes, then a second one of each, and so on, best scores first."""
     ids = {one.name: class_id for class_id, one in enumerate(results.classes, start=1)}
     of_pairs: list[list[Example]] = []
     for pair in sentences.confusions(results):
         scores: dict[int, float] = {}
         for index, (image, pairing) in enumerate(zip(results.images, results.pairings, strict=True)):
-            for detection, found in zip(pairing.detections, pairing.objects, strict=True):
-                if (
-                    found >= 0
-                    and image.true_class_ids[found] == ids[pair.true_class]
-                    and image.class_ids[detection] == ids[pair.detected_class]
-                ):
-                    scores[index] = max(scores.get(index, 0), float(image.scores[detection]))
+            detections = pairing.detections[pairing.objects >= 0]
+            objects = pairing.objects[pairing.objects >= 0]
+            is_pair = (image.true_class_ids[objects] == ids[pair.true_class]) & (
+                image.class_ids[detections] == ids[pair.detected_class]
+            )
+            if is_pair.any():
+                scores[index] = float(image.scores[detections[is_pair]].max())
         caption = f"{pair.true_class} taken for {pair.detected_class}"
-        surest = sorted(scores, key=lambda index: -scores[index])
-        of_pairs.append([Example(index, "confused", caption) for index in surest])
+        best_first = sorted(scores, key=lambda index: -scores[index])
+        of_pairs.append([Example(index, "confused", caption) for index in best_first])
     rounds = itertools.zip_longest(*of_pairs)
     return (example for of_round in rounds for example in of_round if example)
 
 
 def _missed(results: Results) -> Iterable[Example]:
-    """Images with missed objects, the largest object, which one would least expect to be missed, first."""
+    """Yield the images with missed objects, the largest object first."""
     largest = []
     for index, (image, pairing) in enumerate(zip(results.images, results.pairings, strict=True)):
         if pairing.missed.size:
-            sides = image.true_boxes_yxyx[pairing.missed]
-            parts = np.prod(sides[:, 2:] - sides[:, :2], axis=1) / (image.width * image.height)
+            boxes = image.true_boxes_yxyx[pairing.missed]
+            parts = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) / (image.width * image.height)
             names = ", ".join(results.classes[image.true_class_ids[missed] - 1].name for missed in pairing.missed)
             largest.append((-float(parts.max()), index, f"missed: {names}"))
     return (Example(index, "missed", caption) for _, index, caption in sorted(largest))
 
 
-# ------------------------------------------------------------------------------------------------------------- drawing
-
-
 def draw(
-    folder: Path | str,
-    examples: Sequence[Example],
-    records: Sequence[Path | str],
-    draw_one: Callable[[Image.Image, int], Image.Image],
-) -> list[Example]:
-    """Draws the examples as NN.png and a sheet of them, in a folder that replaces an earlier one.
+    folder: Path, examples: Sequence[Example], records: Sequence[Path | str], runs: Mapping[str, Results]
+) -> list[ExampleImage]:
+    """Draw the examples as NN.png, and all on one sheet, in a folder that replaces an earlier one.
 
     Args:
-        folder: for the pictures.
-        examples: what to draw.
-        records: that the images were read from.
-        draw_one: takes the photo and its index, gives the picture.
-
-    Returns:
-        The examples with their file names.
+        folder: of the examples.
+        examples: to draw.
+        records: with the images. Without records nothing is drawn, and earlier examples are removed.
+        runs: title -> results on the same images; each is drawn beside the ground truth.
 
     Raises:
-        UsageError: the folder holds files of someone else.
+        UsageError: the folder holds other files.
     """
-    folder = Path(folder)
     check_folder(folder)
+    if not records:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        return []
     photos = _photos(records, {example.image_index for example in examples})
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.partial-") as temporary:
-        made = Path(temporary) / FOLDER
+    (results, *_) = runs.values()
+    with files.scratch_beside(folder) as scratch:
+        made = scratch / FOLDER
         made.mkdir()
-        drawn, pictures = [], []
-        for number, example in enumerate(examples, start=1):
-            picture = draw_one(photos[example.image_index], example.image_index)
-            name = f"{number:02d}.png"
-            (made / name).write_bytes(png(picture))
-            drawn.append(example._replace(file=name))
-            pictures.append(picture)
-        if pictures:
-            (made / SHEET).write_bytes(png(_sheet(pictures)))
+        drawn, images = [], []
+        for number, (index, kind, caption) in enumerate(examples, start=1):
+            image = side_by_side(photos[index], index, runs)
+            (made / f"{number:02d}.png").write_bytes(png(image))
+            drawn.append(ExampleImage(f"{number:02d}.png", *image.size, kind, results.images[index].name, caption))
+            images.append(image)
+        if images:
+            (made / SHEET).write_bytes(png(_sheet(images)))
         files.replace_folder(made, folder)
     return drawn
 
 
 def check_folder(folder: Path) -> None:
-    """Refuses a folder with anything but pictures of an earlier report: it is going to be replaced."""
-    foreign = [path.name for path in folder.iterdir() if not _is_ours(path.name)] if folder.is_dir() else []
+    """Raise UsageError if the folder, which will be replaced, holds anything but examples of an earlier report."""
+    foreign = [path.name for path in folder.iterdir() if not _is_example(path.name)] if folder.is_dir() else []
     if foreign:
         raise UsageError(
             f"{files.shown_path(folder)} holds {', '.join(sorted(foreign)[:3])}, which no report wrote; "
@@ -210,58 +194,47 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def remove(folder: Path | str) -> None:
-    """Removes the pictures of an earlier report."""
-    if Path(folder).is_dir():
-        check_folder(Path(folder))
-        shutil.rmtree(folder)
-
-
-def _is_ours(name: str) -> bool:
+def _is_example(name: str) -> bool:
     return name == SHEET or (name.endswith(".png") and name[:-4].isdigit())
 
 
-def _photos(records: Sequence[Path | str], wanted: set[int]) -> dict[int, Image.Image]:
-    """The photos at these places of the records."""
+def _photos(records: Iterable[Path | str], wanted: set[int]) -> dict[int, Image.Image]:
     images = itertools.chain.from_iterable(map(read.read, records))
     return {index: Image.fromarray(image.pixels()) for index, image in enumerate(images) if index in wanted}
 
 
-def side_by_side(
-    photo: Image.Image, index: int, *runs: Results, titles: Sequence[str] = ("detections",)
-) -> Image.Image:
-    """The photo with the boxes that a person drew, and once for each run with the detections that count.
+def side_by_side(photo: Image.Image, index: int, runs: Mapping[str, Results]) -> Image.Image:
+    """Draw the photo with its ground truth, and for each run with the detections that reach their threshold.
 
     Args:
-        photo: as it is in the record.
+        photo: as in the record.
         index: of the image.
-        *runs: results on the same images; of each the detections that reach their threshold are shown.
-        titles: of the runs.
+        runs: title -> results.
     """
-    image = runs[0].images[index]
+    (results, *_) = runs.values()
+    image, names = results.images[index], [one.name for one in results.classes]
     scale = _LONGEST_SIDE / max(photo.size)
     photo = photo.resize([max(1, round(side * scale)) for side in photo.size], Image.Resampling.LANCZOS)
-    names = [one.name for one in runs[0].classes]
     unscored = np.full(len(image.true_class_ids), math.nan)
     truth = _boxes(image.true_boxes_yxyx * scale, image.true_class_ids, unscored, names)
-    pictures = {"ground truth": drawing.draw_detections(photo, truth, names)}
-    for title, run in zip(titles, runs, strict=True):
+    titled = {"ground truth": drawing.draw_detections(photo, truth, names)}
+    for title, run in runs.items():
         found, pairing = run.images[index], run.pairings[index]
         kept = np.concatenate([pairing.detections, pairing.duplicates])
         boxes = _boxes(found.boxes_yxyx[kept] * scale, found.class_ids[kept], found.scores[kept], names)
-        pictures[title] = drawing.draw_detections(photo, boxes, names)
-    return beside(pictures)
+        titled[title] = drawing.draw_detections(photo, boxes, names)
+    return beside(titled)
 
 
-def beside(pictures: Mapping[str, Image.Image]) -> Image.Image:
-    """Pictures of one size beside each other, each under its title."""
-    width, height = next(iter(pictures.values())).size
-    whole = Image.new("RGB", (len(pictures) * (width + _GAP) - _GAP, height + _HEADER), "white")
+def beside(titled: Mapping[str, Image.Image]) -> Image.Image:
+    """Paste images of one size beside each other, each under its title."""
+    width, height = next(iter(titled.values())).size
+    whole = Image.new("RGB", (len(titled) * (width + _GAP) - _GAP, height + _HEADER), "white")
     pen = ImageDraw.Draw(whole)
-    for place, (title, picture) in enumerate(pictures.items()):
+    for place, (title, image) in enumerate(titled.items()):
         left = place * (width + _GAP)
         pen.text((left + 2, 2), title, fill="black", font=ImageFont.load_default(12))
-        whole.paste(picture, (left, _HEADER))
+        whole.paste(image, (left, _HEADER))
     return whole
 
 
@@ -273,23 +246,23 @@ def _boxes(boxes_yxyx: np.ndarray, class_ids: np.ndarray, scores: np.ndarray, na
     ]
 
 
-def _sheet(pictures: Sequence[Image.Image], columns: int = 3) -> Image.Image:
-    """All pictures on one, each with its number."""
+def _sheet(images: Sequence[Image.Image], columns: int = 3) -> Image.Image:
+    """Paste all images on one sheet, each with its number."""
     cell_width, cell_height = 360, 220
-    rows = math.ceil(len(pictures) / columns)
+    rows = math.ceil(len(images) / columns)
     sheet = Image.new("RGB", (columns * cell_width, rows * (cell_height + _HEADER)), "white")
     pen = ImageDraw.Draw(sheet)
-    for number, picture in enumerate(pictures):
+    for number, image in enumerate(images):
         left, top = number % columns * cell_width, number // columns * (cell_height + _HEADER)
         pen.text((left + 4, top + 2), f"{number + 1:02d}", fill="black", font=ImageFont.load_default(12))
-        small = picture.copy()
+        small = image.copy()
         small.thumbnail((cell_width - _GAP, cell_height))
         sheet.paste(small, (left + (cell_width - small.width) // 2, top + _HEADER))
     return sheet
 
 
-def png(picture: Image.Image) -> bytes:
-    """PNG bytes with 256 colours: a quarter of the size, and boxes and labels stay sharp."""
+def png(image: Image.Image) -> bytes:
+    """Return PNG bytes with 256 colours: a quarter of the size, and boxes and labels stay sharp."""
     buffer = io.BytesIO()
-    picture.quantize(256, method=Image.Quantize.MEDIANCUT).save(buffer, "PNG", optimize=True)
+    image.quantize(256, method=Image.Quantize.MEDIANCUT).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

@@ -20,6 +20,7 @@ from scripts.lib.evaluation import average_precision as ap
 from scripts.lib.evaluation import bootstrap, coco, error_types, metrics_file
 from scripts.lib.evaluation.average_precision import Calibration, ClassMatches, EvaluatedImage, PrecisionRecall
 from scripts.lib.evaluation.error_types import Errors, Pairing
+from scripts.lib.evaluation.on_record import RecordDetections
 
 BACKGROUND = "background"
 MEAN = "mean (mAP@0.5)"
@@ -65,6 +66,20 @@ class ClassResult(NamedTuple):
         return ap.precision_recall(self.matches)
 
 
+class ReportedModel(NamedTuple):
+    """What a report needs to know about a model.
+
+    Attributes:
+        class_ids: class name -> id, in the order of the ids 1..N.
+        boxes_train: class name -> objects in the training record, None if its manifest is missing.
+        input_size: height and width of the model's input in pixels, None if they are not fixed.
+    """
+
+    class_ids: Mapping[str, int]
+    boxes_train: Mapping[str, int] | None = None
+    input_size: tuple[int, int] | None = None
+
+
 class Matches(NamedTuple):
     """Detections matched with ground truth: class name -> matches, and pycocotools' matches (see `coco.match`)."""
 
@@ -77,6 +92,7 @@ class Results(NamedTuple):
 
     Attributes:
         global_step: of the checkpoint, None if unknown.
+        input_size: of the model, as in `ReportedModel`.
         images: with ground truth and detections.
         classes: in the order of their ids, 1..N.
         mean_ap: mAP@0.5.
@@ -89,6 +105,7 @@ class Results(NamedTuple):
     """
 
     global_step: int | None
+    input_size: tuple[int, int] | None
     images: Sequence[EvaluatedImage]
     classes: list[ClassResult]
     mean_ap: Figure
@@ -109,33 +126,21 @@ class Results(NamedTuple):
         return sum(one.boxes_test for one in self.classes)
 
 
-def compute(
-    images: Sequence[EvaluatedImage],
-    class_ids: Mapping[str, int],
-    global_step: int | None = None,
-    boxes_train: Mapping[str, int] | None = None,
-    num_resamples: int = NUM_RESAMPLES,
-) -> Results:
-    """Compute all numbers.
-
-    Args:
-        images: with ground truth and detections.
-        class_ids: class name -> id, in the order of the ids 1..N.
-        global_step: of the checkpoint.
-        boxes_train: class name -> objects in the training record.
-        num_resamples: for the intervals.
-    """
+def compute(found: RecordDetections, model: ReportedModel, num_resamples: int = NUM_RESAMPLES) -> Results:
+    """Compute all numbers of a model's detections on a record."""
+    images, class_ids = found.images, model.class_ids
     of_classes = {name: ap.match(images, class_id) for name, class_id in class_ids.items()}
     matches = Matches(of_classes, coco.match(images, len(class_ids)))
     figures = with_intervals(lambda weights: measure(matches, weights), len(images), num_resamples)
     classes = [
-        _class_result(name, of_class, figures.pop(name), (boxes_train or {}).get(name))
+        _class_result(name, of_class, figures.pop(name), (model.boxes_train or {}).get(name))
         for name, of_class in of_classes.items()
     ]
     thresholds = {class_ids[one.name]: one.threshold for one in classes}
     pairings = [error_types.pair(image, thresholds) for image in images]
     return Results(
-        global_step,
+        found.global_step,
+        model.input_size,
         images,
         classes,
         figures.pop(MEAN),

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from scripts.lib.evaluation.event_files import Scalar
-from scripts.lib.report import plots
+from scripts.lib.report import figures, plots
+from tests.made_results import BOX, image, results
 
 CURVE = [Scalar(0, 3.0), Scalar(100, 1.0)]
 
@@ -48,15 +49,28 @@ def test_of_one_class_there_is_one_curve():
 
 
 def test_each_plot_is_drawn_for_a_light_and_for_a_dark_page(tmp_path):
-    plots.save(tmp_path, "loss.png", plots.total_loss({"total": CURVE}))
+    saved = plots.save(tmp_path, "loss.png", plots.total_loss, {"total": CURVE}, "Loss")
     corners = {
         name: Image.open(tmp_path / name).convert("RGB").getpixel((2, 2)) for name in ("loss.png", "dark/loss.png")
     }
     assert min(corners["loss.png"]) > 200
     assert max(corners["dark/loss.png"]) < 60
+    assert saved == ("loss.png", *Image.open(tmp_path / "loss.png").size, "Loss")
 
 
 def test_the_same_figures_give_the_same_bytes():
-    first, again = (plots.png(plots.total_loss({"total": CURVE})) for _ in range(2))
+    first, again = (plots.png(plots.total_loss, {"total": CURVE}) for _ in range(2))
     assert first == again
     assert Image.open(io.BytesIO(first)).format == "PNG"
+
+
+@pytest.mark.parametrize(
+    "images",
+    [[image([], [])], [image([], [(BOX, 1, 0.9)])], [image([(BOX, 1)], [])]],
+    ids=["nothing", "only background", "only missed"],
+)
+def test_a_record_with_nothing_to_find_or_nothing_found_is_drawn(images):
+    found = results(images, input_size=(300, 300))
+    assert figures.table(found)
+    for draw, _ in [*plots.DETECTION.values(), *plots.ERRORS.values()]:
+        assert plots.png(draw, found).startswith(b"\x89PNG")
