@@ -28,7 +28,8 @@ def test_input_size_and_training_boxes_come_from_config_and_manifest(model):
     config = CONFIG.format(record=record.as_posix())
     (model / exported_model.PIPELINE_CONFIG).write_text(config, encoding="utf-8")
     assert report.read_model(model) == ({"Tops": 1, "Hats": 2}, None, (200, 300))
-    content = {"classes": {"Tops": {"boxes": 7}, "Hats": {"boxes": 2}}}
+    classes = {"Tops": {"id": 1, "boxes": 7}, "Hats": {"id": 2, "boxes": 2}}
+    content = {"version": manifest.VERSION, "shards": [], "examples": 5, "boxes": 9, "classes": classes}
     manifest.path_of(record).write_text(json.dumps(content), encoding="utf-8")
     assert report.read_model(model).boxes_train == {"Tops": 7, "Hats": 2}
 
