@@ -17,6 +17,7 @@ STEPS = ("xml_to_csv", "split_dataset", "generate_tfrecord")
 # Tests that belong to no single module: they are named after what they check.
 OF_THE_WHOLE = {
     "test_architecture.py",
+    "cloud/test_dockerfile.py",
     "test_hostile_input.py",
     "test_readme.py",
     "test_requirements.py",

@@ -2,95 +2,75 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
-import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from cloud.lib import gcloud
-from scripts.lib.core.errors import DataError, UsageError
 
 PREFIX = "gs://"
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 
 
-class Object(NamedTuple):
-    """A file on a bucket: bytes, and its CRC-32C, base64 of the big-endian number, where the bucket knows it."""
+class StoredFile(NamedTuple):
+    """Size of a file on a bucket in bytes, and its CRC-32C in base64 (None if the bucket does not know it)."""
 
     size: int
     crc32c: str | None
 
 
-def check_name(name: str) -> str:
-    """A bucket's name, also given as gs://NAME/.
-
-    Raises:
-        UsageError: it is none.
-    """
-    name = name.removeprefix(PREFIX).rstrip("/")
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"--bucket {name!r} is no bucket's name: 3 to 222 lower-case letters, digits, -, _ and dots")
+def bucket_name(text: str) -> str:
+    """An argparse type: the name of a bucket, also as gs://NAME/."""
+    name = text.removeprefix(PREFIX).rstrip("/")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", name):
+        expected = "expected 3 to 222 lower-case letters, digits, -, _ and dots"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a bucket name: {expected}")
     return name
 
 
-def location(name: str) -> tuple[str, str]:
-    """Where a bucket lies, e.g. ("us-central1", "region") or ("us", "multi-region").
+def address(text: str) -> str:
+    """An argparse type: an address on a bucket, without a slash at its end."""
+    if not text.startswith(PREFIX):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address on a bucket: expected gs://BUCKET/NAME")
+    return text.rstrip("/")
 
-    Raises:
-        DataError: there is no such bucket, or it may not be seen.
-    """
-    described = gcloud.run_json("storage", "buckets", "describe", f"{PREFIX}{name}")
-    return described["location"].lower(), described.get("location_type", "region").lower()
+
+def folder(text: str) -> str:
+    """An argparse type: a folder on a bucket, without a slash at its end."""
+    if not re.fullmatch(r"gs://[^/]+/.*[^/]/*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a folder on a bucket: expected gs://BUCKET/FOLDER")
+    return text.rstrip("/")
 
 
 def check_location(name: str, region: str) -> list[str]:
-    """What is wrong with the bucket's place for jobs in a region, a sentence each.
-
-    Raises:
-        DataError: as `location`.
-    """
-    place, kind = location(name)
-    if kind == "region" and place != region:
-        return [
-            f"the bucket {PREFIX}{name} lies in {place}, and the job would run in {region}: every step would read "
-            f"across; give --region {place}, or a bucket in {region}"
-        ]
+    """Return a sentence if jobs of a region cannot use the bucket."""
+    described = gcloud.run_json("storage", "buckets", "describe", f"{PREFIX}{name}")
+    location, kind = described["location"].lower(), described.get("location_type", "region").lower()
     if kind != "region":
-        return [
-            f"the bucket {PREFIX}{name} is a {kind} one ({place}): jobs take buckets of one region; make one with "
-            f"`gcloud storage buckets create {PREFIX}NAME --location={region} --uniform-bucket-level-access`"
-        ]
+        command = f"gcloud storage buckets create {PREFIX}NAME --location={region} --uniform-bucket-level-access"
+        found = f"the bucket {PREFIX}{name} is a {kind} bucket ({location})"
+        return [f"{found}, but jobs need a bucket in one region; make one with `{command}`"]
+    if location != region:
+        found = f"the bucket {PREFIX}{name} is in {location}, but the job would run in {region}"
+        return [f"{found} and read from far away in every step; give --region {location}, or a bucket in {region}"]
     return []
 
 
-def listing(patterns: Iterable[str], limit: int | None = None) -> dict[str, Object]:
-    """The files that addresses match, which may hold * and ?; what matches nothing adds nothing.
-
-    Args:
-        patterns: the addresses.
-        limit: at most so many files, where there may be millions.
-
-    Raises:
-        DataError: the bucket cannot be read.
-    """
+def listing(patterns: Iterable[str], limit: int | None = None) -> dict[str, StoredFile]:
+    """Return the files that addresses with * and ? match, at most `limit`: address -> file."""
     flags = [f"--limit={limit}"] if limit else []
     patterns = sorted(set(patterns))
     entries = gcloud.run_json("storage", "objects", "list", *patterns, *flags) if patterns else []
     return {
-        f"{PREFIX}{entry['bucket']}/{entry['name']}": Object(int(entry["size"]), entry.get("crc32c_hash"))
+        f"{PREFIX}{entry['bucket']}/{entry['name']}": StoredFile(int(entry["size"]), entry.get("crc32c_hash"))
         for entry in entries
     }
 
 
-def matching(addresses: Iterable[str], pattern: str) -> list[str]:
-    """The addresses that a record's path or pattern stands for."""
-    return sorted(fnmatch.filter(addresses, pattern))
-
-
 def crc32c(path: Path) -> str:
-    """A local file's CRC-32C as a bucket spells it."""
+    """Return a local file's CRC-32C as a bucket spells it: base64 of the big-endian number."""
     import google_crc32c
 
     checksum = google_crc32c.Checksum()
@@ -100,17 +80,6 @@ def crc32c(path: Path) -> str:
     return base64.b64encode(checksum.digest()).decode()
 
 
-def read(address: str) -> bytes:
-    """The content of a small file.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    done = gcloud.attempt("storage", "cat", address, capture_output=True)
-    if done.returncode:
-        raise DataError([f"{address}: {gcloud.explain(done.stderr.decode(errors='replace'))}"])
-    return done.stdout
-
-
-def copy_command(sources: Sequence[str], target: str) -> list[str]:
-    return ["storage", "cp", *sources, target]
+def read(file_address: str) -> str:
+    """Return the text of a small file."""
+    return gcloud.run("storage", "cat", file_address)

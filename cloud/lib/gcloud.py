@@ -1,7 +1,4 @@
-"""Runs gcloud, without a shell, and turns what it says when it fails into one sentence with a remedy.
-
-Credentials, project and region are those that gcloud is configured for; nothing here reads or keeps any.
-"""
+"""Run gcloud without a shell, and turn its error messages into one sentence with a remedy."""
 
 from __future__ import annotations
 
@@ -14,14 +11,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from scripts.lib.core.errors import DataError, UsageError
 
 ON_WINDOWS = os.name == "nt"
 INSTALL = "install the Google Cloud CLI (https://cloud.google.com/sdk/docs/install) and run `gcloud auth login`"
-# A question on the terminal that nobody sees would wait for ever.
-ENVIRONMENT = {"CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}
 
 
 def is_installed() -> bool:
@@ -29,10 +23,10 @@ def is_installed() -> bool:
 
 
 def program() -> list[str]:
-    """What starts gcloud.
+    """Return the words that start gcloud.
 
-    On Windows gcloud is a batch file, whose arguments cmd.exe would read a second time (`&`, `%` and `^` in a folder's
-    name); the program behind it is started instead, as the batch file does.
+    On Windows gcloud is a batch file. cmd.exe would read its arguments a second time and stumble over `&`, `%` and `^`
+    in a folder's name, so the program behind the batch file is started instead.
 
     Raises:
         UsageError: gcloud is not installed.
@@ -51,11 +45,11 @@ def program() -> list[str]:
 
 
 def run(*arguments: str) -> str:
-    """Runs a gcloud command and returns what it prints.
+    """Run a gcloud command and return what it prints.
 
     Raises:
         UsageError: gcloud is not installed.
-        DataError: it failed; says in one sentence why, and what to do.
+        DataError: it failed, with one sentence that says why and what to do.
     """
     completed = attempt(*arguments)
     if completed.returncode:
@@ -64,19 +58,19 @@ def run(*arguments: str) -> str:
 
 
 def run_json(*arguments: str) -> dict | list:
-    """What a gcloud command prints with --format=json."""
+    """Run a gcloud command and return what it prints with --format=json."""
     return json.loads(run(*arguments, "--format=json") or "[]")
 
 
 def attempt(*arguments: str, **options) -> subprocess.CompletedProcess:
-    """Runs a gcloud command, whether it fails or not; `options` go to `subprocess.run`, the default is to capture."""
+    """Run a gcloud command that may fail; `options` go to `subprocess.run` (default: capture the output as text)."""
     options = options or {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
     return subprocess.run([*program(), *arguments], check=False, **_environment(), **options)
 
 
 @contextlib.contextmanager
 def running(*arguments: str) -> Iterator[subprocess.Popen]:
-    """A gcloud command that writes to this terminal; it ends with the block."""
+    """Run a gcloud command that writes to this terminal, and stop it at the end of the block."""
     with subprocess.Popen([*program(), *arguments], **_environment()) as process:
         try:
             yield process
@@ -85,35 +79,29 @@ def running(*arguments: str) -> Iterator[subprocess.Popen]:
 
 
 def _environment() -> dict:
-    return {"stdin": subprocess.DEVNULL, "env": {**os.environ, **ENVIRONMENT}}
+    # Nobody would see a question, and gcloud would wait for ever.
+    return {"stdin": subprocess.DEVNULL, "env": {**os.environ, "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"}}
 
 
 def shown(command: Sequence[str]) -> str:
-    """A command as one line that bash, PowerShell and cmd read alike: words that one of them would split are quoted."""
+    """Return a command as one line that bash, PowerShell and cmd read alike."""
     return " ".join(word if re.fullmatch(r"[\w=:./\\-]+", word) else f'"{word}"' for word in command)
 
 
-class Configuration(NamedTuple):
-    """What gcloud is configured for; empty strings where it is not."""
-
-    project: str
-    region: str
-
-
-def configuration() -> Configuration:
-    """Project and region that gcloud is configured for.
+def configuration() -> tuple[str, str]:
+    """Return the project and the region that gcloud is configured for, "" where it is not.
 
     Raises:
-        UsageError: gcloud is not installed, or has no account to act for.
+        UsageError: gcloud is not installed, or not logged in.
     """
     found = run_json("config", "list")
-    # Where credentials are switched off, nobody is asked for any: a test server, or a proxy that adds them.
+    # Where credentials are switched off (a test server, a proxy that adds them) no account is needed.
     if not found.get("core", {}).get("account") and str(found.get("auth", {}).get("disable_credentials", "")) in "0":
         raise UsageError("gcloud is not logged in; run `gcloud auth login`, then this again")
-    return Configuration(found.get("core", {}).get("project", ""), found.get("ai", {}).get("region", ""))
+    return found.get("core", {}).get("project", ""), found.get("ai", {}).get("region", "")
 
 
-# What gcloud says -> what it means and what to do. The first that is found counts; {0}, {1}: the pattern's groups.
+# What gcloud prints -> what it means and what to do. The first match counts; {0} is the pattern's group that matched.
 _EXPLANATIONS = {
     r"do not currently have an active account|any credentialed accounts": (
         "gcloud is not logged in: run `gcloud auth login`, then this again."
@@ -122,11 +110,11 @@ _EXPLANATIONS = {
         "gcloud's login has expired or is not accepted: run `gcloud auth login`, then this again."
     ),
     r"(?is)(?:API \[|https://console\.\S+/apis/api/)([\w.-]+googleapis\.com)": (
-        "The API {0} is not switched on in this project: run `gcloud services enable {0}`, wait a minute, and run this "
+        "The API {0} is not enabled in this project: run `gcloud services enable {0}`, wait a minute, and run this "
         "again."
     ),
     r"(?i)SERVICE_DISABLED|has not been used in project|it is disabled": (
-        "An API that this needs is not switched on in this project: run `gcloud services enable "
+        "An API that this needs is not enabled in this project: run `gcloud services enable "
         "aiplatform.googleapis.com storage.googleapis.com artifactregistry.googleapis.com`, wait a minute, and run "
         "this again."
     ),
@@ -135,11 +123,11 @@ _EXPLANATIONS = {
         "fewer machines (--workers), another GPU (--spec), or another --region."
     ),
     r"(?i)RESOURCE_EXHAUSTED:? ?(.*)|HTTPError 429:? ?(.*)|(?:exceed\w*|insufficient) (?:the )?(quota.*)": (
-        "The project's quota, or what the region has left, does not suffice ({0}): ask for more (console, IAM & Admin, "
+        "The project's quota or the region's capacity is too small ({0}): ask for more (console, IAM & Admin, "
         "Quotas), or give fewer machines (--workers), another GPU (--spec), or another --region."
     ),
     r"iam\.serviceAccounts\.actAs|permission to act as service account": (
-        "Your account may not let jobs run as this service account: an owner of the project gives you "
+        "Your account may not run jobs as this service account: ask an owner of the project for "
         "roles/iam.serviceAccountUser on it."
     ),
     r"(?i)(?:The specified bucket does not exist|bucket (?:gs://)?(\S+) (?:not found|does not exist)|"
@@ -148,38 +136,38 @@ _EXPLANATIONS = {
         "`gcloud storage buckets create gs://BUCKET --location=REGION --uniform-bucket-level-access`."
     ),
     r"(?i)invalid value for \[(?:--)?region\]|region.{0,80}(?:not (?:supported|available)|unsupported|is invalid)": (
-        "Vertex AI is not to be had in this region: give another --region, e.g. us-central1 or europe-west4, and a "
+        "Vertex AI is not available in this region: give another --region, e.g. us-central1 or europe-west4, and a "
         "bucket in it."
     ),
     r"(?i)PERMISSION_DENIED:? ?(.*)|HTTPError 403:? ?(.*)|does not have ([\w.]+ access.*)": (
-        "Your account may not do this ({0}): an owner of the project gives it the roles in cloud/README.md."
+        "Your account may not do this ({0}): ask an owner of the project for the roles in cloud/README.md."
     ),
     r"(?i)INVALID_ARGUMENT:? ?(.*)": (
-        "Vertex AI refuses the job specification ({0}): correct it (--spec) and submit it again."
+        "Vertex AI rejected the job specification ({0}): correct it (--spec) and submit it again."
     ),
     r"(?i)NOT_FOUND:? ?(.*customJobs.*)": (
-        "There is no such job ({0}): `python cloud/submit.py status --all` lists those there are."
+        "There is no such job ({0}): `python cloud/submit.py status --all` lists the jobs."
     ),
-    r"(?i)matched no objects(?: or files)?:?\s*(.*)": "Nothing lies at that address on the bucket ({0}).",
+    r"(?i)matched no objects(?: or files)?:?\s*(.*)": "The bucket has nothing at that address ({0}).",
     r"(?i)unable to find the server|name or service not known|name resolution|connection (?:refused|reset|aborted)|"
     r"failed to establish a new connection|timed out|max retries exceeded|network is unreachable|problem reaching": (
         "Google Cloud cannot be reached: check the network and `gcloud config list proxy/`, then run this again."
     ),
     r"(?i)UNAVAILABLE|INTERNAL: |HTTPError 50\d": (
-        "Google Cloud does not answer at the moment: run this again in a few minutes."
+        "Google Cloud does not answer right now: run this again in a few minutes."
     ),
 }
 
 
-def explain(said: str) -> str:
-    """One sentence for what gcloud says when it fails."""
-    said = re.sub(r"This command is (un)?authenticated .*", "", said)
+def explain(stderr: str) -> str:
+    """Return one sentence with a remedy for what gcloud printed when it failed."""
+    stderr = re.sub(r"This command is (un)?authenticated .*", "", stderr)
     for pattern, sentence in _EXPLANATIONS.items():
-        match = re.search(pattern, said)
+        match = re.search(pattern, stderr)
         if match:
             groups = [group.strip(" .\"'") for group in match.groups() if group]
             text = sentence.format(*(groups or [""]))
             return text.replace(" ()", "")
-    errors = re.findall(r"ERROR: (?:\(gcloud[\w.-]*\) )?(.+)", said)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return f"gcloud failed: {(errors or lines or ['it said nothing'])[-1]}"
+    errors = re.findall(r"ERROR: (?:\(gcloud[\w.-]*\) )?(.+)", stderr)
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    return f"gcloud failed: {(errors or lines or ['it gave no reason'])[-1]}"

@@ -1,4 +1,4 @@
-"""What this machine remembers of the jobs that it has submitted: runs/cloud/JOB/job.json, beside the job's files."""
+"""The jobs that were submitted from this machine: runs/cloud/JOB/job.json, beside the job's files."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import UsageError
 
 FOLDER = files.default_path("runs/cloud")
-_NAME = "job.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class VertexJob:
     """A job of Vertex AI.
 
     Attributes:
         name: its display name, e.g. imgSeg_1767261600.
         verb: "train" or "eval".
-        id: the number that the server gave it.
-        project, region, bucket: where it runs.
-        config: the pipeline config's address.
+        id: the number that the server gave it; empty before it is submitted.
+        project, region, bucket: where it runs; the bucket is its name, without gs://.
+        config: address of the pipeline config.
         train_dir, eval_dir: addresses of folders.
         submitted: seconds since 1970.
     """
@@ -39,41 +38,46 @@ class Job:
     submitted: int
 
     @property
+    def folder(self) -> Path:
+        """The job's folder on this machine."""
+        return FOLDER / self.name
+
+    @property
+    def record(self) -> Path:
+        """The file that remembers the job."""
+        return self.folder / "job.json"
+
+    @property
     def console(self) -> str:
-        """The job's page in the browser."""
-        return (
-            "https://console.cloud.google.com/vertex-ai/locations/"
-            f"{self.region}/training/{self.id}?project={self.project}"
-        )
+        """Address of the job's page in the browser."""
+        place = f"https://console.cloud.google.com/vertex-ai/locations/{self.region}"
+        return f"{place}/training/{self.id}?project={self.project}"
 
 
-def folder_of(name: str) -> Path:
-    return FOLDER / name
-
-
-def remember(job: Job) -> None:
-    with files.atomic_write(folder_of(job.name) / _NAME, "w") as file:
+def remember(job: VertexJob) -> None:
+    with files.atomic_write(job.record, "w") as file:
         json.dump(dataclasses.asdict(job), file, indent=2)
 
 
-def is_known(name: str) -> bool:
-    return (folder_of(name) / _NAME).is_file()
-
-
-def find(name: str | None, verb: str | None = None) -> Job:
-    """A job by its name or number; None: the latest.
+def find(name: str | None, verb: str | None = None, project: str | None = None, region: str | None = None) -> VertexJob:
+    """Return the latest job that matches, with the given project and region in place of its own.
 
     Args:
-        name: as `Job.name` or `Job.id`.
-        verb: of which kind it has to be.
+        name: its name or number; None: any.
+        verb: "train" or "eval"; None: any. A job that was submitted elsewhere has none, and is found only by its number
+            with project and region.
+        project, region: None keeps the job's.
 
     Raises:
-        UsageError: this machine has submitted none, or none like that.
+        UsageError: no such job was submitted from this machine.
     """
     jobs = sorted(_all(), key=lambda job: job.submitted)
     matching = [job for job in jobs if verb in (None, job.verb) and name in (None, job.name, job.id)]
     if matching:
-        return matching[-1]
+        job = matching[-1]
+        return dataclasses.replace(job, project=project or job.project, region=region or job.region)
+    if name and name.isdecimal() and project and region and verb is None:
+        return VertexJob(name, "", name, project, region, "", "", "", "", submitted=0)
     wanted = " ".join(filter(None, ("no", verb, "job", name)))
     there = ", ".join(job.name for job in jobs[-5:]) or "none"
     raise UsageError(
@@ -82,11 +86,11 @@ def find(name: str | None, verb: str | None = None) -> Job:
     )
 
 
-def _all() -> list[Job]:
+def _all() -> list[VertexJob]:
     jobs = []
-    for path in FOLDER.glob(f"*/{_NAME}"):
+    for path in FOLDER.glob("*/job.json"):
         try:
-            jobs.append(Job(**json.loads(path.read_text(encoding="utf-8"))))
+            jobs.append(VertexJob(**json.loads(path.read_text(encoding="utf-8"))))
         except (ValueError, TypeError):
-            continue  # of another version, or cut short by hand
+            continue  # of another version, or edited by hand
     return jobs

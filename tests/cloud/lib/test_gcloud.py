@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from cloud.lib import gcloud
+from scripts.lib.core.errors import UsageError
 
 SAID = {
     "ERROR: (gcloud.ai.custom-jobs.create) You do not currently have an active account selected.": "gcloud auth login",
@@ -19,16 +20,16 @@ SAID = {
     "ERROR: (gcloud.storage.buckets.describe) gs://nobucket not found: 404.": "no such bucket (nobucket)",
     "ERROR: (gcloud.storage.cp) HTTPError 404: The specified bucket does not exist.": "gcloud storage buckets create",
     "ERROR: (gcloud.ai.custom-jobs.create) Invalid value for [region]: Available values are [asia-east1], but found [mars].": "another --region",
-    "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: Permission 'aiplatform.customJobs.create' denied": "(Permission 'aiplatform.customJobs.create' denied): an owner",
+    "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: Permission 'aiplatform.customJobs.create' denied": "(Permission 'aiplatform.customJobs.create' denied): ask an owner",
     "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: You do not have permission to act as service account: a@b": "roles/iam.serviceAccountUser",
-    "ERROR: (gcloud.ai.custom-jobs.create) INVALID_ARGUMENT: Machine type 'n1-nonsense' is not supported.": "refuses the job specification (Machine type 'n1-nonsense' is not supported)",
+    "ERROR: (gcloud.ai.custom-jobs.create) INVALID_ARGUMENT: Machine type 'n1-nonsense' is not supported.": "rejected the job specification (Machine type 'n1-nonsense' is not supported)",
     "ERROR: (gcloud.ai.custom-jobs.describe) NOT_FOUND: The customJobs 999 does not exist. This command is "
     "unauthenticated because the [auth/disable_credentials] property is True.": "There is no such job",
-    "ERROR: (gcloud.storage.cat) The following URLs matched no objects or files:\ngs://b/none": "Nothing lies at that address on the bucket (gs://b/none)",
+    "ERROR: (gcloud.storage.cat) The following URLs matched no objects or files:\ngs://b/none": "The bucket has nothing at that address (gs://b/none)",
     "ERROR: gcloud crashed (ConnectionError): HTTPSConnectionPool: Max retries exceeded with url: /v1/": "cannot be reached",
     "ERROR: (gcloud.ai.custom-jobs.create) UNAVAILABLE: The service is currently unavailable.": "in a few minutes",
     "WARNING: something\nERROR: (gcloud.ai) A new kind of failure.": "gcloud failed: A new kind of failure.",
-    "": "gcloud failed: it said nothing",
+    "": "gcloud failed: it gave no reason",
 }
 
 
@@ -60,3 +61,9 @@ def test_the_batch_file_of_windows_is_not_used(monkeypatch, tmp_path):
     assert gcloud.program() == [str(bundled.resolve()), "-S", str(sdk.resolve() / "lib" / "gcloud.py")]
     (sdk / "lib" / "gcloud.py").unlink()
     assert gcloud.program() == [str(sdk / "bin" / "gcloud.cmd")]
+
+
+def test_who_is_not_logged_in_is_told_how(monkeypatch):
+    monkeypatch.setattr(gcloud, "run_json", lambda *_: {"core": {"project": "demo"}})
+    with pytest.raises(UsageError, match="not logged in; run `gcloud auth login`"):
+        gcloud.configuration()

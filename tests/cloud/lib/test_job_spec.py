@@ -40,15 +40,16 @@ def messages(spec: dict) -> list[str]:
 def test_the_templates_are_right(name):
     spec = job_spec.fill(job_spec.read_template(files.default_path(f"cloud/{name}")), VALUES)
     assert messages(spec) == []
-    assert "$" not in job_spec.text(spec) and "serviceAccount" not in spec
-    assert "&" not in job_spec.text(spec) and "*" not in job_spec.text(spec)
+    text = job_spec.text(spec, "a job")
+    assert "$" not in text and "serviceAccount" not in spec
+    assert "&" not in text and "*" not in text
 
 
 def test_the_training_is_the_reference_cluster():
     assert [pool["replicaCount"] for pool in training()["workerPoolSpecs"]] == [1, 5, 3]
-    yaml = pytest.importorskip("yaml")
-    historical = yaml.safe_load(files.default_path("cloud/cloud.yml").read_text(encoding="utf-8"))["trainingInput"]
-    assert (historical["workerCount"], historical["parameterServerCount"]) == (5, 3)
+    gpu_machine = "n1-standard-8 with 1 NVIDIA_TESLA_T4"
+    machines = f"1 x {gpu_machine}, 5 x {gpu_machine}, 3 x n1-standard-8"
+    assert job_spec.machines(training()) == f"{machines}; stopped after 24 hours at the latest"
 
 
 def broken(change):
@@ -66,46 +67,52 @@ def pool(spec: dict, number: int) -> dict:
     [
         (lambda s: s.update(workerPoolSpec=[]), 'has no field named "workerPoolSpec"'),
         (lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType="NVIDIA_T4"), "Invalid enum value NVIDIA_T4"),
-        (lambda s: s["workerPoolSpecs"].insert(1, {}), "workerPoolSpecs[1] (workers): is empty, which gcloud refuses"),
-        (lambda s: s.update(workerPoolSpecs=[]), "workerPoolSpecs is empty"),
-        (lambda s: s.update(workerPoolSpecs=s["workerPoolSpecs"] * 2), "has 6 worker pools; at most 4"),
-        (lambda s: pool(s, MASTER).update(replicaCount=2), "workerPoolSpecs[0] (master): replicaCount is 2"),
+        (lambda s: s["workerPoolSpecs"].insert(1, {}), "workerPoolSpecs[1] (workers): is empty, which gcloud rejects"),
+        (lambda s: s.update(workerPoolSpecs=[]), "has 0 worker pools; write 1 to 4: master, workers"),
+        (
+            lambda s: s.update(workerPoolSpecs=s["workerPoolSpecs"] * 2),
+            "has 6 worker pools; write 1 to 4: master, workers",
+        ),
+        (lambda s: pool(s, MASTER).update(replicaCount=2), "workerPoolSpecs[0] (master): replicaCount is 2; write 1"),
         (
             lambda s: pool(s, WORKERS).update(replicaCount=0),
             "replicaCount is 0; write at least 1, or leave the pool out",
         ),
-        (lambda s: s["workerPoolSpecs"].pop(), "has workers and no parameter servers"),
+        (lambda s: s["workerPoolSpecs"].pop(), "has workers, but no parameter servers"),
         (
             lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType="NVIDIA_TESLA_K80"),
-            "NVIDIA_TESLA_K80 has not been to be had since 1 May 2024",
+            "NVIDIA_TESLA_K80 was retired on 1 May 2024",
         ),
         (
             lambda s: pool(s, MASTER)["machineSpec"].update(machineType="e2-standard-8"),
-            "NVIDIA_TESLA_T4 is not to be had with e2-standard-8",
+            "NVIDIA_TESLA_T4 does not go with e2-standard-8",
         ),
         (
             lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorCount=3),
             "acceleratorCount is 3; write one of 1, 2, 4",
         ),
-        (lambda s: pool(s, MASTER)["machineSpec"].pop("acceleratorCount"), "acceleratorCount is missing"),
+        (
+            lambda s: pool(s, MASTER)["machineSpec"].pop("acceleratorCount"),
+            "acceleratorCount is None; write one of 1, 2, 4",
+        ),
         (
             lambda s: pool(s, SERVERS)["machineSpec"].update(acceleratorCount=1),
-            "acceleratorCount is 1, and acceleratorType is missing",
+            "acceleratorCount is 1, but acceleratorType is missing",
         ),
-        (
-            lambda s: pool(s, SERVERS)["machineSpec"].update(acceleratorType="NVIDIA_TESLA_T4", acceleratorCount=1),
-            "which a parameter server does not use",
-        ),
-        (lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType="TPU_V3"), "TPU_V3 is no GPU"),
+        (lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType="TPU_V3"), "TPU_V3 is not a GPU"),
         (
             lambda s: pool(s, MASTER)["machineSpec"].pop("machineType"),
-            "machineType is None; write one such as n1-standard-8",
+            "machineType is missing; write one such as n1-standard-8",
         ),
         (lambda s: pool(s, MASTER)["containerSpec"].update(imageUri="trainer"), "imageUri is 'trainer'; give --image"),
         (lambda s: s["scheduling"].update(timeout="700000s"), "timeout is 700000s; write up to 604800s, 7 days"),
-        (lambda s: s["scheduling"].update(timeout="1 day"), "is no CustomJobSpec"),
-        (lambda s: s["scheduling"].update(timeout=datetime.date(2026, 1, 1)), "is no CustomJobSpec"),
-        (lambda s: s["scheduling"].update(strategy="SPOT", disableRetries=True), "disableRetries ends the job then"),
+        (lambda s: s["scheduling"].update(timeout="1 day"), "is not a CustomJobSpec"),
+        (lambda s: s["scheduling"].update(timeout=datetime.date(2026, 1, 1)), "is not a CustomJobSpec"),
+        (lambda s: pool(s, MASTER).update(machineSpec=["n1"]), "is not a CustomJobSpec"),
+        (lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType=[]), "is not a CustomJobSpec"),
+        (lambda s: pool(s, MASTER)["containerSpec"].update(args="--a"), "is not a CustomJobSpec"),
+        (lambda s: pool(s, MASTER)["containerSpec"].update(args=["--steps", 5]), "is not a CustomJobSpec"),
+        (lambda s: s.update(scheduling="5h"), "is not a CustomJobSpec"),
     ],
 )
 def test_what_is_wrong_is_named(change, message):
@@ -118,22 +125,29 @@ def test_flags_that_the_program_does_not_take_are_named_once():
     spec = training()
     for each in spec["workerPoolSpecs"]:
         each["containerSpec"]["args"].append("--learning_rate=3")
-    findings = job_spec.check(spec, "job.yaml", submit.parse_program_flags)
+    findings = job_spec.check(spec, "job.yaml", submit.read_program_flags)
     assert [str(each) for each in findings] == [
         "error: job.yaml: workerPoolSpecs[0] (master): args: unrecognized arguments: --learning_rate=3; see the program's --help."
     ]
 
 
 def test_a_name_without_a_value_is_refused():
-    with pytest.raises(DataError, match="the job specification has BUKET, which is none of"):
-        job_spec.fill({"a": ["gs://${BUKET}/x"]}, {"BUCKET": "b"})
+    with pytest.raises(DataError, match="the job specification has BUKET, but only BUCKET are known"):
+        job_spec.fill({"workerPoolSpecs": [], "a": ["gs://${BUKET}/x"]}, {"BUCKET": "b"})
 
 
 def test_an_entry_without_a_value_is_left_out():
-    assert job_spec.fill({"a": None, "b": "${NAME}", "c": {"d": None}, "e": 0}, {"NAME": ""}) == {"c": {}, "e": 0}
+    template = {"workerPoolSpecs": [], "a": None, "b": "${NAME}", "c": {"d": None}, "e": 0}
+    assert job_spec.fill(template, {"NAME": ""}) == {"workerPoolSpecs": [], "c": {}, "e": 0}
 
 
-def test_pools_are_left_out_from_the_end_alone():
+def test_flags_of_the_program_follow_the_template_s():
+    spec = job_spec.fill(job_spec.read_template(TRAINING), VALUES, ["--num_train_steps=7"])
+    arguments = [each["containerSpec"]["args"] for each in spec["workerPoolSpecs"]]
+    assert [each[-1] for each in arguments] == ["--num_train_steps=7"] * 4 and len(arguments[0]) == 4
+
+
+def test_pools_are_left_out_only_from_the_end():
     template = job_spec.read_template(TRAINING)
     one = job_spec.with_replicas(template, {1: 0, 2: 0, 3: 0})
     assert len(one["workerPoolSpecs"]) == 1
@@ -143,30 +157,19 @@ def test_pools_are_left_out_from_the_end_alone():
         1,
         1,
     ]
-    with pytest.raises(UsageError, match="a job with evaluator needs workers, too"):
+    with pytest.raises(UsageError, match="a job with evaluator also needs workers"):
         job_spec.with_replicas(template, {1: 0, 2: 0, 3: 1})
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("workerPoolSpecs: [", "template.yaml:1: is no YAML"),
-        ("trainingInput: {scaleTier: CUSTOM}", "has no list workerPoolSpecs"),
-        ("workerPoolSpecs: [a]", "holds what is no object"),
-        ("workerPoolSpecs: [{machineSpec: [n1]}]", r"workerPoolSpecs\[0\]: machineSpec is \['n1'\]; write an object"),
-        (
-            "workerPoolSpecs: [{machineSpec: {acceleratorType: []}}]",
-            "machineSpec.acceleratorType is .*; write a string",
-        ),
-        ("workerPoolSpecs: [{containerSpec: {args: --a}}]", "containerSpec.args is '--a'; write a list of strings"),
-        (
-            "workerPoolSpecs: [{containerSpec: {args: [--steps, 5]}}]",
-            "containerSpec.args is .*; write a list of strings",
-        ),
-        ("{workerPoolSpecs: [{}], scheduling: 5h}", "scheduling is '5h'; write an object"),
+        ("workerPoolSpecs: [", "template.yaml:1: is not YAML"),
+        ("trainingInput: {scaleTier: CUSTOM}", "has no list workerPoolSpecs of objects"),
+        ("workerPoolSpecs: [a]", "has no list workerPoolSpecs of objects"),
     ],
 )
-def test_a_file_that_is_no_template_is_refused(tmp_path, monkeypatch, text, message):
+def test_a_file_that_is_not_a_template_is_refused(tmp_path, monkeypatch, text, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "template.yaml").write_text(text)
     with pytest.raises(DataError, match=message):

@@ -1,0 +1,297 @@
+"""Jobs of Vertex AI: submit a training or an evaluation, follow it, list jobs, cancel one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from cloud.lib import bucket, bucket_config, gcloud, job_spec, submitted
+from cloud.lib.session import Session
+from cloud.lib.submitted import VertexJob
+from scripts.lib.config import checks, pipeline_config
+from scripts.lib.config.pipeline_config import Message
+from scripts.lib.core import files
+from scripts.lib.core.errors import ERROR, DataError, Finding
+from scripts.lib.training import cluster
+
+DEFAULT_IMAGE = "REGION-docker.pkg.dev/PROJECT/apparel/trainer:1"
+CALCULATOR = "https://cloud.google.com/products/calculator"
+LOOK_SECS = 60  # between two looks whether a job that is followed has ended
+LAST_LINES_SECS = 30  # to wait for the last lines of its log
+ENDED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED")
+
+
+@dataclasses.dataclass(frozen=True)
+class JobOptions:
+    """What a new job is submitted with.
+
+    Attributes:
+        name: its display name, and its folder on the bucket.
+        template: file of the job specification.
+        image: address of the container; "" for DEFAULT_IMAGE in the session's region and project.
+        service_account: e-mail of the account that the job runs as; "" for Vertex AI's own.
+        program_flags: added to the flags of train.py or eval.py.
+        read_flags: tells whether a program takes its flags.
+    """
+
+    name: str
+    template: Path
+    image: str
+    service_account: str
+    program_flags: Sequence[str]
+    read_flags: job_spec.FlagReader
+
+
+def submit_training(
+    session: Session,
+    options: JobOptions,
+    bucket_name: str,
+    config_path: Path,
+    train_dir: str | None,
+    replicas: Mapping[int, int],
+) -> None:
+    """Submit a training job.
+
+    Args:
+        session, options: where and what.
+        bucket_name: where the job's files go.
+        config_path: pipeline config; its files are on the bucket.
+        train_dir: address for checkpoints; None for gs://BUCKET/JOB/train.
+        replicas: pool -> number of machines, where it differs from the template's.
+    """
+    config = bucket_config.on_bucket(pipeline_config.read(config_path), bucket_name)
+    run_dir = f"{bucket.PREFIX}{bucket_name}/{options.name}"
+    train_dir = train_dir or f"{run_dir}/train"
+    job = VertexJob(
+        options.name,
+        "train",
+        "",
+        session.project,
+        session.region,
+        bucket_name,
+        config=f"{run_dir}/pipeline.config",
+        train_dir=train_dir,
+        eval_dir=f"{train_dir.rpartition('/')[0]}/eval",
+        submitted=int(time.time()),
+    )
+    template = job_spec.with_replicas(job_spec.read_template(options.template), replicas)
+    findings: list[Finding | str] = [*checks.check_trainable(config, config_path)]
+    if not findings:
+        findings += checks.check_batch(config, config_path)
+    findings += [f"{files.shown_path(config_path)}: {problem}" for problem in cluster.check_sync_replicas(config)]
+    if session.online and bucket.listing([job.config]):
+        findings.append(f"there is a job {job.name} on the bucket already; give another --job_name")
+    readers = [bucket_config.TRAIN]
+    if replicas.get(job_spec.EVALUATOR):
+        readers.append(bucket_config.EVAL)
+    _submit(session, options, job, template, config, config_path, readers, findings)
+
+
+def submit_evaluation(session: Session, options: JobOptions, trained: VertexJob) -> None:
+    """Submit an evaluation of the latest checkpoint of a training job."""
+    config_path = trained.folder / "pipeline.config"
+    place = {"project": session.project, "region": session.region}
+    job = dataclasses.replace(trained, name=options.name, verb="eval", id="", submitted=int(time.time()), **place)
+    findings = []
+    if session.online and not bucket_config.checkpoint_steps(trained.train_dir):
+        findings.append(f"{trained.train_dir} has no checkpoint yet; `submit.py status` shows how far the job is")
+    template, config = job_spec.read_template(options.template), pipeline_config.read(config_path)
+    _submit(session, options, job, template, config, config_path, [bucket_config.EVAL], findings)
+
+
+def _submit(
+    session: Session,
+    options: JobOptions,
+    job: VertexJob,
+    template: dict,
+    config: Message,
+    config_path: Path,
+    readers: Sequence[str],
+    findings: Iterable[Finding | str],
+) -> None:
+    """Check a job, show it, ask, submit it and remember it. The config of a training is uploaded first.
+
+    Args:
+        config: with its files on the bucket.
+        config_path: its file, for messages.
+        readers: the config's input readers that the job needs.
+        findings: what has been found so far.
+    """
+    default_image = DEFAULT_IMAGE.replace("REGION", session.region)
+    image = options.image or default_image.replace("PROJECT", session.project.replace(":", "/"))
+    values = {
+        "IMAGE": image,
+        "PIPELINE_CONFIG": job.config,
+        "TRAIN_DIR": job.train_dir,
+        "EVAL_DIR": job.eval_dir,
+        "RUN_DIR": job.config.rpartition("/")[0],
+        "SERVICE_ACCOUNT": options.service_account,
+        "PROJECT": session.project,
+        "REGION": session.region,
+        "BUCKET": job.bucket,
+        "JOB_NAME": job.name,
+    }
+    spec = job_spec.fill(template, values, options.program_flags)
+    findings = [*findings, *job_spec.check(spec, options.template, options.read_flags)]
+    if job.record.is_file():
+        folder = files.shown_path(job.folder)
+        findings.append(f"there is a job {job.name} already, in {folder}; give another --job_name")
+    if session.online:
+        findings += bucket.check_location(job.bucket, session.region)
+        build = ("--config=cloud/cloudbuild.yaml", "--ignore-file=cloud/.gcloudignore")
+        findings += check_image(image, [*build, f"--substitutions=_IMAGE={image}"])
+        findings += bucket_config.check(config, config_path, readers)
+    refuse(findings, "nothing was submitted")
+
+    spec_text = job_spec.text(spec, f"{job.name}, submitted by cloud/submit.py {job.verb}")
+    local_config, local_spec = job.folder / "pipeline.config", job.folder / "job.yaml"
+    copy = ["storage", "cp", str(local_config), job.config]
+    create = ["ai", "custom-jobs", "create", *session.flags, f"--display-name={job.name}", f"--config={local_spec}"]
+    create.append("--format=value(name)")
+    print(spec_text)
+    print(f"Machines: {job_spec.machines(spec)}. Prices: {CALCULATOR}")
+    has_new_config = job.verb == "train"
+    for command in [copy, create] if has_new_config else [create]:
+        print(f"> {gcloud.shown(['gcloud', *command])}", flush=True)
+    if not session.confirm(f"Submit {job.name}?"):
+        return
+
+    with files.atomic_write(local_spec, "w") as file:
+        file.write(spec_text)
+    state = f"nothing was submitted or uploaded; the job's files are in {files.shown_path(job.folder)}"
+    try:
+        if has_new_config:
+            with files.atomic_write(local_config, "w") as file:
+                file.write(text_format.MessageToString(config, as_utf8=True))
+            gcloud.run(*copy)
+            state = f"{job.config} was uploaded; to remove it: {gcloud.shown(['gcloud', 'storage', 'rm', job.config])}"
+        state = f"the job was not submitted (after a broken connection look at `submit.py status --all`); {state}"
+        number = gcloud.run(*create).strip().rpartition("/")[2]
+    except DataError as error:
+        raise DataError(error.findings, state) from error
+    except KeyboardInterrupt:
+        print(f"{state}.", file=sys.stderr)
+        raise
+    job = dataclasses.replace(job, id=number)
+    print(f"Submitted {job.name}, number {number}: {job.console}", flush=True)
+    submitted.remember(job)
+    print("Next: python cloud/submit.py logs")
+
+
+def check_image(image: str, build_flags: Sequence[str]) -> list[str]:
+    """Return a sentence if the Artifact Registry does not have the container.
+
+    Args:
+        image: its address; one by digest, or of another registry, is not looked up.
+        build_flags: with which `gcloud builds submit` makes it.
+    """
+    match = re.fullmatch(r"([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/(.+):([\w.-]+)", image)
+    if not match:
+        return []
+    region, project, repository, package, tag = match.groups()
+    place = (f"--project={project}", f"--location={region}", f"--repository={repository}")
+    package_flag = f"--package={package.replace('/', '%2F')}"
+    tags = gcloud.attempt("artifacts", "tags", "list", *place, package_flag, "--format=value(name.basename())")
+    if tags.returncode == 0 and tag in tags.stdout.split():
+        return []
+    if tags.returncode and not re.search(r"NOT_FOUND|not found", tags.stderr, re.IGNORECASE):
+        return [f"{image}: {gcloud.explain(tags.stderr)}"]
+    command = gcloud.shown(["gcloud", "builds", "submit", *build_flags, "."])
+    return [f"there is no container {image}; give --image, or build it (cloud/README.md) with: {command}"]
+
+
+def refuse(findings: Iterable[Finding | str], consequence: str) -> None:
+    """Raise DataError if one finding is an error, as every plain sentence is; only print mere warnings."""
+    findings = list(dict.fromkeys(findings))
+    if any(isinstance(each, str) or each.severity == ERROR for each in findings):
+        raise DataError(findings, consequence)
+    for warning in findings:
+        print(warning, file=sys.stderr)
+
+
+def follow(session: Session, job: VertexJob, interval_secs: int) -> None:
+    """Show a job's log until the job ends; Ctrl+C stops the following, not the job."""
+    describe(session, job)
+    command = ["ai", "custom-jobs", "stream-logs", job.id, *session.flags, f"--polling-interval={interval_secs}"]
+    print(f"> {gcloud.shown(['gcloud', *command])}", flush=True)
+    if session.dry_run:
+        return
+    try:
+        with gcloud.running(*command) as process:
+            _wait(session, job, process)
+    except KeyboardInterrupt:
+        print("\nNo longer followed; the job goes on. To end it: python cloud/submit.py cancel")
+
+
+def _wait(session: Session, job: VertexJob, process: subprocess.Popen) -> None:
+    """Wait until `stream-logs` or the job ends: gcloud asks for the job's state only when it starts (SDK 528)."""
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if status := process.wait(LOOK_SECS):
+                raise DataError([f"gcloud ended with status {status}"], "the log is no longer followed")
+            return
+        described = describe(session, job)
+        if described.get("state") in ENDED:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LAST_LINES_SECS)
+            print(f"{job.name}: {_state(described)}")
+            return
+
+
+def show(session: Session, job: VertexJob) -> None:
+    """Print a job's state, its times, its latest checkpoint and the command for its curves.
+
+    Raises:
+        DataError: the job has failed, with the reason.
+    """
+    described = describe(session, job)
+    print(f"{job.name} ({job.id}): {_state(described)}; {job.console}")
+    for name, key in (("submitted", "createTime"), ("started", "startTime"), ("ended", "endTime")):
+        if key in described:
+            print(f"{name:<10} {described[key]}")
+    if job.train_dir:
+        steps = bucket_config.checkpoint_steps(job.train_dir)
+        print(f"checkpoint {f'{job.train_dir}/model.ckpt-{steps[-1]}' if steps else f'none yet in {job.train_dir}'}")
+        print(f"curves     tensorboard --load_fast=false --logdir={job.train_dir.rpartition('/')[0]}")
+    if "error" in described:
+        raise DataError([gcloud.explain(f"ERROR: {described['error'].get('message', 'no reason given')}")])
+
+
+def show_all(session: Session) -> None:
+    """Print all jobs of the region, one a line."""
+    jobs = gcloud.run_json("ai", "custom-jobs", "list", *session.flags)
+    for each in jobs:
+        number = each["name"].rpartition("/")[2]
+        print(f"{number:<20} {each.get('createTime', '')[:19]:<20} {_state(each):<11} {each.get('displayName', '')}")
+    if not jobs:
+        print(f"There is no job in {session.region} of {session.project}.")
+
+
+def cancel(session: Session, job: VertexJob) -> None:
+    """Stop a job; what it has written stays."""
+    described = describe(session, job)
+    if described.get("state") in ENDED:
+        print(f"{job.name} has ended already ({_state(described)}).")
+        return
+    command = ["ai", "custom-jobs", "cancel", job.id, *session.flags]
+    print(f"> {gcloud.shown(['gcloud', *command])}", flush=True)
+    if session.confirm(f"Cancel {job.name}?"):
+        gcloud.run(*command)
+        print(f"Cancelled {job.name}. Its checkpoints stay in {job.train_dir or 'its train_dir'}.")
+
+
+def describe(session: Session, job: VertexJob) -> dict:
+    """Return what Vertex AI says of a job."""
+    return gcloud.run_json("ai", "custom-jobs", "describe", job.id, *session.flags)
+
+
+def _state(described: Mapping) -> str:
+    return described.get("state", "unknown").removeprefix("JOB_STATE_").lower()
