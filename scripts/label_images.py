@@ -1,12 +1,12 @@
-"""Opens LabelImg on a folder of photos: everything set, its crashes on Python 3.10 and later mended.
+"""Open LabelImg on a folder of images, set up for this workflow and patched for Python 3.10 and later.
 
-In:   photos, and the names of the classes, a line each.
-Out:  one PASCAL VOC XML for each photo in annotations_dir, in sub-folders like the photos', saved whenever one goes on
-      to the next photo. Boxes are drawn with `w`; next and previous photo: `d` and `a`. The space bar says that boxes
-      which prelabel.py drew are right.
+In:   images, and the names of the classes, one per line.
+Out:  one PASCAL VOC XML file per image in annotations_dir, in sub-folders like those of the images.
 
-The pictures come by name, or in the order of the list that prelabel.py --queue writes. LabelImg itself is installed by
-`python -m pip install -r requirements-label.txt` and needs a desktop.
+Draw a box with `w`, go to the next and the previous image with `d` and `a`; that saves the annotation. The space bar
+confirms boxes that prelabel.py drew. Images come by name, or in the order of the list that prelabel.py --queue writes.
+
+LabelImg needs a desktop. Install it with `python -m pip install -r requirements-label.txt`.
 
   python scripts/label_images.py samples data/predefined_classes.txt --annotations_dir annotations
 """
@@ -41,12 +41,12 @@ QT_NEEDS = (
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     check_class_file(args.class_file)
-    num_images = len(find_images(args.image_dir))
-    queue = read_queue(args.queue, args.image_dir) if args.queue else None
+    names = find_images(args.image_dir)
+    queue = read_queue(args.queue, names) if args.queue else None
     check_labelimg_can_start()
     args.annotations_dir.mkdir(parents=True, exist_ok=True)
     warn_of_unreadable_annotations(args.annotations_dir)
-    shown = f"{len(queue)} of {num_images} pictures" if queue is not None else f"{num_images} pictures"
+    shown = f"{len(names)} images" if queue is None else f"{len(queue)} of {len(names)} images"
     image_dir, annotations_dir = args.image_dir.resolve(), args.annotations_dir.resolve()
     print(f"{shown} in {files.shown_path(image_dir)}, annotations in {files.shown_path(annotations_dir)}", flush=True)
     return run_labelimg(image_dir, args.class_file.resolve(), annotations_dir, queue)
@@ -54,43 +54,32 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument(
-        "image_dir", type=local_path, nargs="?", default=files.default_path("samples"), help="folder of the photos"
-    )
-    parser.add_argument(
-        "class_file",
-        type=local_path,
-        nargs="?",
-        default=files.default_path("data/predefined_classes.txt"),
-        help="names of the classes",
-    )
-    parser.add_argument(
-        "--annotations_dir", type=local_path, default=files.default_path("annotations"), help="folder for the XML files"
-    )
-    parser.add_argument(
-        "--queue", type=local_path, metavar="CSV", help="list that prelabel.py wrote: these, in its order"
-    )
+    images, annotations = files.default_path("samples"), files.default_path("annotations")
+    classes = files.default_path("data/predefined_classes.txt")
+    parser.add_argument("image_dir", type=local_path, nargs="?", default=images, help="folder of the images")
+    parser.add_argument("class_file", type=local_path, nargs="?", default=classes, help="names of the classes")
+    parser.add_argument("--annotations_dir", type=local_path, default=annotations, help="folder for the XML files")
+    parser.add_argument("--queue", type=local_path, metavar="CSV", help="show the images of this list, in its order")
     return parser.parse_args(argv)
 
 
 def check_class_file(class_file: Path) -> None:
-    """Raises UsageError or DataError where LabelImg would offer no class, or an empty one."""
+    """Raise UsageError or DataError if LabelImg would offer no class."""
     if not class_file.is_file():
-        raise UsageError(f"class_file {files.shown_path(class_file)}: there is no such file")
-    lines = read_text(class_file).splitlines()
-    if not any(line.strip() for line in lines):
+        raise UsageError(f"class_file {files.shown_path(class_file)}: no such file")
+    if not read_text(class_file).strip():
         raise DataError([f"{files.shown_path(class_file)} names no class; write a class name on each line"])
 
 
 def find_images(image_dir: Path) -> set[str]:
-    """The names of the images, relative to their folder.
+    """Return the names of the images, relative to their folder.
 
     Raises:
         UsageError: there is no such folder, or no image in it.
         DataError: two images would share an annotation file.
     """
     if not image_dir.is_dir():
-        raise UsageError(f"image_dir {files.shown_path(image_dir)}: there is no such folder")
+        raise UsageError(f"image_dir {files.shown_path(image_dir)}: no such folder")
     names = ImageFolder(image_dir).names
     if not names:
         raise UsageError(f"image_dir {files.shown_path(image_dir)}: no image in it")
@@ -99,31 +88,27 @@ def find_images(image_dir: Path) -> set[str]:
     return names
 
 
-def read_queue(queue: Path, image_dir: Path) -> list[str]:
-    """The names that a queue lists.
+def read_queue(queue: Path, image_names: set[str]) -> list[str]:
+    """Return the names that a queue lists.
 
     Raises:
         UsageError: there is no such file, or it lists nothing.
-        DataError: it is no queue, or lists an image that is not in the folder.
+        DataError: it is not a queue, or lists an image that is not in the folder.
     """
+    shown = files.shown_path(queue)
     if not queue.is_file():
-        raise UsageError(f"--queue {files.shown_path(queue)}: there is no such file; prelabel.py --queue writes it")
-    names, there = proposals.read_queue(queue), ImageFolder(image_dir).names
+        raise UsageError(f"--queue {shown}: no such file; prelabel.py --queue writes it")
+    names = proposals.read_queue(queue)
     if not names:
-        raise UsageError(f"--queue {files.shown_path(queue)} lists no picture: none was left to label")
-    if missing := [name for name in names if name not in there]:
-        raise DataError(
-            [
-                f"{files.shown_path(queue)} lists {name!r}, which is not in {files.shown_path(image_dir)}"
-                for name in missing
-            ],
-            "LabelImg was not started",
-        )
+        raise UsageError(f"--queue {shown} lists no image: none was left to label")
+    if missing := [name for name in names if name not in image_names]:
+        messages = [f"{shown} lists {name!r}, which is not in image_dir; run prelabel.py again" for name in missing]
+        raise DataError(messages, "LabelImg was not started")
     return names
 
 
 def check_labelimg_can_start() -> None:
-    """Opens a window system with Qt in a process of its own, since Qt ends the process where it cannot.
+    """Open a window system with Qt in another process, since Qt ends the process if it cannot.
 
     Raises:
         UsageError: LabelImg or PyQt5 is missing, or there is no desktop.
@@ -140,34 +125,32 @@ def check_labelimg_can_start() -> None:
         reason = lines[-1 if probe.returncode == 1 else 0]  # of an exception the last line says it, of Qt the first
         raise UsageError(f"Qt cannot open a window: {reason}; {QT_NEEDS if sys.platform == 'linux' else INSTALL}")
     if (version := importlib.metadata.version("labelImg")) != labelimg_patches.VERSION:
-        print(f"warning: LabelImg {version} is installed; the mends are for {labelimg_patches.VERSION}: {INSTALL}")
+        print(f"warning: LabelImg {version} is installed; the patches are for {labelimg_patches.VERSION}: {INSTALL}")
 
 
 def warn_of_unreadable_annotations(annotations_dir: Path) -> None:
-    """LabelImg opens a broken file as a picture without boxes, and overwrites it at the next box."""
+    """Name broken files: LabelImg opens one as an image without boxes, and overwrites it at the next box."""
     for path in voc_xml.find_files(annotations_dir):
         try:
             voc_xml.read(path)
         except DataError as error:
             for finding in error.findings:
                 print(finding, file=sys.stderr)
-            what_happens = "LabelImg shows its picture without boxes, and overwrites it once you draw one"
-            print(f"warning: {files.shown_path(path)}: {what_happens}; mend the file first.", file=sys.stderr)
+            what_happens = "LabelImg shows its image without boxes, and overwrites it once you draw one"
+            print(f"warning: {files.shown_path(path)}: {what_happens}; correct the file first.", file=sys.stderr)
 
 
 def run_labelimg(image_dir: Path, class_file: Path, annotations_dir: Path, queue: list[str] | None) -> int:
-    """Shows the window until it is closed; returns its exit status. All paths are absolute."""
-    label_img = labelimg_patches.import_mended()
-    labelimg_patches.annotate_in_like_folders(label_img.MainWindow, image_dir, annotations_dir)
-    labelimg_patches.start_with_settings(
-        label_img.Settings,
-        {
-            label_img.SETTING_LABEL_FILE_FORMAT: label_img.LabelFileFormat.PASCAL_VOC,
-            label_img.SETTING_AUTO_SAVE: True,
-            label_img.SETTING_LAST_OPEN_DIR: str(image_dir),  # which LabelImg prefers to the folder that it is given
-            label_img.SETTING_SAVE_DIR: str(annotations_dir),
-        },
-    )
+    """Show the window until it is closed; return its exit status. All paths are absolute."""
+    label_img = labelimg_patches.import_patched()
+    labelimg_patches.annotate_in_sub_folders(label_img.MainWindow, image_dir, annotations_dir)
+    settings = {
+        label_img.SETTING_LABEL_FILE_FORMAT: label_img.LabelFileFormat.PASCAL_VOC,
+        label_img.SETTING_AUTO_SAVE: True,
+        label_img.SETTING_LAST_OPEN_DIR: str(image_dir),  # which LabelImg prefers to the folder that it is given
+        label_img.SETTING_SAVE_DIR: str(annotations_dir),
+    }
+    labelimg_patches.start_with_settings(label_img.Settings, settings)
     if queue is not None:
         labelimg_patches.show_in_order(label_img.MainWindow, [image_dir / name for name in queue])
     application, window = label_img.get_main_app(["labelImg", str(image_dir), str(class_file), str(annotations_dir)])

@@ -128,14 +128,14 @@ def test_qt_that_cannot_open_a_window_is_an_error_with_its_reason(monkeypatch, s
 @pytest.mark.parametrize(
     ("wrong", "error", "says"),
     [
-        (["none"], UsageError, "there is no such folder"),
+        (["none"], UsageError, "none: no such folder"),
         (["annotations"], UsageError, "no image in it"),
-        (["samples", "none.txt"], UsageError, "none.txt: there is no such file"),
+        (["samples", "none.txt"], UsageError, "none.txt: no such file"),
         (["samples", "empty.txt"], DataError, "names no class"),
         (["samples", "classes.txt", "--queue=none.csv"], UsageError, "prelabel.py --queue writes it"),
         (["samples", "classes.txt", "--queue=classes.txt"], DataError, "has no column 'filename'"),
-        (["samples", "classes.txt", "--queue=done.csv"], UsageError, "done.csv lists no picture"),
-        (["samples", "classes.txt", "--queue=queue.csv"], DataError, "lists 'c.jpg', which is not in samples"),
+        (["samples", "classes.txt", "--queue=done.csv"], UsageError, "done.csv lists no image"),
+        (["samples", "classes.txt", "--queue=queue.csv"], DataError, "lists 'c.jpg', which is not in image_dir"),
         (["twins", "classes.txt"], DataError, "a.PPM: A.png would share its annotation file|A.png: a.PPM would share"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Which annotation file belongs to which image: LabelImg's rule, kept in each sub-folder by itself."""
+"""The annotation file of each image: LabelImg's rule, applied in each sub-folder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,12 @@ from scripts.lib.core.errors import ERROR, Finding
 
 
 def annotation_path(annotations_dir: Path, image_name: str) -> Path:
-    """The annotation of samples/shop/dress.jpg is annotations/shop/dress.xml.
-
-    Args:
-        annotations_dir: the folder of annotations.
-        image_name: relative to the image folder, with `/`.
-    """
+    """Return annotations/shop/dress.xml for shop/dress.jpg; image names are relative to their folder, with `/`."""
     return annotations_dir / f"{posixpath.splitext(image_name)[0]}.xml"
 
 
 def sharing_an_annotation(image_names: Iterable[str]) -> list[Finding]:
-    """An error for each annotation that would be that of several images, such as dress.jpg and dress.png."""
+    """Return an error for each annotation file that several images would have, such as dress.jpg and dress.png."""
     by_stem = defaultdict(list)
     for name in sorted(image_names):
         by_stem[posixpath.splitext(name)[0].casefold()].append(name)

@@ -1,8 +1,8 @@
-"""What has drifted under LabelImg 1.8.6, its last release (October 2021), mended while it runs.
+"""Patches for LabelImg 1.8.6, its last release (October 2021), applied while it runs; and settings of the launcher.
 
-Up to Python 3.9 a float was cut to an integer where Qt wants one; since 3.10 it is a TypeError (bpo-37999), and PyQt5
-ends the program at an error that nobody catches. Each function mends one place, and takes the modules or classes of
-LabelImg that it changes; the installed files stay as they are.
+Up to Python 3.9 a float was cut to an integer where Qt wants one. Since 3.10 it is a TypeError (bpo-37999), and PyQt5
+ends the program at an error that nothing catches. Each function patches one place: it takes the module or class of
+LabelImg that it changes. The installed files stay as they are.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from types import ModuleType
 VERSION = "1.8.6"
 
 
-def import_mended() -> ModuleType:
-    """LabelImg's main module with all mends applied; to be called once.
+def import_patched() -> ModuleType:
+    """Return LabelImg's main module with all patches applied; call it once.
 
     Raises:
-        ImportError: LabelImg or PyQt5 is not installed, or a library that they need.
+        ImportError: LabelImg, PyQt5 or a library that they need is not installed.
     """
     provide_distutils()
     from labelImg import labelImg
@@ -33,7 +33,7 @@ def import_mended() -> ModuleType:
 
 
 def provide_distutils() -> None:
-    """`import distutils.spawn`: distutils left the standard library with Python 3.12 (PEP 632).
+    """Let `import distutils.spawn` succeed: distutils left the standard library with Python 3.12 (PEP 632).
 
     LabelImg imports it and uses nothing of it, so an empty module does.
     """
@@ -44,20 +44,17 @@ def provide_distutils() -> None:
 
 
 def draw_at_whole_pixels(canvas: ModuleType) -> None:
-    """Crosshair, box in the making and class name are painted at float coordinates: refused since Python 3.10.
-
-    The painter of the canvas is replaced by one that rounds them.
-    """
+    """Round the coordinates at which crosshair, new box and class name are painted: floats."""
     canvas.QPainter = _rounding(canvas.QPainter, "drawLine", "drawRect", "drawText")
 
 
 def zoom_by_whole_percents(zoom_widget: type) -> None:
-    """Ctrl and the mouse wheel zoom by `10 * delta / 120` percent, a float: refused since Python 3.10."""
+    """Round the zoom of Ctrl and the mouse wheel: `10 * delta / 120` percent, a float."""
     zoom_widget.setValue = _rounded(zoom_widget.setValue)
 
 
 def scroll_by_whole_pixels(main: ModuleType) -> None:
-    """The mouse wheel, and zooming at the cursor, move the scroll bars by fractions: refused since Python 3.10."""
+    """Round how far the mouse wheel, and zooming at the cursor, move the scroll bars."""
     scroll_bar = _rounding(main.QScrollBar, "setValue")
 
     class ScrollArea(main.QScrollArea):
@@ -70,10 +67,7 @@ def scroll_by_whole_pixels(main: ModuleType) -> None:
 
 
 def pan_by_fractions(main: ModuleType) -> None:
-    """Dragging the picture sends a way of the mouse, a float, by a signal of integers: refused since Python 3.10.
-
-    The signal is declared anew to carry a float; the scroll bars round in the end.
-    """
+    """Declare the signal of dragging the image anew, to carry a float; the scroll bars round in the end."""
 
     class Canvas(main.Canvas):
         scrollRequest = main.pyqtSignal(float, int)
@@ -81,11 +75,8 @@ def pan_by_fractions(main: ModuleType) -> None:
     main.Canvas = Canvas
 
 
-# Not drift, but what the launcher sets.
-
-
 def start_with_settings(settings: type, values: dict[str, object]) -> None:
-    """Settings of this run, whatever LabelImg remembers of the last one.
+    """Set values for this run, whatever LabelImg remembers of the last one.
 
     Args:
         settings: LabelImg's `Settings`.
@@ -100,10 +91,10 @@ def start_with_settings(settings: type, values: dict[str, object]) -> None:
     settings.load = load_and_set
 
 
-def annotate_in_like_folders(main_window: type, image_dir: Path, annotations_dir: Path) -> None:
-    """The annotation of samples/shop/dress.jpg is annotations/shop/dress.xml, as xml_to_csv.py reads it.
+def annotate_in_sub_folders(main_window: type, image_dir: Path, annotations_dir: Path) -> None:
+    """Save the annotation of samples/shop/dress.jpg as annotations/shop/dress.xml, as xml_to_csv.py reads it.
 
-    LabelImg itself keeps all of them in one folder, where the second dress.jpg opens with the boxes of the first and
+    LabelImg itself keeps all of them in one folder, where a second dress.jpg opens with the boxes of the first and
     overwrites them.
     """
     load_file = main_window.load_file
@@ -119,7 +110,7 @@ def annotate_in_like_folders(main_window: type, image_dir: Path, annotations_dir
 
 
 def show_in_order(main_window: type, paths: list[Path]) -> None:
-    """The file list holds these images in this order, as far as Qt can read them, instead of all by name."""
+    """List these images in this order, as far as Qt can read them, instead of all by name."""
     scan = main_window.scan_all_images
 
     def scan_in_order(self, folder) -> list[str]:
@@ -130,7 +121,7 @@ def show_in_order(main_window: type, paths: list[Path]) -> None:
 
 
 def _rounding(qt_class: type, *methods: str) -> type:
-    """A subclass of a Qt class some of whose methods take floats."""
+    """Return a subclass of a Qt class whose named methods take floats."""
     return type(qt_class.__name__, (qt_class,), {name: _rounded(getattr(qt_class, name)) for name in methods})
 
 

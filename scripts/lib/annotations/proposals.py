@@ -1,4 +1,4 @@
-"""Annotations that a model proposed: told apart from those of people, and listed by what a person would teach most."""
+"""Annotations proposed by a model: how to tell them from those of people, and the queue for review."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from scripts.lib.core.text import read_text
 QUEUE_COLUMNS = ("filename", "uncertainty", "boxes", "best_score")
 
 # A proposal's <database> ends with a hash of the file without it. LabelImg writes <database>Unknown</database> instead
-# when a person saves the file, and whoever edits it otherwise breaks the hash.
+# when a person saves the file, and any other edit breaks the hash.
 _ORIGIN = "prelabel.py: "
 _SEAL = re.compile(rb"<database>prelabel\.py: [^<]*, seal ([0-9a-f]{16})</database>")
 
 
 class Queued(NamedTuple):
-    """A picture that waits for a person.
+    """An image that waits for a person.
 
     Attributes:
         filename: the image's name relative to its folder.
         uncertainty: see `uncertainty`.
         boxes: how many boxes were proposed.
-        best_score: of the model's detections, below the threshold, too; 0 where there is none.
+        best_score: of the model's detections, also below the threshold; 0 if there are none.
     """
 
     filename: str
@@ -42,7 +42,7 @@ class Queued(NamedTuple):
 
 
 def sealed(annotation: Annotation, origin: str) -> Annotation:
-    """The annotation with a `<database>` that says where it comes from, and by which `is_unreviewed` knows it.
+    """Return the annotation with a `<database>` that says where it comes from; `is_unreviewed` knows it by that.
 
     Args:
         annotation: what was proposed.
@@ -54,13 +54,13 @@ def sealed(annotation: Annotation, origin: str) -> Annotation:
 
 
 def is_unreviewed(content: bytes) -> bool:
-    """Whether an annotation file is a proposal to the byte: no person has saved or changed it since."""
+    """Return True if an annotation file is a proposal to the byte: no person has saved or changed it since."""
     match = _SEAL.search(content)
     return match is not None and match[1].decode() == _hash(match)
 
 
 def may_write(path: Path) -> bool:
-    """Whether there is no such annotation file, or a proposal that nobody has reviewed."""
+    """Return True if there is no such annotation file, or a proposal that nobody has reviewed."""
     try:
         return is_unreviewed(path.read_bytes())
     except FileNotFoundError:
@@ -68,25 +68,25 @@ def may_write(path: Path) -> bool:
 
 
 def is_proposal(annotation: Annotation) -> bool:
-    """Whether a model proposed the boxes and LabelImg has not saved them since; an edit by hand does not show here."""
+    """Return True if a model proposed the boxes and LabelImg has not saved them since; edits by hand do not count."""
     return annotation.database.startswith(_ORIGIN)
 
 
 def _hash(match: re.Match[bytes]) -> str:
-    """Of the whole file but the seal."""
+    """Return the hash of the whole file without the seal."""
     return hashlib.sha256(match.string[: match.start(1)] + match.string[match.end(1) :]).hexdigest()[:16]
 
 
 def uncertainty(scores: Iterable[float]) -> float:
-    """How unsure a model is of a picture: how many of its detections are expected to be judged wrongly.
+    """Return how many of an image's detections the model is expected to judge wrongly.
 
     Each detection is a question, "is there such an object?", that its score p answers; the likelier answer is wrong
     with probability min(p, 1 - p). That is least confidence, which for two answers ranks as margin and entropy do
-    (Settles, "Active Learning Literature Survey", 2009, section 3.1). A picture counts as the sum of its detections
+    (Settles, "Active Learning Literature Survey", 2009, section 3.1). An image counts as the sum of its detections
     (Brust, Kaeding, Denzler, "Active Learning for Deep Object Detection", VISAPP 2019).
 
     Measured on 160 photos of the sample (126 mistakes at a score of 0.5): the first quarter of the queue holds 50% of
-    all mistakes; with the largest value of a picture for the sum, 44%; by its best score alone, 40%.
+    all mistakes; with the largest value of an image for the sum, 44%; by its best score only, 40%.
 
     Args:
         scores: 0..1 each, low ones included; none where nothing at all was detected.
@@ -94,22 +94,20 @@ def uncertainty(scores: Iterable[float]) -> float:
     return sum(min(score, 1 - score) for score in scores)
 
 
-def most_uncertain(pictures: Iterable[Queued], count: int) -> list[Queued]:
-    """The first `count` by uncertainty, equal ones by name."""
-    return sorted(pictures, key=lambda picture: (-picture.uncertainty, picture.filename))[:count]
+def most_uncertain(images: Iterable[Queued], count: int) -> list[Queued]:
+    """Return the first `count` by uncertainty, equal ones by name."""
+    return sorted(images, key=lambda image: (-image.uncertainty, image.filename))[:count]
 
 
-def write_queue(path: Path, pictures: Sequence[Queued]) -> None:
+def write_queue(path: Path, images: Sequence[Queued]) -> None:
     with files.atomic_write(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(QUEUE_COLUMNS)
-        writer.writerows(
-            (one.filename, f"{one.uncertainty:.4f}", one.boxes, f"{one.best_score:.4f}") for one in pictures
-        )
+        writer.writerows((one.filename, f"{one.uncertainty:.4f}", one.boxes, f"{one.best_score:.4f}") for one in images)
 
 
 def read_queue(path: Path) -> list[str]:
-    """The names of the images, in order.
+    """Return the names of the images of a queue, in order.
 
     Raises:
         DataError: the file is not such a list.

@@ -1,4 +1,4 @@
-"""The mends of LabelImg, on stand-ins that refuse floats as Qt does; test_label_images.py has the real window."""
+"""The patches for LabelImg, on stand-ins that refuse floats as Qt does; test_label_images.py has the real window."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class MainWindow:
 
 def test_annotations_lie_in_sub_folders_like_the_images(tmp_path):
     window = type("MainWindow", (MainWindow,), {})
-    labelimg_patches.annotate_in_like_folders(window, tmp_path / "samples", tmp_path / "annotations")
+    labelimg_patches.annotate_in_sub_folders(window, tmp_path / "samples", tmp_path / "annotations")
     assert window().load_file(str(tmp_path / "samples" / "a.jpg")) == str(tmp_path / "annotations")
     assert window().load_file(str(tmp_path / "samples" / "shop" / "a.jpg")) == str(tmp_path / "annotations" / "shop")
     assert (tmp_path / "annotations" / "shop").is_dir()
@@ -150,10 +150,10 @@ def test_a_queue_is_shown_in_its_order_without_what_qt_cannot_read(tmp_path):
     assert window().scan_all_images(str(tmp_path)) == [str(tmp_path / "c.jpg"), str(tmp_path / "a.jpg")]
 
 
-def test_the_mends_change_labelimg_itself():
+def test_the_patches_change_labelimg_itself():
     pytest.importorskip("PyQt5", reason="PyQt5 is not installed", exc_type=ImportError)
     pytest.importorskip("labelImg", reason="LabelImg is not installed")
-    label_img = labelimg_patches.import_mended()
+    label_img = labelimg_patches.import_patched()
     canvas = importlib.import_module("libs.canvas")
     assert label_img.Canvas.__mro__[1] is canvas.Canvas
     assert canvas.QPainter.__mro__[1].__module__ == "PyQt5.QtGui"
