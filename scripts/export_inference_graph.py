@@ -1,10 +1,10 @@
-"""Exports a trained detector: the Object Detection API's own export_inference_graph.py, with its flags.
+"""Export a trained detector: the Object Detection API's own export_inference_graph.py, with its flags.
 
 In:   a pipeline config and a checkpoint (a prefix such as train/model.ckpt-800, or the training's folder: its latest).
 Out:  in output_directory: frozen_inference_graph.pb, saved_model/, model.ckpt.*, checkpoint, pipeline.config, and
-      label_map.pbtxt, so that whoever uses the model needs nothing else.
+      label_map.pbtxt, so that the model's users need nothing else.
 
-The folder appears whole or not at all; an earlier export in it is replaced. On a bucket (gs://...), where there are no
+The folder appears whole or not at all; an earlier export in it is replaced. On a bucket (gs://...), which has no
 folders, its files do, one after another.
 
   python scripts/export_inference_graph.py --input_type image_tensor \\
@@ -19,37 +19,26 @@ from collections.abc import Sequence
 
 import _init_paths  # noqa: F401
 
-from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import command_line, files
-from scripts.lib.models import exported_model
+from scripts.lib.models import export, exported_model
 from scripts.lib.object_detection_api import flags
+
+REQUIRED = ("pipeline_config_path", "trained_checkpoint_prefix", "output_directory")
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    config = pipeline_config.read(args.pipeline_config_path)
-    findings = checks.check_model(config, args.pipeline_config_path)
-    label_map_path = pipeline_config.label_map_path(config)
-    findings += checks.check_label_map(config, label_map_path, args.pipeline_config_path)
-    checks.raise_errors(findings, "nothing was exported")
+    config = export.read_config(args.pipeline_config_path)
     checkpoint = checkpoint_files.find(args.trained_checkpoint_prefix)
     output_directory = files.path_of(args.output_directory)
     exported_model.check_output_directory("output_directory", output_directory)
+    further_flags = flags.to_argv(flags.EXPORT, args, **dict.fromkeys(REQUIRED))
 
     print(f"Exporting {checkpoint} to {files.shown_path(output_directory)}", flush=True)
-    with pipeline_config.written(config) as config_path, files.scratch_beside(output_directory) as folder:
-        made = folder / "export"
-        api_flags = flags.to_argv(
-            flags.EXPORT,
-            args,
-            pipeline_config_path=config_path.as_posix(),
-            trained_checkpoint_prefix=checkpoint,
-            output_directory=made.as_posix(),
-        )
-        object_detection_api.run("object_detection.export_inference_graph", api_flags, args.verbose)
-        (made / exported_model.LABEL_MAP).write_bytes(files.path_of(label_map_path).read_bytes())
+    with files.scratch_beside(output_directory) as scratch:
+        made = scratch / "export"
+        export.export(config, checkpoint, made, further_flags, args.verbose)
         files.replace_folder(made, output_directory)
     print(f"The exported model is in {files.shown_path(output_directory)}")
     return 0
@@ -58,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     flags.add_to(parser, flags.EXPORT)
-    return flags.parse(parser, argv, required=("pipeline_config_path", "trained_checkpoint_prefix", "output_directory"))
+    return flags.parse(parser, argv, required=REQUIRED)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from scripts.lib.models import exported_model
-from scripts.lib.models.metadata import ModelDescription
+from scripts.lib.models.metadata import ModelMetadata
 from scripts.lib.models.non_max_suppression import Settings
 
 SIDE = 8
@@ -48,10 +48,10 @@ def write(folder: Path, **thresholds: float) -> Path:
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    description = ModelDescription(
+    metadata = ModelMetadata(
         "made", {1: "Green", 2: "Blue"}, 7, SIDE, SIDE, Settings(0.01, 0.6, MAX_DETECTIONS, MAX_DETECTIONS)
     )
-    helper.set_model_props(model, description.to_metadata())
+    helper.set_model_props(model, metadata.to_text())
     onnx.save(model, str(folder / exported_model.ONNX))
     if thresholds:
         (folder / exported_model.SCORE_THRESHOLDS).write_text(json.dumps(thresholds), encoding="utf-8")

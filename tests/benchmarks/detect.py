@@ -27,7 +27,7 @@ from scripts.lib.detection.options import DEFAULT_SCORE
 from scripts.lib.detection.pipeline import Pipeline
 from scripts.lib.detection.sources import Sources
 from scripts.lib.images import decode
-from scripts.lib.models import export, onnx_conversion
+from scripts.lib.models import export, frozen_graph, onnx_conversion
 from scripts.lib.models.detector import Detector
 from tests.benchmarks import data_input, measuring
 from tests.benchmarks.measuring import Result, Run
@@ -124,7 +124,7 @@ class TutorialLoop:
         self._session = detector._model._session
 
     def run(self, paths: Sequence[Path], pixels_of: Callable[[Image.Image], np.ndarray]) -> None:
-        outputs = [f"{name}:0" for name in onnx_conversion.DETECTIONS]
+        outputs = [f"{name}:0" for name in frozen_graph.DETECTIONS]
         for path in paths:
             with Image.open(path) as image:
                 pixels = pixels_of(image)
@@ -143,12 +143,10 @@ def yolo(work_dir: Path, count: int) -> Callable[[], None]:
     """YOLO11n through ONNX Runtime, without its suppression; from `ultralytics`, which is no requirement of ours."""
     from ultralytics import YOLO as Yolo
 
-    from scripts.lib.models.runtimes import onnx
-
     here = Path.cwd()
     os.chdir(work_dir)  # where ultralytics downloads to
     try:
-        session = onnx.session(Path(Yolo(YOLO).export(format="onnx", imgsz=320)).read_bytes())
+        session = onnx_conversion.session(Path(Yolo(YOLO).export(format="onnx", imgsz=320)).read_bytes())
     finally:
         os.chdir(here)
     image = np.random.default_rng(1).random((1, 3, 320, 320), np.float32)

@@ -1,4 +1,4 @@
-"""An exported model, loaded and ready to detect, in whichever runtime."""
+"""Detect with an exported model, in any runtime: the Python API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DetectionArrays(NamedTuple):
 
 
 class PreparedImage(NamedTuple):
-    """An image as the model takes it, and its size before."""
+    """An image as the model takes it, and its original size in pixels."""
 
     values: Any
     height: int
@@ -36,11 +36,11 @@ class PreparedImage(NamedTuple):
 
 
 class Detector:
-    """Runs an exported model. Several threads may use it at once.
+    """An exported model, ready to detect. Several threads may use it at once.
 
     Args:
         folder: what export_inference_graph.py or export_model.py wrote.
-        runtime: one of `runtimes.NAMES`, or "auto"; see `runtimes.load`.
+        runtime: one of `runtimes.RUNTIMES`, or "auto"; see `runtimes.load`.
 
     Raises:
         UsageError: the folder is not an exported model, or the runtime cannot run it.
@@ -51,7 +51,7 @@ class Detector:
     """
 
     def __init__(self, folder: Path | str, runtime: str = "auto"):
-        from scripts.lib.models import runtimes
+        from scripts.lib.models import runtimes  # here, since it imports the API's protos
 
         folder = Path(folder)
         exported_model.check(folder)
@@ -59,15 +59,15 @@ class Detector:
         self.class_names = dict(self._model.class_names)
 
     def global_step(self) -> int | None:
-        """The training step of the checkpoint that was exported, or None where the export does not hold it."""
+        """Return the training step of the checkpoint that was exported, or None where it is not known."""
         return self._model.global_step
 
     def detect(self, image_rgb: np.ndarray, min_score: float = 0.0) -> list[Detection]:
-        """Detects the objects of one image, after the model's own non-maximum suppression, best first.
+        """Return the detections on one image, best first, after the model's own non-maximum suppression.
 
         Args:
             image_rgb: uint8 [height, width, 3], channels in the order red, green, blue, upright, of any size.
-            min_score: detections below are left out.
+            min_score: leave out detections below.
         """
         (found,) = self.detect_each([image_rgb], 1, min_score)
         return [
@@ -79,22 +79,22 @@ class Detector:
     def detect_each(
         self, images_rgb: Iterable[np.ndarray], batch_size: int = 16, min_score: float = 0.0
     ) -> Iterator[DetectionArrays]:
-        """Detects the objects of many images, in batches; yields their detections in the same order.
+        """Yield the detections on each of many images, which are run in batches.
 
-        The detections are those of one image at a time, to float32's last digits. Each image is prepared as it comes,
-        so that a batch holds images of the model's size.
+        They are those of one image at a time, to float32's last digits. Each image is prepared as it comes, so that a
+        batch holds images of the model's size.
 
         Args:
             images_rgb: uint8 [height, width, 3] each, as in `detect`.
-            batch_size: images at a time.
-            min_score: detections below are left out.
+            batch_size: images per inference batch.
+            min_score: leave out detections below.
         """
         prepared = map(self.prepare, images_rgb)
         while batch := list(itertools.islice(prepared, batch_size)):
             yield from self.detect_prepared(batch, min_score)
 
     def prepare(self, image_rgb: np.ndarray) -> PreparedImage:
-        """Resizes an image as the model wants it; for those who do that in one thread and detect in another.
+        """Resize an image as the model takes it; to do that in one thread and detect in another.
 
         Args:
             image_rgb: uint8 [height, width, 3], as in `detect`.
@@ -102,7 +102,7 @@ class Detector:
         return PreparedImage(self._model.prepare(image_rgb), *image_rgb.shape[:2])
 
     def detect_prepared(self, batch: Sequence[PreparedImage], min_score: float = 0.0) -> Iterator[DetectionArrays]:
-        """Detects the objects of a batch of what `prepare` gave; yields in its order."""
+        """Yield the detections on each image of a batch that `prepare` made."""
         found_each = self._model.run([image.values for image in batch], min_score)
         for image, found in zip(batch, found_each, strict=True):
             kept = found.scores >= min_score

@@ -1,40 +1,55 @@
-"""A checkpoint as an exported model, by the Object Detection API's own exporter."""
+"""Export a checkpoint by the Object Detection API's own exporter."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.lib import object_detection_api
-from scripts.lib.config import pipeline_config
+from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.models import exported_model
+
+
+def read_config(path: Path | str) -> pipeline_config.Message:
+    """Return a pipeline config whose model and label map can be exported.
+
+    Raises:
+        DataError: they cannot.
+    """
+    config = pipeline_config.read(path)
+    findings = checks.check_model(config, path)
+    findings += checks.check_label_map(config, pipeline_config.label_map_path(config), path)
+    checks.raise_errors(findings, "nothing was exported")
+    return config
 
 
 def export(
     config: pipeline_config.Message,
     checkpoint: str,
     folder: Path,
-    input_type: str = "image_tensor",
+    api_flags: Sequence[str] = (),
     verbose: bool = False,
 ) -> None:
-    """Exports a checkpoint, with the label map beside it.
+    """Export a checkpoint, with the label map beside it.
 
     Args:
         config: the pipeline config, with a label map.
         checkpoint: its prefix.
-        folder: of the exported model; is made.
-        input_type: "image_tensor", or "encoded_image_string_tensor" for a model that takes the bytes of image files.
+        folder: of the exported model; it is made.
+        api_flags: further flags of the exporter, such as --input_type=encoded_image_string_tensor for a SavedModel
+            that takes the bytes of image files; without it, it takes pixels.
         verbose: show what TensorFlow logs of itself.
     """
     with pipeline_config.written(config) as config_path, import_tensorflow(verbose).Graph().as_default():
         object_detection_api.run(
             "object_detection.export_inference_graph",
             [
-                f"--input_type={input_type}",
                 f"--pipeline_config_path={config_path.as_posix()}",
                 f"--trained_checkpoint_prefix={checkpoint}",
                 f"--output_directory={folder.as_posix()}",
+                *api_flags,
             ],
             verbose,
         )

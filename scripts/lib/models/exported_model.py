@@ -1,17 +1,13 @@
-"""What an exported model consists of, on disk."""
+"""The folder of an exported model: its files, and the checks of it."""
 
 from __future__ import annotations
 
 import fnmatch
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
 
 FROZEN_GRAPH = "frozen_inference_graph.pb"
 SAVED_MODEL = "saved_model"
@@ -22,7 +18,7 @@ ONNX = "model.onnx"
 OPENVINO = "openvino/model.xml"
 TFLITE = "model.tflite"
 TFLITE_INT8 = "model_int8.tflite"
-DESCRIPTION = "model.json"
+METADATA = "model.json"
 SCORE_THRESHOLDS = "score_thresholds.json"  # added by report.py
 
 _PARTS = (
@@ -35,7 +31,7 @@ _PARTS = (
     "openvino",
     TFLITE,
     TFLITE_INT8,
-    DESCRIPTION,
+    METADATA,
     "checkpoint",
     f"{CHECKPOINT}.*",
     "inference_graph.pbtxt",
@@ -43,16 +39,12 @@ _PARTS = (
 
 
 def is_part(name: str) -> bool:
-    """Whether a file or folder of this name is one that the export writes."""
+    """Return whether the export writes a file or folder of this name."""
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in _PARTS)
 
 
 def check(folder: Path) -> None:
-    """Checks that a folder holds what a runtime can run.
-
-    Raises:
-        UsageError: it does not; says what is missing.
-    """
+    """Raise UsageError, with what is missing, where a folder does not hold what a runtime can run."""
     if any((folder / name).is_file() for name in (ONNX, OPENVINO)):
         return  # they hold all that is needed
     if folder.is_file():
@@ -60,25 +52,22 @@ def check(folder: Path) -> None:
     missing = [name for name in (FROZEN_GRAPH, LABEL_MAP) if not (folder / name).is_file()]
     if missing:
         raise UsageError(
-            f"{files.shown_path(folder)} is no exported model: {' and '.join(missing)} missing; "
+            f"{files.shown_path(folder)} is not an exported model: {' and '.join(missing)} missing; "
             "give the output_directory of export_inference_graph.py"
         )
 
 
 def sha256(folder: Path) -> str:
-    """The hash of the file that tells the model from others; of a folder that `check` has found nothing wrong with."""
+    """Return the hash of the file that tells this model from others; `check` must have passed."""
     return files.sha256(next(folder / name for name in (FROZEN_GRAPH, ONNX, OPENVINO) if (folder / name).is_file()))
 
 
 def check_output_directory(flag: str, folder: Path) -> None:
-    """Refuses a folder that holds anything but an earlier export: it is going to be replaced.
+    """Raise UsageError where a folder that is about to be replaced holds anything but an earlier export.
 
     Args:
         flag: that names it, without its dashes.
         folder: may be missing.
-
-    Raises:
-        UsageError: names what is in the way.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--{flag} {files.shown_path(folder)} is a file; give a folder")
@@ -87,35 +76,13 @@ def check_output_directory(flag: str, folder: Path) -> None:
     if foreign:
         names = ", ".join(foreign[:5]) + (" ..." if len(foreign) > 5 else "")
         raise UsageError(
-            f"--{flag} {files.shown_path(folder)} holds files that are no part of an export ({names}); "
+            f"--{flag} {files.shown_path(folder)} holds files that are not part of an export ({names}); "
             "give an empty or a new folder"
         )
 
 
-def frozen_graph(folder: Path) -> Message:
-    """The frozen graph, a TensorFlow GraphDef.
-
-    Raises:
-        UsageError: the file is no such graph.
-    """
-    from google.protobuf.message import DecodeError
-
-    from scripts.lib.core.tensorflow import import_tensorflow
-
-    path = folder / FROZEN_GRAPH
-    try:
-        return import_tensorflow().GraphDef.FromString(path.read_bytes())
-    except DecodeError:
-        raise UsageError(f"{files.shown_path(path)} is damaged, or no frozen graph; export the model again") from None
-
-
-def read_description(folder: Path) -> dict:
-    """What export_model.py wrote to model.json: class_names, global_step, input (see there)."""
-    return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-
-
 def global_step(folder: Path) -> int | None:
-    """The training step of the checkpoint that was exported, or None where the export does not hold it."""
+    """Return the training step of the exported checkpoint, or None where the export does not hold the checkpoint."""
     checkpoint = folder / CHECKPOINT
     if not checkpoint.with_name(f"{CHECKPOINT}.index").is_file():
         return None
@@ -126,10 +93,10 @@ def global_step(folder: Path) -> int | None:
 
 
 def score_thresholds(folder: Path | str) -> dict[str, float]:
-    """Class name -> the score with the best F1 on the test set, as report.py found it; empty without a report.
+    """Return class name -> the score with the best F1 on the test set, as report.py found it; empty without a report.
 
     Raises:
-        UsageError: the file is none of report.py's.
+        UsageError: the file was not written by report.py.
     """
     path = Path(folder) / SCORE_THRESHOLDS
     try:
@@ -138,5 +105,6 @@ def score_thresholds(folder: Path | str) -> dict[str, float]:
         return {}
     except (ValueError, TypeError, AttributeError):
         raise UsageError(
-            f"{files.shown_path(path)} is no list of least scores; remove it, or let report.py write it again"
+            f"{files.shown_path(path)} does not hold a score threshold for each class; remove it, or let report.py "
+            "write it again"
         ) from None

@@ -1,11 +1,19 @@
-"""What a converted model says of itself (classes, input, suppression), so that no other file is needed."""
+"""What a converted model says about itself (classes, input, suppression), so that it needs no other file."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from scripts.lib.config import pipeline_config
+from scripts.lib.core.tensorflow import import_tensorflow
+from scripts.lib.dataset import label_map
+from scripts.lib.models import exported_model, frozen_graph
 from scripts.lib.models.non_max_suppression import Settings
 
 COLOR_ORDER = "RGB"
@@ -13,17 +21,16 @@ RESIZING = "bilinear, not antialiased, corners not aligned (TensorFlow 1's resiz
 
 
 @dataclasses.dataclass(frozen=True)
-class ModelDescription:
-    """What is stored in the model's file.
+class ModelMetadata:
+    """The metadata in an ONNX or OpenVINO file.
 
     Attributes:
         made_from: SHA-256 of the frozen graph.
         class_names: class id -> name.
         global_step: the training step of the checkpoint; None where it is not known.
-        height, width: of the model's input, in pixels: float32 [batch, height, width, 3], 0..255, RGB, resized as
-            RESIZING says. 0: the graph is whole and resizes by itself; its input is one image of any size, uint8
-            [1, height, width, 3].
-        suppression: what is to be done with the boxes that come out; None: the graph is whole and has done it.
+        height, width: of the model's input, float32 [batch, height, width, 3], 0..255, RGB, resized as RESIZING says.
+            0: the graph resizes by itself; its input is one image of any size, uint8 [1, height, width, 3].
+        suppression: to apply to the boxes that come out; None: the graph has done it.
     """
 
     made_from: str
@@ -33,8 +40,8 @@ class ModelDescription:
     width: int = 0
     suppression: Settings | None = None
 
-    def to_metadata(self) -> dict[str, str]:
-        """Keys and values as ONNX keeps them: text."""
+    def to_text(self) -> dict[str, str]:
+        """Return keys and values as ONNX keeps them."""
         values = {
             **dataclasses.asdict(self),
             "suppression": self.suppression and self.suppression._asdict(),
@@ -44,16 +51,64 @@ class ModelDescription:
         return {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
 
     @classmethod
-    def from_metadata(cls, metadata: Mapping[str, str]) -> ModelDescription:
-        """Reads what `to_metadata` gave.
+    def from_text(cls, texts: Mapping[str, str]) -> ModelMetadata:
+        """Return what `to_text` was called on.
 
         Raises:
             ValueError: the model was not made by this project.
         """
-        missing = [field.name for field in dataclasses.fields(cls) if field.name not in metadata]
+        missing = [field.name for field in dataclasses.fields(cls) if field.name not in texts]
         if missing:
             raise ValueError(f"its metadata lack {', '.join(missing)}")
-        values = {field.name: json.loads(metadata[field.name]) for field in dataclasses.fields(cls)}
+        values = {field.name: json.loads(texts[field.name]) for field in dataclasses.fields(cls)}
         values["class_names"] = {int(class_id): name for class_id, name in values["class_names"].items()}
         values["suppression"] = values["suppression"] and Settings(**values["suppression"])
         return cls(**values)
+
+
+def fixed_input_size(config: pipeline_config.Message) -> tuple[int, int] | None:
+    """Return height and width of the images to which an SSD resizes all others; None for any other model."""
+    if config.model.WhichOneof("model") != "ssd":
+        return None
+    resizer = config.model.ssd.image_resizer
+    if not resizer.HasField("fixed_shape_resizer"):
+        return None
+    return resizer.fixed_shape_resizer.height, resizer.fixed_shape_resizer.width
+
+
+def write_json(config: pipeline_config.Message, folder: Path) -> None:
+    """Write model.json into an exported model's folder, for formats whose files hold no metadata."""
+    model_input: dict[str, Any] = {"color_order": COLOR_ORDER}
+    if size := fixed_input_size(config):
+        model_input |= {"height": size[0], "width": size[1], "resizing": RESIZING, **_scaling(folder)}
+    values = {
+        "class_names": {class_id: name for name, class_id in label_map.read(folder / exported_model.LABEL_MAP).items()},
+        "global_step": exported_model.global_step(folder),
+        "input": model_input,
+    }
+    text = json.dumps(values, ensure_ascii=False, indent=2)
+    (folder / exported_model.METADATA).write_text(f"{text}\n", encoding="utf-8")
+
+
+def read_json(folder: Path) -> dict[str, Any]:
+    """Return what `write_json` wrote.
+
+    Returns:
+        class_names: class id -> name; global_step: int or None; input: color_order, and of an SSD height, width,
+        resizing, and for each channel scale and offset: value = pixel * scale + offset, with pixels of 0..255.
+    """
+    values = json.loads((folder / exported_model.METADATA).read_text(encoding="utf-8"))
+    return {**values, "class_names": {int(class_id): name for class_id, name in values["class_names"].items()}}
+
+
+def _scaling(folder: Path) -> dict[str, list[float]]:
+    """Return scale and offset of the feature extractor's channels, by asking the frozen graph for black and white."""
+    tf = import_tensorflow()
+    graph_def = frozen_graph.read(folder)
+    pixels = np.zeros((2, 1, 1, 3), np.uint8)
+    pixels[1] = 255
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graph_def, name="")
+        scaled = f"{frozen_graph.scaled_image(graph_def)}:0"
+        black, white = session.run(scaled, {f"{frozen_graph.INPUT}:0": pixels}).reshape(2, 3)
+    return {"scale": ((white - black) / 255).tolist(), "offset": black.tolist()}

@@ -1,7 +1,7 @@
 """The Object Detection API's multi-class non-maximum suppression, in numpy, without TensorFlow.
 
 The same boxes in the same order as object_detection/core/post_processing.py (`multiclass_non_max_suppression` with
-`clip_window`), whose kernel is TensorFlow's `NonMaxSuppressionV5` without soft suppression: each class for itself,
+`clip_window`), whose kernel is TensorFlow's `NonMaxSuppressionV5` without soft suppression: each class by itself,
 greedy by score, ties by class and then by index; boxes are clipped to the image after the suppression, and those that
 then have no area are dropped.
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 _BLOCK = 256  # candidates that are compared with one another at a time: their matrix stays in the cache
-_FEW = 1024  # candidates that nearly always are enough, where sorting all would take as long as the rest
+_FEW = 1024  # best candidates, nearly always enough; sorting all would take as long as the rest
 
 
 class Settings(NamedTuple):
@@ -21,8 +21,8 @@ class Settings(NamedTuple):
 
     Attributes:
         score_threshold: only candidates above take part.
-        iou_threshold: of two boxes of a class that overlap more, the one with the lower score goes.
-        max_detections_per_class, max_total_detections: the best of these many.
+        iou_threshold: of two boxes of a class that overlap more, the one with the lower score is removed.
+        max_detections_per_class, max_total_detections: so many of the best are kept.
     """
 
     score_threshold: float
@@ -33,19 +33,17 @@ class Settings(NamedTuple):
 
 def multiclass(
     boxes_yxyx_normalized: np.ndarray, scores: np.ndarray, settings: Settings, min_score: float = 0.0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The detections among the boxes that a model proposes for one image.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the detections among the boxes that a model proposes for one image.
 
     Args:
         boxes_yxyx_normalized: float32 [num_boxes, 4].
         scores: float32 [num_boxes, num_classes], without a background class.
         settings: of the model.
-        min_score: candidates below are left out beforehand, which changes nothing above: a box is suppressed only by
-            better ones.
+        min_score: leave out candidates below, which changes nothing above: only better boxes suppress a box.
 
     Returns:
-        Boxes float32 [N, 4] (clipped to 0..1), scores float32 [N], classes int64 [N] (columns of `scores`), and their
-        rows in both arguments, int64 [N]; best first.
+        Boxes float32 [N, 4] (clipped to 0..1), scores float32 [N], classes int64 [N] (columns of `scores`); best first.
     """
     by_class = np.ascontiguousarray(scores.T)
     good = by_class > np.float32(settings.score_threshold)
@@ -61,15 +59,8 @@ def multiclass(
 
 def _greedy(
     boxes_yxyx_normalized: np.ndarray, by_class: np.ndarray, good: np.ndarray, settings: Settings
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What `multiclass` returns.
-
-    Args:
-        boxes_yxyx_normalized: float32 [num_boxes, 4].
-        by_class: scores, float32 [num_classes, num_boxes].
-        good: bool of the same shape; which of them are candidates.
-        settings: of the model.
-    """
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `multiclass` does; by_class: scores [num_classes, num_boxes]; good: bool, which are candidates."""
     numbers, candidate_scores, classes = _candidates(by_class, good)
     boxes = boxes_yxyx_normalized[numbers]
     clipped = np.clip(boxes, 0, 1)
@@ -96,11 +87,11 @@ def _greedy(
         if not left:
             break
     kept = kept[has_area[kept]]
-    return clipped[kept], candidate_scores[kept], classes[kept], numbers[kept]
+    return clipped[kept], candidate_scores[kept], classes[kept]
 
 
 def _candidates(by_class: np.ndarray, good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Box numbers, scores and classes of the good ones, best first; ties by class, then by number."""
+    """Return box numbers, scores and classes of the good ones, best first; ties by class, then by number."""
     places = np.flatnonzero(good)
     scores = by_class.ravel()[places]
     order = np.argsort(-scores, kind="stable")
@@ -111,7 +102,7 @@ def _candidates(by_class: np.ndarray, good: np.ndarray) -> tuple[np.ndarray, np.
 def _overlapping(
     boxes: np.ndarray, classes: np.ndarray, some: np.ndarray, others: np.ndarray, iou_threshold: float
 ) -> np.ndarray:
-    """bool [len(some), len(others)]: of one class, and with an IoU above the threshold; in TensorFlow's arithmetic."""
+    """Return bool [len(some), len(others)]: of one class, IoU above the threshold in TensorFlow's arithmetic."""
     (ymin, xmin, ymax, xmax), (other_ymin, other_xmin, other_ymax, other_xmax) = (
         (*np.minimum(corners[:, :2], corners[:, 2:]).T, *np.maximum(corners[:, :2], corners[:, 2:]).T)
         for corners in (boxes[some], boxes[others])

@@ -1,7 +1,7 @@
 """TensorFlow 1's bilinear resizing, in numpy, as the Object Detection API's `fixed_shape_resizer` does it.
 
-`tf.compat.v1.image.resize_images(..., BILINEAR, align_corners=False)`: the corner of a pixel, not its middle, is where
-it is said to be, and nothing is averaged where an image shrinks. Other libraries' bilinear resizing differs.
+`tf.compat.v1.image.resize_images(..., BILINEAR, align_corners=False)`: a pixel's coordinates are those of its corner,
+not its middle, and nothing is averaged where an image shrinks. Other libraries' bilinear resizing differs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resizes an image.
+    """Resize an image.
 
     Args:
         image: uint8 [old height, old width, channels].
@@ -33,7 +33,7 @@ def bilinear(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _between(first: np.ndarray, second: np.ndarray, share_of_second: np.ndarray) -> np.ndarray:
-    """float32: (1 - share) * first + share * second."""
+    """Return (1 - share) * first + share * second in float32."""
     first = first.astype(np.float32, copy=False)
     difference = second.astype(np.float32, copy=second.dtype == np.float32)
     difference -= first
@@ -44,7 +44,7 @@ def _between(first: np.ndarray, second: np.ndarray, share_of_second: np.ndarray)
 
 @functools.lru_cache(maxsize=256)
 def _neighbours(old_size: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each new row: the old rows before and behind it, and the share of the latter."""
+    """Return for each new row the old rows before and behind it, and the share of the latter."""
     place = np.arange(size, dtype=np.float32) * (np.float32(old_size) / np.float32(size))
     before = np.floor(place)
     behind = np.minimum(np.ceil(place), old_size - 1)

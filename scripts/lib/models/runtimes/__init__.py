@@ -1,6 +1,8 @@
-"""What can run an exported model: one module a runtime, each with a class `Model`; see `Model` here.
+"""The runtimes of exported models.
 
-Only the chosen runtime's library is imported.
+To add one: write a module here with a class `Model` that follows the protocol `Model` below (`converted.ConvertedModel`
+does most of it for files that hold their metadata), and enter it in RUNTIMES. Only the chosen runtime's library is
+imported.
 """
 
 from __future__ import annotations
@@ -19,41 +21,40 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.models import exported_model
 from scripts.lib.models.onnx_conversion import ConversionError
 
+
+class Runtime(NamedTuple):
+    """Where a runtime's class `Model` is, the library that it needs, and what else the class takes."""
+
+    module: str
+    library: str
+    options: tuple[str, ...] = ()
+
+
+RUNTIMES = {
+    "onnx": Runtime("onnx", "onnxruntime"),
+    "openvino": Runtime("openvino", "openvino"),
+    "tensorflow": Runtime("tensorflow", "tensorflow"),
+    # Not offered by --runtime; export_model.py checks its formats with them.
+    "openvino_float32": Runtime("openvino", "openvino", ("f32",)),
+    "litert": Runtime("litert", "ai_edge_litert"),
+    "litert_int8": Runtime("litert", "ai_edge_litert", (exported_model.TFLITE_INT8,)),
+    "saved_model": Runtime("saved_model", "tensorflow"),
+}
 NAMES = ("onnx", "openvino", "tensorflow")
 AUTO = "auto"
-_CLASSES = {
-    **{name: f"{name}.Model" for name in NAMES},
-    # What export_model.py checks its formats with, besides.
-    "openvino_float32": "openvino.Float32Model",
-    "litert": "litert.Model",
-    "litert_int8": "litert.Int8Model",
-    "saved_model": "saved_model.Model",
-}
-_LIBRARIES = {
-    "onnx": "onnxruntime",
-    "openvino_float32": "openvino",
-    "litert": "ai_edge_litert",
-    "litert_int8": "ai_edge_litert",
-    "saved_model": "tensorflow",
-}
 
 
 def add_flag(parser: argparse._ActionsContainer) -> None:
-    """Adds --runtime."""
-    parser.add_argument(
-        "--runtime",
-        choices=(AUTO, *NAMES),
-        default=AUTO,
-        help="what runs the model; auto: ONNX Runtime, or TensorFlow where that cannot; openvino is in "
-        "requirements-runtimes.txt",
-    )
+    """Add --runtime."""
+    help_text = "what runs the model; auto: ONNX Runtime, or TensorFlow where that cannot"
+    parser.add_argument("--runtime", choices=(AUTO, *NAMES), default=AUTO, help=help_text)
 
 
-class Found(NamedTuple):
+class NormalizedDetections(NamedTuple):
     """Detections on one image, best first.
 
     Attributes:
-        boxes_yxyx_normalized: float32 [N, 4], shares of the image's height and width.
+        boxes_yxyx_normalized: float32 [N, 4], 0..1 of the image's height and width.
         scores: float32 [N].
         class_ids: int64 [N], from 1 on.
     """
@@ -87,59 +88,60 @@ class Model(Protocol):
     def global_step(self) -> int | None: ...
 
     def prepare(self, image_rgb: np.ndarray) -> Any:
-        """What `run` takes, of an image uint8 [height, width, 3]: resized, where the model does not do it itself."""
+        """Return what `run` takes, from an image uint8 [height, width, 3]: resized, unless the model does it itself."""
 
-    def run(self, prepared: Sequence[Any], min_score: float = 0.0) -> Iterator[Found]:
-        """Detects on a batch of images, in its order; a few detections below `min_score` may be among them."""
+    def run(self, prepared: Sequence[Any], min_score: float = 0.0) -> Iterator[NormalizedDetections]:
+        """Detect on a batch of images, in its order; a few detections below `min_score` may be among them."""
+
+
+def unpadded(
+    boxes: np.ndarray, scores: np.ndarray, class_ids: np.ndarray, counts: np.ndarray
+) -> Iterator[NormalizedDetections]:
+    """Yield the detections of each image of a batch, from the padded outputs of the API's graphs."""
+    for *values, count in zip(boxes, scores, class_ids, counts, strict=True):
+        kept_boxes, kept_scores, kept_ids = (value[: int(count)] for value in values)
+        yield NormalizedDetections(kept_boxes, kept_scores, kept_ids.astype(np.int64))
 
 
 def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
-    """An exported model in the runtime of that name, and the name.
+    """Return an exported model in the runtime of that name, and the name.
 
     "auto" is ONNX Runtime: in float32 everywhere, faster than TensorFlow, and loaded in a tenth of the time. Where it
-    is not installed or cannot run the model, TensorFlow does, and a line says so. OpenVINO is chosen by itself only
-    where the export has no other format: in float32 it gains little, and in bfloat16, which it takes on a CPU that has
-    it, scores change.
+    is not installed or cannot run the model, TensorFlow does, and a line says so. "auto" chooses OpenVINO only where
+    the export has no other format: in float32 it gains little, and in bfloat16, its choice on a CPU that has it, scores
+    change.
 
     Raises:
         UsageError: there is no such model, or the runtime that was asked for is missing or cannot run it.
     """
-    if name == AUTO and not _has(folder, exported_model.ONNX, exported_model.FROZEN_GRAPH):
+    has_graph = (folder / exported_model.FROZEN_GRAPH).is_file()
+    shown = files.shown_path(folder)
+    if name == AUTO and not has_graph and not (folder / exported_model.ONNX).is_file():
         name = "openvino"
-    if name == "tensorflow" and not _has(folder, exported_model.FROZEN_GRAPH):
-        raise UsageError(f"runtime tensorflow: {files.shown_path(folder)} has no {exported_model.FROZEN_GRAPH}")
-    if name != AUTO:
-        try:
-            return _model(folder, name), name
-        except ModuleNotFoundError as error:
-            library = _LIBRARIES.get(name, name)
-            if error.name != library:
-                raise
-            suffix = "" if library in ("onnxruntime", "tensorflow") else "-runtimes"
-            remedy = f"python -m pip install -r requirements{suffix}.txt"
-            raise UsageError(f"runtime {name}: {library} is not installed; {remedy}") from None
-        except ConversionError as error:
-            remedy = "take tensorflow" if _has(folder, exported_model.FROZEN_GRAPH) else "export the model again"
-            raise UsageError(f"runtime {name} cannot run {files.shown_path(folder)}: {error}; {remedy}") from None
+    if name == "tensorflow" and not has_graph:
+        raise UsageError(f"runtime tensorflow: {shown} has no {exported_model.FROZEN_GRAPH}")
+    wanted = "onnx" if name == AUTO else name
+    library = RUNTIMES[wanted].library
     try:
-        return _model(folder, "onnx"), "onnx"
-    except ConversionError as error:
-        why = str(error)
+        return _model(folder, wanted), wanted
     except ModuleNotFoundError as error:
-        if error.name != _LIBRARIES["onnx"]:
+        if error.name != library:
             raise
-        why = "onnxruntime is not installed"
-    reason = f"ONNX Runtime cannot run {files.shown_path(folder)} ({why})"
-    if not _has(folder, exported_model.FROZEN_GRAPH):
-        raise UsageError(f"{reason}, and there is no {exported_model.FROZEN_GRAPH} for TensorFlow")
-    print(f"{reason}: TensorFlow does", file=sys.stderr, flush=True)
+        reason = f"{library} is not installed"
+        suffix = "" if library in ("onnxruntime", "tensorflow") else "-runtimes"
+        failure = f"runtime {wanted}: {reason}; python -m pip install -r requirements{suffix}.txt"
+    except ConversionError as error:
+        reason = str(error)
+        remedy = "take tensorflow" if has_graph else "export the model again"
+        failure = f"runtime {wanted} cannot run {shown}: {reason}; {remedy}"
+    if name != AUTO:
+        raise UsageError(failure)
+    if not has_graph:
+        raise UsageError(f"{failure}, since there is no {exported_model.FROZEN_GRAPH} for TensorFlow")
+    print(f"ONNX Runtime cannot run {shown} ({reason}): TensorFlow does", file=sys.stderr, flush=True)
     return _model(folder, "tensorflow"), "tensorflow"
 
 
-def _has(folder: Path, *names: str) -> bool:
-    return any((folder / name).is_file() for name in names)
-
-
 def _model(folder: Path, name: str) -> Model:
-    module, _, model = _CLASSES[name].partition(".")
-    return getattr(importlib.import_module(f"scripts.lib.models.runtimes.{module}"), model)(folder)
+    runtime = RUNTIMES[name]
+    return importlib.import_module(f"{__name__}.{runtime.module}").Model(folder, *runtime.options)

@@ -1,4 +1,4 @@
-"""What runtimes of converted models have in common: resizing before, suppression after, where the model leaves it."""
+"""What runtimes of converted models share: resizing before the model, suppression after it, where it needs them."""
 
 from __future__ import annotations
 
@@ -7,48 +7,41 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from scripts.lib.models import non_max_suppression, resizing
-from scripts.lib.models.metadata import ModelDescription
-from scripts.lib.models.runtimes import Found
+from scripts.lib.models.metadata import ModelMetadata
+from scripts.lib.models.runtimes import NormalizedDetections, unpadded
 
 
 class ConvertedModel:
-    """A model whose description is known; a subclass infers."""
+    """A model whose file holds its metadata; a subclass infers."""
 
-    def __init__(self, description: ModelDescription):
-        self.description = description
-        self.class_names = description.class_names
-        self.global_step = description.global_step
+    def __init__(self, metadata: ModelMetadata):
+        self.metadata = metadata
+        self.class_names = metadata.class_names
+        self.global_step = metadata.global_step
 
     def _infer(self, batch: np.ndarray) -> Sequence[np.ndarray]:
-        """The model's outputs: proposals (boxes, scores), or where it is whole, detections as the API names them.
+        """Return the model's outputs for a batch as the metadata say.
 
-        Args:
-            batch: as the description says.
+        Returns:
+            Boxes and scores of the proposals, or of a model that suppresses itself `frozen_graph.DETECTIONS`.
         """
         raise NotImplementedError
 
     def prepare(self, image_rgb: np.ndarray) -> np.ndarray:
-        if not self.description.height:
+        if not self.metadata.height:
             return image_rgb
-        return resizing.bilinear(image_rgb, self.description.height, self.description.width)
+        return resizing.bilinear(image_rgb, self.metadata.height, self.metadata.width)
 
-    def run(self, prepared: Sequence[np.ndarray], min_score: float = 0.0) -> Iterator[Found]:
-        if self.description.suppression is None:
+    def run(self, prepared: Sequence[np.ndarray], min_score: float = 0.0) -> Iterator[NormalizedDetections]:
+        if self.metadata.suppression is None:
             for image in prepared:
-                yield next(found(*self._infer(image[np.newaxis])))
+                yield from unpadded(*self._infer(image[np.newaxis]))
             return
         for boxes, scores in zip(*self._infer(np.stack(prepared)), strict=True):
             yield self._suppressed(boxes, scores, min_score)
 
-    def _suppressed(self, boxes: np.ndarray, scores: np.ndarray, min_score: float) -> Found:
-        """The detections among one image's proposals."""
+    def _suppressed(self, boxes: np.ndarray, scores: np.ndarray, min_score: float) -> NormalizedDetections:
+        """Return the detections among one image's proposals."""
         scores = scores[:, -len(self.class_names) :]  # without the background, which comes first
-        kept = non_max_suppression.multiclass(boxes, scores, self.description.suppression, min_score)
-        return Found(kept[0], kept[1], kept[2] + 1)
-
-
-def found(boxes: np.ndarray, scores: np.ndarray, class_ids: np.ndarray, counts: np.ndarray) -> Iterator[Found]:
-    """The detections of each image of a batch, of what the API's graphs give, which is padded."""
-    for *values, count in zip(boxes, scores, class_ids, counts, strict=True):
-        kept_boxes, kept_scores, kept_ids = (value[: int(count)] for value in values)
-        yield Found(kept_boxes, kept_scores, kept_ids.astype(np.int64))
+        boxes, scores, classes = non_max_suppression.multiclass(boxes, scores, self.metadata.suppression, min_score)
+        return NormalizedDetections(boxes, scores, classes + 1)

@@ -1,4 +1,4 @@
-"""LiteRT (TensorFlow Lite), in which export_model.py checks what it made for phones; not among detect.py's choices."""
+"""LiteRT (TensorFlow Lite): export_model.py checks with it what it makes for phones; detect.py does not offer it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.lib.models import exported_model, tflite_conversion
-from scripts.lib.models.runtimes import Found
-from scripts.lib.models.runtimes.converted import found
+from scripts.lib.models import exported_model, metadata, tflite_conversion
+from scripts.lib.models.runtimes import NormalizedDetections, unpadded
 
 
 class Model:
@@ -26,30 +25,23 @@ class Model:
     def __init__(self, folder: Path, file: str = exported_model.TFLITE):
         from ai_edge_litert.interpreter import Interpreter
 
-        description = exported_model.read_description(folder)
-        self.class_names = {int(class_id): name for class_id, name in description["class_names"].items()}
-        self.global_step = description["global_step"]
-        self._input = description["input"]
+        values = metadata.read_json(folder)
+        self.class_names = values["class_names"]
+        self.global_step = values["global_step"]
+        self._input = values["input"]
         self._interpreter = Interpreter(str(folder / file), num_threads=1)
         self._interpreter.allocate_tensors()
 
     def prepare(self, image_rgb: np.ndarray) -> np.ndarray:
-        return tflite_conversion.as_input(image_rgb, self._input["height"], self._input["width"], self._input)
+        return tflite_conversion.as_input(image_rgb, self._input)
 
-    def run(self, prepared: Sequence[np.ndarray], min_score: float = 0.0) -> Iterator[Found]:
+    def run(self, prepared: Sequence[np.ndarray], min_score: float = 0.0) -> Iterator[NormalizedDetections]:
         for image in prepared:
             self._interpreter.set_tensor(self._interpreter.get_input_details()[0]["index"], image[np.newaxis])
             self._interpreter.invoke()
             outputs = sorted(self._interpreter.get_output_details(), key=lambda output: output["name"])
             boxes, classes, scores, count = (self._interpreter.get_tensor(output["index"]) for output in outputs)
-            (one,) = found(boxes, scores, classes + 1, count)
+            (one,) = unpadded(boxes, scores, classes + 1, count)
             clipped = np.clip(one.boxes_yxyx_normalized, 0, 1)  # as the API clips them
             has_area = (clipped[:, 2:] > clipped[:, :2]).all(axis=1)
-            yield Found(clipped[has_area], one.scores[has_area], one.class_ids[has_area])
-
-
-class Int8Model(Model):
-    """The one whose weights and activations are 8-bit integers."""
-
-    def __init__(self, folder: Path):
-        super().__init__(folder, exported_model.TFLITE_INT8)
+            yield NormalizedDetections(clipped[has_area], one.scores[has_area], one.class_ids[has_area])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.lib.models import exported_model
-from scripts.lib.models.metadata import ModelDescription
-from scripts.lib.models.onnx_conversion import ConversionError, find_or_make
+from scripts.lib.models import exported_model, onnx_conversion
+from scripts.lib.models.metadata import ModelMetadata
+from scripts.lib.models.onnx_conversion import ConversionError
 from scripts.lib.models.runtimes.converted import ConvertedModel
 
 
@@ -17,7 +17,7 @@ class Model(ConvertedModel):
 
     Args:
         folder: of the exported model.
-        precision: "f32" or "bf16"; None: bfloat16 where the CPU has instructions for it (AMX or AVX512-BF16), of which
+        precision: "f32" or "bf16"; None: bfloat16 where the CPU has instructions for it (AMX or AVX512-BF16), which
             OpenVINO tells by its device's capabilities, else float32.
     """
 
@@ -25,25 +25,18 @@ class Model(ConvertedModel):
         import openvino
 
         core = openvino.Core()
-        can_bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.precision = precision or ("bf16" if can_bfloat16 else "f32")
+        if precision is None:
+            precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         path = folder / exported_model.OPENVINO
         try:
-            model = core.read_model(path if path.is_file() else find_or_make(folder))
-            metadata = {name: value.astype(str) for name, value in model.get_rt_info("framework").astype(dict).items()}
-            settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": self.precision}
+            model = core.read_model(path if path.is_file() else onnx_conversion.find_or_make(folder))
+            texts = {name: value.astype(str) for name, value in model.get_rt_info("framework").astype(dict).items()}
+            settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
             self._compiled = core.compile_model(model, "CPU", settings)
-            description = ModelDescription.from_metadata(metadata)
+            metadata = ModelMetadata.from_text(texts)
         except (RuntimeError, ValueError) as error:
             raise ConversionError(f"OpenVINO: {str(error).strip().splitlines()[-1][:200]}") from error
-        super().__init__(description)
+        super().__init__(metadata)
 
     def _infer(self, batch: np.ndarray) -> list[np.ndarray]:
         return list(self._compiled.create_infer_request().infer([batch], share_inputs=True).values())
-
-
-class Float32Model(Model):
-    """In float32 on every CPU."""
-
-    def __init__(self, folder: Path):
-        super().__init__(folder, "f32")

@@ -10,10 +10,8 @@ import numpy as np
 from PIL import Image
 
 from scripts.lib.core.tensorflow import import_tensorflow
-from scripts.lib.models import exported_model
-from scripts.lib.models.onnx_conversion import DETECTIONS
-from scripts.lib.models.runtimes import Found
-from scripts.lib.models.runtimes.converted import found
+from scripts.lib.models import exported_model, frozen_graph, metadata
+from scripts.lib.models.runtimes import NormalizedDetections, unpadded
 
 
 class Model:
@@ -21,21 +19,21 @@ class Model:
 
     def __init__(self, folder: Path):
         tf = import_tensorflow()
-        description = exported_model.read_description(folder)
-        self.class_names = {int(class_id): name for class_id, name in description["class_names"].items()}
-        self.global_step = description["global_step"]
+        values = metadata.read_json(folder)
+        self.class_names = values["class_names"]
+        self.global_step = values["global_step"]
         self._session = tf.Session(graph=tf.Graph())
         with self._session.graph.as_default():
             loaded = tf.saved_model.load(self._session, ["serve"], str(folder / exported_model.SAVED_MODEL))
         signature = loaded.signature_def["serving_default"]
         self._input = signature.inputs["inputs"].name
-        self._outputs = [signature.outputs[name].name for name in DETECTIONS]
+        self._outputs = [signature.outputs[name].name for name in frozen_graph.DETECTIONS]
 
     def prepare(self, image_rgb: np.ndarray) -> bytes:
         encoded = io.BytesIO()
         Image.fromarray(image_rgb).save(encoded, "PNG")  # loses nothing
         return encoded.getvalue()
 
-    def run(self, prepared: Sequence[bytes], min_score: float = 0.0) -> Iterator[Found]:
+    def run(self, prepared: Sequence[bytes], min_score: float = 0.0) -> Iterator[NormalizedDetections]:
         for image in prepared:
-            yield from found(*self._session.run(self._outputs, {self._input: [image]}))
+            yield from unpadded(*self._session.run(self._outputs, {self._input: [image]}))

@@ -1,0 +1,181 @@
+"""The formats that export_model.py writes.
+
+To add one: write a function that makes its files and returns how to check them, and enter it in FORMATS. What runs it
+for the check is a module in `runtimes`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from scripts.lib.config import pipeline_config
+from scripts.lib.core.errors import UsageError
+from scripts.lib.models import export, exported_model, metadata, onnx_conversion, tflite_conversion
+from scripts.lib.models.onnx_conversion import ConversionError
+from scripts.lib.records import read
+
+
+class ExportJob(NamedTuple):
+    """What is exported, and to where.
+
+    Attributes:
+        config: the pipeline config.
+        checkpoint: its prefix.
+        folder: of the exported model; the first format, the frozen graph, makes it.
+        calibration_images: training images that set the ranges of 8-bit integers; 0: no int8.
+        verbose: show what TensorFlow logs of itself.
+    """
+
+    config: pipeline_config.Message
+    checkpoint: str
+    folder: Path
+    calibration_images: int = 0
+    verbose: bool = False
+
+
+class FormatCheck(NamedTuple):
+    """How a format is checked.
+
+    Attributes:
+        title: in the table.
+        runtime: that runs it; see `runtimes.RUNTIMES`.
+        path: of the file or folder, in the export.
+        is_exact: it has to give the frozen graph's detections.
+    """
+
+    title: str
+    runtime: str
+    path: str
+    is_exact: bool = True
+
+
+class ExportFormat(NamedTuple):
+    """A format.
+
+    Attributes:
+        write: makes its files; raises ConversionError where the model cannot have the format.
+        files: of it in the exported model's folder, as patterns.
+        libraries: that have to be installed.
+    """
+
+    write: Callable[[ExportJob], list[FormatCheck]]
+    files: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
+
+
+def _write_frozen(job: ExportJob) -> list[FormatCheck]:
+    export.export(job.config, job.checkpoint, job.folder, verbose=job.verbose)
+    metadata.write_json(job.config, job.folder)
+    return [FormatCheck("frozen graph, TensorFlow", "tensorflow", exported_model.FROZEN_GRAPH)]
+
+
+def _write_saved_model(job: ExportJob) -> list[FormatCheck]:
+    """Write the SavedModel that takes the bytes of image files in place of the one that takes pixels."""
+    place = job.folder / exported_model.SAVED_MODEL
+    with tempfile.TemporaryDirectory(dir=job.folder.parent) as scratch:
+        made = Path(scratch) / "export"
+        export.export(job.config, job.checkpoint, made, ["--input_type=encoded_image_string_tensor"], job.verbose)
+        shutil.rmtree(place)
+        shutil.move(made / exported_model.SAVED_MODEL, place)
+    return [FormatCheck("SavedModel, TensorFlow", "saved_model", exported_model.SAVED_MODEL)]
+
+
+def _write_onnx(job: ExportJob) -> list[FormatCheck]:
+    (job.folder / exported_model.ONNX).write_bytes(onnx_conversion.convert(job.folder))
+    return [FormatCheck("ONNX, ONNX Runtime", "onnx", exported_model.ONNX)]
+
+
+def _write_openvino(job: ExportJob) -> list[FormatCheck]:
+    """Write OpenVINO's form of the ONNX file, weights in float32."""
+    import openvino
+
+    from scripts.lib.models.runtimes.openvino import Model
+
+    if not (job.folder / exported_model.ONNX).is_file():
+        _write_onnx(job)
+    Model(job.folder, "f32")  # raises ConversionError where OpenVINO cannot run the ONNX file
+    core = openvino.Core()
+    path = job.folder / exported_model.OPENVINO
+    path.parent.mkdir()
+    openvino.save_model(core.read_model(job.folder / exported_model.ONNX), path, compress_to_fp16=False)
+    checks = [FormatCheck("OpenVINO", "openvino_float32", "openvino")]
+    if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        checks.append(FormatCheck("OpenVINO, bfloat16", "openvino", "openvino", is_exact=False))
+    return checks
+
+
+def _write_tflite(job: ExportJob) -> list[FormatCheck]:
+    records = local_records(job.config.train_input_reader)
+    if job.calibration_images and not records:
+        print("No int8: the config's training record, with the images to calibrate it on, is not there")
+    images = first_images(records, job.calibration_images)
+    tflite_conversion.write(job.config, job.folder, images)
+    checks = [FormatCheck("TensorFlow Lite, one thread", "litert", exported_model.TFLITE)]
+    if images:
+        title = "TensorFlow Lite int8, one thread"
+        checks.append(FormatCheck(title, "litert_int8", exported_model.TFLITE_INT8, is_exact=False))
+    return checks
+
+
+FROZEN = "frozen"  # always made: the others are made from it and compared with it
+FORMATS = {
+    FROZEN: ExportFormat(_write_frozen, (exported_model.FROZEN_GRAPH, "checkpoint", f"{exported_model.CHECKPOINT}.*")),
+    "saved_model": ExportFormat(_write_saved_model, (exported_model.SAVED_MODEL,)),
+    "onnx": ExportFormat(_write_onnx, (exported_model.ONNX,), ("onnx", "tf2onnx", "onnxruntime")),
+    "openvino": ExportFormat(_write_openvino, ("openvino",), ("openvino", "onnx", "tf2onnx")),
+    "tflite": ExportFormat(_write_tflite, (exported_model.TFLITE, exported_model.TFLITE_INT8), ("ai_edge_litert",)),
+}
+
+
+def check_possible(names: Collection[str], config: pipeline_config.Message) -> None:
+    """Raise UsageError where a format's library is missing, or the model cannot have the format."""
+    for name in names:
+        missing = [library for library in FORMATS[name].libraries if importlib.util.find_spec(library) is None]
+        if missing:
+            remedy = "python -m pip install -r requirements-runtimes.txt"
+            raise UsageError(f"--formats {name} needs {', '.join(missing)}: {remedy}")
+    if "tflite" in names and not metadata.fixed_input_size(config):
+        raise UsageError("--formats tflite needs an SSD with a fixed_shape_resizer; leave it out")
+
+
+def write(names: Collection[str], job: ExportJob) -> list[FormatCheck]:
+    """Write formats; return how each is to be checked, the frozen graph first.
+
+    Raises:
+        UsageError: a format cannot be made of this model.
+    """
+    checks = []
+    for name, export_format in FORMATS.items():
+        if name in names or name == FROZEN:
+            try:
+                checks += export_format.write(job)
+            except ConversionError as error:
+                raise UsageError(f"--formats {name} cannot be made ({error}); leave it out") from None
+    return checks
+
+
+def remove_others(names: Collection[str], folder: Path) -> None:
+    """Remove the formats that were only needed to make those that were asked for."""
+    for name, export_format in FORMATS.items():
+        if name not in names:
+            for path in itertools.chain.from_iterable(map(folder.glob, export_format.files)):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def local_records(reader: pipeline_config.Message) -> list[str]:
+    """Return the record files that an input reader names, where they can be read here."""
+    return [path for path in reader.tf_record_input_reader.input_path if pipeline_config.record_exists(path)]
+
+
+def first_images(records: Sequence[str], count: int) -> list[np.ndarray]:
+    """Return the first images of records, uint8 [height, width, 3] each."""
+    images = itertools.chain.from_iterable(map(read.read, records))
+    return [image.pixels() for image in itertools.islice(images, count)]

@@ -1,0 +1,61 @@
+"""The table of formats: order, refusals, and what is left in the folder."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from scripts.lib.config import pipeline_config
+from scripts.lib.core.errors import UsageError
+from scripts.lib.models import exported_model, formats
+from scripts.lib.models.formats import ExportFormat, FormatCheck
+from scripts.lib.models.onnx_conversion import ConversionError
+
+
+def made(name: str, fails: bool = False) -> ExportFormat:
+    def write(job):
+        if fails:
+            raise ConversionError("no such operation")
+        (job.folder / name).touch()
+        return [FormatCheck(name, "onnx", name)]
+
+    return ExportFormat(write, (name, f"{name}.*"))
+
+
+def test_the_frozen_graph_is_made_first_and_only_what_was_asked_for_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "FORMATS", {name: made(name) for name in (formats.FROZEN, "onnx", "tflite")})
+    job = formats.ExportJob(None, "model.ckpt-7", tmp_path)
+    assert [check.title for check in formats.write(["tflite"], job)] == [formats.FROZEN, "tflite"]
+    (tmp_path / "frozen.index").touch()
+    (tmp_path / "label_map.pbtxt").touch()
+    formats.remove_others(["tflite"], tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"tflite", "label_map.pbtxt"}
+
+
+def test_a_format_that_cannot_be_made_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "FORMATS", {formats.FROZEN: made("frozen"), "onnx": made("onnx", fails=True)})
+    job = formats.ExportJob(None, "model.ckpt-7", tmp_path)
+    with pytest.raises(UsageError, match=r"--formats onnx cannot be made \(no such operation\); leave it out"):
+        formats.write(["onnx"], job)
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find_spec(name))
+    with pytest.raises(UsageError, match="--formats onnx needs tf2onnx: python -m pip install"):
+        formats.check_possible(["frozen", "onnx"], None)
+
+
+def test_every_file_of_a_format_is_part_of_an_export():
+    for export_format in formats.FORMATS.values():
+        assert all(map(exported_model.is_part, export_format.files))
+
+
+def test_images_are_the_first_of_the_records_that_are_there(source):
+    config = pipeline_config.read(source / exported_model.PIPELINE_CONFIG)
+    reader = config.eval_input_reader[0]
+    reader.tf_record_input_reader.input_path.append("missing.record")
+    records = formats.local_records(reader)
+    assert records == [(source / "test.record").as_posix()]
+    assert [len(formats.first_images(records, count)) for count in (0, 3, 100)] == [0, 3, 4]

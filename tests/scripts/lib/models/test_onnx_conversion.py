@@ -1,0 +1,65 @@
+"""model.onnx: made once, made again when outdated, whole, and not at all where it cannot be."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from scripts.lib.models import exported_model, onnx_conversion
+from scripts.lib.models.detector import Detector
+from tests import made_model
+
+
+def test_onnx_is_made_once_and_again_when_the_graph_has_changed(exported, tmp_path, capsys):
+    parts = (exported_model.FROZEN_GRAPH, exported_model.LABEL_MAP, exported_model.PIPELINE_CONFIG)
+    for name in parts:
+        shutil.copy(exported / name, tmp_path)
+    made = tmp_path / exported_model.ONNX
+    assert onnx_conversion.find_or_make(tmp_path) == made
+    assert "Making" in capsys.readouterr().err
+    assert onnx_conversion.find_or_make(tmp_path) == made
+    assert "Making" not in capsys.readouterr().err
+    with (tmp_path / exported_model.FROZEN_GRAPH).open("ab") as file:
+        file.write(bytes([0x1A, 0x02, 0x08, 0x00]))  # an empty `library`, which changes the file alone
+    assert not onnx_conversion.is_made_from(made, tmp_path / exported_model.FROZEN_GRAPH)
+
+
+def test_two_that_convert_at_once_both_get_a_whole_file(tmp_path, monkeypatch):
+    (tmp_path / exported_model.FROZEN_GRAPH).write_bytes(b"graph")
+    both_convert = threading.Barrier(2, timeout=30)
+
+    def convert(folder):
+        both_convert.wait()
+        return b"converted" * 2**20
+
+    monkeypatch.setattr(onnx_conversion, "convert", convert)
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(onnx_conversion.find_or_make, [tmp_path] * 2))
+    assert [path.read_bytes() == b"converted" * 2**20 for path in made] == [True, True]
+    assert {path.name for path in tmp_path.iterdir()} == {exported_model.FROZEN_GRAPH, exported_model.ONNX}
+
+
+def test_an_export_that_cannot_be_written_to_is_converted_elsewhere(exported, tmp_path, capsys, monkeypatch):
+    for name in (exported_model.FROZEN_GRAPH, exported_model.LABEL_MAP, exported_model.PIPELINE_CONFIG):
+        shutil.copy(exported / name, tmp_path)
+
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(onnx_conversion.files, "atomic_write", refuse)
+    monkeypatch.setattr(onnx_conversion, "convert", lambda folder: b"converted")
+    made = onnx_conversion.find_or_make(tmp_path)
+    assert made.parent != tmp_path
+    assert made.read_bytes() == b"converted"
+    assert "cannot be written to (Permission denied)" in capsys.readouterr().err
+
+
+def test_a_large_graph_that_would_be_converted_whole_is_run_by_tensorflow(tf, tmp_path, capsys, monkeypatch):
+    model = made_model.write_model(tf, tmp_path / "model")
+    monkeypatch.setattr(onnx_conversion, "_MAX_BYTES", 1000)
+    monkeypatch.setattr(onnx_conversion, "_convert_and_compare", None)
+    assert Detector(model).runtime == "tensorflow"
+    assert re.search(r"cannot run .* \(its graph has 0 MB, too many .*: TensorFlow does", capsys.readouterr().err)
+    assert not (model / exported_model.ONNX).exists()
