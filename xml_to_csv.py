@@ -30,7 +30,7 @@ from scripts.lib.core.command_line import existing_dir, existing_file, local_pat
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import labels_csv
-from scripts.lib.dataset.labels_csv import Row
+from scripts.lib.dataset.labels_csv import LabelRow
 from scripts.lib.images.image_names import ImageFolder
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def check(annotations: Sequence[Annotation], findings: Sequence[Finding]) -> Non
         raise DataError(errors)
 
 
-def rows_of(annotations: Sequence[Annotation], include_negatives: bool = False) -> list[Row]:
+def rows_of(annotations: Sequence[Annotation], include_negatives: bool = False) -> list[LabelRow]:
     kept = (annotation for annotation in annotations if annotation.objects or include_negatives)
     return [row for annotation in kept for row in labels_csv.rows_of(annotation)]
 

@@ -69,7 +69,7 @@ class Project:
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_bytes(photo(*size, seed=len(self.rows)) if data is None else data)
         for box in boxes or [("", None, None, None, None)]:
-            self.rows.append(labels_csv.Row(name, *size, *box))
+            self.rows.append(labels_csv.LabelRow(name, *size, *box))
         return self
 
     def run(self, *flags):
@@ -280,10 +280,6 @@ def test_a_decompression_bomb_is_an_error(project):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--num_shards=0"], "--num_shards is 0"),
-        (["--num_workers=0"], "--num_workers is 0"),
-        (["--max_image_side=-5"], "--max_image_side is -5"),
-        (["--oversample=2"], "--oversample is 2"),
         (["--num_shards=3"], "more than the 1 examples"),
         (["--csv_input=none.csv"], "no labels CSV none.csv"),
         (["--image_dir=none"], "no image folder none"),
@@ -300,7 +296,7 @@ def test_wrong_usage_is_one_sentence(project, flags, message):
 def test_a_file_that_is_no_record_is_not_overwritten(project):
     project.add("a.jpg", BOX).run()
     before = (project.images / "a.jpg").read_bytes()
-    with pytest.raises(UsageError, match="no TFRecord"):
+    with pytest.raises(UsageError, match="is not a TFRecord"):
         generate_tfrecord.main(project.arguments(f"--output_path={project.images / 'a.jpg'}"))
     assert (project.images / "a.jpg").read_bytes() == before
 
@@ -441,7 +437,7 @@ def test_create_tf_example_returns_what_tensorflow_parses(project):
     tf = pytest.importorskip("tensorflow")
     project.add("a.jpg", BOX, ("Skirts", 1, 2, 30, 40)).add("b.jpg", BOX)
     labels_csv.write_rows(project.rows, project.csv)
-    for table in (pd.read_csv(project.csv), labels_csv.read(project.csv)):
+    for table in (pd.read_csv(project.csv), labels_csv.frame(labels_csv.read_rows(project.csv))):
         first, second = generate_tfrecord.split(table, "filename")
         assert (first.filename, second.filename) == ("a.jpg", "b.jpg") and len(first.object) == 2
         message = generate_tfrecord.create_tf_example(first, str(project.images), project.label_map)

@@ -23,7 +23,7 @@ from scripts.lib.annotations import voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import command_line
 from scripts.lib.dataset import labels_csv
-from scripts.lib.dataset.labels_csv import Row
+from scripts.lib.dataset.labels_csv import LabelRow
 from scripts.lib.records import manifest, tf_example, tf_record
 
 SECONDS = 20  # that any run may take; each takes about one
@@ -182,8 +182,8 @@ def test_every_odd_but_sound_annotation_becomes_a_record(project):
 
 
 def labelled(project, images):
-    rows = [Row(name, 0, 0, "Tops", *box) for name, box in images.items()]
-    labels_csv.write_rows([Row("good.jpg", 64, 48, "Tops", 1, 2, 30, 40), *rows], project.csv)
+    rows = [LabelRow(name, 0, 0, "Tops", *box) for name, box in images.items()]
+    labels_csv.write_rows([LabelRow("good.jpg", 64, 48, "Tops", 1, 2, 30, 40), *rows], project.csv)
 
 
 def test_every_hostile_image_is_an_error_that_names_it_and_may_be_left_out(project):

@@ -6,7 +6,6 @@ in pixels as LabelImg writes them: xmin, ymin from 0, xmax, ymax up to the width
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -20,20 +19,6 @@ Box = tuple[int, int, int, int]  # xmin, ymin, xmax, ymax in pixels
 Size = tuple[int, int]  # width, height in pixels
 
 
-@dataclasses.dataclass(frozen=True)
-class CheckedBoxes:
-    """The boxes of one image after the checks.
-
-    Attributes:
-        boxes_xyxy: the boxes in pixels of the upright image, in the order they came in, clipped; they are good only
-            where no finding is an error.
-        findings: what was found.
-    """
-
-    boxes_xyxy: list[Box]
-    findings: list[Finding]
-
-
 def check_boxes(
     file: str,
     class_names: Sequence[str],
@@ -41,8 +26,8 @@ def check_boxes(
     annotated_size: Size,
     raw_size: Size,
     orientation: int,
-) -> CheckedBoxes:
-    """Checks the boxes of one image and brings them into the frame of the upright image.
+) -> tuple[list[Box], list[Finding]]:
+    """Check the boxes of one image and bring them into the frame of the upright image.
 
     Args:
         file: named in the findings.
@@ -51,10 +36,14 @@ def check_boxes(
         annotated_size: width and height of the image as the annotation states them; 0 where it does not.
         raw_size: width and height of the image as its file stores it.
         orientation: EXIF orientation of the file, 1..8; 1 is upright.
+
+    Returns:
+        The boxes in pixels of the upright image, in the order they came in, clipped; good only where no finding is an
+        error. And the findings.
     """
     upright_size = raw_size[::-1] if orientation >= 5 else raw_size
     if not boxes_xyxy and (0 in annotated_size or annotated_size in (raw_size, upright_size)):
-        return CheckedBoxes([], [])  # neither the size nor the frame of nothing matters
+        return [], []  # without boxes, neither size nor frame matters
     in_raw_frame, findings = _frame(file, annotated_size, raw_size, upright_size, orientation)
     findings += _check_size(file, annotated_size, raw_size if in_raw_frame else upright_size)
     if in_raw_frame:
@@ -66,7 +55,7 @@ def check_boxes(
         findings += box_findings
         checked.append(box)
     findings += _duplicates(file, class_names, checked)
-    return CheckedBoxes(checked, findings)
+    return checked, findings
 
 
 def check_classes(file: str, class_names: Sequence[str], known_classes: Collection[str]) -> list[Finding]:

@@ -15,7 +15,7 @@ from scripts.lib.object_detection_api import protos
 
 
 def read(path: Path | str) -> dict[str, int]:
-    """Reads a label map.
+    """Read a label map.
 
     Args:
         path: e.g. data/apparel_label_map.pbtxt; UTF-8, with or without a byte order mark.
@@ -26,7 +26,7 @@ def read(path: Path | str) -> dict[str, int]:
 
     Raises:
         UsageError: there is no such file.
-        DataError: it does not parse, or names or ids break the rules; every such item is listed.
+        DataError: it does not parse, or names or ids break the rules; all such items are listed.
     """
     class_ids, findings = inspect(path)
     if findings:
@@ -35,7 +35,7 @@ def read(path: Path | str) -> dict[str, int]:
 
 
 def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
-    """Like `read`, for a report that goes on: what names and ids there are, and what is wrong with them.
+    """Like `read`, for a report that goes on: return class name -> id, and the errors.
 
     Raises:
         UsageError: there is no such file.
@@ -55,18 +55,18 @@ def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
         # protobuf's own message starts with "line:column : "
         reason = str(error).split(" : ", 1)[-1].strip()
         remedy = "write it like data/apparel_label_map.pbtxt"
-        return {}, [_finding(path, f"is no label map: {reason}", remedy, error.GetLine())]
+        return {}, [_finding(path, f"is not a label map: {reason}", remedy, error.GetLine())]
 
     class_ids = {item.name: item.id for item in sorted(label_map.item, key=lambda item: item.id)}
     return class_ids, check_items(path, [(item.name, item.id) for item in label_map.item])
 
 
 def check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]:
-    """Checks names and ids.
+    """Check names and ids.
 
     Args:
         path: the label map's file, for the findings.
-        items: (name, id) as they stand in it.
+        items: (name, id) in the order of the file.
     """
     if not items:
         return [_finding(path, "holds no class", "write it like data/apparel_label_map.pbtxt")]
@@ -76,11 +76,11 @@ def check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]
         if not name:
             findings.append(_finding(path, "an item has no name", "give it one"))
         elif names.count(name) > 1:
-            findings.append(_finding(path, f"the name {name!r} stands {names.count(name)} times", "keep one of them"))
+            findings.append(_finding(path, f"the name {name!r} occurs {names.count(name)} times", "keep one of them"))
     if sorted(ids) != list(range(1, len(ids) + 1)):
         found = ", ".join(f"{name} {class_id}" for name, class_id in items)
         findings.append(
-            _finding(path, f"the ids must be 1 to {len(ids)}, each once; found {found}", "number the classes anew")
+            _finding(path, f"the ids must be 1 to {len(ids)}, each once; found {found}", "renumber the classes")
         )
     return findings
 

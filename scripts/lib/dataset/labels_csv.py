@@ -1,10 +1,10 @@
-"""The labels CSV: the table that XML becomes, that is split, and that records are made of.
+"""The labels CSV: the table that XML becomes, that is split, and from which records are made.
 
 Columns `filename,width,height,class,xmin,ymin,xmax,ymax`; one row a box; the image's size and the box corners in
 pixels of the upright image, corners as in VOC XML. An image without objects (a negative) is one row whose class and
 corners are empty. UTF-8, lines end in "\\n".
 
-Rows are plain tuples (`Row`) where no table is needed, since pandas takes 0.3 s to import.
+Rows are plain tuples (`LabelRow`) where no table is needed, since pandas takes 0.3 s to import.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PIXEL_COLUMNS = ("width", "height", "xmin", "ymin", "xmax", "ymax")
 _BOX = ("xmin", "ymin", "xmax", "ymax")
 
 
-class Row(NamedTuple):
+class LabelRow(NamedTuple):
     """One box, or one image without objects: then `class_name` is "" and the corners are None."""
 
     filename: str
@@ -43,24 +43,24 @@ class Row(NamedTuple):
     ymax: int | None
 
 
-def rows_of(annotation: Annotation) -> list[Row]:
-    """The rows of one image: its boxes in their order, or the one row of a negative."""
+def rows_of(annotation: Annotation) -> list[LabelRow]:
+    """Return the rows of one image: its boxes in their order, or the one row of a negative."""
     image = annotation.filename, annotation.width, annotation.height
     if not annotation.objects:
-        return [Row(*image, "", None, None, None, None)]
-    return [Row(*image, box.name, box.xmin, box.ymin, box.xmax, box.ymax) for box in annotation.objects]
+        return [LabelRow(*image, "", None, None, None, None)]
+    return [LabelRow(*image, box.name, box.xmin, box.ymin, box.xmax, box.ymax) for box in annotation.objects]
 
 
-def write_rows(rows: Iterable[Row], path: Path | str) -> None:
-    """Writes the CSV, whole or not at all."""
+def write_rows(rows: Iterable[LabelRow], path: Path | str) -> None:
+    """Write the CSV, whole or not at all."""
     with files.atomic_write(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows)
 
 
-def read_rows(path: Path | str) -> list[Row]:
-    """Reads the CSV by column name; further columns are ignored.
+def read_rows(path: Path | str) -> list[LabelRow]:
+    """Read the CSV by column name; further columns are ignored.
 
     A byte-order mark, CRLF, `12.0` and a class named "NA" or "None" are read as they are meant.
 
@@ -74,11 +74,11 @@ def read_rows(path: Path | str) -> list[Row]:
     return rows
 
 
-def inspect(path: Path | str) -> tuple[list[Row], list[Row], list[Finding]]:
+def inspect(path: Path | str) -> tuple[list[LabelRow], list[LabelRow], list[Finding]]:
     """Like `read_rows`, for a report that goes on.
 
     Returns:
-        The sound rows; the others, as far as they can be read; and what is wrong with those.
+        The sound rows; the others, as far as they can be read; and the errors in those.
     """
     path = Path(path)
     try:
@@ -89,20 +89,8 @@ def inspect(path: Path | str) -> tuple[list[Row], list[Row], list[Finding]]:
     return reader.rows(text), reader.damaged, reader.findings
 
 
-def read(path: Path | str) -> pd.DataFrame:
-    """Like `read_rows`, as a table: `filename` and `class` are text, the others nullable integers (Int64)."""
-    return frame(read_rows(path))
-
-
-def write(table: pd.DataFrame, path: Path | str) -> None:
-    """Writes the table's COLUMNS as the CSV, whole or not at all."""
-    columns = table[list(COLUMNS)].astype(object)
-    rows = columns.where(columns.notna(), None).itertuples(index=False, name=None)
-    write_rows(rows, path)
-
-
-def frame(rows: Iterable[Row]) -> pd.DataFrame:
-    """The table of the rows, typed as `read` says."""
+def frame(rows: Iterable[LabelRow]) -> pd.DataFrame:
+    """Return the rows as a table: `filename` and `class` are text, the others nullable integers (Int64)."""
     import pandas as pd  # here, since most scripts do without
 
     columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
@@ -113,24 +101,19 @@ def frame(rows: Iterable[Row]) -> pd.DataFrame:
     return pd.DataFrame(typed)
 
 
-def is_negative(table: pd.DataFrame) -> pd.Series:
-    """True for the rows that stand for an image without objects."""
-    return table["class"] == ""
-
-
 class _LineReader:
-    """Reads the lines of one file and collects what is wrong with them."""
+    """Reads the lines of one file and collects the errors in them."""
 
     def __init__(self, path: Path):
         self.path = path
         self.line = 1
         self.findings: list[Finding] = []
-        self.damaged: list[Row] = []
+        self.damaged: list[LabelRow] = []
 
-    def report(self, message: str, code: str = "csv-value", remedy: str = "mend the line") -> None:
+    def report(self, message: str, code: str = "csv-value", remedy: str = "correct the line") -> None:
         self.findings.append(_finding(self.path, code, message, self.line, remedy))
 
-    def rows(self, text: str) -> list[Row]:
+    def rows(self, text: str) -> list[LabelRow]:
         lines = csv.reader(io.StringIO(text, newline=""), strict=True)
         rows = []
         try:
@@ -146,11 +129,11 @@ class _LineReader:
                     self.report(f"has {len(fields)} fields, the first line has {len(header)}", "csv-fields")
                 self.line = lines.line_num + 1  # a quoted field may hold a line break: where the next row begins
         except csv.Error as error:
-            self.report(f"is no CSV: {error}", "csv-malformed")
+            self.report(f"is not a CSV file: {error}", "csv-malformed")
         return rows
 
     def positions(self, header: list[str]) -> list[int]:
-        """Where each of COLUMNS is."""
+        """Return the position of each of COLUMNS."""
         names = [name.strip() for name in header]
         wrong = [name for name in COLUMNS if names.count(name) != 1]
         if wrong:
@@ -160,7 +143,7 @@ class _LineReader:
             return []
         return [names.index(name) for name in COLUMNS]
 
-    def row(self, fields: list[str]) -> Row:
+    def row(self, fields: list[str]) -> LabelRow:
         filename, width, height, class_name, *corners = fields
         try:
             filename = image_names.inside_folder(filename)
@@ -168,12 +151,12 @@ class _LineReader:
             self.report(f"column filename: {error}", "filename-outside-folder", "write the bare name of the image")
         size = self.pixels("width", width, 0), self.pixels("height", height, 0)
         if not class_name and not any(corners):
-            return Row(filename, *size, "", None, None, None, None)
+            return LabelRow(filename, *size, "", None, None, None, None)
         if not class_name.strip():
-            self.report("column class is empty, yet the row has a box")
+            self.report("column class is empty, but the row has a box")
         if len(class_name) > MAX_TEXT:
             self.report(f"column class has {len(class_name)} characters, at most {MAX_TEXT} make sense")
-        return Row(filename, *size, class_name, *map(self.pixels, _BOX, corners))
+        return LabelRow(filename, *size, class_name, *map(self.pixels, _BOX, corners))
 
     def pixels(self, column: str, text: str, smallest: int | None = None) -> int:
         try:

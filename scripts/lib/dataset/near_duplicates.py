@@ -1,4 +1,4 @@
-"""Exact and near duplicates among images: the same photo in another size, quality or format.
+"""Exact and near duplicates among images: the same one in another size, quality or format.
 
 Each image becomes a 64-bit perceptual hash (ImageHash's `phash`: the signs of the lowest 8x8 frequencies of the
 brightness, after Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010). Two images are
@@ -15,58 +15,44 @@ from typing import NamedTuple
 import numpy as np
 
 from scripts.lib.core import files, parallel
-from scripts.lib.core.errors import DataError
+from scripts.lib.core.errors import Finding
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset.split import TEST, TRAINING
 from scripts.lib.images import decode
 
 # Bits of 64. Measured on 100 product photos: half the size at JPEG quality 60 changes at most 2, a crop of 2.5% mostly
-# 2 to 8; the nearest two different photos are 14 apart, half of all pairs 32.
+# 2 to 8; the nearest two different images are 14 apart, half of all pairs 32.
 MAX_DISTANCE = 6
 _BLOCK = 2**22  # distances computed at a time: 32 MB
 
 
-def perceptual_hash(path: Path | str) -> int:
-    """The image's 64-bit hash, as it is seen upright.
-
-    Raises:
-        DataError: it is no image, or a damaged one.
-        OSError: the file cannot be opened.
-    """
+def perceptual_hash(path: Path) -> tuple[int | None, list[Finding]]:
+    """Return the 64-bit hash of the upright image; without a hash, the findings say why."""
     import imagehash
     from PIL import ImageOps
 
-    data = Path(path).read_bytes()
+    file = files.shown_path(path)
+    data, findings = decode.read_bytes(path, file)
+    if data is None:
+        return None, findings
     try:
         with decode.open_image(data) as image:
             image.draft("L", (128, 128))  # a JPEG is decoded at an eighth of its size, which the hash does not see
-            return int(str(imagehash.phash(ImageOps.exif_transpose(image))), 16)
+            return int(str(imagehash.phash(ImageOps.exif_transpose(image))), 16), []
     except Exception as error:  # Pillow's plugins raise whatever a broken file leads them to
-        raise DataError([decode.unreadable(data, files.shown_path(path), error)]) from error
+        return None, [decode.unreadable(data, file, error)]
 
 
-def hash_images(paths: Sequence[Path | str]) -> np.ndarray:
-    """The hashes of many images, uint64[N], computed on all cores.
-
-    Raises:
-        DataError: with a finding for each image that cannot be read.
-    """
-    hashing = parallel.ordered_map(_hash_or_findings, paths, parallel.available_cores())
+def hash_images(paths: Sequence[Path]) -> tuple[np.ndarray, list[Finding]]:
+    """Return the hashes of the images that can be read, uint64[N], and a finding for each of the others."""
+    hashing = parallel.ordered_map(perceptual_hash, paths, parallel.available_cores())
     results = list(progress(hashing, "comparing images", len(paths)))
-    if findings := [finding for result in results if isinstance(result, list) for finding in result]:
-        raise DataError(findings)
-    return np.array(results, dtype=np.uint64)
-
-
-def _hash_or_findings(path: Path | str) -> int | list:
-    try:
-        return perceptual_hash(path)
-    except DataError as error:
-        return error.findings
+    hashes = [value for value, _ in results if value is not None]
+    return np.array(hashes, np.uint64), [finding for _, findings in results for finding in findings]
 
 
 def near_pairs(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.ndarray:
-    """All pairs of images whose hashes differ in at most `max_distance` bits.
+    """Return all pairs of images whose hashes differ in at most `max_distance` bits.
 
     Every pair is compared, a block at a time: some ten seconds for fifty thousand images.
 
@@ -89,7 +75,7 @@ def near_pairs(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.ndarr
 
 
 def group(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.ndarray:
-    """A group number for each image, int[N]: near duplicates, and theirs in turn, share one."""
+    """Return a group number for each image, int[N]: near duplicates, and theirs in turn, share one."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -115,9 +101,9 @@ class Duplicate(NamedTuple):
 def find_duplicates(
     contents: Sequence[bytes], hashes: np.ndarray, sides: Sequence[str], max_distance: int = MAX_DISTANCE
 ) -> list[Duplicate]:
-    """Each image that repeats another one, once, with the most similar that it repeats.
+    """Return each image that repeats another one, once, with the most similar that it repeats.
 
-    An image of the test set is compared with the training set first; whatever finds nothing there, with the images
+    An image of the test set is compared with the training set first; if it repeats nothing there, with the images
     before it.
 
     Args:
@@ -156,5 +142,5 @@ def find_duplicates(
 
 
 def _compared_before(side: str) -> tuple[str, ...]:
-    """The sides whose earlier images an image is compared with; between training and test set, the latter compares."""
+    """Return the sides whose earlier images an image is compared with; the test set compares itself with training."""
     return {TRAINING: (TRAINING, ""), TEST: (TEST, "")}.get(side, (TRAINING, TEST, ""))

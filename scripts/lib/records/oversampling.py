@@ -12,9 +12,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from scripts.lib.dataset.labelled_images import LabelledImage
+
 
 def class_factors(classes_of_images: Sequence[Iterable[str]], threshold: float) -> dict[str, float]:
-    """The repeat factor of each class that occurs.
+    """Return the repeat factor of each class that occurs.
 
     Args:
         classes_of_images: the classes of each image; an image without objects counts as an image.
@@ -26,7 +28,7 @@ def class_factors(classes_of_images: Sequence[Iterable[str]], threshold: float) 
 
 
 def copies(filename: str, classes: Iterable[str], factors: Mapping[str, float]) -> int:
-    """How often an image is recorded, 1 or more.
+    """Return how often an image is recorded, 1 or more.
 
     The paper rounds a factor of 1.3 up in three of ten epochs, at random. A record is written once, so a hash of the
     name decides: three of ten images are rounded up, the same ones on every run and platform.
@@ -34,3 +36,29 @@ def copies(filename: str, classes: Iterable[str], factors: Mapping[str, float]) 
     factor = max((factors.get(name, 1.0) for name in classes), default=1.0)
     draw = int.from_bytes(hashlib.sha256(filename.encode()).digest()[:8], "big") / 2**64  # in [0, 1)
     return math.floor(factor) + (draw < factor - math.floor(factor))
+
+
+def oversampled(
+    images: Sequence[LabelledImage], class_ids: Mapping[str, int], threshold: float | None
+) -> list[LabelledImage]:
+    """Repeat the images of rare classes, and print how often: all images, then the second copies, and so on.
+
+    Args:
+        images: of the data set.
+        class_ids: of the label map; images of other classes, which no record holds, do not count.
+        threshold: t; below 0: 1 / number of classes; None: nothing is repeated.
+    """
+    if threshold is None:
+        return list(images)
+    classes_of_images = [image.class_names for image in images if class_ids.keys() >= set(image.class_names)]
+    factors = class_factors(classes_of_images, threshold if threshold > 0 else 1 / len(class_ids))
+    counts = [copies(image.filename, image.class_names, factors) for image in images]
+    for name, factor in factors.items():
+        print(f"oversampling: {name} x{factor:.2f}")
+    print(f"oversampling: {len(images)} images, {sum(counts)} with those that are repeated")
+    return [
+        image
+        for copy in range(max(counts, default=1))
+        for image, count in zip(images, counts, strict=True)
+        if copy < count
+    ]

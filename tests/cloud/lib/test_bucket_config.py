@@ -117,7 +117,7 @@ def test_class_counts_are_compared_on_the_bucket(config, there):
 
 def test_a_label_map_that_cannot_be_read_is_named_by_its_address(config, there):
     there["gs://b/data/apparel_label_map.pbtxt"] = b"item {"
-    assert "error: gs://b/data/apparel_label_map.pbtxt:1: is no label map" in check(config)
+    assert "error: gs://b/data/apparel_label_map.pbtxt:1: is not a label map" in check(config)
 
 
 def test_manifests_are_compared_with_what_is_there(config, there):

@@ -17,7 +17,7 @@ from scripts.lib.annotations.formats import yolo
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core.errors import DataError, Finding
 from scripts.lib.dataset import labels_csv
-from scripts.lib.dataset.labels_csv import Row
+from scripts.lib.dataset.labels_csv import LabelRow
 from scripts.lib.images import image_names
 from scripts.lib.images.image_names import ImageFolder
 
@@ -226,7 +226,7 @@ def test_any_bytes_in_any_format_are_read_or_refused(tmp_path, name, data):
 @settings(fuzz, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from(["a", "b", ""])), min_size=2, max_size=60), st.integers())
 def test_any_split_keeps_every_row_once(tmp_path, boxes, seed):
-    rows = [Row(f"{n}.jpg", 9, 9, name, *((0, 0, 9, 9) if name else (None,) * 4)) for n, name in boxes]
+    rows = [LabelRow(f"{n}.jpg", 9, 9, name, *((0, 0, 9, 9) if name else (None,) * 4)) for n, name in boxes]
     labels_csv.write_rows(rows, tmp_path / "in.csv")
     paths = [f"--{name}_csv={tmp_path / name}.csv" for name in ("train", "test", "summary")]
     try:

@@ -35,11 +35,11 @@ def test_order_byte_order_mark_and_names_in_any_script(tmp_path):
         (item("a", 0) + item("b", 1), "the ids must be 1 to 2, each once; found a 0, b 1"),
         (item("a", 1) + item("b", 3), "found a 1, b 3"),
         (item("a", 1) + item("b", 1), "found a 1, b 1"),
-        (item("a", 1) + item("a", 2), "the name 'a' stands 2 times"),
+        (item("a", 1) + item("a", 2), "the name 'a' occurs 2 times"),
         (item("", 1), "an item has no name"),
         ("", "holds no class"),
-        ("item { id: 1\nnme: 'a' }", ":2: is no label map"),
-        ("item { id: one }", ":1: is no label map"),
+        ("item { id: 1\nnme: 'a' }", ":2: is not a label map"),
+        ("item { id: one }", ":1: is not a label map"),
     ],
 )
 def test_what_is_refused(tmp_path, content, says):

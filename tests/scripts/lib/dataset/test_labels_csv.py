@@ -7,11 +7,11 @@ import pytest
 
 from scripts.lib.core.errors import DataError
 from scripts.lib.dataset import labels_csv
-from scripts.lib.dataset.labels_csv import Row
+from scripts.lib.dataset.labels_csv import LabelRow
 
 HEADER = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
 LINE = "a.jpg,640,480,Tops,1,2,3,4\n"
-ROW = Row("a.jpg", 640, 480, "Tops", 1, 2, 3, 4)
+ROW = LabelRow("a.jpg", 640, 480, "Tops", 1, 2, 3, 4)
 
 
 def read_rows(tmp_path, content: str | bytes):
@@ -32,10 +32,10 @@ def read_rows(tmp_path, content: str | bytes):
         ("id,class,filename,width,height,xmin,ymin,xmax,ymax\n7,Tops,a.jpg,640,480,1,2,3,4\n", [ROW]),
         (
             HEADER + 'b\\"a, é".jpg,1,1,None,0,0,1,1\n'.replace('b\\"a, é".jpg', '"b ""a, é"".jpg"'),
-            [Row('b "a, é".jpg', 1, 1, "None", 0, 0, 1, 1)],
+            [LabelRow('b "a, é".jpg', 1, 1, "None", 0, 0, 1, 1)],
         ),
         (HEADER + LINE.replace("Tops", "NA"), [ROW._replace(class_name="NA")]),
-        (HEADER + "a.jpg,640,480,,,,,\n", [Row("a.jpg", 640, 480, "", None, None, None, None)]),
+        (HEADER + "a.jpg,640,480,,,,,\n", [LabelRow("a.jpg", 640, 480, "", None, None, None, None)]),
         (HEADER + LINE + ",,,,,,,\n,,,,,,,,,\n", [ROW]),
         (HEADER, []),
     ],
@@ -57,8 +57,8 @@ def test_reads_what_was_meant(tmp_path, content, expected):
         (HEADER + LINE.replace("640", "-1"), 2, "column width is -1"),
         (HEADER + LINE.replace("a.jpg", "../a.jpg"), 2, "leads out of the image folder"),
         (HEADER + LINE.replace("a.jpg", ""), 2, "names no file"),
-        (HEADER + LINE.replace("a.jpg", '"a'), 2, "is no CSV"),
-        (HEADER + LINE.replace("Tops", "T" * 200_000), 2, "is no CSV: field larger than"),
+        (HEADER + LINE.replace("a.jpg", '"a'), 2, "is not a CSV file"),
+        (HEADER + LINE.replace("Tops", "T" * 200_000), 2, "is not a CSV file: field larger than"),
         (HEADER + LINE.replace("a.jpg", "a\0.jpg"), 2, ""),
         ((HEADER + LINE).encode() + b"\xe9.jpg,1,1,Tops,0,0,1,1\n", 3, "is not UTF-8: byte 0xe9"),
         ((HEADER + LINE).encode("utf-16"), 1, "is not UTF-8"),
@@ -81,11 +81,10 @@ def test_every_bad_line_is_found(tmp_path):
 def test_table_has_text_and_nullable_integers(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text(HEADER + LINE.replace("Tops", "NA") + "b.jpg,1,2,,,,,\n", encoding="utf-8")
-    table = labels_csv.read(path)
+    table = labels_csv.frame(labels_csv.read_rows(path))
     assert list(table.columns) == list(labels_csv.COLUMNS)
     assert all(str(table[name].dtype) == "Int64" for name in labels_csv.PIXEL_COLUMNS)
     assert table["class"].tolist() == ["NA", ""] and pd.isna(table["xmin"][1])
-    assert labels_csv.is_negative(table).tolist() == [False, True]
 
 
 def test_empty_table_keeps_its_types(tmp_path):
@@ -94,13 +93,9 @@ def test_empty_table_keeps_its_types(tmp_path):
     assert str(table["xmin"].dtype) == "Int64"
 
 
-@pytest.mark.parametrize("as_table", [True, False])
-def test_written_bytes_are_read_back(tmp_path, as_table):
-    rows = [Row('é, "x".jpg', 640, 480, "None", 1, 2, 3, 4), Row("b.jpg", 1, 2, "", None, None, None, None)]
+def test_written_bytes_are_read_back(tmp_path):
+    rows = [LabelRow('é, "x".jpg', 640, 480, "None", 1, 2, 3, 4), LabelRow("b.jpg", 1, 2, "", None, None, None, None)]
     path = tmp_path / "new" / "labels.csv"
-    if as_table:
-        labels_csv.write(labels_csv.frame(rows).assign(further=1), path)
-    else:
-        labels_csv.write_rows(rows, path)
+    labels_csv.write_rows(rows, path)
     assert path.read_bytes() == (HEADER + '"é, ""x"".jpg",640,480,None,1,2,3,4\nb.jpg,1,2,,,,,\n').encode()
     assert labels_csv.read_rows(path) == rows

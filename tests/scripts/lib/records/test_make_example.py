@@ -1,109 +1,38 @@
-"""One labelled image -> one Example."""
+"""One checked image -> one Example."""
 
 from __future__ import annotations
 
-import io
-import os
-import pickle
-
 import pytest
-from PIL import Image
 
-from scripts.lib.dataset.labels_csv import Row
-from scripts.lib.images import decode, image_names
-from scripts.lib.records import make_example, tf_example
-
-CLASS_IDS = {"Tops": 1, "Skirts": 2}
+from scripts.lib.dataset.labelled_images import CheckedImage, LabelledImage
+from scripts.lib.images.prepare import StoredImage
+from scripts.lib.records import tf_example
+from scripts.lib.records.make_example import make_example
 
 
-@pytest.fixture
-def folder(tmp_path):
-    buffer = io.BytesIO()
-    Image.new("RGB", (100, 80), "teal").save(buffer, "JPEG")
-    (tmp_path / "a.jpg").write_bytes(buffer.getvalue())
-    return tmp_path
+def test_boxes_are_normalised_by_the_size_before_shrinking_and_the_other_features_describe_what_is_stored():
+    labels = LabelledImage("ä.PNG", (0, 0), ("Skirts", "Tops"), ())
+    stored = StoredImage(
+        b"jpeg's bytes", "jpeg", size=(50, 40), upright_size=(100, 80), raw_size=(80, 100), orientation=6
+    )
+    image = CheckedImage(labels, [], name="ä.png", stored=stored, boxes_xyxy=[(0, 20, 50, 80), (25, 0, 100, 40)])
+    found = tf_example.features(tf_example.serialized(make_example(image, {"Tops": 1, "Skirts": 2})))
+    sides = {side: found.pop(f"image/object/bbox/{side}") for side in ("xmin", "xmax", "ymin", "ymax")}
+    assert sides == {"xmin": [0, 0.25], "xmax": [0.5, 1], "ymin": [0.25, 0], "ymax": [1, 0.5]}
+    assert found == {
+        "image/filename": ["ä.png".encode()],
+        "image/source_id": ["ä.png".encode()],
+        "image/encoded": [b"jpeg's bytes"],
+        "image/format": [b"jpeg"],
+        "image/height": [40],
+        "image/width": [50],
+        "image/object/class/label": [2, 1],
+        "image/object/class/text": [b"Skirts", b"Tops"],
+    }
 
 
-def labelled(name, *boxes):
-    rows = [Row(name, 100, 80, *box) for box in boxes or [("", None, None, None, None)]]
-    (image,) = make_example.labelled_images(rows)
-    return image
-
-
-def test_rows_are_gathered_by_image_in_order_of_the_names():
-    rows = [Row(name, 10, 10, "Tops", number, 0, 9, 9) for number, name in enumerate(("b", "a", "b"))]
-    first, second = make_example.labelled_images([*rows, Row("c", 10, 10, "", None, None, None, None)])[:2]
-    assert (first.filename, second.filename) == ("a", "b")
-    assert second.boxes_xyxy == ((0, 0, 9, 9), (2, 0, 9, 9)) and second.class_names == ("Tops", "Tops")
-
-
-def test_a_box_without_a_class_is_an_error_not_a_negative(folder):
-    made = make_example.ExampleMaker(folder, CLASS_IDS)(labelled("a.jpg", ("", 1, 2, 30, 40)))
-    assert made.example is None and made.findings[0].code == "unknown-class"
-
-
-def test_the_maker_survives_pickling_as_distributed_work_needs(folder):
-    image = labelled("a.jpg", ("Skirts", 0, 0, 50, 80))
-    maker = make_example.ExampleMaker(folder, CLASS_IDS, max_image_side=50)
-    copy = pickle.loads(pickle.dumps(maker))
-    assert tf_example.serialized(copy(image).example) == tf_example.serialized(maker(image).example)
-
-
-def test_a_file_too_large_to_be_an_image_is_not_read(folder, monkeypatch):
-    monkeypatch.setattr(decode, "MAX_BYTES", 10)
-    made = make_example.ExampleMaker(folder, CLASS_IDS)(labelled("a.jpg"))
-    assert [finding.code for finding in made.findings] == ["image-too-large"]
-
-
-@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all files")
-def test_a_file_that_may_not_be_read_is_an_error(folder):
-    (folder / "a.jpg").chmod(0)
-    made = make_example.ExampleMaker(folder, CLASS_IDS)(labelled("a.jpg"))
-    assert [finding.code for finding in made.findings] == ["image-unreadable"]
-
-
-def test_two_images_of_one_stem_are_not_chosen_between(folder):
-    (folder / "a.png").write_bytes(b"")
-    made = make_example.ExampleMaker(folder, CLASS_IDS)(labelled("a"))
-    assert [finding.code for finding in made.findings] == ["image-missing"]
-
-
-def refused(folder, *names):
-    """What each name gives once all of them are known: the image's name, or the code of the error."""
-    images = [labelled(name) for name in names]
-    maker = make_example.ExampleMaker(folder, CLASS_IDS)
-    maker.refuse_shared_images(images)
-    made = [pickle.loads(pickle.dumps(maker))(image) for image in images]
-    return [result.name or result.findings[-1].code for result in made]
-
-
-def test_two_names_of_one_image_are_not_taken_for_it(folder):
-    twice = "image-annotated-twice"
-    assert refused(folder, "a") == refused(folder, "A.JPG") == ["a.jpg"]
-    assert refused(folder, "a.jpg", "a") == ["a.jpg", twice]
-    assert refused(folder, "a", "a.png", "b") == [twice, twice, "image-missing"]
-
-
-def test_an_image_of_an_unusual_ending_is_found_under_its_own_name_alone(folder):
-    (folder / "b.picture").write_bytes((folder / "a.jpg").read_bytes())
-    assert refused(folder, "b.picture", "b") == ["b.picture", "image-missing"]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
-def test_what_is_no_regular_file_is_missing_not_waited_for(folder):
-    os.mkfifo(folder / "pipe.jpg")
-    (folder / "null.jpg").symlink_to(os.devnull)
-    (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
-    assert refused(folder, "pipe.jpg", "null.jpg", "gone.jpg") == ["image-missing"] * 3
-
-
-def test_a_linked_folder_of_images_is_listed_and_a_circle_of_links_ends(folder, tmp_path_factory):
-    other = tmp_path_factory.mktemp("other")
-    (other / "b.jpg").write_bytes((folder / "a.jpg").read_bytes())
-    try:
-        (folder / "shop").symlink_to(other, target_is_directory=True)
-        (other / "back").symlink_to(folder, target_is_directory=True)
-    except OSError:
-        pytest.skip("this account may not make links")
-    assert image_names.ImageFolder(folder).names == {"a.jpg", "shop/b.jpg"}
-    assert refused(folder, "shop/b.jpg") == ["shop/b.jpg"]
+def test_a_class_that_the_label_map_lacks_never_gets_an_id():
+    stored = StoredImage(b"", "jpeg", (9, 9), (9, 9), (9, 9), 1)
+    image = CheckedImage(LabelledImage("a", (9, 9), ("Topps",), ()), [], stored=stored, boxes_xyxy=[(0, 0, 9, 9)])
+    with pytest.raises(KeyError, match="Topps"):
+        make_example(image, {"Tops": 1})

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.lib.core import files
-from scripts.lib.images.palette import PALETTE
+from scripts.lib.images.palette import PALETTE, class_colors
 
 _GRAY = "#555555"
 _MOST_POINTS = 20_000  # that a scatter plot shows: more only hide each other
@@ -38,7 +38,7 @@ def draw(
 
     figure = Figure(figsize=(13, 9.5), layout="constrained")
     (classes, sizes), (ratios, images) = figure.subplots(2, 2)
-    colors = _colors(boxes_by_class)
+    colors = class_colors(name for counts in boxes_by_class.values() for name in counts)
     _draw_classes(classes, boxes_by_class, colors)
     _draw_box_sizes(sizes, box_shapes, box_classes, colors, anchors_by_layer)
     _draw_aspect_ratios(ratios, box_shapes, anchors_by_layer)
@@ -47,11 +47,6 @@ def draw(
         axes.spines[["top", "right"]].set_visible(False)
     with files.atomic_write(path) as file:
         figure.savefig(file, format="png", dpi=110)
-
-
-def _colors(boxes_by_class: dict[str, dict[str, int]]) -> dict[str, str]:
-    names = dict.fromkeys(name for counts in boxes_by_class.values() for name in counts)
-    return {name: PALETTE[index % len(PALETTE)] for index, name in enumerate(names)}
 
 
 def _draw_classes(axes, boxes_by_class: dict[str, dict[str, int]], colors: dict[str, str]) -> None:

@@ -1,0 +1,195 @@
+"""Labelled images: each found in the image folder, decoded, and its boxes checked against it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from scripts.lib.core import files
+from scripts.lib.core.errors import ERROR, NOTE, Finding, errors
+from scripts.lib.dataset import box_checks
+from scripts.lib.dataset.box_checks import Box, Size
+from scripts.lib.dataset.labels_csv import LabelRow
+from scripts.lib.images import decode, image_names
+from scripts.lib.images.prepare import StoredImage, prepare
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """The labels of one image.
+
+    Attributes:
+        filename: its name relative to the image folder.
+        annotated_size: width and height in pixels as the annotation states them; 0 where it does not.
+        class_names, boxes_xyxy: of its objects, in pixels; empty for a negative.
+    """
+
+    filename: str
+    annotated_size: Size
+    class_names: tuple[str, ...]
+    boxes_xyxy: tuple[Box, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CheckedImage:
+    """A labelled image after the checks.
+
+    Attributes:
+        labels: what was checked.
+        findings: what was found.
+        sha256: of the image file's bytes; empty where it could not be read.
+        name: of the image file, relative to the image folder; empty where there is none.
+        stored: the image as it goes into a record, or None where it cannot be read.
+        boxes_xyxy: in pixels of the upright image; good only where no finding is an error.
+    """
+
+    labels: LabelledImage
+    findings: list[Finding]
+    sha256: bytes = b""
+    name: str = ""
+    stored: StoredImage | None = None
+    boxes_xyxy: Sequence[Box] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        return not errors(self.findings)
+
+
+def labelled_images(rows: Iterable[LabelRow]) -> list[LabelledImage]:
+    """Group the rows of a labels CSV by image: images in order of their names, boxes in order of the rows."""
+    rows_of: dict[str, list[LabelRow]] = defaultdict(list)
+    for row in rows:
+        rows_of[row.filename].append(row)
+    images = []
+    for filename, group in sorted(rows_of.items()):
+        boxes = [row for row in group if row.xmin is not None]
+        class_names = tuple(row.class_name for row in boxes)
+        corners = tuple((row.xmin, row.ymin, row.xmax, row.ymax) for row in boxes)
+        images.append(LabelledImage(filename, (group[0].width, group[0].height), class_names, corners))
+    return images
+
+
+def nothing_to_record(place: Path | str) -> Finding:
+    """Return the error of a set of labels without any image to record."""
+    message, remedy = "no image is left to record", "label some images"
+    return Finding(ERROR, "nothing-to-record", files.shown_path(place), message, remedy)
+
+
+class ImageChecker:
+    """Checks images with their labels; the result depends only on the image, its labels and these settings.
+
+    Args:
+        image_dir: the folder of the images.
+        class_ids: class name -> id, from the label map.
+        verify: decode every pixel (see `prepare.prepare`).
+        max_image_side: shrink images whose longer side has more pixels.
+    """
+
+    def __init__(
+        self,
+        image_dir: Path | str,
+        class_ids: Mapping[str, int],
+        verify: bool = True,
+        max_image_side: int | None = None,
+    ):
+        self.image_dir = image_dir
+        self.class_ids = class_ids
+        self.verify = verify
+        self.max_image_side = max_image_side
+        self._folder: image_names.ImageFolder | None = None
+        self._images_of_others: dict[str, str] = {}
+        self._shown_dir = files.shown_path(image_dir)
+
+    @property
+    def folder(self) -> image_names.ImageFolder:
+        """The images of the folder, listed when they are first asked for."""
+        if self._folder is None:
+            self._folder = self._list_folder()
+        return self._folder
+
+    def refuse_shared_images(self, images: Iterable[LabelledImage]) -> None:
+        """From now on refuse a name that only resembles an image's name where another name means that image, too.
+
+        Only the user can tell which boxes belong to that image, and where the other image is.
+
+        Args:
+            images: all images of the data set.
+        """
+        names_of: dict[str, list[str]] = defaultdict(list)
+        for image in images:
+            names_of[self.find(image.filename)[0]].append(image.filename)
+        for found, names in names_of.items():
+            if found is not None and len(names) > 1:
+                for name in names:
+                    if name != found:
+                        self._images_of_others[name] = found if found in names else next(n for n in names if n != name)
+
+    def __call__(self, image: LabelledImage) -> CheckedImage:
+        return self.check_found(image, *self.find(image.filename))
+
+    def check_found(self, image: LabelledImage, name: str | None, name_findings: Iterable[Finding]) -> CheckedImage:
+        """Check an image that `find` has looked for; needs no listing of the folder."""
+        findings = [*box_checks.check_classes(image.filename, image.class_names, self.class_ids), *name_findings]
+        if name is None:
+            return CheckedImage(image, findings)
+        data, read_findings = self._read(name)
+        findings += read_findings
+        if data is None:
+            return CheckedImage(image, findings)
+
+        sha256 = hashlib.sha256(data).digest()
+        stored, image_findings = prepare(data, image.filename, verify=self.verify, max_side=self.max_image_side)
+        findings += image_findings
+        if stored is None:
+            return CheckedImage(image, findings, sha256, name)
+
+        boxes, box_findings = box_checks.check_boxes(
+            image.filename,
+            image.class_names,
+            image.boxes_xyxy,
+            image.annotated_size,
+            stored.raw_size,
+            stored.orientation,
+        )
+        return CheckedImage(image, findings + box_findings, sha256, name, stored, boxes)
+
+    def find(self, filename: str) -> tuple[str | None, list[Finding]]:
+        """Return the image's name below the folder, or None, and what is wrong or odd with the name."""
+        try:
+            name = image_names.inside_folder(filename)
+        except ValueError as error:
+            remedy = "write the name of the image below the image folder"
+            return None, [Finding(ERROR, "filename-outside-folder", filename, str(error), remedy)]
+        found = self.folder.find(name)
+        if found is None and self._is_file(name):  # an image without an image's suffix
+            found = name
+        if found == name:
+            return name, []
+        missing = f"there is no such image in {self._shown_dir}"
+        remedy = "put the image there, correct the name, or remove the annotation"
+        if found is None:
+            message = f"{missing}, nor a single one of that name with another suffix"
+            return None, [Finding(ERROR, "image-missing", filename, message, remedy)]
+        if other := self._images_of_others.get(filename):
+            message = f"{missing}; {found!r}, the only one of that name, is meant by {other!r}"
+            return None, [Finding(ERROR, "image-annotated-twice", filename, message, remedy)]
+        message = f"{missing}; {found!r}, the only one of that name, is taken"
+        return found, [Finding(NOTE, "filename-renamed", filename, message)]
+
+    # How files are reached; cloud/generate_tfrecord_beam.py overrides these for buckets.
+
+    def _list_folder(self) -> image_names.ImageFolder:
+        return image_names.ImageFolder(self.image_dir)
+
+    def _is_file(self, name: str) -> bool:
+        return os.path.isfile(self._path(name))  # noqa: PTH113  False, not an error, for a name that is too long
+
+    def _read(self, name: str) -> tuple[bytes | None, list[Finding]]:
+        return decode.read_bytes(self._path(name), name)
+
+    def _path(self, name: str) -> str:
+        return f"{self.image_dir}/{name}"

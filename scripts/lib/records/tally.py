@@ -1,0 +1,132 @@
+"""What a record holds, counted while it is written: for its manifest and for the printed report."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from scripts.lib.core import files
+from scripts.lib.core.errors import NOTE, DataError, Finding, UsageError, count_by_severity, errors
+from scripts.lib.dataset import labelled_images
+from scripts.lib.dataset.labelled_images import CheckedImage
+from scripts.lib.records import tf_record
+from scripts.lib.records.options import RecordOptions
+
+NOTES_SHOWN = 5  # of a kind; EXIF turns all images of a phone
+
+
+class RecordTally:
+    """Counts of images, boxes and findings.
+
+    Attributes:
+        findings: of all images, each image's once.
+        left_out: names of images with errors.
+    """
+
+    def __init__(self, class_ids: dict[str, int]):
+        self.findings: list[Finding] = []
+        self.left_out: list[str] = []
+        self._class_ids = class_ids
+        self._examples = self._negatives = 0
+        self._boxes: Counter[str] = Counter()
+        self._examples_with: Counter[str] = Counter()
+        self._images_sha256 = hashlib.sha256()
+        self._names: set[str] = set()
+
+    def add(self, image: CheckedImage) -> None:
+        """Count an image, or a further copy of it; one without errors has been recorded."""
+        labels = image.labels
+        if labels.filename not in self._names:  # a further copy would say the same again
+            self._names.add(labels.filename)
+            self.findings += image.findings
+            self._images_sha256.update(image.sha256)
+            if not image.is_sound:
+                self.left_out.append(labels.filename)
+        if image.is_sound:
+            self._examples += 1
+            self._negatives += not labels.class_names
+            self._boxes.update(labels.class_names)
+            self._examples_with.update(set(labels.class_names))
+
+    def refuse_bad_record(self, options: RecordOptions) -> None:
+        """Raise DataError or UsageError where the record must not be written."""
+        consequence = f"{files.shown_path(options.output_path)} was not written"
+        if errors(self.findings) and not options.skip_invalid:
+            raise DataError(self.findings, f"{consequence} (--skip_invalid leaves images with errors out)")
+        if not self._examples:
+            raise DataError([*self.findings, labelled_images.nothing_to_record(options.csv_input)], consequence)
+        if self._examples < options.num_shards:
+            message = f"--num_shards is {options.num_shards}, more than the {self._examples} examples there are"
+            raise UsageError(f"{message}; {consequence}")
+
+    def manifest(
+        self, options: RecordOptions, shards: Iterable[tuple[int, int]], csv_bytes: bytes, label_map_bytes: bytes
+    ) -> dict:
+        """Return the manifest's content; the same whatever the number of workers.
+
+        Args:
+            options: of the record.
+            shards: number of records and bytes of each file.
+            csv_bytes, label_map_bytes: content of the input files.
+        """
+        name = Path(options.output_path).name
+        inputs = {"csv_input": (options.csv_input, csv_bytes), "label_map": (options.label_map, label_map_bytes)}
+        return {
+            "input_path": tf_record.shard_pattern(name, options.num_shards),
+            "examples": self._examples,
+            "images": len(self._names) - len(self.left_out),
+            "negatives": self._negatives,
+            "boxes": self._boxes.total(),
+            "classes": {
+                name: {"id": class_id, "boxes": self._boxes[name], "examples": self._examples_with[name]}
+                for name, class_id in self._class_ids.items()
+            },
+            "left_out": self.left_out,
+            "shards": [
+                {"file": path.name, "examples": count, "bytes": size}
+                for path, (count, size) in zip(tf_record.shard_paths(name, options.num_shards), shards, strict=True)
+            ],
+            "options": {
+                "skip_invalid": options.skip_invalid,
+                "trust_images": options.trust_images,
+                "max_image_side": options.max_image_side,
+                "oversample": options.oversample,
+            },
+            "inputs": {
+                **{
+                    flag: {"path": files.shown_path(path), "sha256": hashlib.sha256(content).hexdigest()}
+                    for flag, (path, content) in inputs.items()
+                },
+                "images": {"sha256": self._images_sha256.hexdigest()},
+            },
+        }
+
+    def print_report(self, options: RecordOptions) -> None:
+        for line in _finding_lines(self.findings):
+            print(line, file=sys.stderr)
+        if self.findings:
+            print(f"{count_by_severity(self.findings)}.", file=sys.stderr)
+        if self.left_out:
+            print(f"left out {len(self.left_out)} images with errors: {', '.join(self.left_out)}")
+        width = max(map(len, self._class_ids))
+        for name, class_id in self._class_ids.items():
+            print(f"{class_id:3} {name:{width}} {self._boxes[name]:6} boxes in {self._examples_with[name]} examples")
+        without_objects = f" ({self._negatives} without objects)" if self._negatives else ""
+        record = tf_record.shard_pattern(files.shown_path(options.output_path), options.num_shards)
+        print(f"{record}: {self._examples} examples{without_objects}, {self._boxes.total()} boxes")
+
+
+def _finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield every error and warning; of the notes of a kind, such as a converted image, the first few."""
+    notes = Counter()
+    for finding in findings:
+        if finding.severity == NOTE:
+            notes[finding.code] += 1
+        if finding.severity != NOTE or notes[finding.code] <= NOTES_SHOWN:
+            yield str(finding)
+    for code, count in notes.items():
+        if count > NOTES_SHOWN:
+            yield f"note: {count - NOTES_SHOWN} more images: {code} (scripts/check_dataset.py --num_shown 0 lists all)."

@@ -1,0 +1,36 @@
+"""Findings as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+
+from scripts.lib.core.errors import ERROR, NOTE, WARNING, Finding
+from scripts.lib.dataset import findings_report
+
+FINDINGS = [
+    Finding(NOTE, "image-converted", "a.gif", "is a GIF"),
+    *(Finding(ERROR, "image-missing", f"{number}.jpg", "is missing", "put it there") for number in range(4)),
+    Finding(WARNING, "box-tiny", "b.jpg", "is tiny"),
+]
+
+
+def test_errors_come_first_and_of_each_kind_the_first_are_shown():
+    lines = list(findings_report.lines(FINDINGS, num_shown=2))
+    assert lines[0] == "image-missing: 4 errors" and "0.jpg" in lines[1] and "1.jpg" in lines[2]
+    assert "and 2 more" in lines[3] and lines[5].startswith("box-tiny") and "is a GIF" in lines[9]
+    assert sum("is missing" in line for line in findings_report.lines(FINDINGS, num_shown=0)) == 4
+
+
+def test_the_summary_counts_by_kind():
+    *_, note, total = findings_report.summary(FINDINGS)
+    assert note.split() == ["1", "note", "image-converted"] and total == "4 errors, 1 warning, 1 note"
+    assert list(findings_report.summary([])) == ["nothing found"]
+
+
+def test_the_json_holds_every_finding_and_the_facts(tmp_path):
+    findings_report.write_json(tmp_path / "a.json", [*FINDINGS, Finding(NOTE, "odd", "\udcff", "ü")], {"images": 6})
+    assert (tmp_path / "a.json").read_bytes().startswith(findings_report.HEAD)
+    report = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert report["images"] == 6 and report["severities"] == {"error": 4, "warning": 1, "note": 2}
+    assert [Finding(**entry) for entry in report["findings"]][:4] == FINDINGS[1:5]
+    assert report["findings"][-1]["file"] == "\udcff"
