@@ -305,7 +305,7 @@ def test_a_file_that_is_no_manifest_is_not_overwritten(project):
     manifest = record_manifest.path_of(project.record)
     manifest.parent.mkdir()
     manifest.write_text("[]", encoding="utf-8")
-    with pytest.raises(UsageError, match="no manifest of a record"):
+    with pytest.raises(UsageError, match="is not a manifest of a record"):
         project.add("a.jpg", BOX).run()
     assert manifest.read_text(encoding="utf-8") == "[]"
 

@@ -459,7 +459,7 @@ def test_a_file_of_another_kind_is_not_overwritten(project):
     project.check()  # its own report it replaces
     for flag, name in (("json", "mine.json"), ("plot", "mine.png")):
         (project.folder / name).write_text("mine", encoding="utf-8")
-        with pytest.raises(UsageError, match=f"{name} exists and is no"):
+        with pytest.raises(UsageError, match=f"{name} exists but is not a"):
             project.check(f"--{flag}={project.folder / name}")
         assert (project.folder / name).read_text(encoding="utf-8") == "mine"
 
