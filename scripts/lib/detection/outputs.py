@@ -165,18 +165,23 @@ class VocWriter:
         path = labelimg_files.annotation_path(self._folder, image_name)
         if path in self._taken:  # a.jpg and a.png, which share one annotation in LabelImg
             path = self._folder / f"{image_name}.xml"
-        annotation = Annotation(posixpath.basename(image_name), image.width, image.height, voc_objects(image))
-        scores = [detection.score for detection in image.detections]
+        objects, scores = voc_objects(image)
+        annotation = Annotation(posixpath.basename(image_name), image.width, image.height, objects)
         outcome, findings = store_proposal(path, image.name, annotation, f"{self._model}, {score_range(scores)}")
         self.findings += findings
         self.num_kept += outcome == KEPT
-        if annotation.objects or outcome == KEPT:
+        if objects or outcome == KEPT:
             self._taken.add(path)
 
 
-def voc_objects(image: ImageResult) -> list[VocObject]:
-    boxes = ((found.class_name, clip_to_pixels(found[2:], image.width, image.height)) for found in image.detections)
-    return [VocObject(class_name, *box) for class_name, box in boxes if box]
+def voc_objects(image: ImageResult) -> tuple[list[VocObject], list[float]]:
+    """Return the detections, clipped to the image, as annotated objects, and their scores."""
+    objects, scores = [], []
+    for class_name, score, *box_xyxy in image.detections:
+        if box := clip_to_pixels(box_xyxy, image.width, image.height):
+            objects.append(VocObject(class_name, *box))
+            scores.append(score)
+    return objects, scores
 
 
 def score_range(scores: Sequence[float]) -> str:
