@@ -12,29 +12,24 @@ import warnings
 from collections.abc import Iterator
 from types import ModuleType
 
-# A record is dropped where its message has one of these. Nothing here tells about the user's data, config or run.
+# Messages of TensorFlow and its libraries about themselves; none is about the user's data, config or run.
 _SELF_TALK = re.compile(
-    "|".join(
-        (
-            r"Instructions for updating",
-            r"\bdeprecated\b",
-            r"is being deprecated",
-            r"The name tf\.\S+ is",
-            r"From .*:\d+: ",  # the head of every deprecation warning of TensorFlow
-            r"does not have groundtruth difficult flag",  # the evaluator then counts all objects, as it should
-            r"^(No assets to|SavedModel written to|Writing pipeline config file to)",  # the script says where
-            r"^(Recording summary at step|Saving checkpoint to path|global_step/sec|Starting Session|Starting Queues|"
-            r"Starting standard|Running local_init_op|Done running local_init_op|Stopping Training|Finished training|"
-            r"Error reported to Coordinator)",  # which is raised as well
-            r"Variable \[.*/(RMSProp(_1)?|Momentum|Adam(_1)?|ExponentialMovingAverage)\] is not available",  # slots
-        )
-    )
+    r"Instructions for updating"
+    r"|\bdeprecated\b|is being deprecated"
+    r"|The name tf\.\S+ is"
+    r"|From .*:\d+: "  # the start of every deprecation warning of TensorFlow
+    r"|does not have groundtruth difficult flag"  # the evaluator then counts all objects, as it should
+    r"|^(No assets to|SavedModel written to|Writing pipeline config file to)"  # the script says where
+    r"|^(Recording summary at step|Saving checkpoint to path|global_step/sec|Starting Session|Starting Queues"
+    r"|Starting standard|Running local_init_op|Done running local_init_op|Stopping Training|Finished training"
+    r"|Error reported to Coordinator)"  # which is raised, too
+    r"|Variable \[.*/(RMSProp(_1)?|Momentum|Adam(_1)?|ExponentialMovingAverage)\] is not available"  # slots
 )
 
-# Said as an error, with a stack, of a part of the graph that another error, which is reported, left unused.
+# An error about a part of the graph that stays unused because of another error, which is reported.
 _LEFT_BEHIND = "Object was never used"
 
-# Lines that TensorFlow's C++ code prints while it is being imported, before its log level is in force.
+# Lines that TensorFlow's C++ code prints at import, before its log level is in force.
 _GREETING = re.compile(
     rb"absl::InitializeLog|oneDNN custom operations|Could not find cuda|cuInit|cpu_feature_guard"
     rb"|To enable the following|Unable to register cu|computation placer already registered|rebuild TensorFlow"
@@ -45,14 +40,14 @@ def import_tensorflow(verbose: bool = False) -> ModuleType:
     """Return `tensorflow.compat.v1`, in graph mode and quiet.
 
     Args:
-        verbose: also show what TensorFlow and its libraries log about themselves.
+        verbose: show the messages of TensorFlow and its libraries about themselves, too.
     """
     keep_out_noise(verbose)
     use_legacy_keras()
     with without_greeting(verbose):
         import tensorflow.compat.v1 as tf
 
-        tf.config.list_physical_devices()  # looks for GPUs now, and complains now where there are none
+        tf.config.list_physical_devices()  # prints its complaints about missing GPUs now
     use_graph_mode()
     return tf
 
@@ -61,18 +56,18 @@ def use_legacy_keras() -> None:
     """`tf.keras` is Keras 3 since TensorFlow 2.16; the API and tf-slim are written for Keras 2.
 
     `TF_USE_LEGACY_KERAS=1`, read when TensorFlow is imported, makes `tf.keras` and `tf.compat.v1.layers` the package
-    tf_keras, which is Keras 2 carried on by its own authors.
+    tf_keras: Keras 2, maintained by its authors.
     """
     if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
-        raise RuntimeError("TensorFlow was imported before the patches of the Object Detection API; import it later")
+        raise RuntimeError("TensorFlow was imported before the Object Detection API's patches; import it after them")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 
 def use_graph_mode() -> None:
     """TensorFlow 2 runs eagerly; the legacy trainer, evaluator and exporter build TensorFlow 1 graphs.
 
-    `disable_v2_behavior` is TensorFlow's own switch. It also makes the API's `tf_version.is_tf1()` true, upon which
-    `model_builder` registers the tf-slim feature extractors, `ssd_mobilenet_v1` among them.
+    `disable_v2_behavior` also makes the API's `tf_version.is_tf1()` true, so that `model_builder` registers the tf-slim
+    feature extractors, `ssd_mobilenet_v1` among them.
     """
     import tensorflow.compat.v1 as tf
 
@@ -81,7 +76,7 @@ def use_graph_mode() -> None:
 
 
 def keep_out_noise(verbose: bool) -> None:
-    """Drop deprecation warnings from the logs of TensorFlow and absl, and limit the C++ log to errors."""
+    """Drop deprecation warnings from the logs of TensorFlow and absl, and reduce the C++ log to errors."""
     if verbose:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -90,7 +85,7 @@ def keep_out_noise(verbose: bool) -> None:
     warnings.filterwarnings("ignore", module=r"(tensorflow|tf_keras|tf_slim|object_detection|keras)(\.|$)")
     from absl import logging as absl_logging
 
-    # Both TensorFlow and absl, which passes on what TensorFlow logs, have a handler: each line would come twice.
+    # TensorFlow and absl, to which it passes its records, each have a handler: every line would come twice.
     logging.getLogger("tensorflow").propagate = False
     for place in (logging.getLogger("tensorflow"), absl_logging.get_absl_handler()):
         if not any(isinstance(existing, _SelfTalkFilter) for existing in place.filters):
@@ -99,7 +94,7 @@ def keep_out_noise(verbose: bool) -> None:
 
 @contextlib.contextmanager
 def without_greeting(verbose: bool) -> Iterator[None]:
-    """Drop the lines that TensorFlow's C++ code prints about itself on stderr; pass all others on."""
+    """Keep the messages of TensorFlow's C++ code about itself from stderr; other lines pass."""
     if verbose:
         yield
         return

@@ -1,7 +1,6 @@
 """The Object Detection API, as it was published in February 2022, on today's libraries.
 
-This package is the only code that knows that libraries have drifted. Importing it is cheap; TensorFlow is imported by
-the functions here.
+Only this package knows that libraries have changed since. Importing it is cheap: its functions import TensorFlow.
 
     from scripts.lib import object_detection_api
     object_detection_api.run("object_detection.legacy.train", ["--train_dir=...", "--pipeline_config_path=..."])

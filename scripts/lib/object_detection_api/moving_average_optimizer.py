@@ -1,4 +1,4 @@
-"""The optimizer wrapper that `tensorflow.contrib.opt` used to offer, over TensorFlow's own moving averages."""
+"""The optimizer wrapper of the former `tensorflow.contrib.opt`, by TensorFlow's own moving averages."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class MovingAverageOptimizer(tf.train.Optimizer):
     `tf.train.ExponentialMovingAverage`. The averages are variables named `<variable>/ExponentialMovingAverage`,
     which the API's evaluator and exporter read where `eval_config.use_moving_averages` is set.
 
-    Two things differ from the contrib class, and both are needed for that:
-    - The average of every trainable variable is kept, of frozen ones too: the evaluator looks for all of them.
-    - The averages start at the variables' values after the first update. Those at initialisation would be a second
-      draw of the random initialiser, and would miss the fine-tune checkpoint, which is restored afterwards.
+    Two things differ from the contrib class, and the API needs both:
+    - Every trainable variable has an average, frozen ones too: the evaluator looks for all of them.
+    - The averages start at the variables' values after the first update. At initialisation they would be a second draw
+      of the random initializer, and would miss the fine-tune checkpoint, which is restored afterwards.
 
     Args:
         opt: the optimizer that computes and applies the gradients.
@@ -32,16 +32,7 @@ class MovingAverageOptimizer(tf.train.Optimizer):
         return self._optimizer.compute_gradients(*args, **kwargs)
 
     def apply_gradients(self, grads_and_vars, global_step=None, name=None):
-        """Applies the gradients, then updates the averages.
-
-        Args:
-            grads_and_vars: list of (gradient, variable).
-            global_step: variable that counts the updates; None: the graph's own.
-            name: name of the returned operation.
-
-        Returns:
-            The operation that does both.
-        """
+        """Return the operation that applies the gradients, then updates the averages."""
         step = tf.train.get_or_create_global_step() if global_step is None else global_step
         update = self._optimizer.apply_gradients(grads_and_vars, global_step=step)
         with tf.control_dependencies([update]):

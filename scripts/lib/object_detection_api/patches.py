@@ -1,11 +1,14 @@
-"""What drifted between the Object Detection API of February 2022 and the libraries of today, one function each.
+"""Patches for what the libraries have moved or removed since the Object Detection API of February 2022.
 
-The API itself stays as it was published. Each function here puts back one thing that it imports or calls and that
-its libraries have since moved or removed. `apply()` runs them all, in order, before `object_detection` is imported;
-running it again changes nothing.
+The API itself stays as it was published. Each patch is a function that puts back one thing which the API imports or
+calls. `apply()` runs them all, in order, before `object_detection` is imported; running it again changes nothing.
 
-The imports are inside the functions because their order matters: `use_legacy_keras` must run before TensorFlow is
-imported, `use_graph_mode` before `object_detection` is.
+To add a patch:
+1. Write a function here. Its docstring says who uses the thing, what became of it, and why the replacement is right.
+   Import libraries inside the function: `use_legacy_keras` must run before TensorFlow is imported, `use_graph_mode`
+   before `object_detection`.
+2. Add it to PATCHES, at the end of this module.
+3. Add code that needs it, and the error without it, to NEEDS in tests/scripts/lib/object_detection_api/test_patches.py.
 """
 
 from __future__ import annotations
@@ -22,10 +25,10 @@ from scripts.lib.object_detection_api import protos
 
 
 def apply(without: Sequence[str] = ()) -> None:
-    """Applies every patch.
+    """Apply every patch.
 
     Args:
-        without: names of patches to leave out; the tests use it to show what each one is good for.
+        without: names of patches to leave out; the tests use it to show what breaks without each.
     """
     for patch in PATCHES:
         if patch.__name__ not in without:
@@ -35,8 +38,7 @@ def apply(without: Sequence[str] = ()) -> None:
 def put_slim_on_path() -> None:
     """The API imports slim's `nets` and `deployment` as top-level packages; its distribution puts them under itself.
 
-    The folder of `object_detection` is appended to `sys.path`, last, so that its `utils`, `core` and `models`
-    shadow nothing.
+    The folder of `object_detection` goes last on `sys.path`, so that its `utils`, `core` and `models` hide nothing.
     """
     folder = str(Path(importlib.util.find_spec("object_detection").origin).parent)
     if folder not in sys.path:
@@ -44,15 +46,15 @@ def put_slim_on_path() -> None:
 
 
 def rebuild_protobuf_messages() -> None:
-    """The API's generated `*_pb2.py` are refused by protobuf since 4.21: see `protos`, which patches it."""
+    """protobuf refuses the API's generated `*_pb2.py` since 4.21; see `protos`."""
     protos.rebuild_protobuf_messages()
 
 
 def restore_numpy_aliases() -> None:
-    """`np.int`, `np.float` and `np.object` were removed in numpy 1.24, `np.bool` until numpy 2 brought it back.
+    """numpy 1.24 removed `np.int`, `np.float`, `np.object` and, until numpy 2 restored it, `np.bool`.
 
-    They were names for the Python types, which every use in the API and tf-slim still means. `np.NAN`, which numpy 2
-    removed, is the average precision of what has no precision (`utils/metrics.py`).
+    They were names for the Python types, which every use in the API and tf-slim still means. numpy 2 removed `np.NAN`,
+    which `utils/metrics.py` returns for an average precision without any precision.
     """
     import numpy as np
 
@@ -86,9 +88,9 @@ def restore_tensor_names() -> None:
 
 
 def restore_legacy_layers_path() -> None:
-    """`tensorflow.python.layers` looks for `tf_keras.legacy_tf_layers`, which tf_keras keeps under `tf_keras.src`.
+    """`tensorflow.python.layers` imports `tf_keras.legacy_tf_layers`, which tf_keras keeps under `tf_keras.src`.
 
-    Without it tf-slim finds no convolution or batch normalisation layer. The modules are the same, so an alias will do.
+    tf-slim takes its convolution and batch normalization layers from there. The modules are the same: an alias serves.
     """
     alias = "tf_keras.legacy_tf_layers"
     if alias not in sys.modules and importlib.util.find_spec(alias) is None:
@@ -99,8 +101,7 @@ def restore_legacy_layers_path() -> None:
 def restore_font_getsize() -> None:
     """`visualization_utils` measures text with `font.getsize`, which Pillow 10 removed in favour of `getbbox`.
 
-    The old result was the width and the height from the drawing origin, offset included: the right and bottom of
-    the new box.
+    The old width and height included the offset from the origin: they are the right and bottom of the new box.
     """
     from PIL import ImageFont
 
@@ -116,8 +117,7 @@ def restore_font_getsize() -> None:
 def restore_moving_average_optimizer() -> None:
     """`optimizer_builder` takes `MovingAverageOptimizer` from `tensorflow.contrib.opt`; TensorFlow 2.0 dropped contrib.
 
-    `use_moving_average` is true by default in optimizer.proto, so every config needs it. The stand-in is a real
-    optimizer: see `moving_average_optimizer`.
+    `use_moving_average` is true by default in optimizer.proto, so every config needs it.
     """
     from scripts.lib.object_detection_api.moving_average_optimizer import MovingAverageOptimizer
 
@@ -127,8 +127,8 @@ def restore_moving_average_optimizer() -> None:
 def restore_model_analyzer() -> None:
     """`exporter` prints the model's size with `tensorflow.contrib.tfprof`, gone with contrib in TensorFlow 2.0.
 
-    `tf.compat.v1.profiler.profile` is the same profiler under its new name, with the same options. It would print a
-    line for each of some hundred variables; here the totals are printed, which is what one looks for.
+    `tf.compat.v1.profiler.profile` is the same profiler under its new name, with the same options. It would print one
+    line for each of some hundred variables; only the totals are printed here.
     """
     import tensorflow.compat.v1 as tf
 
@@ -138,7 +138,7 @@ def restore_model_analyzer() -> None:
         counted = tfprof_options["select"]
         profile = tf.profiler.profile(graph, cmd="scope", options={**tfprof_options, "output": "none"})
         if "params" in counted:
-            print(f"Trainable parameters, batch normalisation left out: {profile.total_parameters:,}")
+            print(f"Trainable parameters, batch normalization left out: {profile.total_parameters:,}")
         if "float_ops" in counted and profile.total_float_ops:
             print(f"Floating-point operations with a fixed shape: {profile.total_float_ops:,}")
         return profile
@@ -154,8 +154,8 @@ def restore_model_analyzer() -> None:
 def restore_hparams() -> None:
     """slim's `nasnet` keeps its settings in `HParams` of `tensorflow.contrib.training`, gone in TensorFlow 2.0.
 
-    `faster_rcnn_nas` swallows the failed import and fails later, for want of `nasnet`. The settings are plain
-    attributes that can be set by name; parsing and checking of their types is nothing that anything here uses.
+    `faster_rcnn_nas` swallows the failed import, and later misses `nasnet`. The settings are plain attributes that can
+    be set by name; nothing here uses HParams' parsing and type checks.
     """
 
     class HParams(SimpleNamespace):
@@ -168,12 +168,12 @@ def restore_hparams() -> None:
 def stand_in_for_quantize() -> None:
     """`exporter` and `graph_rewriter_builder` import `tensorflow.contrib.quantize`, gone in TensorFlow 2.0.
 
-    It rewrote graphs for quantisation-aware training, which no config here asks for and which has no successor for
-    TensorFlow 1 graphs. A config that does ask is told so.
+    It rewrote graphs for quantization-aware training, and has no successor for TensorFlow 1 graphs. No config here
+    needs it.
     """
     refuse = _refusal(
-        "graph_rewriter (quantisation-aware training) needs tensorflow.contrib, which ended with TensorFlow 1; "
-        "remove it from the config and quantise the exported model instead"
+        "graph_rewriter (quantization-aware training) needs tensorflow.contrib, which ended with TensorFlow 1; "
+        "remove it from the config and quantize the exported model instead"
     )
     _put_module("tensorflow.contrib.quantize.python.graph_matcher", OpTypePattern=refuse, GraphMatcher=refuse)
     _put_module(
@@ -184,10 +184,9 @@ def stand_in_for_quantize() -> None:
 
 
 def stand_in_for_bipartite_match() -> None:
-    """`bipartite_matcher`, which `matcher_builder` imports always, takes its op from `tensorflow.contrib.image`.
+    """`matcher_builder` always imports `bipartite_matcher`, which takes its op from `tensorflow.contrib.image`.
 
-    The op was C++ and is gone since TensorFlow 2.0. The SSD and Faster R-CNN configs use the argmax matcher; one that
-    asks for `bipartite_matcher` is told what to use.
+    The op was written in C++ and is gone since TensorFlow 2.0. The configs here use the argmax matcher.
     """
     refuse = _refusal(
         "bipartite_matcher needs an operation of tensorflow.contrib, which ended with TensorFlow 1; "
@@ -199,7 +198,7 @@ def stand_in_for_bipartite_match() -> None:
 def restore_transform_graph() -> None:
     """`export_tflite_ssd_graph_lib` imports `TransformGraph` from `tensorflow.tools.graph_transforms`, gone in 2.0.
 
-    It asks for the one transform `strip_unused_nodes`, which `strip_unused_lib` still does.
+    It needs only the transform `strip_unused_nodes`, which is still in `strip_unused_lib`.
     """
 
     def TransformGraph(input_graph_def, inputs: Sequence[str], outputs: Sequence[str], transforms: Sequence[str]):
@@ -218,7 +217,7 @@ def restore_transform_graph() -> None:
 def stand_in_for_tensorflow_io() -> None:
     """`deepmac_meta_arch` imports `tensorflow_io`, which has no release for a current TensorFlow.
 
-    Only the loss of the DeepMAC model calls it, in TensorFlow 2 mode.
+    Only the loss of the DeepMAC model uses it, in TensorFlow 2 mode.
     """
     if _is_missing("tensorflow_io"):
         refuse = _refusal("the DeepMAC model needs tensorflow_io, which has no release for this TensorFlow")
@@ -226,9 +225,9 @@ def stand_in_for_tensorflow_io() -> None:
 
 
 def stand_in_for_lvis() -> None:
-    """`eval_util` imports the metrics of the LVIS data set, and they the package `lvis`, which pulls OpenCV.
+    """`eval_util` imports the metrics of the LVIS data set, which import the package `lvis`, which requires OpenCV.
 
-    Nothing but `lvis_mask_metrics` uses it; where `lvis` is installed, it is used.
+    Only `lvis_mask_metrics` uses it; where `lvis` is installed, it stays in place.
     """
     if _is_missing("lvis"):
         refuse = _refusal("lvis_mask_metrics needs the package lvis: python -m pip install lvis")
@@ -243,7 +242,7 @@ def _is_missing(package: str) -> bool:
 
 
 def _refusal(sentence: str) -> Callable:
-    """A function that stands for something gone and says so when it is called."""
+    """Return a function that raises NotImplementedError with this sentence."""
 
     def refuse(*args, **kwargs):
         raise NotImplementedError(sentence)
@@ -252,16 +251,13 @@ def _refusal(sentence: str) -> Callable:
 
 
 def _put_module(name: str, **attributes) -> ModuleType:
-    """Makes `import name` give a module with these attributes; packages on the way are made, existing ones kept."""
+    """Make a module importable, with these attributes; missing parent packages are made, existing ones kept."""
     parent_name, _, own_name = name.rpartition(".")
-    parent = None
-    if parent_name:
-        parent = sys.modules.get(parent_name) or _put_module(parent_name)
+    parent = (sys.modules.get(parent_name) or _put_module(parent_name)) if parent_name else None
     module = sys.modules.get(name)
     if module is None:
-        module = ModuleType(name, "Stands for a module that the Object Detection API imports and that is gone.")
+        module = sys.modules[name] = ModuleType(name, "Stands in for a module that is gone.")
         module.__path__ = []
-        sys.modules[name] = module
     vars(module).update(attributes)
     if parent is not None:
         setattr(parent, own_name, module)

@@ -1,17 +1,12 @@
 """The Object Detection API's protobuf messages on today's protobuf, without importing TensorFlow.
 
-What broke: the `*_pb2.py` files that ship with the API were generated in 2022 by protoc 3.19 or older. They build every
-descriptor a second time in Python, field by field, which protobuf's C runtime (upb) has refused since 4.21 with
-"Descriptors cannot be created directly". The pure-Python runtime still accepts them and is slow.
+The `*_pb2.py` files that ship with the API were generated in 2022 by protoc 3.19 or older. They build every descriptor
+a second time in Python, field by field, which protobuf's C runtime (upb) has refused since 4.21 with "Descriptors
+cannot be created directly"; its pure-Python runtime accepts them, but training then takes twice the CPU time.
 
-Why the patch is right: each file also holds its complete, serialized `FileDescriptorProto`, which is all that the
-files of a current protoc hold. The import hook here takes those bytes and hands them to
-`google.protobuf.internal.builder`, just as generated code does today; field numbers, types and defaults come from the
-same bytes as before. Nothing of the API is changed on disk.
-
-Measured against `PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION=python`, protobuf's slow way round, in CPU seconds from command
-to end on two cores (SSD at 128x128, batch 24): three training steps 44.6 instead of 89.0, evaluation of 20 photos 21.2
-instead of 23.0, export 16.6 instead of 25.2. Building and copying graphs is what protobuf is used for most.
+Each file also holds its complete, serialized `FileDescriptorProto`, which is all that the files of a current protoc
+hold. The import hook here hands those bytes to `google.protobuf.internal.builder`, as generated code does today, so
+field numbers, types and defaults are the same. Nothing of the API is changed on disk.
 """
 
 from __future__ import annotations
@@ -32,7 +27,7 @@ _SERIALIZED_FILE = re.compile(rb"^  serialized_pb=(b(?:'(?:[^'\\]|\\.)*'|\"(?:[^
 
 
 def load(name: str) -> ModuleType:
-    """The module of one proto file, e.g. `load("pipeline").TrainEvalPipelineConfig`.
+    """Return the module of one proto file, e.g. `load("pipeline").TrainEvalPipelineConfig`.
 
     Raises:
         ModuleNotFoundError: the Object Detection API is not installed, or has no such proto file.
@@ -42,13 +37,13 @@ def load(name: str) -> ModuleType:
 
 
 def rebuild_protobuf_messages() -> None:
-    """Installs the import hook, once, in front of the ordinary finders."""
+    """Install the import hook, once, in front of the ordinary finders."""
     if not any(isinstance(finder, _ProtoFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _ProtoFinder())
 
 
 class _ProtoFinder(importlib.abc.MetaPathFinder):
-    """Finds `object_detection.protos.*_pb2` where Python would, and has `_ProtoLoader` execute it."""
+    """Finds `object_detection.protos.*_pb2` where Python would; `_ProtoLoader` executes it."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

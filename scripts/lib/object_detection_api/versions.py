@@ -1,4 +1,4 @@
-"""Which versions of the drifting libraries the patches were tested with."""
+"""The versions of the libraries with which the patches were tested."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import metadata
 
 from scripts.lib.core.errors import UsageError
 
-# distribution -> (tested series, what it is needed for). A series is a prefix of the version.
+# distribution -> (tested prefix of the version, what it is needed for)
 TESTED = {
     "tensorflow": ("2.21.", "training, evaluation and export"),
     "tf_keras": ("2.21.", "Keras 2, which the Object Detection API is written for"),
@@ -22,21 +22,21 @@ INSTALL = (
 
 
 def check() -> None:
-    """Warns in one line about untested versions.
+    """Warn in one line about untested versions.
 
     Raises:
-        UsageError: names every distribution that is missing.
+        UsageError: distributions are missing; all are named.
     """
     missing, untested = [], []
-    for name, (series, purpose) in TESTED.items():
+    for name, (prefix, purpose) in TESTED.items():
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             missing.append(f"{name} ({purpose})")
         else:
-            if not version.startswith(series):
-                untested.append(f"{name} {version} (tested: {series.rstrip('.')})")
+            if not version.startswith(prefix):
+                untested.append(f"{name} {version} (tested: {prefix.rstrip('.')})")
     if missing:
         raise UsageError(f"not installed in {sys.prefix}: {', '.join(missing)}; {INSTALL}")
     if untested:
-        print(f"warning: untested versions: {', '.join(untested)}; errors may follow from it.", file=sys.stderr)
+        print(f"warning: untested versions: {', '.join(untested)}; they may cause errors.", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Gets between the Object Detection API's steps: one of its functions is called through one of ours."""
+"""Hooks: a function of the Object Detection API is called through one of ours."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _ORIGINAL = "_apparel_original"
 
 
 def wrap(owner: ModuleType | type, name: str) -> Callable[[Callable], Callable]:
-    """A decorator: calls of `owner.name` go to the function below it, with the original as its first argument.
+    """Decorate a function that takes the calls of `owner.name`, with the original as its first argument.
 
-    Wrapping anew takes the place of the earlier wrapping, so that a process can set things up twice.
+    Wrapping again replaces the earlier wrapping, so that a process can set things up twice.
     """
 
     def install(function: Callable) -> Callable:

@@ -1,4 +1,4 @@
-"""Each patch: what it patches works with all of them, and breaks when that one is left out."""
+"""Each patch: code that needs it works with all of them, and breaks when that one is left out."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_every_patch_is_tested():
 
 
 @pytest.mark.usefixtures("tf")
-def test_what_needs_the_mends_works_with_all_of_them(repository_root):
+def test_code_works_with_all_patches(repository_root):
     """One process for all of them, as in use; the patches are applied twice, which changes nothing."""
     graphs = "\nimport tensorflow.compat.v1 as tf\npatches.apply()\n"
     code = graphs + "\n".join(f"with tf.Graph().as_default():\n    {code}" for code, _ in NEEDS.values())
@@ -126,7 +126,7 @@ def test_what_needs_the_mends_works_with_all_of_them(repository_root):
 
 @pytest.mark.parametrize("name", NEEDS)
 @pytest.mark.usefixtures("tf")
-def test_breaks_without_the_mend(name, repository_root):
+def test_code_breaks_without_its_patch(name, repository_root):
     code, error = NEEDS[name]
     result = run_with_patches(code, [name], repository_root)
     assert result.returncode == 1
