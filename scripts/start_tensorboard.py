@@ -1,10 +1,9 @@
-"""Starts TensorBoard for training and evaluation together, in one process.
+"""Start TensorBoard for training and evaluation together, in one process.
 
-In:   a folder with event files in it or in its sub-folders, e.g. runs/quickstart with train and eval; each folder
-      that holds some is a run, named after its path.
-Out:  a page in the browser, at http://localhost:6006 where that port is free: loss, learning rate, mAP of each class,
-      images with detections and, after report.py, precision-recall curves and the confusion matrix.
-      Ends with Ctrl+C.
+In:   a folder with event files in it or in its sub-folders, e.g. runs/quickstart with train and eval; each folder with
+      event files is a run, named after its path.
+Out:  a page in the browser, at http://localhost:6006 if that port is free: loss, learning rate, mAP of each class,
+      images with detections and, after report.py, precision-recall curves and the confusion matrix. Ctrl+C ends it.
 
   python scripts/start_tensorboard.py --logdir runs/quickstart
 """
@@ -20,59 +19,48 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import UsageError
 from scripts.lib.evaluation import event_files
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    runs = find_runs(args.logdir)
-    print("\n".join(f"{files.shown_path(run)}: {event_files.total_bytes(run) / 1e6:.1f} MB of events" for run in runs))
-    url = start(args.logdir, args.host, args.port)
-    print(f"TensorBoard is at {url} (ends with Ctrl+C)", flush=True)
+    for run in find_runs(args.logdir):
+        print(f"{files.shown_path(run)}: {event_files.total_bytes(run) / 1e6:.1f} MB of events")
+    print(f"TensorBoard is at {start(args.logdir, args.host, args.port)} (Ctrl+C ends it)", flush=True)
     while True:
         time.sleep(60)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument(
-        "--logdir", type=local_path, default=files.default_path("runs/quickstart"), help="folder with the runs"
-    )
-    parser.add_argument(
-        "--host", default="localhost", help="address to listen at; 0.0.0.0 for other machines to see it"
-    )
-    parser.add_argument(
-        "--port", type=int, default=None, metavar="N", help="port, else 6006 or the next one that is free; 0: any"
-    )
+    default = files.default_path("runs/quickstart")
+    parser.add_argument("--logdir", type=command_line.existing_dir, default=default, help="folder with the runs")
+    parser.add_argument("--host", default="localhost", help="address to listen at; 0.0.0.0: reachable from elsewhere")
+    parser.add_argument("--port", type=int, metavar="N", help="port; default: 6006 or the next free one; 0: any")
     return parser.parse_args(argv)
 
 
 def find_runs(logdir: Path) -> list[Path]:
-    """The folders that hold event files.
+    """Return the folders that hold event files.
 
     Raises:
         UsageError: there is none.
     """
-    if not logdir.is_dir():
-        raise UsageError(f"--logdir {files.shown_path(logdir)}: there is no such folder")
     runs = sorted({path.parent for path in logdir.rglob("*tfevents*")})
     if not runs:
-        raise UsageError(
-            f"--logdir {files.shown_path(logdir)} holds no event file; train.py and eval.py write them into train_dir "
-            "and eval_dir"
-        )
+        place = files.shown_path(logdir)
+        raise UsageError(f"--logdir {place} holds no event file; give a train_dir, an eval_dir, or a folder above them")
     return runs
 
 
 def start(logdir: Path, host: str, port: int | None) -> str:
-    """Starts TensorBoard in threads of this process; returns its address.
+    """Start TensorBoard in threads of this process, and return its address.
 
     Raises:
         UsageError: the port is taken.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorBoard imports TensorFlow, which greets
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorBoard imports TensorFlow, which prints a greeting
     from tensorboard import program
 
     board = program.TensorBoard()

@@ -25,8 +25,9 @@ def test_training_and_evaluation_are_served_together(tmp_path):
     assert sorted(runs) == ["eval", "train"]
 
 
-def test_a_folder_without_events_is_named(tmp_path):
+def test_a_folder_without_events_is_named(tmp_path, capsys):
     with pytest.raises(UsageError, match="holds no event file"):
         start_tensorboard.find_runs(tmp_path)
-    with pytest.raises(UsageError, match="there is no such folder"):
-        start_tensorboard.find_runs(tmp_path / "none")
+    with pytest.raises(SystemExit):
+        start_tensorboard.parse_arguments(["--logdir", str(tmp_path / "none")])
+    assert "argument --logdir: no folder" in capsys.readouterr().err
