@@ -1,31 +1,30 @@
-"""Evaluates checkpoints: the Object Detection API's own legacy/eval.py, with its flags, on today's TensorFlow.
+"""Evaluate checkpoints: the Object Detection API's own legacy/eval.py, with its flags, on today's TensorFlow.
 
 In:   the folder with the training's checkpoints, and a pipeline config with its evaluation record and label map.
 Out:  event files for TensorBoard, metrics.json and the config as it was used, in eval_dir; a table of AP@0.5.
 
 With --run_once the latest checkpoint is evaluated; without, every new one until the command is stopped. Each image of
-the record is evaluated once: leave num_examples out of the config and it is counted. Any of these files and folders may
-be on a bucket (gs://...).
+the record is evaluated once: leave num_examples out of the config and it is counted. All files and folders may be on a
+bucket (gs://...).
 
   python scripts/eval.py --run_once --pipeline_config_path configs/ssd_mobilenet_v1_multi.config \\
       --checkpoint_dir runs/multi/train --eval_dir runs/multi/eval
 
-With --fast the latest checkpoint is exported (or --model names an export that is there, with its pipeline.config) and
-evaluated in batches: the same AP@0.5, no losses and no pictures, in a fraction of the time.
+With --fast the latest checkpoint is exported (or --model names an exported model, with its pipeline.config) and
+evaluated in batches: the same AP@0.5 in a fraction of the time, without losses and images.
 
   python scripts/eval.py --fast --model exported_model --eval_dir runs/multi/eval
 
-Several --model and --flip (each photo's mirror image, too) evaluate the ensemble that detect.py makes of them, on the
-first one's record.
+Several --model and --flip (each image mirrored, too) evaluate the ensemble that detect.py makes of them, on the first
+one's record.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
@@ -40,75 +39,80 @@ from scripts.lib.evaluation import metrics_file
 from scripts.lib.models import export, exported_model
 from scripts.lib.object_detection_api import flags, watch
 
-REQUIRED = (
-    "eval_dir",
-    "checkpoint_dir|fast+model",
-    "pipeline_config_path|model_config_path+eval_config_path+input_config_path|fast+model",
-)
-
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    config, config_path = read_config(args)
-    reader = config.train_input_reader if args.eval_training_data else None
-    if args.eval_training_data:
-        config.eval_config.ClearField("num_examples")  # counts the other record's images
-    findings = checks.check_evaluation(config, config_path, reader)
-    checks.raise_errors(findings, "nothing was evaluated")
-    override.fill_in_num_examples(config, reader or config.eval_input_reader[0])
-    if args.fast:
-        evaluate_fast(args, config, reader or config.eval_input_reader[0])
-        return 0
-    if args.run_once:
-        checkpoint_files.find(args.checkpoint_dir)
-
-    def report(metrics: dict[str, float], global_step: int) -> None:
-        show(metrics_file.Evaluation(global_step, config.eval_config.num_examples, metrics), args.eval_dir)
-
-    with pipeline_config.written(config) as path:
-        api_flags = flags.to_argv(flags.EVAL, args, pipeline_config_path=path.as_posix())
-        object_detection_api.run(
-            "object_detection.legacy.eval", api_flags, args.verbose, before_main=lambda: set_watches(report)
+    path = args.pipeline_config_path
+    if args.fast and args.model and not path:
+        path = args.model[0] / exported_model.PIPELINE_CONFIG
+    if path:
+        config = pipeline_config.read(path)
+    else:
+        path = args.eval_config_path
+        config = pipeline_config.read_parts(
+            model=args.model_config_path, eval_config=path, eval_input=args.input_config_path
         )
+    reader = config.train_input_reader if args.eval_training_data else None
+    if reader:
+        config.eval_config.ClearField("num_examples")  # counts the other record's images
+    checks.raise_errors(checks.check_evaluation(config, path, reader), "nothing was evaluated")
+    reader = reader or config.eval_input_reader[0]
+    override.fill_in_num_examples(config, reader)
+
+    if args.fast:
+        with tempfile.TemporaryDirectory(prefix="fast_evaluation_") as scratch:
+            models, runtime = args.model, "auto"
+            if not models:  # one evaluation is not worth a conversion, and the export has loaded TensorFlow
+                models, runtime = [Path(scratch) / "exported_model"], "tensorflow"
+                export.export(config, checkpoint_files.find(args.checkpoint_dir), *models, verbose=args.verbose)
+            evaluate_models(models, args.flip, runtime, reader, args.eval_dir)
+    else:
+        if args.run_once:
+            checkpoint_files.find(args.checkpoint_dir)
+        with pipeline_config.written(config) as written:
+            api_flags = flags.to_argv(flags.EVAL, {**vars(args), "pipeline_config_path": written.as_posix()})
+            evaluate_checkpoints(api_flags, config.eval_config.num_examples, args.eval_dir, args.verbose)
     return 0
 
 
-def set_watches(report: Callable[[dict[str, float], int], None]) -> None:
-    """Who is told of the results, and what the event files hold."""
-    watch.metrics(report)
-    watch.grouped_pictures()
-    watch.small_event_files()
+def evaluate_checkpoints(api_flags: Sequence[str], num_examples: int, eval_dir: str, verbose: bool) -> None:
+    """Run the API's evaluator; report the metrics of each checkpoint."""
+
+    def report_metrics(metrics: dict[str, float], global_step: int) -> None:
+        report(metrics_file.Evaluation(global_step, num_examples, metrics), eval_dir)
+
+    def install_hooks() -> None:
+        watch.metrics(report_metrics)
+        watch.grouped_images()
+        watch.small_event_files()
+
+    object_detection_api.run("object_detection.legacy.eval", api_flags, verbose, install_hooks)
 
 
-def show(result: metrics_file.Evaluation, eval_dir: str) -> None:
-    """Writes metrics.json and prints the table."""
-    metrics_file.write(files.path_of(eval_dir) / "metrics.json", result)
-    print(metrics_file.table(result), flush=True)
-
-
-def evaluate_fast(args: argparse.Namespace, config: pipeline_config.Message, reader: pipeline_config.Message) -> None:
-    """Evaluates on exported models, in batches; without --model the latest checkpoint is exported first."""
+def evaluate_models(
+    models: Sequence[Path], flip: bool, runtime: str, reader: pipeline_config.Message, eval_dir: str
+) -> None:
+    """Evaluate exported models in batches on a reader's record, write the event file, and report the metrics."""
     from scripts.lib.detection import ensemble
     from scripts.lib.evaluation import event_files, on_record
 
-    with contextlib.ExitStack() as stack:
-        models = args.model
-        if not models:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fast_evaluation_")))
-            models = [folder / "exported_model"]
-            export.export(config, checkpoint_files.find(args.checkpoint_dir), *models, verbose=args.verbose)
-        classes = label_map.read(reader.label_map_path)
-        # An export for this evaluation alone is not worth a conversion, and TensorFlow is loaded anyway.
-        detector = ensemble.load(models, args.flip, runtime="auto" if args.model else "tensorflow")
-        start, cpu_start = time.monotonic(), time.process_time()
-        result = on_record.evaluate(detector, reader.tf_record_input_reader.input_path, classes)
-    milliseconds = [
+    detector = ensemble.load(models, flip, runtime=runtime)
+    start, cpu_start = time.monotonic(), time.process_time()
+    classes = label_map.read(reader.label_map_path)
+    result = on_record.evaluate(detector, reader.tf_record_input_reader.input_path, classes)
+    ms, cpu_ms = (
         1000 * seconds / max(result.num_examples, 1)
         for seconds in (time.monotonic() - start, time.process_time() - cpu_start)
-    ]
-    print("{:.1f} ms an image, {:.1f} ms of CPU time".format(*milliseconds))
-    event_files.write(event_files.new_path(args.eval_dir, "fast"), result.global_step, result.metrics)
-    show(result, args.eval_dir)
+    )
+    print(f"{ms:.1f} ms per image, {cpu_ms:.1f} ms of CPU time")
+    event_files.write(event_files.new_path(eval_dir, "fast"), result.global_step, result.metrics)
+    report(result, eval_dir)
+
+
+def report(result: metrics_file.Evaluation, eval_dir: str) -> None:
+    """Write metrics.json and print the table."""
+    metrics_file.write(files.path_of(eval_dir) / "metrics.json", result)
+    print(metrics_file.table(result), flush=True)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -121,21 +125,13 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         help="with --fast: the exported model, instead of a checkpoint; several are an ensemble",
     )
-    parser.add_argument("--flip", action="store_true", help="with --fast: look at each photo's mirror image, too")
-    return flags.parse(parser, argv, required=REQUIRED)
-
-
-def read_config(args: argparse.Namespace) -> tuple[pipeline_config.Message, Path | str]:
-    """The config and the file that messages name."""
-    path = args.pipeline_config_path
-    if args.fast and args.model and not path:
-        path = args.model[0] / exported_model.PIPELINE_CONFIG
-    if path:
-        return pipeline_config.read(path), path
-    config = pipeline_config.read_parts(
-        model=args.model_config_path, eval_config=args.eval_config_path, eval_input=args.input_config_path
-    )
-    return config, args.eval_config_path
+    parser.add_argument("--flip", action="store_true", help="with --fast: look at each image mirrored, too")
+    args = flags.parse(parser, argv)
+    parts = ["model_config_path", "eval_config_path", "input_config_path"]
+    flags.require_one_of(parser, args, ["eval_dir"])
+    flags.require_one_of(parser, args, ["checkpoint_dir"], ["fast", "model"])
+    flags.require_one_of(parser, args, ["pipeline_config_path"], parts, ["fast", "model"])
+    return args
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     checkpoint = checkpoint_files.find(args.trained_checkpoint_prefix)
     output_directory = files.path_of(args.output_directory)
     exported_model.check_output_directory("output_directory", output_directory)
-    further_flags = flags.to_argv(flags.EXPORT, args, **dict.fromkeys(REQUIRED))
+    further_flags = flags.to_argv(flags.EXPORT, {**vars(args), **dict.fromkeys(REQUIRED)})
 
     print(f"Exporting {checkpoint} to {files.shown_path(output_directory)}", flush=True)
     with files.scratch_beside(output_directory) as scratch:
@@ -47,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     flags.add_to(parser, flags.EXPORT)
-    return flags.parse(parser, argv, required=REQUIRED)
+    args = flags.parse(parser, argv)
+    for name in REQUIRED:
+        flags.require_one_of(parser, args, [name])
+    return args
 
 
 if __name__ == "__main__":

@@ -245,7 +245,7 @@ class LocalCluster:
             process.away_secs = process.kill_at = None
             return
         process.status = process.process.returncode
-        if process.status == replicas.EXIT_START_ANEW:
+        if process.status == replicas.EXIT_RESTART:
             process.restarts.append(self.global_step)
             self._start(process)
         elif process.status:

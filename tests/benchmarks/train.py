@@ -47,14 +47,12 @@ class Training(NamedTuple):
     Attributes:
         how: as in `training_steps`.
         record: its photos.
-        flags: of train.py.
         threads: within an operation, and for operations side by side; 0: TensorFlow's choice.
         queue_threads: that decode and augment; None: the config's.
     """
 
     how: str
     record: str
-    flags: tuple[str, ...] = ()
     threads: tuple[int, int] = (0, 0)
     queue_threads: int | None = None
 
@@ -63,9 +61,8 @@ LARGE, SHRUNK = "640.record", f"{SHRUNK_SIDE}.record"
 TRAININGS = {
     "bare": Training("bare", LARGE),
     "train.py": Training("train.py", LARGE),
-    "scaled": Training("train.py", LARGE, ("--scaled_decoding",)),
-    f"scaled, threads 1, {2 * CORES}, {CORES}": Training(
-        "train.py", LARGE, ("--scaled_decoding",), threads=(1, 2 * CORES), queue_threads=CORES
+    f"train.py, threads 1, {2 * CORES}, {CORES}": Training(
+        "train.py", LARGE, threads=(1, 2 * CORES), queue_threads=CORES
     ),
     "bare, shrunk": Training("bare", SHRUNK),
     "train.py, shrunk": Training("train.py", SHRUNK),
@@ -119,7 +116,6 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
     print(compare_losses(losses, folder))
     large, bare = "640-pixel photos", "bare entry point"
     return [
-        measuring.ratio(f"train.py --scaled_decoding, {large}", 1.2, step["bare"], step["scaled"], bare),
         measuring.ratio(f"train.py, {large}", 1.0, step["bare"], step["train.py"], bare),
         measuring.ratio("--max_image_side, bare", 1.0, step["bare"], step["bare, shrunk"], f"{large}, {bare}"),
         part("overhead: train.py's step, photos of --max_image_side", step["train.py, shrunk"], step["bare, shrunk"]),
@@ -206,7 +202,7 @@ def train(folder: Path, training: Training, steps: int) -> Trained:
     shutil.rmtree(train_dir, ignore_errors=True)
     program = ["-m", "tests.benchmarks.training_steps", training.how, *map(str, training.threads)]
     seldom = ("--save_summaries_secs=120",) if training.how == "train.py" else ()
-    whole = measuring.run([*program, path, train_dir, steps_file, *seldom, *training.flags])
+    whole = measuring.run([*program, path, train_dir, steps_file, *seldom])
     shutil.rmtree(train_dir)
     seen = json.loads(steps_file.read_text(encoding="utf-8"))
     first, last = seen["steps"][WARM_UP - 1], seen["steps"][-1]

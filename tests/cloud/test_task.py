@@ -1,12 +1,12 @@
 """The container's entry point: who does what in a job."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
 from cloud import task
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.training.options import TrainOptions
 
 HOSTS = {"chief": ["c:2222"], "worker": ["w0:2222"], "ps": ["p0:2222"]}
 POOLS = {**{f"workerpool{index}": hosts for index, hosts in enumerate(HOSTS.values())}, "workerpool3": ["e:2222"]}
@@ -19,9 +19,7 @@ def calls(monkeypatch):
     made = []
     monkeypatch.setattr(task.train, "main", lambda argv: made.append(("train", argv)))
     monkeypatch.setattr(task.evaluation, "main", lambda argv: made.append(("eval", argv)))
-    monkeypatch.setattr(
-        task, "wait_for_evaluation", lambda args, train_args: made.append(("wait", train_args.train_dir))
-    )
+    monkeypatch.setattr(task, "wait_for_evaluation", lambda options, *_: made.append(("wait", options.train_dir)))
     for name in ("TF_CONFIG", "CLUSTER_SPEC"):
         monkeypatch.delenv(name, raising=False)
     return made
@@ -54,10 +52,8 @@ def test_the_chief_waits_for_the_evaluator(calls, monkeypatch):
 
 
 def test_the_evaluator_evaluates_until_the_last_step(tf, calls, monkeypatch, repository_root):
-    from scripts.lib.training.hooks import replicas
-
     until = []
-    monkeypatch.setattr(replicas, "evaluate_until", lambda *args: until.append(args))
+    monkeypatch.setattr(task.watch, "evaluate_until", lambda *args: until.append(args))
     be(monkeypatch, "evaluator", 3)
     config = str(repository_root / "configs" / "ssd_mobilenet_v1_sample.config")
     job = ["--pipeline_config_path", config, *JOB[2:]]
@@ -75,16 +71,16 @@ def test_an_evaluator_without_a_folder_is_told_so(calls, monkeypatch):
 
 def test_a_cluster_that_cannot_work_starts_nothing(calls, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", "{")
-    with pytest.raises(DataError, match="TF_CONFIG is no JSON"):
+    with pytest.raises(DataError, match="TF_CONFIG is not JSON"):
         task.main(JOB)
     assert calls == []
 
 
-def trained(tmp_path, step: int) -> SimpleNamespace:
-    """The flags of a training to step 9 whose last checkpoint is of this one."""
+def trained(tmp_path, step: int) -> TrainOptions:
+    """The options of a training to step 9 whose last checkpoint is of this one."""
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "model.ckpt-{step}"\n', encoding="utf-8")
     (tmp_path / f"model.ckpt-{step}.index").touch()
-    return SimpleNamespace(train_dir=str(tmp_path), num_train_steps=9)
+    return TrainOptions(train_dir=str(tmp_path), num_train_steps=9)
 
 
 @pytest.mark.parametrize("last", [11, 9])  # of the last checkpoint, and of one that had all 9 steps, too
@@ -95,13 +91,11 @@ def test_waiting_ends_with_the_evaluator_s_last_result(last, tf, tmp_path, monke
         (tmp_path / "metrics.json").write_text(json.dumps({"global_step": next(results)}), encoding="utf-8")
 
     monkeypatch.setattr(task.time, "sleep", sleep)
-    args, _ = task.parse_arguments(["--eval_dir", str(tmp_path)])
-    task.wait_for_evaluation(args, trained(tmp_path, 11))
+    task.wait_for_evaluation(trained(tmp_path, 11), str(tmp_path), seconds=1800)
     assert task.evaluated_step(str(tmp_path)) == last
     assert capsys.readouterr().out == ""
 
 
 def test_an_evaluator_that_does_not_come_to_its_end_is_not_waited_for_for_ever(tf, tmp_path, capsys):
-    args, _ = task.parse_arguments(["--eval_dir", str(tmp_path), "--final_evaluation_secs", "0"])
-    task.wait_for_evaluation(args, trained(tmp_path, 9))
+    task.wait_for_evaluation(trained(tmp_path, 9), str(tmp_path), seconds=0)
     assert capsys.readouterr().out == "The evaluator has no result of step 9 after 0 s; ending.\n"

@@ -39,7 +39,7 @@ def test_fast_needs_a_model_or_a_checkpoint(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         evaluation_script.main(["--fast", "--eval_dir", str(tmp_path)])
     assert stopped.value.code == 2
-    assert "--checkpoint_dir is missing, or else --fast and --model" in capsys.readouterr().err
+    assert "give --checkpoint_dir, or --fast and --model" in capsys.readouterr().err
 
 
 def test_num_examples_counts_the_test_images_and_not_the_training_ones(tf, tmp_path):

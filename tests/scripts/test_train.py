@@ -11,16 +11,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from scripts import train
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.config import pipeline_config
-from scripts.lib.core.errors import UsageError
 from scripts.lib.training import log
-from scripts.lib.training.hooks.loop import Step
 from tests import tiny_training
 
 SLOWEST_START = 900  # seconds, on a machine that does many other things besides
@@ -154,16 +150,6 @@ def test_where_a_checkpoint_does_not_fit_it_is_said_in_a_sentence(config, start,
     assert not list(train_dir.glob("model.ckpt*"))
 
 
-@pytest.mark.parametrize(("step", "kept"), [(None, b"former"), (Step(1, 0.0, {}, None), b"new")])
-def test_a_training_that_takes_no_step_leaves_the_former_config(tmp_path, step, kept):
-    config = tmp_path / "pipeline.config"
-    config.write_bytes(b"former")
-    with pytest.raises(UsageError), train.former_config_kept(str(tmp_path), SimpleNamespace(step=step)):
-        config.write_bytes(b"new")
-        raise UsageError("the checkpoint is of another model")
-    assert config.read_bytes() == kept
-
-
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments(config, start, tmp_path):
     """From the process's first moment to well into its steps; each start goes on from what the one before had saved."""
@@ -197,22 +183,6 @@ def test_the_overfit_check_passes_on_what_can_be_learned_and_fails_without_the_s
     assert not (tmp_path / "train").exists()
     output = end_of(start(command(config, tmp_path / "train", "--overfit", 6, "--num_train_steps", 2)), status=1)
     assert "the set-up did not learn" in output
-
-
-def test_what_the_fine_tune_checkpoint_gave_is_said_by_a_training_that_begins(tmp_path, monkeypatch):
-    said = []
-    for place, name in ((train.early_resizing, "resize_early"), (train.loop, "install")):
-        monkeypatch.setattr(place, name, lambda *_: None)
-    monkeypatch.setattr(train.watch, "small_event_files", lambda: None)
-    monkeypatch.setattr(train.watch, "restored_variables", lambda: said.append("restored"))
-    args = train.parse_arguments(["--pipeline_config_path", "p.config", "--train_dir", str(tmp_path)])
-    config = pipeline_config.read(tiny_training.CONFIG)
-    train.set_watches(args, config, None, None)
-    assert said == ["restored"]
-    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-5"', encoding="utf-8")
-    (tmp_path / "model.ckpt-5.index").touch()
-    train.set_watches(args, config, None, None)
-    assert said == ["restored"], "it goes on from its own checkpoint"
 
 
 @pytest.mark.parametrize("options", [["--patience", "3"], ["--overfit", "0"], ["--save_every_steps", "0"]])

@@ -1,4 +1,4 @@
-"""Starts the Object Detection API's own entry points, with the drift mended and the noise kept out."""
+"""Runs the Object Detection API's own entry points, patched and without noise in the output."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from scripts.lib.object_detection_api import patches, versions
 
 
 def prepare(verbose: bool = False) -> None:
-    """Makes `object_detection` importable: checks the versions, sets up the log, applies the patches. Idempotent.
+    """Make `object_detection` importable: check the versions, set up the log, apply the patches. Idempotent.
 
     Args:
-        verbose: show what TensorFlow and its libraries log about themselves, too.
+        verbose: show TensorFlow's messages about itself, too.
 
     Raises:
         UsageError: TensorFlow, tf_keras or the Object Detection API is missing.
@@ -35,13 +35,13 @@ def run(
     verbose: bool = False,
     before_main: Callable[[], None] | None = None,
 ) -> None:
-    """Runs an entry point of the API as `python -m MODULE ARGV` would.
+    """Run an entry point of the API as `python -m MODULE ARGV` would.
 
     Args:
         module_name: e.g. "object_detection.legacy.train".
         argv: its flags, without the program's name.
         verbose: as in `prepare`.
-        before_main: called when the module has been imported and before its `main`, e.g. to watch what it writes.
+        before_main: called when the module is imported, before its `main`, e.g. to install hooks.
 
     Raises:
         UsageError: the checkpoint is of another model than the pipeline config.
@@ -52,13 +52,18 @@ def run(
     module = importlib.import_module(module_name)
     if before_main:
         before_main()
-    with contextlib.suppress(_FinishedError), _misfit_explained(tf):
-        tf.app.run(_finish_after(module.main), [module_name, *argv])
+
+    def main(argv: list[str]) -> None:
+        module.main(argv)
+        raise _FinishedError
+
+    with contextlib.suppress(_FinishedError), _explained_misfit(tf):
+        tf.app.run(main, [module_name, *argv])
 
 
 @contextlib.contextmanager
-def _misfit_explained(tf: ModuleType) -> Iterator[None]:
-    """Says in a sentence what `Saver.restore` says of a checkpoint that does not fit the graph."""
+def _explained_misfit(tf: ModuleType) -> Iterator[None]:
+    """Turn the page that `Saver.restore` raises for a checkpoint of another graph into one sentence."""
     try:
         yield
     except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
@@ -70,24 +75,16 @@ def _misfit_explained(tf: ModuleType) -> Iterator[None]:
             what = f"of one variable the model's shape is {shapes[1]}, the checkpoint's {shapes[2]}"
         else:
             what = error.message.partition("Original error:")[2].strip().partition("\n")[0][:200]
-        remedy = "give the config that it was trained with, or, to train anew, another --train_dir"
+        remedy = "give the config that it was trained with, or another --train_dir to start from the beginning"
         raise UsageError(f"the checkpoint is of another model than the pipeline config: {what}; {remedy}") from None
 
 
 class _FinishedError(BaseException):
-    """`tf.app.run` ends in `sys.exit`; this leaves it earlier, so that the caller goes on."""
-
-
-def _finish_after(main: Callable[[list[str]], None]) -> Callable[[list[str]], None]:
-    def main_and_finish(argv: list[str]) -> None:
-        main(argv)
-        raise _FinishedError
-
-    return main_and_finish
+    """Leaves `tf.app.run` before its `sys.exit`, so that the caller goes on."""
 
 
 def describe_devices() -> str:
-    """The devices TensorFlow will use, and what to do where a GPU is not used on Windows."""
+    """Return the devices that TensorFlow will use, and what to do where it does not use a GPU."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -97,9 +94,8 @@ def describe_devices() -> str:
 
 
 def _why_no_gpu() -> str:
-    """What to do where the machine has a GPU and TensorFlow sees none."""
     if not shutil.which("nvidia-smi"):
         return ""
     if os.name == "nt":
-        return "; an NVIDIA GPU is there, yet TensorFlow uses none on native Windows since 2.11, only under WSL2"
-    return "; an NVIDIA GPU is there, yet TensorFlow does not see it: python -m pip install tensorflow[and-cuda]"
+        return "; there is an NVIDIA GPU, but since 2.11 TensorFlow uses none on native Windows, only under WSL2"
+    return "; there is an NVIDIA GPU, but TensorFlow does not see it: python -m pip install tensorflow[and-cuda]"

@@ -1,7 +1,7 @@
 """The flags of the Object Detection API's entry points, read before TensorFlow is imported.
 
-The scripts take the very flags of `legacy/train.py`, `legacy/eval.py` and `export_inference_graph.py`, spelled in any
-way that absl, which the API reads them with, allows: `--flag=value`, `--flag value`, `-flag`, `--flag`, `--noflag`,
+The scripts take the flags of `legacy/train.py`, `legacy/eval.py` and `export_inference_graph.py`, in every spelling
+that absl, by which the API reads them, allows: `--flag=value`, `--flag value`, `-flag`, `--flag`, `--noflag`,
 `--flag=false`. Names, defaults and meanings are those of the API's source.
 """
 
@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
 class ApiFlag(NamedTuple):
-    """One flag: its name, its default (whose type is the flag's; None: text that may be left out), and its meaning."""
+    """One flag. The default's type is the flag's; None: a text that may be left out."""
 
     name: str
     default: str | int | bool | None
@@ -68,7 +68,7 @@ EXPORT = (
 
 
 def add_to(parser: argparse.ArgumentParser, flags: Sequence[ApiFlag]) -> None:
-    """Adds the API's flags to a parser."""
+    """Add the API's flags to a parser."""
     group = parser.add_argument_group("flags of the Object Detection API")
     for name, default, meaning in flags:
         if isinstance(default, bool):
@@ -83,34 +83,22 @@ def add_to(parser: argparse.ArgumentParser, flags: Sequence[ApiFlag]) -> None:
             group.add_argument(f"--{name}", default=default, type=kind, metavar=kind.__name__.upper(), help=meaning)
 
 
-def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None, required: Sequence[str]) -> argparse.Namespace:
-    """Parses the arguments.
-
-    Args:
-        parser: with the API's flags added.
-        argv: as on the command line; None: the process's own.
-        required: flags that must be given. "a|b+c" stands for `a`, or `b` and `c` together.
-    """
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the arguments (None: the process's own) by a parser with the API's flags, and add `--verbose`."""
     parser.add_argument("--verbose", action="store_true", help="show deprecation warnings and the like, too")
     words = sys.argv[1:] if argv is None else argv
-    args = parser.parse_args([re.sub(r"^-(?=[a-z]\w)", "--", word) for word in words])  # absl takes -flag, too
-    for choice in required:
-        if not any(all(getattr(args, name) for name in names.split("+")) for names in choice.split("|")):
-            first, _, others = choice.partition("|")
-            parser.error(f"--{first} is missing" + (f", or else --{others.replace('+', ' and --')}" if others else ""))
-    return args
+    return parser.parse_args([re.sub(r"^-(?=[a-z]\w)", "--", word) for word in words])  # absl takes -flag, too
 
 
-def to_argv(flags: Sequence[ApiFlag], values: argparse.Namespace, **overrides: object) -> list[str]:
-    """The flags that differ from the API's defaults, as the API reads them.
+def require_one_of(parser: argparse.ArgumentParser, args: argparse.Namespace, *alternatives: Sequence[str]) -> None:
+    """End with a usage error unless all flags of one of the alternatives are given."""
+    if not any(all(getattr(args, name) for name in names) for names in alternatives):
+        parser.error("give " + ", or ".join(" and ".join(f"--{name}" for name in names) for names in alternatives))
 
-    Args:
-        flags: the entry point's flags.
-        values: the parsed arguments.
-        **overrides: values by name that take the place of the parsed ones.
-    """
-    chosen = {flag.name: overrides.get(flag.name, getattr(values, flag.name)) for flag in flags}
-    return [f"--{flag.name}={chosen[flag.name]}" for flag in flags if chosen[flag.name] != flag.default]
+
+def to_argv(flags: Sequence[ApiFlag], values: Mapping[str, object]) -> list[str]:
+    """Return the flags whose values (name -> value) differ from the API's defaults, as the API reads them."""
+    return [f"--{flag.name}={values[flag.name]}" for flag in flags if values[flag.name] != flag.default]
 
 
 def _boolean(text: str) -> bool:

@@ -1,13 +1,11 @@
-"""Evaluations between the steps of a training: the best checkpoint is kept, and no gain for long ends the training.
+"""Evaluations between the steps of a training, which keep the best checkpoint and end a training without gain.
 
-eval.py does them, in a process of its own, so that the trainer's graph and memory stay as they are, and on the CPU,
-since the trainer holds the GPU. It runs beside the training; where it has not ended when the next one is due, the
-training waits.
+eval.py runs them beside the training, in a process of its own, so that the trainer's graph and memory stay as they are,
+and on the CPU, since the trainer holds the GPU. Where one has not ended when the next is due, the training waits.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 import os
@@ -33,8 +31,11 @@ _METRICS = "metrics.json"
 _LOG = "evaluation.log"
 _SCRIPT = files.default_path("scripts/eval.py")
 
+# Ctrl+C in a terminal reaches all processes of its group; the trainer ends the evaluation itself.
+_OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
 
-class Running(NamedTuple):
+
+class RunningEvaluation(NamedTuple):
     """An evaluation that is under way."""
 
     step: int
@@ -44,48 +45,46 @@ class Running(NamedTuple):
 
 
 class TrainingEvaluations:
-    """The evaluations of one training folder, those of earlier runs included.
+    """The evaluations of one training folder, with those of earlier runs.
 
     Args:
-        train_dir: the training's folder.
-        config_path: pipeline config with the evaluation's input.
+        train_dir: the training's folder; its pipeline.config, which the trainer writes, names the evaluation's input.
         eval_dir: folder for event files and metrics.json, as eval.py writes them.
         every: steps between two evaluations.
-        patience: evaluations without gain that end the training; None: it never ends so.
+        patience: evaluations without gain that end the training; None: they never do.
         target: mAP@0.5 that ends the training; None: none does.
         verbose: as eval.py's.
 
     Attributes:
-        say: prints a line; whoever shows something else in the terminal sets it.
-        best: the best evaluation so far, or None. Of equal ones the first.
+        say: prints a line; a progress display replaces it.
+        best: the best evaluation so far, the first of equal ones, or None.
     """
 
     def __init__(
         self,
         train_dir: Path,
-        config_path: Path,
         eval_dir: Path,
         every: int,
         patience: int | None = None,
         target: float | None = None,
         verbose: bool = False,
     ):
-        self._train_dir, self._config_path, self._eval_dir = Path(train_dir), Path(config_path), Path(eval_dir)
+        self._train_dir, self._eval_dir = train_dir, eval_dir
         self._every, self._patience, self._target, self._verbose = every, patience, target, verbose
         self.say: Callable[[str], None] = functools.partial(print, flush=True)
-        self._running: Running | None = None
-        _tidy(self._train_dir)
-        self.best = read_best(self._train_dir)
-        self._steps = [line["step"] for line in training_log.read(self._train_dir / EVALUATIONS)]
+        self._running: RunningEvaluation | None = None
+        _clean_up(train_dir)
+        self.best = _read_metrics(train_dir / BEST)
+        self._steps = [line["step"] for line in training_log.read(train_dir / EVALUATIONS)]
 
     @property
     def without_gain(self) -> int:
-        """Evaluations since the best one."""
+        """Return the number of evaluations since the best one."""
         return sum(step > self.best.global_step for step in self._steps) if self.best else 0
 
     @property
     def end_reached(self) -> str | None:
-        """Why the training is to end, or None."""
+        """Return the reason to end the training, or None."""
         if self._target is not None and self.best and mean_ap(self.best) >= self._target:
             return f"mAP@0.5 {mean_ap(self.best):.3f} is reached"
         if self._patience and self.without_gain >= self._patience:
@@ -93,56 +92,51 @@ class TrainingEvaluations:
         return None
 
     def is_due(self, step: int) -> bool:
-        """Whether a checkpoint of this step is to be saved and evaluated; steps may be left out (several replicas)."""
+        """Return whether to evaluate a checkpoint of this step; of several replicas, one does not see every step."""
         started = max([*self._steps, self._running.step if self._running else 0], default=0)
         return step // self._every > started // self._every
 
     def best_text(self) -> str:
-        """A sentence about the best checkpoint."""
+        """Return a sentence about the best checkpoint."""
         place = files.shown_path(self._train_dir / BEST)
         return f"The best: mAP@0.5 {mean_ap(self.best):.3f} at step {self.best.global_step}, its checkpoint in {place}."
 
     def forget_after(self, step: int) -> None:
-        """Of a training that goes on from an earlier checkpoint than it had reached: what came after does not count."""
+        """Do not count evaluations of later steps: the training goes on from an earlier checkpoint."""
         self._steps = [evaluated for evaluated in self._steps if evaluated <= step]
 
     def start(self, prefix: Path | str) -> None:
-        """Starts the evaluation of a checkpoint, when the one before has ended."""
+        """Start the evaluation of a checkpoint, when the one before has ended."""
         self.finish()
         step = checkpoint_files.step_of(prefix)
         folder = self._train_dir / f"{_PREPARED}{step}-{os.getpid()}"
-        copy_checkpoint(Path(prefix), folder)
-        shutil.copyfile(self._config_path, folder / "pipeline.config")
-        command = [
-            sys.executable,
-            str(_SCRIPT),
-            "--run_once",
-            *(["--verbose"] if self._verbose else []),
-            "--pipeline_config_path",
-            str(folder / "pipeline.config"),
-            "--checkpoint_dir",
-            str(folder),
-            "--eval_dir",
-            str(self._eval_dir),
-        ]
+        _copy_checkpoint(Path(prefix), folder)
+        shutil.copyfile(self._train_dir / "pipeline.config", folder / "pipeline.config")
+        command = [sys.executable, str(_SCRIPT), "--run_once", *(["--verbose"] if self._verbose else [])]
+        command += ["--pipeline_config_path", str(folder / "pipeline.config")]
+        command += ["--checkpoint_dir", str(folder), "--eval_dir", str(self._eval_dir)]
+        # No replica of a cluster, and no GPU.
+        environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
+        environment |= {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONUTF8": "1"}
         self._eval_dir.mkdir(parents=True, exist_ok=True)
         with (self._eval_dir / _LOG).open("wb") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment(), **_APART
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, **_OWN_GROUP
             )
-        self._running = Running(step, folder, process, time.monotonic())
+        self._running = RunningEvaluation(step, folder, process, time.monotonic())
 
     def evaluate(self, prefix: Path | str) -> None:
-        """Evaluates a checkpoint, unless that has been done, and waits for the result."""
+        """Evaluate a checkpoint, unless that has been done, and wait for the result."""
+        step = checkpoint_files.step_of(prefix)
         try:
-            if not self.has(checkpoint_files.step_of(prefix)):
+            if step not in self._steps and not (self._running and self._running.step == step):
                 self.start(prefix)
             self.finish()
         finally:
             self.abandon()
 
     def poll(self) -> None:
-        """Takes the result of an evaluation that has ended."""
+        """Take the result of an evaluation that has ended."""
         if self._running and self._running.process.poll() is not None:
             running, self._running = self._running, None
             try:
@@ -151,38 +145,30 @@ class TrainingEvaluations:
                 shutil.rmtree(running.folder, ignore_errors=True)
 
     def finish(self) -> None:
-        """Waits for the evaluation that is under way."""
+        """Wait for the evaluation that is under way."""
         if self._running:
             self._running.process.wait()
             self.poll()
 
     def abandon(self) -> None:
-        """Ends the evaluation that is under way, without its result."""
+        """End the evaluation that is under way, without its result."""
         if self._running:
             running, self._running = self._running, None
             running.process.kill()
             running.process.wait()
             shutil.rmtree(running.folder, ignore_errors=True)
 
-    def has(self, step: int) -> bool:
-        """Whether the checkpoint of a step has been evaluated, or is being."""
-        return step in self._steps or bool(self._running and self._running.step == step)
-
-    def _take(self, running: Running) -> None:
-        log = self._eval_dir / _LOG
-        result = None
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            result = metrics_file.read(self._eval_dir / _METRICS)
-        status = running.process.returncode
+    def _take(self, running: RunningEvaluation) -> None:
+        result, status = _read_metrics(self._eval_dir), running.process.returncode
         if status or result is None or result.global_step != running.step:
+            log = self._eval_dir / _LOG
             last = (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no output"])[-1]
-            self.say(
-                f"Evaluation at step {running.step} failed (exit status {status}): {last} ({files.shown_path(log)})"
-            )
+            place = files.shown_path(log)
+            self.say(f"Evaluation at step {running.step} failed (exit status {status}): {last} ({place})")
             return
         ap = mean_ap(result)
-        gains = not math.isnan(ap) and (self.best is None or ap > mean_ap(self.best))
-        if gains:
+        is_best = not math.isnan(ap) and (self.best is None or ap > mean_ap(self.best))
+        if is_best:
             shutil.copyfile(self._eval_dir / _METRICS, running.folder / _METRICS)
             files.replace_folder(running.folder, self._train_dir / BEST)
             self.best = result
@@ -190,10 +176,10 @@ class TrainingEvaluations:
         seconds = round(time.monotonic() - running.start, 1)
         line = {"step": running.step, "mAP@0.5": ap, "AP@0.5": metrics_file.class_aps(result), "seconds": seconds}
         training_log.append(self._train_dir / EVALUATIONS, line)
-        self.say(f"Evaluation at step {running.step}: mAP@0.5 {ap:.3f} ({self._comparison(gains)})")
+        self.say(f"Evaluation at step {running.step}: mAP@0.5 {ap:.3f} ({self._comparison(is_best)})")
 
-    def _comparison(self, gains: bool) -> str:
-        if gains:
+    def _comparison(self, is_best: bool) -> str:
+        if is_best:
             where = "" if self._target else f", kept in {files.shown_path(self._train_dir / BEST)}"
             return f"the best so far{where}"
         if self.best is None:
@@ -204,20 +190,19 @@ class TrainingEvaluations:
 
 
 def mean_ap(evaluation: Evaluation) -> float:
-    """mAP@0.5, or NaN where no class has ground truth."""
+    """Return mAP@0.5, or NaN where no class has ground truth."""
     return evaluation.metrics.get(metrics_file.MEAN_AP, math.nan)
 
 
-def read_best(train_dir: Path) -> Evaluation | None:
-    """The evaluation of the best checkpoint that is kept, or None."""
+def _read_metrics(folder: Path) -> Evaluation | None:
     try:
-        return metrics_file.read(train_dir / BEST / _METRICS)
+        return metrics_file.read(folder / _METRICS)
     except (OSError, ValueError, KeyError):
         return None
 
 
-def copy_checkpoint(prefix: Path, folder: Path) -> None:
-    """A folder with one checkpoint; its files are linked where that works, since the saver removes its own in time."""
+def _copy_checkpoint(prefix: Path, folder: Path) -> None:
+    """Make a folder with one checkpoint: links, or copies, which stay when the saver removes its own files."""
     folder.mkdir()
     for path in prefix.parent.glob(f"{prefix.name}.*"):
         try:
@@ -228,20 +213,10 @@ def copy_checkpoint(prefix: Path, folder: Path) -> None:
         file.write(f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n')
 
 
-def _tidy(train_dir: Path) -> None:
-    """What a killed run left: a best checkpoint that was about to be replaced is put back, copies are removed."""
+def _clean_up(train_dir: Path) -> None:
+    """Put back the best checkpoint that a killed run was replacing, and remove the copies that it left."""
     for path in sorted(train_dir.glob(f"{_PREPARED}*"), reverse=True):
         if path.name.endswith(_FORMER) and not (train_dir / BEST).exists():
             path.rename(train_dir / BEST)
         else:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _environment() -> dict[str, str]:
-    """Of the evaluation's process: no replica of a cluster, and no GPU, whose memory the trainer holds."""
-    environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
-    return {**environment, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONUTF8": "1"}
-
-
-# Ctrl+C in a terminal reaches all processes of its group; the trainer ends the evaluation itself.
-_APART = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}

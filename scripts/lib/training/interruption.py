@@ -1,4 +1,4 @@
-"""Ctrl+C, and what else asks a process to end, while a training is in its steps."""
+"""Ctrl+C, and other signals that ask the process to end, during the steps of a training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") 
 
 
 class Interruption:
-    """Whether the run has been asked to end.
+    """The request to end the training, if there was one.
 
     Attributes:
         signal: the signal's number, or None.
@@ -22,14 +22,14 @@ class Interruption:
 
     @property
     def exit_status(self) -> int:
-        """As shells report a signal: 130 for Ctrl+C, 143 for SIGTERM."""
+        """Return 0, or what shells report for a signal: 130 for Ctrl+C, 143 for SIGTERM."""
         return 128 + self.signal if self.signal else 0
 
     @contextlib.contextmanager
     def awaited(self) -> Iterator[None]:
-        """While the block runs, the first signal is noted here instead of ending the process; a second one ends it.
+        """Note the first signal in this block instead of ending the process; a second one ends it.
 
-        A step that is being computed cannot be left, so that the first is heeded when the step is done.
+        A step that is being computed cannot be left: the training ends when it is done.
         """
         former = {number: signal.signal(number, self._note) for number in _SIGNALS}
         try:
@@ -39,15 +39,14 @@ class Interruption:
                 signal.signal(number, handler)
 
     def _note(self, number: int, _frame) -> None:
-        if self.signal is None:
-            self.signal = number
-            _say("\nEnding after this step, with a checkpoint (again: at once, without one).\n")
-        else:
-            _say("interrupted\n")
+        if self.signal is not None:
+            _write_to_stderr("interrupted\n")
             os._exit(128 + number)
+        self.signal = number
+        _write_to_stderr("\nEnding after this step, with a checkpoint (again: at once, without one).\n")
 
 
-def _say(text: str) -> None:
-    """Straight to stderr: the signal may have come while Python's own stream was being written."""
+def _write_to_stderr(text: str) -> None:
+    """Write without Python's own stream, which may be in use when the signal comes."""
     with contextlib.suppress(OSError):
         os.write(2, text.encode())

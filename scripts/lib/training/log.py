@@ -1,21 +1,22 @@
-"""The training's log for programs: one line of JSON every so many steps."""
+"""The training's log for programs: a line of JSON every few steps."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
 from pathlib import Path
 
-from scripts.lib.training.hooks.loop import Step
+from scripts.lib.training.hooks.loop import TrainingStep
 
 FILE_NAME = "training_log.jsonl"
 
 
 def append(path: Path | str, content: dict) -> None:
-    """Appends one line, whole or, where the process is killed meanwhile, cut off: the next one starts anew then.
+    """Append one line; after one that a killed process left unfinished, on a new line.
 
-    A number that is infinite or none, which JSON has not, becomes null.
+    A number that is not finite, which JSON does not have, becomes null.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,9 +30,9 @@ def append(path: Path | str, content: dict) -> None:
 
 
 def read(path: Path | str) -> list[dict]:
-    """The lines of a log in order of their steps; a step that was done again counts as it came last.
+    """Return the lines of a log by step: of a step that was repeated the last one, of a missing file none.
 
-    Lines that are cut off are left out; where there is no file, there are no lines.
+    Unfinished lines are left out.
     """
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace")
@@ -39,19 +40,17 @@ def read(path: Path | str) -> list[dict]:
         return []
     by_step = {}
     for line in text.splitlines():
-        try:
+        with contextlib.suppress(ValueError):
             content = json.loads(line)
-        except ValueError:
-            continue
-        by_step[content["step"]] = content
+            by_step[content["step"]] = content
     return [content for _, content in sorted(by_step.items())]
 
 
 class TrainingLog:
-    """Writes a line with step, loss and its parts, learning rate, images a second, and times.
+    """Writes step, loss and its parts, learning rate, images per second, and times.
 
     Args:
-        train_dir: folder of the file; a run that goes on appends to it.
+        train_dir: folder of the file, to which a training that goes on appends.
         every: steps between two lines.
     """
 
@@ -59,20 +58,19 @@ class TrainingLog:
         self._path, self._every = Path(train_dir) / FILE_NAME, every
         self._start = time.monotonic()
 
-    def after_step(self, step: Step, images_per_second: float | None) -> None:
-        if step.number % self._every == 0:
-            append(
-                self._path,
-                {
-                    "step": step.number,
-                    "loss": step.loss,
-                    "losses": step.losses,
-                    "learning_rate": step.learning_rate,
-                    "images_per_second": images_per_second and round(images_per_second, 2),
-                    "seconds": round(time.monotonic() - self._start, 2),  # since the start of this run
-                    "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-                },
-            )
+    def after_step(self, step: TrainingStep, images_per_second: float | None) -> None:
+        if step.number % self._every:
+            return
+        line = {
+            "step": step.number,
+            "loss": step.loss,
+            "losses": step.losses,
+            "learning_rate": step.learning_rate,
+            "images_per_second": images_per_second and round(images_per_second, 2),
+            "seconds": round(time.monotonic() - self._start, 2),  # since the start of this run
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        append(self._path, line)
 
 
 def _finite(value):

@@ -1,24 +1,28 @@
-"""Can this set-up learn at all? A training on a few images of the record must find their boxes again.
+"""Checks that a set-up can learn: a training on a few images of the record must find their boxes again.
 
 Records, label map, model, anchors and losses are the config's own. What hinders learning by heart is left out
-(augmentation, dropout), and what is tuned for long runs is replaced by what suits a short one (optimizer, schedule,
-decay of the batch norm averages).
+(augmentation, dropout), and what is tuned for long trainings is replaced by what suits a short one (optimizer,
+schedule, decay of the batch norm averages).
 """
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from google.protobuf.message import Message
 
+from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 from scripts.lib.records import tf_example, tf_record
-from scripts.lib.training.evaluations import TrainingEvaluations, mean_ap
-from scripts.lib.training.observer import TrainingRun
+from scripts.lib.training.evaluations import mean_ap
+from scripts.lib.training.hooks.loop import TrainingStep
+from scripts.lib.training.plan import PreparedTraining, plan
+from scripts.lib.training.run import train
 
 TARGET = 0.9  # mAP@0.5
 NUM_STEPS = 1000  # at most
@@ -30,29 +34,40 @@ _BATCH_NORM_DECAY = 0.9  # averages of the last ten steps or so
 _GRADIENT_NORM = 10.0
 
 
-@contextlib.contextmanager
-def prepared(config: Message, num_images: int, num_steps: int) -> Iterator[tuple[Message, Path]]:
-    """A temporary folder with a record of a few images, and the config that trains on it and evaluates it.
+def check(prepared: PreparedTraining) -> int:
+    """Train on `options.overfit` images in a temporary folder, print the verdict, and return the exit status.
 
     Raises:
-        DataError: the record does not have so many images with an object.
+        DataError: the record has too few images with an object, or the model did not learn them.
     """
+    os.environ.pop("TF_CONFIG", None)  # whatever cluster this machine is in
+    options = prepared.options
     with tempfile.TemporaryDirectory(prefix="overfit_", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         record = folder / "overfit.record"
-        write_record(config.train_input_reader.tf_record_input_reader.input_path, num_images, record)
-        yield small_config(config, record, num_images, num_steps), folder
+        write_record(prepared.config.train_input_reader.tf_record_input_reader.input_path, options.overfit, record)
+        config = small_config(prepared.config, record, options.overfit, options.num_train_steps or NUM_STEPS)
+        options = dataclasses.replace(options, train_dir=str(folder / "train"), eval_every=EVAL_EVERY, eval_dir="")
+        overfitting = plan(PreparedTraining(options, config, target=TARGET))
+        observer = train(overfitting)
+        if observer.interruption.signal:
+            return observer.interruption.exit_status
+        best = overfitting.evaluations.best
+        print(verdict(observer.last_step, mean_ap(best) if best else 0.0, config))
+        return 0
 
 
 def write_record(sources: list[str], num_images: int, path: Path) -> None:
-    """Writes the first images that have an object, each once, as they are.
+    """Write the first images that have an object, each once, as they are.
 
     Raises:
         DataError: there are fewer.
     """
     seen: set[bytes] = set()
+    shards = (shard for source in sources for shard in tf_record.matching_files(source))
+    examples = (data for shard in shards for data in tf_record.read_records(shard))
     with files.atomic_write(path) as file:
-        for data in _records(sources):
+        for data in examples:
             features = tf_example.features(data)
             image = features["image/encoded"][0]
             if features.get("image/object/class/label") and image not in seen:
@@ -66,28 +81,21 @@ def write_record(sources: list[str], num_images: int, path: Path) -> None:
         )
 
 
-def _records(sources: list[str]) -> Iterator[bytes]:
-    for source in sources:
-        for shard in tf_record.matching_files(source):
-            yield from tf_record.read_records(shard)
-
-
 def small_config(config: Message, record: Path, num_images: int, num_steps: int) -> Message:
-    """The config for the check: see the module."""
+    """Return the config that trains on the record and evaluates it; see the module's docstring."""
     small = type(config)()
     small.CopyFrom(config)
-    train = small.train_config
-    del train.data_augmentation_options[:]
-    train.batch_size = min(num_images, _BATCH_SIZE)
-    train.num_steps = num_steps
-    train.gradient_clipping_by_norm = train.gradient_clipping_by_norm or _GRADIENT_NORM
-    train.optimizer.Clear()
-    train.optimizer.use_moving_average = False
-    schedule = train.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate
+    train_config = small.train_config
+    del train_config.data_augmentation_options[:]
+    train_config.batch_size = min(num_images, _BATCH_SIZE)
+    train_config.num_steps = num_steps
+    train_config.gradient_clipping_by_norm = train_config.gradient_clipping_by_norm or _GRADIENT_NORM
+    train_config.optimizer.Clear()
+    train_config.optimizer.use_moving_average = False
+    schedule = train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate
     schedule.learning_rate_base, schedule.warmup_learning_rate = _LEARNING_RATE, _LEARNING_RATE / 10
     schedule.total_steps, schedule.warmup_steps = num_steps, min(_WARMUP_STEPS, num_steps // 2)
-    model = getattr(small.model, small.model.WhichOneof("model"))
-    for message in _messages_below(model):
+    for message in _messages_below(pipeline_config.detector(small)):
         for field, value in (("use_dropout", False), ("override_base_feature_extractor_hyperparams", True)):
             if field in message.DESCRIPTOR.fields_by_name:
                 setattr(message, field, value)
@@ -107,7 +115,7 @@ def small_config(config: Message, record: Path, num_images: int, num_steps: int)
 
 
 def _messages_below(message: Message) -> Iterator[Message]:
-    """The message and all that are set in it, however deep."""
+    """Yield the message and all that are set in it, however deep."""
     yield message
     for field, value in message.ListFields():
         if field.type == field.TYPE_MESSAGE:
@@ -115,27 +123,26 @@ def _messages_below(message: Message) -> Iterator[Message]:
                 yield from _messages_below(part)
 
 
-def _resizer(config: Message) -> str:
-    """E.g. "fixed_shape_resizer { height: 300 width: 300 }"."""
-    model = getattr(config.model, config.model.WhichOneof("model"))
-    return " ".join(str(model.image_resizer).split())
+def verdict(step: TrainingStep, best: float, config: Message) -> str:
+    """Return the sentence for a set-up that learned.
 
+    Args:
+        step: the last one.
+        best: the best mAP@0.5.
+        config: see `small_config`.
 
-def conclude(run: TrainingRun, evaluations: TrainingEvaluations, config: Message) -> int:
-    """Prints the verdict; returns the exit status."""
-    images = config.eval_config.num_examples
-    step = run.step.number
-    best = mean_ap(evaluations.best) if evaluations.best else 0.0
+    Raises:
+        DataError: it did not learn.
+    """
+    images = f"the {config.eval_config.num_examples} images it was trained on"
     if best >= TARGET:
-        print(f"The set-up can learn: mAP@0.5 {best:.3f} on the {images} images it was trained on, after {step} steps.")
-        return 0
-    raise DataError(
-        [
-            f"mAP@0.5 on the {images} images it was trained on is {best:.3f} after {step} steps, expected {TARGET}; "
-            f"loss {run.step.loss:.3f}. Likely causes: boxes or classes that do not belong to the pictures (look at "
-            "them with check_dataset.py), objects that are too small for the model's input "
-            f"({_resizer(config)}), anchors of other shapes than the boxes, frozen layers (freeze_variables), or too "
-            "few steps (--num_train_steps) where the loss was still falling"
-        ],
-        "the set-up did not learn",
+        return f"The set-up can learn: mAP@0.5 {best:.3f} on {images}, after {step.number} steps."
+    resizer = pipeline_config.detector(config).image_resizer
+    problem = (
+        f"mAP@0.5 on {images} is {best:.3f} after {step.number} steps, expected {TARGET}; "
+        f"loss {step.loss:.3f}. Likely causes: boxes or classes that do not belong to the images (look at them with "
+        f"check_dataset.py), objects that are too small for the model's input ({' '.join(str(resizer).split())}), "
+        "anchors of other shapes than the boxes, frozen layers (freeze_variables), or too few steps "
+        "(--num_train_steps) where the loss was still falling"
     )
+    raise DataError([problem], "the set-up did not learn")

@@ -1,7 +1,4 @@
-"""What the trainer and the evaluator need to work as processes of a cluster that come and go.
-
-Call these when `object_detection` can be imported and before the entry point's `main`.
-"""
+"""Hooks that let the trainer work as one of several processes of a cluster that come and go."""
 
 from __future__ import annotations
 
@@ -14,59 +11,56 @@ import time
 from collections.abc import Callable
 
 from scripts.lib.object_detection_api.wrapping import wrap
-from scripts.lib.training.cluster import MASTER, Replica
+from scripts.lib.training.cluster import MASTER, ClusterTask
 
-STEP_REPORT_ENVIRONMENT = "APPAREL_STEP_REPORT_SECS"  # time between two lines about a replica's steps
+STEP_REPORT_ENVIRONMENT = "APPAREL_STEP_REPORT_SECS"  # seconds between two lines about a process's steps
 STEP_REPORT_SECS = 60.0
-EXIT_START_ANEW = 75  # EX_TEMPFAIL of sysexits.h: to be started again
+EXIT_RESTART = 75  # EX_TEMPFAIL of sysexits.h: start the process again
 EXIT_LEFT = 143  # as shells report SIGTERM
 
 
-def rejoin(replica: Replica, in_step: bool, is_leaving: Callable[[], bool]) -> None:
-    """Has the trainer's session survive that other processes end and are started again, and count its steps.
+def install(task: ClusterTask, synchronous: bool, is_leaving: Callable[[], bool]) -> None:
+    """Keep the session when other processes end and are started again, and count this process's steps.
 
     Without this, a session spans the whole cluster: it waits for every worker at its start, and is lost with any.
-    `device_filters` leave it this process, the parameter servers and nothing else: a worker or the master that is
-    preempted disturbs nobody. A parameter server takes its variables with it. tf-slim's training loop retries then
-    where TensorFlow reports AbortedError, but not for UnavailableError, the usual one; and its retry finds the input
-    queues closed, which outlive the session in the process's server. So the process starts anew, in its place: the
-    master restores the last checkpoint, and the workers wait for it to have done so.
+    `device_filters` leave it this process and the parameter servers: a worker or the master that is preempted disturbs
+    nobody. A parameter server takes its variables with it. tf-slim's loop retries after AbortedError only, not after
+    UnavailableError, the usual one; and its retry finds the input queues closed, which outlive the session in the
+    process's server. So the process restarts: the master restores the last checkpoint, and the workers wait for that.
 
     Args:
-        replica: this process's part.
-        in_step: whether the config says sync_replicas.
-        is_leaving: whether this process has been asked to end before the training does.
+        task: this process's part.
+        synchronous: the config's `sync_replicas`.
+        is_leaving: return whether this process has been asked to end before the training does.
     """
     from tensorflow.python.framework import errors
     from tensorflow.python.training import supervisor
-
-    own_device = f"/job:{replica.task_type}/task:{replica.index}"
 
     @wrap(supervisor.Supervisor, "managed_session")
     @contextlib.contextmanager
     def managed_session(original, self, master="", config=None, **kwargs):
         del config.device_filters[:]
-        config.device_filters.extend(["/job:ps", own_device])
+        config.device_filters.extend(["/job:ps", f"/job:{task.type}/task:{task.index}"])
         try:
             with original(self, master, config=config, **kwargs) as session:
-                _count_steps(session, _step_reporter(replica))
-                if in_step and replica.task_type == MASTER:
-                    _end_in_step(self, session, is_leaving)
+                _report_steps(session, task.name)
+                if synchronous and task.type == MASTER:
+                    _end_synchronous_training(self, session, is_leaving)
                 try:
                     yield session
                 except (errors.AbortedError, errors.UnavailableError) as error:
-                    _start_anew(error)  # here: leaving the block would wait two minutes for the queues' threads
+                    _restart(error)  # here: leaving the block would wait two minutes for the queues' threads
         except (errors.AbortedError, errors.UnavailableError) as error:
-            _start_anew(error)
+            _restart(error)
 
 
-def _end_in_step(sv, session, is_leaving: Callable[[], bool]) -> None:
-    """Has the master of a training in step (`SyncReplicasOptimizer`) leave as it should.
+def _end_synchronous_training(sv, session, is_leaving: Callable[[], bool]) -> None:
+    """Let the master of a synchronous training (`SyncReplicasOptimizer`) end without an error.
 
-    At the end it asks its threads to stop, which closes the queue of tokens, by which the workers know. But the thread
+    At the end it asks its threads to stop, which closes the queue of tokens, and so tells the workers. But the thread
     that waits for the gradients of the next step, which nobody computes any more, hears nothing, and after two minutes
-    the supervisor calls it an error. Closing the session ends it. A master that is only asked to leave, when its
-    machine is about to be taken away, must leave the queue open: it is the cluster's, and cannot be opened again.
+    the supervisor calls it an error. Closing the session ends it. A master that is only asked to leave, because its
+    machine is about to be taken away, must leave the queue open: it belongs to the cluster, and cannot be reopened.
     """
     request_stop, stop = sv.request_stop, sv.stop
 
@@ -75,7 +69,7 @@ def _end_in_step(sv, session, is_leaving: Callable[[], bool]) -> None:
             request_stop(ex)
 
     def close_and_stop(threads=None, **options) -> None:
-        if threads is not None and is_leaving():  # from tf-slim, which has saved a checkpoint
+        if threads is not None and is_leaving():  # called by tf-slim, which has saved a checkpoint
             print("The master leaves; the others wait until it is back.", flush=True)
             os._exit(EXIT_LEFT)
         request_stop()
@@ -88,57 +82,35 @@ def _end_in_step(sv, session, is_leaving: Callable[[], bool]) -> None:
     sv.request_stop, sv.stop = request_stop_unless_leaving, close_and_stop
 
 
-def evaluate_until(step: int, eval_interval_secs: float | None) -> None:
-    """Has the evaluator, which would wait for checkpoints for ever, end with the first one of this step or later.
+def _report_steps(session, name: str) -> None:
+    """Print a JSON line about this process's steps now and then, so that a job's log tells who did how much.
 
-    Args:
-        step: the training's last one; 0: for ever.
-        eval_interval_secs: time between two looks for a new checkpoint; None: the config's.
+    A training step is recognised by what it fetches: [train_op, global step, ...].
     """
-    from object_detection import eval_util
-
-    @wrap(eval_util, "repeated_checkpoint_run")
-    def run(original, *args, **kwargs):
-        if eval_interval_secs is not None:
-            kwargs["eval_interval_secs"] = eval_interval_secs
-        return original(*args, max_evaluation_global_step=step or None, **kwargs)
-
-
-def _count_steps(session, report: Callable[[int], None]) -> None:
-    """Has `report(global_step)` called after each training step, for which [train_op, global step, ...] is fetched."""
-    run = session.run
-
-    def run_and_count(fetches, *args, **kwargs):
-        result = run(fetches, *args, **kwargs)
-        if isinstance(fetches, list) and getattr(fetches[0], "name", None) == "train_op:0":
-            report(int(result[1]))
-        return result
-
-    session.run = run_and_count
-
-
-def _step_reporter(replica: Replica) -> Callable[[int], None]:
-    """Prints now and then a JSON line about what this replica has done, so that a job's log tells who did how much."""
     interval = float(os.environ.get(STEP_REPORT_ENVIRONMENT, STEP_REPORT_SECS))
     start = last_line = time.monotonic()
     steps = 0
+    run = session.run
 
-    def report(global_step: int) -> None:
+    def run_and_report(fetches, *args, **kwargs):
         nonlocal last_line, steps
-        steps += 1
-        now = time.monotonic()
-        if now - last_line >= interval:
-            last_line = now
-            content = {"replica": replica.name, "steps": steps, "global_step": global_step}
-            print(json.dumps({**content, "seconds": round(now - start, 3)}), flush=True)
+        result = run(fetches, *args, **kwargs)
+        if isinstance(fetches, list) and getattr(fetches[0], "name", None) == "train_op:0":
+            steps += 1
+            now = time.monotonic()
+            if now - last_line >= interval:
+                last_line = now
+                content = {"replica": name, "steps": steps, "global_step": int(result[1])}
+                print(json.dumps({**content, "seconds": round(now - start, 3)}), flush=True)
+        return result
 
-    return report
+    session.run = run_and_report
 
 
-def _start_anew(error: Exception) -> None:
-    """Replaces this process by a new one with the same command."""
-    print(f"a parameter server has gone ({type(error).__name__}); starting anew", flush=True)
+def _restart(error: Exception) -> None:
+    """Replace this process by a new one with the same command."""
+    print(f"a parameter server has gone ({type(error).__name__}); restarting this process", flush=True)
     sys.stderr.flush()
-    if os.name == "nt":  # Windows cannot replace a process; who started it has to
-        os._exit(EXIT_START_ANEW)
+    if os.name == "nt":  # Windows cannot replace a process; the parent process has to start it again
+        os._exit(EXIT_RESTART)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

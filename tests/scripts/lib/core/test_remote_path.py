@@ -129,8 +129,8 @@ def test_the_latest_checkpoint_is_found(bucket):
     assert checkpoint_files.find("gs://shop/train/") == "gs://shop/train/model.ckpt-2"
     assert checkpoint_files.find("gs://shop/train/model.ckpt-10.index") == "gs://shop/train/model.ckpt-10"
     assert checkpoint_files.latest_step("gs://shop/train") == 2
-    assert str(resume.find_readable("gs://shop/train")) == "gs://shop/train/model.ckpt-2"
-    assert resume.find_readable("gs://shop/new") is None
+    assert str(resume.find_readable("gs://shop/train")[0]) == "gs://shop/train/model.ckpt-2"
+    assert resume.find_readable("gs://shop/new") == (None, "")
     with pytest.raises(
         UsageError, match=r"no checkpoint gs://shop/train/model.ckpt-5; .* holds model.ckpt-2, model.ckpt-10"
     ):

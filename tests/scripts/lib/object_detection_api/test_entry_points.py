@@ -66,12 +66,12 @@ def test_a_checkpoint_of_another_model_is_one_sentence(tf, tmp_path, name, shape
         tf.train.Saver().save(session, prefix)
     with tf.Graph().as_default(), tf.Session() as session:
         tf.get_variable(name, shape)
-        with pytest.raises(UsageError, match=says), entry_points._misfit_explained(tf):
+        with pytest.raises(UsageError, match=says), entry_points._explained_misfit(tf):
             tf.train.Saver().restore(session, prefix)
 
 
 def test_other_errors_of_tensorflow_pass(tf):
-    with pytest.raises(tf.errors.NotFoundError), entry_points._misfit_explained(tf):
+    with pytest.raises(tf.errors.NotFoundError), entry_points._explained_misfit(tf):
         raise tf.errors.NotFoundError(None, None, "no such file")
 
 

@@ -1,10 +1,9 @@
-"""What the watches tell of the API's work, and what they leave out of its files."""
+"""The hooks into the evaluator and the event files: the metrics handed on, what is left out, and when it ends."""
 
 from __future__ import annotations
 
 import pytest
 
-from scripts.lib.core.errors import DataError
 from scripts.lib.evaluation import event_files
 from scripts.lib.object_detection_api import watch
 
@@ -13,7 +12,6 @@ from scripts.lib.object_detection_api import watch
 def restored(tf, monkeypatch):
     """Puts back what the watches replace."""
     from object_detection import eval_util
-    from object_detection.utils import variables_helper
     from tensorflow.python.training import training_util
 
     for owner, names in (
@@ -21,7 +19,6 @@ def restored(tf, monkeypatch):
         (tf.summary.FileWriter, ("add_graph", "add_meta_graph")),
         (training_util, ("write_graph",)),
         (eval_util, ("visualize_detection_results", "write_metrics")),
-        (variables_helper, ("get_variables_available_in_checkpoint",)),
     ):
         for name in names:
             monkeypatch.setattr(owner, name, getattr(owner, name))
@@ -61,49 +58,10 @@ def test_pictures_of_the_evaluation_get_one_heading(restored, monkeypatch):
 
     tags = []
     monkeypatch.setattr(eval_util, "visualize_detection_results", lambda result, tag, *_, **__: tags.append(tag))
-    watch.grouped_pictures()
-    watch.grouped_pictures()
+    watch.grouped_images()
+    watch.grouped_images()
     eval_util.visualize_detection_results({}, "image-0", 7, categories=[])
     assert tags == ["Detections/image-0"]
-
-
-@pytest.fixture
-def checkpoint(tf, tmp_path) -> str:
-    """A checkpoint of a backbone, and of a head for 90 classes."""
-    with tf.Graph().as_default(), tf.Session() as session:
-        tf.get_variable("Backbone/weights", [3, 4])
-        tf.get_variable("Backbone/bias", [4])
-        tf.get_variable("Head/weights", [4, 90])
-        session.run(tf.global_variables_initializer())
-        return tf.train.Saver().save(session, str(tmp_path / "model.ckpt"))
-
-
-def model_variables(tf, **shapes):
-    collections = [tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.MODEL_VARIABLES]
-    return {name: tf.get_variable(name, shape, collections=collections) for name, shape in shapes.items()}
-
-
-def test_says_how_much_of_the_model_the_checkpoint_gave(tf, restored, checkpoint, capsys):
-    from object_detection.utils import variables_helper
-
-    watch.restored_variables()
-    with tf.Graph().as_default():
-        shapes = {"Backbone/weights": [3, 4], "Backbone/bias": [4], "Head/weights": [4, 6]}
-        variables = model_variables(tf, **shapes)
-        variables["Backbone/bias/Adam"] = tf.get_variable("slot", [4])  # no model variable: does not count
-        available = variables_helper.get_variables_available_in_checkpoint(variables, checkpoint, False)
-    assert set(available) == {"Backbone/weights", "Backbone/bias"}
-    assert capsys.readouterr().out == f"Restored 2 of 3 variables from {checkpoint}; first missing: Head/weights\n"
-
-
-def test_refuses_a_checkpoint_of_another_model(tf, restored, checkpoint):
-    from object_detection.utils import variables_helper
-
-    watch.restored_variables()
-    with tf.Graph().as_default(), pytest.raises(DataError, match="none of the 1 variables .* Other/weights"):
-        variables_helper.get_variables_available_in_checkpoint(
-            model_variables(tf, **{"Other/weights": [3, 4]}), checkpoint, False
-        )
 
 
 def test_hands_on_the_metrics_that_the_evaluator_writes(tf, restored, tmp_path):
@@ -117,3 +75,15 @@ def test_hands_on_the_metrics_that_the_evaluator_writes(tf, restored, tmp_path):
     tf.summary.FileWriterCache.get(str(tmp_path)).flush()
     assert seen == [({"mAP": 0.5}, 7)]
     assert event_files.read_scalars(tmp_path)["mAP"][0].value == 0.5
+
+
+@pytest.mark.parametrize(("step", "interval", "expected"), [(100, None, (100, 300)), (0, 5.0, (None, 5.0))])
+def test_the_evaluator_ends_with_the_last_step(step, interval, expected, tf, monkeypatch):
+    from object_detection import eval_util
+
+    def run(*, eval_interval_secs, max_evaluation_global_step):
+        return max_evaluation_global_step, eval_interval_secs
+
+    monkeypatch.setattr(eval_util, "repeated_checkpoint_run", run)
+    watch.evaluate_until(step, interval)
+    assert eval_util.repeated_checkpoint_run(eval_interval_secs=300) == expected

@@ -30,8 +30,8 @@ def config(**train_config) -> pipeline_config.Message:
 
 def test_vertex_ai_s_chief_becomes_the_master_that_the_trainer_knows():
     environment = {"TF_CONFIG": variable(HOSTS, "chief")}
-    replica = cluster.enter(config(), environment)
-    assert (replica.task_type, replica.index, replica.name, replica.number) == ("master", 0, "master", 0)
+    task = cluster.enter(config(), environment)
+    assert (task.type, task.index, task.name, task.number) == ("master", 0, "master", 0)
     written = json.loads(environment["TF_CONFIG"])
     assert written["cluster"] == {"master": ["c:2222"], "worker": ["w0:2222", "w1:2222"], "ps": ["p0:2222"]}
     assert written["task"] == {"type": "master", "index": 0}
@@ -40,9 +40,9 @@ def test_vertex_ai_s_chief_becomes_the_master_that_the_trainer_knows():
 def test_ml_engine_s_master_stays_one():
     hosts = {"master": ["c:2222"], "worker": ["w0:2222"], "ps": ["p0:2222"]}
     environment = {"TF_CONFIG": variable(hosts, "worker")}
-    replica = cluster.enter(config(), environment)
+    task = cluster.enter(config(), environment)
     assert json.loads(environment["TF_CONFIG"])["cluster"] == hosts
-    assert (replica.name, replica.number) == ("worker/0", 1)
+    assert (task.name, task.number) == ("worker/0", 1)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_ml_engine_s_master_stays_one():
 )
 def test_cluster_spec_stands_in_for_a_missing_tf_config(pool, task_type):
     environment = {"CLUSTER_SPEC": variable(POOLS, pool)}
-    replica = cluster.enter(config(), environment)
-    assert (replica.task_type, replica.has_evaluator) == (task_type, True)
+    task = cluster.enter(config(), environment)
+    assert (task.type, task.has_evaluator) == (task_type, True)
     written = json.loads(environment["TF_CONFIG"])
     assert written["cluster"] == {"master": ["c:2222"], "worker": ["w0:2222", "w1:2222"], "ps": ["p0:2222"]}
     assert written["task"]["type"] == task_type
@@ -68,9 +68,9 @@ def test_tf_config_does_not_tell_of_the_evaluator_and_cluster_spec_does():
     "environment", [{"TF_CONFIG": variable(HOSTS, "evaluator")}, {"CLUSTER_SPEC": variable(POOLS, "workerpool3")}]
 )
 def test_the_evaluator_is_a_task_and_no_part_of_the_cluster(environment):
-    replica = cluster.from_environment(environment)
-    assert replica.task_type == "evaluator"
-    assert "evaluator" not in replica.addresses
+    task = cluster.from_environment(environment)
+    assert task.type == "evaluator"
+    assert "evaluator" not in task.addresses
 
 
 @pytest.mark.parametrize(
@@ -92,33 +92,33 @@ def test_one_machine_trains_as_without_a_cluster(environment):
 
 def test_a_single_trainer_with_an_evaluator_waits_for_it():
     pools = {"workerpool0": ["c:2222"], "workerpool3": ["e:2222"]}
-    replica = cluster.from_environment({"CLUSTER_SPEC": variable(pools, "workerpool0")})
-    assert (replica.task_type, replica.has_evaluator) == ("master", True)
+    task = cluster.from_environment({"CLUSTER_SPEC": variable(pools, "workerpool0")})
+    assert (task.type, task.has_evaluator) == ("master", True)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{'cluster': {}}", "TF_CONFIG is no JSON: Expecting property name"),
-        ("[1]", "TF_CONFIG should hold an object with the objects cluster and task, and holds '[1]'"),
+        ("{'cluster': {}}", "TF_CONFIG is not JSON: Expecting property name"),
+        ("[1]", "TF_CONFIG should hold an object with the objects cluster and task, but holds '[1]'"),
         ('{"cluster": [1]}', "TF_CONFIG should hold an object with the objects cluster and task"),
         (
             variable({"chief": ["c:1"], "worker": ["w:1"]}),
-            "the cluster has 1 workers and no ps (parameter server), where the variables of workers lie; add one, on "
-            "Vertex AI as the third worker pool",
+            "the cluster has workers (1) but no ps (parameter server), which holds their variables; add one, on Vertex "
+            "AI as the third worker pool",
         ),
         (variable({"worker": ["w:1"], "ps": ["p:1"]}), "has 0 chiefs or masters; it needs one"),
         (variable({"chief": ["c:1"], "master": ["m:1"], "ps": ["p:1"], "worker": ["w:1"]}), "has 2 chiefs or masters"),
-        (variable({**HOSTS, "helper": ["h:1"]}), "the cluster has 'helper', which is none of master, worker, ps"),
-        (variable({**HOSTS, "ps": "p:1"}), "the cluster's ps should be a list of HOST:PORT, and is 'p:1'"),
-        (variable({**HOSTS, "ps": ["p"]}), "the cluster's ps should be a list of HOST:PORT, and is ['p']"),
+        (variable({**HOSTS, "helper": ["h:1"]}), "the cluster has 'helper'; expected one of master, worker, ps"),
+        (variable({**HOSTS, "ps": "p:1"}), "the cluster's ps should be a list of HOST:PORT, but is 'p:1'"),
+        (variable({**HOSTS, "ps": ["p"]}), "the cluster's ps should be a list of HOST:PORT, but is ['p']"),
         (variable({**HOSTS, "ps": ["p:0"]}), "should be a list of HOST:PORT"),
         (variable({**HOSTS, "ps": ["c:2222"]}), "c:2222 is there twice; every process needs an address of its own"),
-        (variable(HOSTS, "worker", 2), "the task is worker 2, yet the cluster has 2 of the type"),
-        (variable(HOSTS, "worker", "x"), "the task's index should be an integer from 0 on, and is 'x'"),
-        (variable(HOSTS, "worker", -1), "the task's index should be an integer from 0 on, and is -1"),
-        (variable(HOSTS, "helper"), "the task's type is 'helper', which is none of master"),
-        (variable(HOSTS, ["worker"]), "the task's type is ['worker'], which is none of master"),
+        (variable(HOSTS, "worker", 2), "the task is worker 2, but the cluster has 2 of this type"),
+        (variable(HOSTS, "worker", "x"), "the task's index should be an integer of at least 0, but is 'x'"),
+        (variable(HOSTS, "worker", -1), "the task's index should be an integer of at least 0, but is -1"),
+        (variable(HOSTS, "helper"), "the task's type is 'helper'; expected one of master"),
+        (variable(HOSTS, ["worker"]), "the task's type is ['worker']; expected one of master"),
     ],
 )
 def test_a_description_that_cannot_work_is_one_sentence(text, message):

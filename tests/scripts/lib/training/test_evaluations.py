@@ -14,10 +14,12 @@ from scripts.lib.training import log
 from scripts.lib.training.evaluations import TrainingEvaluations
 
 STAND_IN = """
-import json, pathlib, sys, time
+import json, os, pathlib, sys, time
 flags = dict(zip(sys.argv[2::2], sys.argv[3::2]))
 folder = pathlib.Path(flags["--checkpoint_dir"])
 assert (folder / "pipeline.config").read_text() == "model {}", folder
+assert "TF_CONFIG" not in os.environ, "no replica of a cluster"
+assert os.environ["CUDA_VISIBLE_DEVICES"] == "-1", "the trainer holds the GPU"
 name = next(folder.glob("*.index")).stem
 step = int(name.rpartition("-")[2])
 ap = json.loads((folder.parent / "aps.json").read_text())[str(step)]
@@ -36,6 +38,7 @@ def make(tmp_path, monkeypatch):
     """`make(aps, **options)`: the evaluations of a folder whose checkpoint of step N has the mAP aps[N]."""
     (tmp_path / "eval.py").write_text(STAND_IN, encoding="utf-8")
     monkeypatch.setattr(training_evaluation, "_SCRIPT", tmp_path / "eval.py")
+    monkeypatch.setenv("TF_CONFIG", "{}")
     train_dir = tmp_path / "train"
     train_dir.mkdir()
     (train_dir / "pipeline.config").write_text("model {}", encoding="utf-8")
@@ -45,7 +48,7 @@ def make(tmp_path, monkeypatch):
         for step in aps:
             for suffix in ("index", "data-00000-of-00001", "meta"):
                 (train_dir / f"model.ckpt-{step}.{suffix}").write_bytes(b"%d" % step)
-        return TrainingEvaluations(train_dir, train_dir / "pipeline.config", tmp_path / "eval", 10, **options)
+        return TrainingEvaluations(train_dir, tmp_path / "eval", 10, **options)
 
     make.train_dir = train_dir
     return make
@@ -121,7 +124,6 @@ def test_the_training_goes_on_meanwhile(make):
     evaluations = make({10: 0.5})
     evaluations.start(str(make.train_dir / "model.ckpt-10"))
     assert evaluations.best is None
-    assert evaluations.has(10)
     assert not evaluations.is_due(11)
     while evaluations.best is None:
         evaluations.poll()
@@ -158,10 +160,3 @@ def test_a_kill_while_the_best_was_replaced_loses_nothing(make):
     assert make({10: 0.5}).best.global_step == 10
     assert (make.train_dir / "best" / "model.ckpt-10.index").exists()
     assert not list(make.train_dir.glob(".evaluating*"))
-
-
-def test_the_process_is_no_replica_and_takes_no_gpu(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", "{}")
-    environment = training_evaluation._environment()
-    assert "TF_CONFIG" not in environment
-    assert environment["CUDA_VISIBLE_DEVICES"] == "-1"

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from scripts.lib.training import log as training_log
-from scripts.lib.training.hooks.loop import Step
+from scripts.lib.training.hooks.loop import TrainingStep
 
 
-def step(number: int, loss: float = 2.0) -> Step:
-    return Step(number, loss, {"Loss/classification_loss": loss}, 0.004)
+def step(number: int, loss: float = 2.0) -> TrainingStep:
+    return TrainingStep(number, loss, {"Loss/classification_loss": loss}, 0.004)
 
 
 def test_a_line_every_so_many_steps_with_all_that_is_known(tmp_path):

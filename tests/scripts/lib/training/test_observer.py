@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from scripts.lib.core.errors import DataError
-from scripts.lib.training import observer as training_run
-from scripts.lib.training.hooks.loop import NonFiniteLossError, Step
-from scripts.lib.training.observer import TrainingRun
+from scripts.lib.training import observer as training_observer
+from scripts.lib.training.hooks.loop import TrainingStep
+from scripts.lib.training.hooks.step_tensors import NonFiniteLossError
+from scripts.lib.training.observer import TrainingObserver
 from scripts.lib.training.progress import TrainingProgress
 
 
@@ -37,35 +38,33 @@ class Evaluations:
 def now(monkeypatch):
     """The time, which the test sets."""
     now = [0.0]
-    monkeypatch.setattr(training_run.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(training_observer.time, "monotonic", lambda: now[0])
     return now
 
 
-def make(evaluations=None, save_every_steps=None, save_every_secs=120) -> TrainingRun:
-    progress = TrainingProgress(num_steps=100, images_a_step=2)
-    return TrainingRun(progress, None, evaluations, save_every_steps, save_every_secs)
+def make(evaluations=None, save_every_steps=None, save_every_secs=120) -> TrainingObserver:
+    progress = TrainingProgress(num_steps=100, batch_size=2)
+    return TrainingObserver(progress, None, evaluations, save_every_steps, save_every_secs)
 
 
-def step(number: int, loss: float = 2.5) -> Step:
-    return Step(number, loss, {}, None)
+def step(number: int, loss: float = 2.5) -> TrainingStep:
+    return TrainingStep(number, loss, {}, None)
 
 
-def walk(run: TrainingRun, steps, is_chief: bool = True, each=lambda: None) -> list[int]:
+def walk(observer: TrainingObserver, steps, is_chief: bool = True, each=lambda: None) -> list[int]:
     """Does steps as the trainer would; returns those after which a checkpoint was saved."""
     saved = []
 
     def save() -> str:
-        saved.append(run.step.number)
-        return f"model.ckpt-{run.step.number}"
+        saved.append(observer.last_step.number)
+        return f"model.ckpt-{observer.last_step.number}"
 
-    def train():
-        run.begin(is_chief, save)
+    with observer.observe("train"):
+        observer.begin(is_chief, save)
         for number in steps:
             each()
-            if run.after_step(step(number)):
+            if observer.after_step(step(number)):
                 break
-
-    run.observe(train, "train")
     return saved
 
 
@@ -97,7 +96,7 @@ def test_what_an_evaluation_says_takes_the_progress_off_the_terminals_line(now, 
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     evaluations = Evaluations()
     monkeypatch.setattr(Evaluations, "evaluate", lambda *_: None, raising=False)
-    monkeypatch.setattr(training_run.checkpoint_files, "latest", lambda _: "model.ckpt-10")
+    monkeypatch.setattr(training_observer.checkpoint_files, "latest", lambda _: "model.ckpt-10")
     walk(make(evaluations), [10])
     out, err = capsys.readouterr()
     line = "step 10/100: loss 2.500"
@@ -113,16 +112,12 @@ def test_what_an_evaluation_says_takes_the_progress_off_the_terminals_line(now, 
     ],
 )
 def test_a_loss_that_is_no_number_is_said_with_all_that_is_known(now, steps, said):
-    run = make()
-
-    def train():
-        run.begin(True, lambda: "")
+    observer = make()
+    with pytest.raises(DataError) as caught, observer.observe("runs/train"):
+        observer.begin(True, lambda: "")
         for number in steps:
-            run.after_step(step(number))
+            observer.after_step(step(number))
         raise NonFiniteLossError({"Loss/localization_loss": "inf"}, "0.004", ["a.jpg", "b.jpg"])
-
-    with pytest.raises(DataError) as caught:
-        run.observe(train, "runs/train")
     message = str(caught.value)
     assert message.startswith(said)
     assert "Loss/localization_loss inf; learning rate 0.004" in message

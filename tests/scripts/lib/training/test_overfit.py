@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
-from scripts.lib.evaluation.metrics_file import MEAN_AP, Evaluation
 from scripts.lib.records import tf_example, tf_record
 from scripts.lib.training import overfit
+from scripts.lib.training.hooks.loop import TrainingStep
 from tests import tiny_training
 
 
@@ -53,18 +51,15 @@ def test_the_config_is_the_users_but_for_what_hinders_learning_by_heart(config, 
 
 
 @pytest.mark.parametrize("ap", [0.9, 1.0])
-def test_the_verdict_where_it_learned(config, tmp_path, capsys, ap):
+def test_the_verdict_where_it_learned(config, tmp_path, ap):
     small = overfit.small_config(config, tmp_path / "few.record", 6, 400)
-    run = SimpleNamespace(step=SimpleNamespace(number=200, loss=0.5))
-    evaluations = SimpleNamespace(best=Evaluation(200, 6, {MEAN_AP: ap}))
-    assert overfit.conclude(run, evaluations, small) == 0
-    assert f"The set-up can learn: mAP@0.5 {ap:.3f} on the 6 images" in capsys.readouterr().out
+    verdict = overfit.verdict(TrainingStep(200, 0.5, {}, None), ap, small)
+    assert verdict.startswith(f"The set-up can learn: mAP@0.5 {ap:.3f} on the 6 images")
 
 
-@pytest.mark.parametrize("best", [None, Evaluation(100, 6, {MEAN_AP: 0.89})])
+@pytest.mark.parametrize("best", [0.0, 0.89])
 def test_the_verdict_where_it_did_not_names_likely_causes(config, tmp_path, best):
     small = overfit.small_config(config, tmp_path / "few.record", 6, 400)
-    run = SimpleNamespace(step=SimpleNamespace(number=400, loss=5.5))
     with pytest.raises(DataError, match="expected 0.9.*Likely causes.*height: 64 width: 64.*anchors") as caught:
-        overfit.conclude(run, SimpleNamespace(best=best), small)
+        overfit.verdict(TrainingStep(400, 5.5, {}, None), best, small)
     assert caught.value.consequence == "the set-up did not learn"

@@ -6,7 +6,7 @@ import pytest
 
 from scripts.lib.core import progress
 from scripts.lib.training import progress as training_progress
-from scripts.lib.training.hooks.loop import Step
+from scripts.lib.training.hooks.loop import TrainingStep
 
 
 @pytest.fixture
@@ -20,20 +20,22 @@ def clock(monkeypatch):
 def walk(shown, clock, steps, seconds_a_step):
     for number in steps:
         clock[0] += seconds_a_step
-        shown.after_step(Step(number, 2.5, {}, None))
+        shown.after_step(TrainingStep(number, 2.5, {}, None))
 
 
 def test_says_step_loss_speed_and_time_left(clock, capsys):
-    shown = training_progress.TrainingProgress(num_steps=1000, images_a_step=16)
+    shown = training_progress.TrainingProgress(num_steps=1000, batch_size=16)
     walk(shown, clock, range(1, 121), 0.5)
-    assert shown.text(Step(120, 2.3456, {}, None)) == "step 120/1000: loss 2.346, 32.0 images/s, 7 min 20 s left"
+    assert (
+        shown.text(TrainingStep(120, 2.3456, {}, None)) == "step 120/1000: loss 2.346, 32.0 images/s, 7 min 20 s left"
+    )
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "step 1/1000: loss 2.500"
     assert 5 <= len(lines) <= 7  # in a log one every ten seconds
 
 
 def test_the_speed_is_that_of_the_last_minute_and_not_of_a_slow_start(clock):
-    shown = training_progress.TrainingProgress(num_steps=1000, images_a_step=10)
+    shown = training_progress.TrainingProgress(num_steps=1000, batch_size=10)
     walk(shown, clock, range(1, 11), 30)
     walk(shown, clock, range(11, 200), 1)
     assert shown.images_per_second == pytest.approx(10)

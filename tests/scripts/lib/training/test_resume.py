@@ -33,11 +33,11 @@ def truncate(path, length=10):
     path.write_bytes(path.read_bytes()[:length])
 
 
-def test_a_folder_in_order_is_left_as_it_is(train_dir, capsys):
+def test_a_folder_in_order_is_left_as_it_is(train_dir):
     before = (train_dir / "checkpoint").read_bytes()
-    assert resume.find_readable(train_dir).name == "model.ckpt-6"
+    checkpoint, note = resume.find_readable(train_dir)
+    assert (checkpoint.name, note) == ("model.ckpt-6", "")
     assert (train_dir / "checkpoint").read_bytes() == before
-    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_a_folder_in_order_is_left_as_it_is(train_dir, capsys):
     ],
     ids=["short data", "short index", "no index", "no data"],
 )
-def test_goes_on_from_the_newest_that_can_be_read_and_says_so(tf, train_dir, capsys, spoil, said):
+def test_goes_on_from_the_newest_that_can_be_read_and_says_so(tf, train_dir, spoil, said):
     spoil(train_dir)
     there = {path.name for path in train_dir.iterdir()}
-    assert resume.find_readable(train_dir).name == "model.ckpt-4"
-    out = capsys.readouterr().out
-    assert said in out
-    assert "going on from the newest that can, model.ckpt-4" in out
+    checkpoint, note = resume.find_readable(train_dir)
+    assert checkpoint.name == "model.ckpt-4"
+    assert said in note
+    assert "going on from the newest that can, model.ckpt-4" in note
     assert {path.name for path in train_dir.iterdir()} == there  # nothing is removed
     state = tf.train.get_checkpoint_state(str(train_dir))
     assert state.model_checkpoint_path == str(train_dir / "model.ckpt-4")
@@ -75,13 +75,13 @@ def test_a_checkpoint_file_that_is_missing_or_cut_off_is_written_anew(train_dir,
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    assert resume.find_readable(train_dir).name == "model.ckpt-6"
+    assert resume.find_readable(train_dir)[0].name == "model.ckpt-6"
     assert checkpoint_files.latest_step(train_dir) == 6
 
 
 def test_a_user_may_name_an_earlier_one(train_dir):
     (train_dir / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-2"\n', encoding="utf-8")
-    assert resume.find_readable(train_dir).name == "model.ckpt-2"
+    assert resume.find_readable(train_dir)[0].name == "model.ckpt-2"
 
 
 def test_where_none_can_be_read_nothing_is_started_anew_in_silence(train_dir):
@@ -91,13 +91,14 @@ def test_where_none_can_be_read_nothing_is_started_anew_in_silence(train_dir):
         resume.find_readable(train_dir)
 
 
-def test_a_first_checkpoint_that_was_not_finished_does_not_count(train_dir, capsys):
+def test_a_first_checkpoint_that_was_not_finished_does_not_count(train_dir):
     for path in train_dir.iterdir():
         if path.name != "model.ckpt-2.index":
             path.unlink()
     truncate(train_dir / "model.ckpt-2.index")
-    assert resume.find_readable(train_dir) is None
-    assert "starting from the beginning" in capsys.readouterr().out
+    checkpoint, note = resume.find_readable(train_dir)
+    assert checkpoint is None
+    assert "starting from the beginning" in note
 
 
 def test_what_a_killed_run_was_writing_is_removed_and_nothing_else(train_dir):
@@ -113,9 +114,9 @@ def test_what_a_killed_run_was_writing_is_removed_and_nothing_else(train_dir):
 def test_a_replica_that_does_not_save_leaves_the_folder_alone(train_dir):
     truncate(train_dir / "model.ckpt-6.index")
     before = (train_dir / "checkpoint").read_bytes()
-    assert resume.find_readable(train_dir, mend=False).name == "model.ckpt-6"
+    assert resume.find_readable(train_dir, repair=False)[0].name == "model.ckpt-6"
     assert (train_dir / "checkpoint").read_bytes() == before
 
 
 def test_no_folder_has_none(tmp_path):
-    assert resume.find_readable(tmp_path / "none") is None
+    assert resume.find_readable(tmp_path / "none") == (None, "")

@@ -1,4 +1,4 @@
-"""What is hung around the trainer and the evaluator for a cluster."""
+"""The trainer as one process of a cluster: its session, its step reports, and how it restarts and ends."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import json
 
 import pytest
 
-from scripts.lib.training.cluster import Replica
+from scripts.lib.training.cluster import ClusterTask
 from scripts.lib.training.hooks import replicas
 
 ADDRESSES = {"master": ("m:1",), "worker": ("w:1", "w:2"), "ps": ("p:1",)}
-WORKER = Replica("worker", 1, ADDRESSES)
-MASTER = Replica("master", 0, ADDRESSES)
+WORKER = ClusterTask("worker", 1, ADDRESSES)
+MASTER = ClusterTask("master", 0, ADDRESSES)
 
 
-class StartedAnewError(Exception):
+class RestartedError(Exception):
     """In place of the new process."""
 
 
@@ -56,7 +56,7 @@ def supervisor(tf, monkeypatch):
             self.stops.append("stop")
 
     monkeypatch.setattr(module, "Supervisor", Supervisor)
-    monkeypatch.setattr(replicas, "_start_anew", lambda error: (_ for _ in ()).throw(StartedAnewError))
+    monkeypatch.setattr(replicas, "_restart", lambda error: (_ for _ in ()).throw(RestartedError))
     return Supervisor
 
 
@@ -65,7 +65,7 @@ def session_of(sv):
 
 
 def test_a_session_spans_its_own_process_and_the_parameter_servers(supervisor):
-    replicas.rejoin(WORKER, False, lambda: False)
+    replicas.install(WORKER, False, lambda: False)
     sv = supervisor()
     sv.config.device_filters.append("/job:worker")
     with session_of(sv):
@@ -73,26 +73,26 @@ def test_a_session_spans_its_own_process_and_the_parameter_servers(supervisor):
 
 
 @pytest.mark.parametrize("error", ["UnavailableError", "AbortedError"])
-def test_a_lost_parameter_server_starts_the_process_anew(error, supervisor, tf):
+def test_a_lost_parameter_server_restarts_the_process(error, supervisor, tf):
     lost = getattr(tf.errors, error)(None, None, "Socket closed")
-    replicas.rejoin(WORKER, False, lambda: False)
-    with pytest.raises(StartedAnewError), session_of(supervisor()):
+    replicas.install(WORKER, False, lambda: False)
+    with pytest.raises(RestartedError), session_of(supervisor()):
         raise lost
     sv = supervisor()
     sv.failure = lost  # while the session is made
-    with pytest.raises(StartedAnewError), session_of(sv):
+    with pytest.raises(RestartedError), session_of(sv):
         pass
 
 
 def test_other_errors_pass(supervisor):
-    replicas.rejoin(WORKER, False, lambda: False)
+    replicas.install(WORKER, False, lambda: False)
     with pytest.raises(ZeroDivisionError), session_of(supervisor()):
         raise ZeroDivisionError
 
 
 def test_training_steps_are_counted_and_nothing_else(supervisor, monkeypatch, capsys):
     monkeypatch.setenv(replicas.STEP_REPORT_ENVIRONMENT, "0")
-    replicas.rejoin(WORKER, False, lambda: False)
+    replicas.install(WORKER, False, lambda: False)
     with session_of(supervisor()) as session:
         assert session.run([Tensor(), Tensor()]) == [0.5, 42, 0.1]
         session.run("global_step")
@@ -106,14 +106,14 @@ def test_training_steps_are_counted_and_nothing_else(supervisor, monkeypatch, ca
 
 def test_steps_are_not_told_one_by_one(supervisor, monkeypatch, capsys):
     monkeypatch.delenv(replicas.STEP_REPORT_ENVIRONMENT, raising=False)
-    replicas.rejoin(WORKER, False, lambda: False)
+    replicas.install(WORKER, False, lambda: False)
     with session_of(supervisor()) as session:
         session.run([Tensor()])
     assert capsys.readouterr().out == ""
 
 
 def test_in_step_the_master_closes_its_session_before_it_waits_for_its_threads(supervisor):
-    replicas.rejoin(MASTER, True, lambda: False)
+    replicas.install(MASTER, True, lambda: False)
     sv = supervisor()
     with session_of(sv) as session:
         sv.request_stop()
@@ -125,7 +125,7 @@ def test_in_step_the_master_closes_its_session_before_it_waits_for_its_threads(s
 def test_in_step_a_master_that_is_taken_away_leaves_the_tokens_queue_open(supervisor, monkeypatch):
     left = []
     monkeypatch.setattr(replicas.os, "_exit", left.append)
-    replicas.rejoin(MASTER, True, lambda: True)
+    replicas.install(MASTER, True, lambda: True)
     sv = supervisor()
     with session_of(sv):
         sv.request_stop()  # which would close the queue
@@ -135,20 +135,8 @@ def test_in_step_a_master_that_is_taken_away_leaves_the_tokens_queue_open(superv
 
 
 def test_a_worker_in_step_ends_as_without(supervisor):
-    replicas.rejoin(WORKER, True, lambda: False)
+    replicas.install(WORKER, True, lambda: False)
     sv = supervisor()
     with session_of(sv) as session:
         sv.stop([])
         assert not session.closed
-
-
-@pytest.mark.parametrize(("step", "interval", "expected"), [(100, None, (100, 300)), (0, 5.0, (None, 5.0))])
-def test_the_evaluator_ends_with_the_last_step(step, interval, expected, tf, monkeypatch):
-    from object_detection import eval_util
-
-    def run(*, eval_interval_secs, max_evaluation_global_step):
-        return max_evaluation_global_step, eval_interval_secs
-
-    monkeypatch.setattr(eval_util, "repeated_checkpoint_run", run)
-    replicas.evaluate_until(step, interval)
-    assert eval_util.repeated_checkpoint_run(eval_interval_secs=300) == expected

@@ -1,0 +1,106 @@
+"""Hook into the trainer's saver: a checkpoint holds finite values only, and a failure becomes one clear message."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.core import files
+from scripts.lib.core.errors import DataError
+from scripts.lib.training import resume
+
+
+class CheckpointGuard:
+    """Takes the place of a saver's `save`.
+
+    Args:
+        saver: a `tf.train.Saver`; its graph is complete.
+
+    Attributes:
+        failure: the first error of `save`: the disk is full, the folder cannot be written to, or a variable is not
+            finite.
+    """
+
+    def __init__(self, saver):
+        import tensorflow.compat.v1 as tf
+
+        self.failure: DataError | None = None
+        self._saver, self._original_save = saver, saver.save
+        self._last_prefix = ""
+        floats = [variable for variable in tf.global_variables() if variable.dtype.base_dtype.is_floating]
+        self._all_finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(variable)) for variable in floats])
+        saver.save = self.save
+
+    def save(self, session, save_path: str, global_step=None, **options) -> str:
+        """Write the checkpoint of this step, unless that has been done, and return its prefix.
+
+        Raises:
+            DataError: see `failure`.
+        """
+        import tensorflow.compat.v1 as tf
+
+        step = tf.train.global_step(session, global_step)
+        prefix = f"{save_path}-{step}"
+        if prefix != self._last_prefix:
+            try:
+                self._check_variables(session, step, prefix)
+                self._write(session, save_path, step, prefix, options)
+            except DataError as error:
+                self.failure = self.failure or error
+                raise
+            self._last_prefix = prefix
+        return prefix
+
+    def _check_variables(self, session, step: int, prefix: str) -> None:
+        if not session.run(self._all_finite):
+            problem = (
+                f"after step {step} the model's variables are not finite, though its loss was: the gradients were "
+                "not; try a tenth of the learning rate, or gradient_clipping_by_norm: 10 in train_config"
+            )
+            raise DataError([problem], f"they were not saved; {self._last_good(prefix)}")
+
+    def _write(self, session, save_path: str, step: int, prefix: str, options: dict) -> None:
+        import tensorflow.compat.v1 as tf
+
+        try:
+            self._original_save(session, save_path, global_step=step, **options)
+        except (tf.errors.OpError, OSError) as error:
+            _remove_failed(prefix)
+            problem = (
+                f"the checkpoint of step {step} cannot be written to {_shown_folder(prefix)}: {_reason(error)}; free "
+                "some disk space, or check that the folder can be written to, and run the same command again"
+            )
+            raise DataError([problem], self._last_good(prefix)) from error
+
+    def _last_good(self, prefix: str) -> str:
+        saved = [path for path in self._saver.last_checkpoints if files.is_url(path) or checkpoint_files.exists(path)]
+        folder = _shown_folder(prefix)
+        if not saved:
+            return f"{folder} holds no checkpoint"
+        return f"the last good checkpoint in {folder} is {Path(saved[-1]).name}"
+
+
+def _shown_folder(prefix: str) -> str:
+    return prefix.rpartition("/")[0] if files.is_url(prefix) else files.shown_path(Path(prefix).parent)
+
+
+def _reason(error: Exception) -> str:
+    """Return what the operating system said, which TensorFlow wraps in a page about the graph."""
+    text = getattr(error, "message", None) or str(error)
+    names = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "ENOENT", "EIO")
+    known = [os.strerror(getattr(errno, name)) for name in names if hasattr(errno, name)]
+    lines = [line for line in text.splitlines() if line.strip() and "Graph execution error" not in line]
+    return next((reason for reason in known if reason in text), lines[0] if lines else type(error).__name__)
+
+
+def _remove_failed(prefix: str) -> None:
+    """Remove the parts of a checkpoint that failed; on a full disk that is what matters."""
+    if files.is_url(prefix):
+        return
+    path = Path(prefix)
+    resume.remove_half_written(path.parent)
+    if checkpoint_files.fault(path):
+        for part in (*path.parent.glob(f"{path.name}.data-*"), *path.parent.glob(f"{path.name}.index")):
+            part.unlink(missing_ok=True)

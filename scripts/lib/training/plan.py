@@ -1,0 +1,125 @@
+"""The steps before a training: `prepare` reads and checks the config, `plan` finds where to start."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.config import checks, override, pipeline_config
+from scripts.lib.core import files
+from scripts.lib.core.errors import UsageError
+from scripts.lib.training import cluster, resume
+from scripts.lib.training.cluster import ClusterTask
+from scripts.lib.training.evaluations import TrainingEvaluations
+from scripts.lib.training.options import TrainOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedTraining:
+    """A training whose config is checked.
+
+    Attributes:
+        options: the flags.
+        config: the pipeline config, with the flags' overrides.
+        task: this process's part in a cluster; None: it trains alone.
+        target: mAP@0.5 that ends the training; None: none does.
+    """
+
+    options: TrainOptions
+    config: Message
+    task: ClusterTask | None = None
+    target: float | None = None
+
+    @property
+    def is_master(self) -> bool:
+        """Return whether this process saves checkpoints: the only one, or the cluster's master."""
+        return self.task is None or self.task.type == cluster.MASTER
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingPlan(PreparedTraining):
+    """A training that knows where it starts.
+
+    Attributes:
+        checkpoint: the checkpoint to go on from; None: from the beginning.
+        evaluations: between the steps; None: none.
+        notes: lines for the user, before the training starts.
+        is_done: whether no step is left.
+    """
+
+    checkpoint: Path | None = None
+    evaluations: TrainingEvaluations | None = None
+    notes: tuple[str, ...] = ()
+    is_done: bool = False
+
+
+def prepare(options: TrainOptions) -> PreparedTraining:
+    """Read and check the config, and enter the cluster that the environment describes.
+
+    Raises:
+        UsageError: a file is missing.
+        DataError: the config, its records or the cluster would stop the training later. Findings that would stop only
+            eval.py are printed.
+    """
+    config, path = read_config(options)
+    if options.num_train_steps:
+        override.set_num_steps(config, options.num_train_steps)
+    findings = checks.check_training(config, path)
+    if options.eval_every:
+        findings += checks.check_evaluation(config, path)
+    checks.raise_errors(findings, "the training was not started")
+    if config.eval_input_reader and not (options.eval_every or options.overfit):
+        for finding in checks.check_evaluation(config, path):
+            print(f"later, for eval.py: {finding}")
+    return PreparedTraining(options, config, None if options.overfit else cluster.enter(config))
+
+
+def read_config(options: TrainOptions) -> tuple[Message, str]:
+    """Return the pipeline config and the path that messages name."""
+    if options.pipeline_config_path:
+        return pipeline_config.read(options.pipeline_config_path), options.pipeline_config_path
+    config = pipeline_config.read_parts(
+        model=options.model_config_path, train_config=options.train_config_path, train_input=options.input_config_path
+    )
+    return config, options.train_config_path
+
+
+def plan(prepared: PreparedTraining) -> TrainingPlan:
+    """Find the checkpoint to go on from, and whether any step is left.
+
+    Raises:
+        UsageError: train_dir is on a bucket, where no evaluation can run between the steps.
+        DataError: train_dir holds checkpoints, but none can be read.
+    """
+    train_dir, num_steps = prepared.options.train_dir, prepared.config.train_config.num_steps
+    evaluations = None
+    if prepared.options.eval_every and prepared.is_master:
+        evaluations = _find_evaluations(prepared.options, prepared.target)
+    checkpoint, note = resume.find_readable(train_dir, repair=prepared.is_master)
+    step = checkpoint_files.step_of(checkpoint) if checkpoint else None
+    if evaluations:
+        evaluations.forget_after(step or 0)
+    notes, is_done = [note] if note else [], True
+    if num_steps and step is not None and step >= num_steps:
+        notes.append(f"{train_dir} holds a checkpoint of step {step}; the {num_steps} steps of the config are done.")
+    elif evaluations and evaluations.end_reached:
+        notes.append(f"{train_dir}: the training has ended at step {step}: {evaluations.end_reached}.")
+    else:
+        is_done = False
+        if step is not None:
+            notes.append(f"Going on from step {step} in {train_dir}.")
+    return TrainingPlan(
+        **vars(prepared), checkpoint=checkpoint, evaluations=evaluations, notes=tuple(notes), is_done=is_done
+    )
+
+
+def _find_evaluations(options: TrainOptions, target: float | None) -> TrainingEvaluations:
+    """Return the evaluations between the steps, with the results of earlier runs in this train_dir."""
+    if files.is_url(options.train_dir):
+        raise UsageError("--eval_every needs a train_dir on this machine; on a bucket, run eval.py beside the training")
+    train_dir = Path(options.train_dir)
+    eval_dir = Path(options.eval_dir or train_dir / "eval")
+    return TrainingEvaluations(train_dir, eval_dir, options.eval_every, options.patience, target, options.verbose)
