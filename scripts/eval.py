@@ -42,16 +42,12 @@ from scripts.lib.object_detection_api import flags, watch
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    path = args.pipeline_config_path
-    if args.fast and args.model and not path:
-        path = args.model[0] / exported_model.PIPELINE_CONFIG
+    path = args.pipeline_config_path or (args.fast and args.model and args.model[0] / exported_model.PIPELINE_CONFIG)
     if path:
         config = pipeline_config.read(path)
     else:
-        path = args.eval_config_path
-        config = pipeline_config.read_parts(
-            model=args.model_config_path, eval_config=path, eval_input=args.input_config_path
-        )
+        path, parts = args.eval_config_path, {"model": args.model_config_path, "eval_input": args.input_config_path}
+        config = pipeline_config.read_parts(eval_config=path, **parts)
     reader = config.train_input_reader if args.eval_training_data else None
     if reader:
         config.eval_config.ClearField("num_examples")  # counts the other record's images
