@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ TASK_TYPES = {
 }
 VARIABLES = ("TF_CONFIG", "CLUSTER_SPEC")
 CONSEQUENCE = "the training was not started"
+_ADDRESS = re.compile(r".+:[1-9]\d{0,4}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,12 +101,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> ClusterTask
     pools = described.get("CLUSTER_SPEC", {}).get("cluster") or {}
     has_evaluator = any(TASK_TYPES.get(pool) == EVALUATOR and hosts for pool, hosts in pools.items())
     addresses, problems = _read_addresses(described[name].get("cluster") or {})
-    problems = problems or _check_addresses(addresses)
-    task_type, index, task_problems = _read_task(described[name].get("task") or {"type": MASTER})
-    if not problems and not task_problems and addresses and task_type != EVALUATOR:
-        count = len(addresses.get(task_type, ()))
-        if index >= count:
-            problems = [f"the task is {task_type} {index}, but the cluster has {count} of this type"]
+    task_type, index, task_problems = _read_task(
+        described[name].get("task") or {"type": MASTER}, {} if problems else addresses
+    )
     if problems or task_problems:
         raise DataError([f"{name}: {problem}" for problem in problems + task_problems], CONSEQUENCE)
     if task_type == MASTER and not addresses.keys() - {MASTER} and not has_evaluator:
@@ -160,42 +159,29 @@ def _read_addresses(cluster: dict) -> tuple[dict[str, tuple[str, ...]], list[str
         task_type = TASK_TYPES.get(key)
         if task_type is None:
             problems.append(f"the cluster has {key!r}; expected one of {', '.join(TASK_TYPES)}")
-        elif not isinstance(hosts, list) or not all(isinstance(host, str) and _is_address(host) for host in hosts):
+        elif not isinstance(hosts, list) or not all(_ADDRESS.fullmatch(str(host)) for host in hosts):
             problems.append(f"the cluster's {key} should be a list of HOST:PORT, but is {hosts!r}")
         elif hosts and task_type != EVALUATOR:
             addresses[task_type] = (*addresses.get(task_type, ()), *hosts)
-    return addresses, problems
-
-
-def _check_addresses(addresses: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Return the reasons why the legacy trainer cannot train in this cluster."""
-    problems = []
-    hosts = [host for of_type in addresses.values() for host in of_type]
-    if duplicates := sorted({host for host in hosts if hosts.count(host) > 1}):
-        problems.append(f"{', '.join(duplicates)} is there twice; every process needs an address of its own")
-    elif addresses and len(addresses.get(MASTER, ())) != 1:
-        masters = len(addresses.get(MASTER, ()))
+    masters = len(addresses.get(MASTER, ()))
+    if addresses and masters != 1 and not problems:
         problems.append(f"the cluster has {masters} chiefs or masters; it needs one, to save checkpoints")
-    if addresses.get(WORKER) and not addresses.get(PS):
+    if addresses.get(WORKER) and not addresses.get(PS) and not problems:
         problems.append(
             f"the cluster has workers ({len(addresses[WORKER])}) but no ps (parameter server), which holds their "
             "variables; add one, on Vertex AI as the third worker pool"
         )
-    return problems
+    return addresses, problems
 
 
-def _is_address(text: str) -> bool:
-    host, _, port = text.rpartition(":")
-    return bool(host) and port.isdecimal() and 0 < int(port) < 65536
-
-
-def _read_task(task: dict) -> tuple[str, int, list[str]]:
+def _read_task(task: dict, addresses: Mapping[str, tuple[str, ...]]) -> tuple[str, int, list[str]]:
     """Return type and index of this process, and what is wrong with them."""
     task_type, index = TASK_TYPES.get(str(task.get("type"))), task.get("index", 0)
     if task_type is None:
         return MASTER, 0, [f"the task's type is {task.get('type')!r}; expected one of {', '.join(TASK_TYPES)}"]
-    if isinstance(index, str) and index.isdecimal():
-        index = int(index)
-    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+    if not str(index).isdecimal():
         return task_type, 0, [f"the task's index should be an integer of at least 0, but is {index!r}"]
-    return task_type, index, []
+    count = len(addresses.get(task_type, ()))
+    if task_type != EVALUATOR and addresses.get(MASTER) and int(index) >= count:
+        return task_type, 0, [f"the task is {task_type} {index}, but the cluster has {count} of this type"]
+    return task_type, int(index), []

@@ -22,7 +22,7 @@ _LIKELY_CAUSES = (
 
 
 class TrainingObserver:
-    """The `StepObserver` of a training.
+    """The observer of a training's steps, which `hooks.loop` calls.
 
     Args:
         progress: shows the state.

@@ -8,13 +8,15 @@ whole graph again for each new set.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.lib.object_detection_api.wrapping import wrap
 from scripts.lib.training.hooks import step_tensors
 from scripts.lib.training.hooks.saving import CheckpointGuard
 from scripts.lib.training.hooks.step_tensors import StepTensors
+
+if TYPE_CHECKING:
+    from scripts.lib.training.observer import TrainingObserver
 
 CHECKPOINT = "model.ckpt"  # the supervisor's name for checkpoints
 
@@ -35,26 +37,12 @@ class TrainingStep(NamedTuple):
     learning_rate: float | None
 
 
-class StepObserver(Protocol):
-    """An object that is told of the steps."""
-
-    def begin(self, is_chief: bool, save: Callable[[], str]) -> None:
-        """Called before the first step.
-
-        Args:
-            is_chief: whether this process saves checkpoints.
-            save: saves one now, unless this step's exists, and returns its prefix; only the chief may call it.
-        """
-
-    def after_step(self, step: TrainingStep) -> bool:
-        """Return whether the training ends here; the chief then saves a checkpoint."""
-
-
-def install(observer: StepObserver, save_summaries_secs: int, seed: int | None = None) -> None:
+def install(observer: TrainingObserver, save_summaries_secs: int, seed: int | None = None) -> None:
     """Tell `observer` of each step of the training.
 
     Args:
-        observer: is told, and decides.
+        observer: its `begin` gets whether this process saves checkpoints (is the chief), and a function that saves one
+            now and returns its prefix; `after_step` returns whether the training ends, with a checkpoint.
         save_summaries_secs: seconds between two points of TensorBoard's curves (the trainer's own default: 120).
         seed: of the graph's random numbers; None: a new one in each run.
 
@@ -87,7 +75,13 @@ def install(observer: StepObserver, save_summaries_secs: int, seed: int | None =
 
 
 def _step_function(
-    observer: StepObserver, tensors: StepTensors, train_op, logdir: str, saver, is_chief: bool, num_steps: int | None
+    observer: TrainingObserver,
+    tensors: StepTensors,
+    train_op,
+    logdir: str,
+    saver,
+    is_chief: bool,
+    num_steps: int | None,
 ):
     """Return the function that tf-slim's loop calls for each step: (session, ...) -> (loss, whether to end)."""
     import tensorflow.compat.v1 as tf
