@@ -45,18 +45,7 @@ data = namedtuple("data", ["filename", "object"])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    args = parse_arguments(argv)
-    record = RecordOptions(
-        csv_input=args.csv_input,
-        label_map=args.label_map,
-        image_dir=args.image_dir,
-        output_path=args.output_path,
-        num_shards=args.num_shards,
-        skip_invalid=args.skip_invalid,
-        trust_images=args.trust_images,
-        max_image_side=args.max_image_side,
-        oversample=args.oversample,
-    )
+    record = RecordOptions(**vars(parse_arguments(argv)))
     refuse_other_files(record)
     class_ids = label_map.read(record.label_map)
     images = labelled_images.labelled_images(labels_csv.read_rows(record.csv_input))
@@ -67,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tally = RecordTally(class_ids)
     with manifest.whole_record(record.output_path, record.num_shards) as (writer, manifest_file):
         # Without decoding there is too little to do that threads could share: see ordered_map.
-        num_workers = 1 if record.trust_images else args.num_workers
+        num_workers = 1 if record.trust_images else record.num_workers
         made = parallel.ordered_map(partial(check_and_serialize, checker), images, num_workers)
         for image, example in progress(made, "writing records", total=len(images)):
             tally.add(image)

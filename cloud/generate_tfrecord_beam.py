@@ -62,17 +62,7 @@ from scripts.lib.records.tally import RecordTally
 
 def main(argv: Sequence[str] | None = None) -> None:
     args, beam_options = parse_arguments(argv)
-    record = RecordOptions(
-        csv_input=args.csv_input,
-        label_map=args.label_map,
-        image_dir=args.image_dir,
-        output_path=args.output_path,
-        num_shards=args.num_shards,
-        skip_invalid=args.skip_invalid,
-        trust_images=args.trust_images,
-        max_image_side=args.max_image_side,
-        oversample=args.oversample,
-    )
+    record = RecordOptions(**vars(args))
     with local_copy(record.label_map, "label map") as path:
         class_ids, label_map_bytes = label_map.read(path), path.read_bytes()
     with local_copy(record.csv_input, "labels CSV") as path:

@@ -30,7 +30,8 @@ from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import EXIT_DATA, existing_file, local_path, not_negative_int, positive_int
 from scripts.lib.core.errors import UsageError, errors
-from scripts.lib.dataset import doctor, findings_report
+from scripts.lib.dataset.doctor import checks, data_set, findings_report
+from scripts.lib.dataset.doctor.data_set import DataSet
 from scripts.lib.images.image_names import ImageFolder
 
 
@@ -39,14 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = pipeline_config.read(args.pipeline_config_path) if args.pipeline_config_path else None
     folder = ImageFolder(args.image_dir)
     if args.csv_input:
-        labels, findings = doctor.read_labels_csv(args.csv_input, folder)
+        labels, findings = data_set.read_labels_csv(args.csv_input, folder)
     else:
-        labels, findings = doctor.read_annotations(
+        labels, findings = data_set.read_annotations(
             args.annotations_dir, args.format, args.class_map, args.include_negatives, folder
         )
     split_csvs = (args.train_csv, args.test_csv) if args.train_csv else None
-    data, data_findings = doctor.read(labels, folder, args.label_map, split_csvs, args.num_workers)
-    findings += data_findings + doctor.check(data)
+    data, data_findings = data_set.read(labels, folder, args.label_map, split_csvs, args.num_workers)
+    findings += data_findings + checks.check(data)
     facts, image_dir = data.facts(), files.shown_path(args.image_dir)
 
     for line in findings_report.lines(findings, args.num_shown):
@@ -61,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if config is not None:
         print_anchor_fit(data, config)
     print("", *findings_report.summary(findings), sep="\n")
-    for step in doctor.next_steps(findings, facts["images"], image_dir, from_csv=bool(args.csv_input)):
+    for step in findings_report.next_steps(findings, facts["images"], image_dir, from_csv=bool(args.csv_input)):
         print(f"- {step}")
     if args.json:
         findings_report.write_json(args.json, findings, facts)
@@ -122,7 +123,7 @@ def check_report_file(flag: str, path: Path | None, suffix: str, head: bytes, in
     command_line.check_output(flag, path, head, f"{suffix[1:].upper()} report of this script")
 
 
-def print_anchor_fit(data: doctor.DataSet, config: pipeline_config.Message) -> None:
+def print_anchor_fit(data: DataSet, config: pipeline_config.Message) -> None:
     """Print how many boxes an anchor of the config can match at all; nothing if the config has no SSD anchors."""
     import numpy as np
 
@@ -134,7 +135,7 @@ def print_anchor_fit(data: doctor.DataSet, config: pipeline_config.Message) -> N
         print(f"{matched.sum()} of {len(shapes)} boxes fit an anchor's shape with an IoU of 0.5 or more")
 
 
-def write_plot(path: Path, data: doctor.DataSet, config: pipeline_config.Message | None) -> None:
+def write_plot(path: Path, data: DataSet, config: pipeline_config.Message | None) -> None:
     from scripts.lib.config import ssd_anchors
     from scripts.lib.dataset import plot
 
@@ -144,7 +145,7 @@ def write_plot(path: Path, data: doctor.DataSet, config: pipeline_config.Message
     plot.draw(path, data.boxes_by_class(), box_shapes(data, config), classes, sizes, anchors)
 
 
-def box_shapes(data: doctor.DataSet, config: pipeline_config.Message | None):
+def box_shapes(data: DataSet, config: pipeline_config.Message | None):
     """Return the shapes of all boxes without errors, float[N, 2], as `ssd_anchors.box_shapes` gives them."""
     import numpy as np
 

@@ -1,7 +1,6 @@
-"""What can be wrong with the boxes of one image, given the image itself.
+"""Checks of the boxes of one image: generate_tfrecord.py refuses and check_dataset.py reports what they find.
 
-`generate_tfrecord.py` refuses and `check_dataset.py` reports what is found here, in the same words. Boxes are corners
-in pixels as LabelImg writes them: xmin, ymin from 0, xmax, ymax up to the width and height.
+Boxes are corners in pixels as LabelImg writes them: xmin, ymin from 0, xmax, ymax up to the width and height.
 """
 
 from __future__ import annotations
@@ -59,13 +58,7 @@ def check_boxes(
 
 
 def check_classes(file: str, class_names: Sequence[str], known_classes: Collection[str]) -> list[Finding]:
-    """Finds the classes that are not in the label map, with the known one that is spelled most like each.
-
-    Args:
-        file: named in the findings.
-        class_names: class of each box.
-        known_classes: the names in the label map.
-    """
+    """Return an error for each box whose class is not in the label map."""
     return [
         unknown_class(name, known_classes, file, _object(number, name))
         for number, name in enumerate(class_names, start=1)
@@ -74,7 +67,10 @@ def check_classes(file: str, class_names: Sequence[str], known_classes: Collecti
 
 
 def unknown_class(name: str, known_classes: Collection[str], file: str, object: str = "") -> Finding:
-    nearest = _nearest(name, known_classes)
+    """Return the error of a class that the label map lacks, with the known one that is spelled most like it."""
+    by_lower = {known.lower(): known for known in known_classes}
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    nearest = by_lower[matches[0]] if matches else None
     meant = f"did you mean {nearest!r}? If not, " if nearest else ""
     message = f"class {name!r} is not in the label map ({', '.join(known_classes)})"
     remedy = f"{meant}correct the annotation, or add the class to the label map"
@@ -85,14 +81,8 @@ def _object(number: int, class_name: str) -> str:
     return f"object {number} ({class_name})"
 
 
-def _nearest(name: str, known_classes: Collection[str]) -> str | None:
-    by_lower = {known.lower(): known for known in known_classes}
-    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[matches[0]] if matches else None
-
-
 def check_box(box_xyxy: Box, size: Size, file: str, object: str = "") -> tuple[Box, list[Finding]]:
-    """Checks one box against the upright image.
+    """Check one box against the upright image.
 
     Args:
         box_xyxy: in pixels of the upright image.
@@ -135,7 +125,7 @@ def check_box(box_xyxy: Box, size: Size, file: str, object: str = "") -> tuple[B
 def _frame(
     file: str, annotated_size: Size, raw_size: Size, upright_size: Size, orientation: int
 ) -> tuple[bool, list[Finding]]:
-    """Whether the boxes of an image with EXIF orientation are in the frame of the stored pixels.
+    """Return True where the boxes of an image with EXIF orientation are in the frame of the stored pixels.
 
     LabelImg turns images upright since September 2020; its older annotations are in the stored (raw) frame. The size
     that the annotation states tells which, unless both frames are of one size.
@@ -156,7 +146,7 @@ def _frame(
 
 
 def _check_size(file: str, annotated_size: Size, size: Size) -> list[Finding]:
-    """The annotation's size against the image's, which is the one that counts."""
+    """Compare the annotation's size with the image's, which is the one that counts."""
     if annotated_size == size:
         return []
     stated = f"the annotation states a size of {_times(annotated_size)}, the image has {_times(size)}"
@@ -171,7 +161,7 @@ def _times(size: Size) -> str:
 
 
 def _duplicates(file: str, class_names: Sequence[str], boxes_xyxy: Sequence[Box]) -> list[Finding]:
-    """Boxes that stand twice, of one class or of several."""
+    """Return a warning for each box that occurs twice, with one class or with several."""
     findings = []
     for box, count in Counter(boxes_xyxy).items():
         if count == 1:
@@ -186,7 +176,7 @@ def _duplicates(file: str, class_names: Sequence[str], boxes_xyxy: Sequence[Box]
 
 
 def upright_box(box_xyxy: Box, raw_size: Size, orientation: int) -> Box:
-    """A box of the stored pixels in the frame of the upright image.
+    """Return a box of the stored pixels in the frame of the upright image.
 
     Args:
         box_xyxy: in pixels of the image as stored; edges, not pixel centres: xmax may equal the width.

@@ -1,4 +1,4 @@
-"""A data set at a glance, as a picture: boxes per class, their sizes and aspect ratios against the anchors, images."""
+"""Plot of a data set: boxes per class, their sizes and aspect ratios compared with the anchors, image sizes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def draw(
     image_sizes: Sequence[tuple[int, int]],
     anchors_by_layer: Sequence[np.ndarray] | None = None,
 ) -> None:
-    """Writes the picture, whole or not at all.
+    """Write the plot, whole or not at all.
 
     Args:
         path: a PNG.

@@ -1,4 +1,4 @@
-"""Dividing images into subsets of given sizes: at random, or with each class's boxes in proportion.
+"""Divide images into subsets of given sizes: at random, or with each class's boxes in proportion.
 
 Images that have to stay together are one unit. The only random numbers are those of `random.Random(seed).random()`,
 the one stream that Python guarantees for all versions and platforms ("Notes on Reproducibility" of the `random`
@@ -30,17 +30,14 @@ class Unit(NamedTuple):
 
 
 def divide(units: Sequence[Unit], sizes: Sequence[int], seed: int, stratify: bool = False) -> list[list[Unit]]:
-    """Divides the units into subsets.
+    """Divide the units into subsets; return the units of each.
 
     Args:
-        units: in an order that depends on nothing but the data.
+        units: in an order that depends only on the data.
         sizes: images of each subset; their sum is the number of all images. Met exactly where every unit is one image,
             otherwise as nearly as the units allow.
         seed: of the random numbers.
         stratify: each class's boxes in proportion to `sizes`.
-
-    Returns:
-        The units of each subset.
     """
     generator = random.Random(seed)
     draws = [generator.random() for _ in units]
@@ -57,7 +54,7 @@ def divide(units: Sequence[Unit], sizes: Sequence[int], seed: int, stratify: boo
 
 
 class _Subsets:
-    """Subsets that are being filled.
+    """Subsets while they are being filled.
 
     Attributes:
         waiting: indices of the units not yet placed.
@@ -78,7 +75,7 @@ class _Subsets:
         ]
 
     def open_to(self, index: int) -> list[int]:
-        """The subsets that have room for the unit, or, where none has, those with the most room."""
+        """Return the subsets that have room for the unit, or else those with the most room."""
         size = len(self.units[index].images)
         fitting = [subset for subset, room in enumerate(self.room) if room >= size]
         return fitting or [subset for subset, room in enumerate(self.room) if room == max(self.room)]
@@ -107,7 +104,7 @@ class _Subsets:
             self._wanted[subset][name] -= count * self._share_of_box[subset][name]
 
     def gain(self, one: int, mine: Unit, other: int, theirs: Unit) -> int:
-        """By how much the sum of the squared wants falls if the two subsets swap these units."""
+        """Return by how much the sum of the squared wants falls if the two subsets swap these units."""
         gain = 0
         for name in mine.boxes.keys() | theirs.boxes.keys():
             moved = mine.boxes[name] - theirs.boxes[name]
@@ -124,18 +121,18 @@ class _Subsets:
             self._add(coming, subset)
 
 
-_MAX_KINDS = 100  # of units that are tried in a swap, the smallest: they even out what is left best
+_MAX_KINDS = 100  # of units that are tried in a swap, the smallest: they even out best
 _WHOLE = 10**12  # all boxes that a subset wants of a class; an integer, so that every platform compares alike
 
 
 def _place_by_class(subsets: _Subsets, order: Sequence[int]) -> None:
-    """Iterative stratification after Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data",
-    ECML PKDD 2011, algorithm 1: again and again the class of which the fewest are left is dealt out, each image to the
+    """Stratify iteratively after Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data",
+    ECML PKDD 2011, algorithm 1: again and again the class with the fewest boxes left is dealt out, each image to the
     subset that wants it most.
 
     What differs, since an image has several boxes and the subsets have exact sizes: boxes are counted; a want is the
     part still missing of what the subset is due, summed over the image's boxes; images with most boxes of the class go
-    first, so that the others even them out; a subset that is full takes no more, and `_even_out` mends what that
+    first, so that the others even them out; a subset that is full takes no more, and `_even_out` corrects what that
     leaves.
     """
     while any(subsets.left.values()):
@@ -146,7 +143,7 @@ def _place_by_class(subsets: _Subsets, order: Sequence[int]) -> None:
 
 
 def _even_out(subsets: _Subsets) -> None:
-    """Swaps units of as many images between two subsets as long as that brings the classes nearer to proportion.
+    """Swap units of as many images between two subsets as long as that brings the classes nearer to proportion.
 
     On 30 random sets of 911 images with the class counts of the reference, no class is then further than 0.3 percentage
     points from 80:20; it was up to 1.1 before, and up to 10.8 in a random split. It ends, since each swap lowers a sum
@@ -158,7 +155,7 @@ def _even_out(subsets: _Subsets) -> None:
 
 
 def _swap_all(subsets: _Subsets, one: int, other: int) -> bool:
-    """Makes the best swap between two subsets, again and again; True if there was any."""
+    """Make the best swap between two subsets, again and again; return True if there was any."""
     swapped = False
     while swap := _best_swap(subsets, one, other):
         subsets.swap(one, swap[0], other, swap[1])
@@ -177,7 +174,7 @@ def _best_swap(subsets: _Subsets, one: int, other: int) -> tuple[Unit, Unit] | N
 
 
 def _kinds(units: Sequence[Unit]) -> list[Unit]:
-    """One unit of each kind: of as many images with the same boxes; those with the fewest first."""
+    """Return one unit of each kind: of as many images with the same boxes; those with the fewest first."""
     kinds = defaultdict(list)
     for unit in units:
         kinds[len(unit.images), unit.boxes.total(), tuple(sorted(unit.boxes.items()))].append(unit)

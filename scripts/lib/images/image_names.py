@@ -1,4 +1,4 @@
-"""Names of images in annotations and CSV files: kept inside the image folder, found there however spelled."""
+"""Names of images in annotations and CSV files: kept inside the image folder, and found there in any spelling."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.lib.core import files
 
-# What can be read as an image; and HEIC, which telephones write and which is refused, but not overlooked.
+# What can be read as an image; and HEIC, which phones write: it is refused, but not overlooked.
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".ppm")
     + (".heic", ".heif")
@@ -25,10 +25,10 @@ _ABSOLUTE = re.compile(r"/|[A-Za-z]:")
 
 
 def inside_folder(name: str) -> str:
-    r"""The name of an image relative to its folder, with `/` on every platform.
+    r"""Return the name of an image relative to its folder, with `/` on every platform.
 
-    Names come from files that others made: one that would lead out of the image folder is refused, by the rules
-    of Windows and of POSIX alike, so that a data set means the same everywhere.
+    Names come from files that others made: one that would lead out of the image folder by the rules of Windows or of
+    POSIX is refused, so that a data set means the same everywhere.
 
     Args:
         name: e.g. "dress.jpg", "shop/dress.jpg", "shop\\dress.jpg".
@@ -52,51 +52,43 @@ def inside_folder(name: str) -> str:
 
 
 class ImageFolder:
-    """The images below a folder, listed once; finds the one that an annotation means.
+    """The images below a folder, listed once, to find the one that an annotation means.
 
-    The listing decides, not the file system: a name is found on Linux exactly if it is found on Windows and macOS,
-    which ignore case (macOS composes accents differently, too).
+    A name is looked up in the listing, not on the disk, so that it is found on Linux exactly if it is found on Windows
+    and macOS, which ignore case (macOS composes accents differently, too).
 
     Attributes:
         folder: where they are.
         names: relative to it, with `/`.
-        unnameable: Linux file names that are no UTF-8: no annotation and no CSV file can name them.
+        unnameable: Linux file names that are not UTF-8: no annotation and no CSV file can name them.
     """
 
     def __init__(self, folder: Path | str, names: Iterable[str] | None = None):
-        """Lists the folder.
-
-        Args:
-            folder: where the images are.
-            names: those of the images below it, where it is on no disk.
-        """
+        """List the folder, unless it is in a bucket and the names of its images are given."""
         self.folder = Path(folder)
         self.names: set[str] = set()
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         self.unnameable: list[str] = []
         for name in files.names_below(folder, tuple(IMAGE_SUFFIXES)) if names is None else names:
-            if _is_unicode(name):
-                self._add(name)
-            else:
+            if any("\ud800" <= character <= "\udfff" for character in name):
                 self.unnameable.append(name)
-
-    def _add(self, name: str) -> None:
-        self.names.add(name)
-        self._by_name[_spelling(name)].append(name)
-        self._by_stem[_spelling(without_suffix(name))].append(name)
+                continue
+            self.names.add(name)
+            self._by_name[_spelling(name)].append(name)
+            self._by_stem[_spelling(without_suffix(name))].append(name)
 
     def find(self, name: str, annotation_stem: str | None = None) -> str | None:
-        """The image of that name, however it is spelled there; else the image named like the annotation file.
+        """Find the image of that name in any spelling; else the image named like the annotation file.
 
         Args:
             name: as `inside_folder` returns it; upper and lower case, a missing or another suffix do not matter where
-                a single image answers to it.
+                only one image matches.
             annotation_stem: the annotation file's own name without its suffix, relative to the annotation folder, for
                 images that were renamed together with their annotation.
 
         Returns:
-            The name relative to the folder, as it is spelled on the disk, or None: no image, or more than one.
+            The name relative to the folder, as spelled on the disk, or None: no image, or more than one.
         """
         if name in self.names:
             return name
@@ -110,10 +102,6 @@ class ImageFolder:
 
 def has_image_suffix(name: str) -> bool:
     return posixpath.splitext(name)[1].lower() in IMAGE_SUFFIXES
-
-
-def _is_unicode(name: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def without_suffix(name: str) -> str:

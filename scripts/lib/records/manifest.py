@@ -1,4 +1,4 @@
-"""The manifest of a record: `<record>.json` beside it, which says what the record holds and what it was made from.
+"""The manifest of a record: `<record>.json` beside it says what the record holds and from what it was made.
 
 It is the last file that appears. Training and evaluation check it (`check`), so that a half-replaced set of shards, or
 a record of another label map, is noticed before the first step.
@@ -25,19 +25,19 @@ _LIBRARIES = ("pillow", "simplejpeg", "protobuf", "google-crc32c")
 
 
 def path_of(record: Path | str) -> Path:
-    """data/train.record.json for data/train.record, for one of its shards, and for their pattern."""
+    """Return data/train.record.json for data/train.record, for one of its shards, and for their pattern."""
     base = tf_record.base_path(record)
     return base.with_name(f"{base.name}.json")
 
 
 def text(content: dict) -> str:
-    """The manifest's JSON; the same content gives the same text."""
+    """Return the manifest's JSON; the same content gives the same text."""
     versions = {"python": platform.python_version(), **{name: metadata.version(name) for name in _LIBRARIES}}
     return json.dumps({"version": VERSION, **content, "versions": versions}, indent=2, ensure_ascii=False) + "\n"
 
 
 def read(record: Path | str) -> dict | None:
-    """The manifest of a record, or None where it has none (records of other tools) or it cannot be read."""
+    """Return the manifest of a record, or None where it has none (records of other tools) or it cannot be read."""
     try:
         return parsed(path_of(record).read_bytes())
     except OSError:
@@ -45,7 +45,7 @@ def read(record: Path | str) -> dict | None:
 
 
 def parsed(text: bytes) -> dict | None:
-    """The content of a manifest file, or None where it is none."""
+    """Return the content of a manifest file, or None if it is another file."""
     try:
         content = json.loads(text.decode())
     except ValueError:
@@ -54,7 +54,7 @@ def parsed(text: bytes) -> dict | None:
 
 
 def _is_manifest(content: object) -> bool:
-    """Whether it is of this version and has what the checks need."""
+    """Return True where it is of this version and has what the checks need."""
     try:
         shards = [(shard["file"], shard["bytes"]) for shard in content["shards"]]
         ids = [entry["id"] for entry in content["classes"].values()]
@@ -65,7 +65,7 @@ def _is_manifest(content: object) -> bool:
 
 
 def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[Finding]:
-    """Compares a record with its manifest; no findings where it has none.
+    """Compare a record with its manifest; no findings where it has none.
 
     Args:
         record: a record's path or the pattern of its shards.
@@ -83,7 +83,7 @@ def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[F
 def compare(
     manifest: dict, record: str, folder: Path | str, sizes: dict[str, int], class_ids: dict[str, int] | None = None
 ) -> list[Finding]:
-    """Compares what a manifest says with what is there.
+    """Compare what a manifest says with what is there.
 
     Args:
         manifest: as `read` or `parsed` returns it.
@@ -110,17 +110,17 @@ def compare(
             )
             findings.append(Finding(ERROR, "record-label-map", record, message, again))
     if manifest["examples"] and not manifest["boxes"]:
-        message = "holds no object at all"
+        message = "holds no object"
         findings.append(Finding(WARNING, "record-no-object", record, message, "check the labels CSV"))
     return findings
 
 
 @contextlib.contextmanager
 def whole_record(path: Path, num_shards: int) -> Iterator[tuple[tf_record.ShardWriter, IO[str]]]:
-    """A record's files and its manifest, which appear together when the block ends without an error.
+    """Open a record's files and its manifest, which appear together when the block ends without an error.
 
-    Whenever the process is killed, there is either the old record or the new one, or a set that a reader sees to be
-    incomplete: what an earlier run left of manifest and shards goes first, the manifest comes last.
+    A process that is killed leaves the old record, the new one, or a set that a reader sees to be incomplete: manifest
+    and shards of an earlier run go first, the manifest comes last.
     """
     shards = tf_record.shard_paths(path, num_shards)
     with contextlib.ExitStack() as stack:  # leaves in the opposite order: the manifest, entered first, appears last
@@ -134,7 +134,7 @@ def whole_record(path: Path, num_shards: int) -> Iterator[tuple[tf_record.ShardW
 
 
 def _remove_earlier(path: Path, shards: Sequence[Path]) -> None:
-    """Removes the manifest and the shards of an earlier run with this output path, which would mix with the new ones.
+    """Remove the manifest and the shards of an earlier run with this output path, which would mix with the new ones.
 
     A record in one file stays until the new one takes its place at one stroke.
     """

@@ -13,7 +13,7 @@ AUTOMATIC = -1.0  # value of --oversample without a number
 
 @dataclasses.dataclass(frozen=True)
 class RecordOptions:
-    """Where a record comes from and what goes into it.
+    """Where a record comes from and what goes into it; each field is the value of the flag of its name.
 
     Attributes:
         csv_input, label_map, image_dir, output_path: paths, or addresses in a bucket.
@@ -22,6 +22,7 @@ class RecordOptions:
         trust_images: store images that look fine without decoding their pixels.
         max_image_side: shrink images whose longer side has more pixels; None: none.
         oversample: threshold of repeat factor sampling, `AUTOMATIC`: 1 / number of classes; None: no oversampling.
+        num_workers: threads.
     """
 
     csv_input: Path | str
@@ -33,6 +34,7 @@ class RecordOptions:
     trust_images: bool
     max_image_side: int | None
     oversample: float | None
+    num_workers: int = 1
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

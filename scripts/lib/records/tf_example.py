@@ -16,7 +16,7 @@ _FIELD = descriptor_pb2.FieldDescriptorProto
 
 
 def _file_descriptor() -> descriptor_pb2.FileDescriptorProto:
-    """The messages of feature.proto and example.proto that an Example consists of."""
+    """Describe the messages of feature.proto and example.proto that an Example consists of."""
     file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="tensorflow", syntax="proto3")
 
     for name, value_type in (
@@ -63,7 +63,7 @@ def example(
     float_features: Mapping[str, Iterable[float]],
     int64_features: Mapping[str, Iterable[int]],
 ) -> Message:
-    """An Example of the given features, each a list of values; an empty list is a feature without values."""
+    """Return an Example of the given features, each a list of values; an empty list is a feature without values."""
     message = Example()
     feature = message.features.feature
     for kind, features in (
@@ -79,15 +79,15 @@ def example(
 
 
 def serialized(message: Message) -> bytes:
-    """The message's bytes, its features in order of their names: the same bytes on every run and platform."""
+    """Return the message's bytes, features in order of their names: the same bytes on every run and platform."""
     return message.SerializeToString(deterministic=True)
 
 
 def features(data: bytes) -> dict[str, list]:
-    """Name -> values of a serialized Example; texts as bytes, as they are stored.
+    """Return name -> values of a serialized Example; texts as bytes, as they are stored.
 
     Raises:
-        google.protobuf.message.DecodeError: the data is no Example.
+        google.protobuf.message.DecodeError: the data is not an Example.
     """
     found = Example.FromString(data).features.feature
     return {

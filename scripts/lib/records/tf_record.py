@@ -33,31 +33,27 @@ _SHARD = re.compile(r"(?P<base>.+)-(?P<index>\d{5}|\*|\?{5})-of-(?P<count>\d{5}|
 
 
 def masked_crc32c(data: bytes) -> int:
-    """CRC-32C (Castagnoli), rotated and offset so that a CRC of data that holds CRCs stays strong (hash/crc32c.h)."""
-    return mask(google_crc32c.value(data))
-
-
-def mask(crc: int) -> int:
-    """A CRC as it is stored: rotated and offset, see `masked_crc32c`."""
+    """Return the CRC-32C (Castagnoli), rotated and offset: the CRC of data with CRCs stays strong (hash/crc32c.h)."""
+    crc = google_crc32c.value(data)
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def write_record(file: BinaryIO, data: bytes) -> None:
-    """Appends one record to an open file."""
+    """Append one record to an open file."""
     length = _LENGTH.pack(len(data))
     file.write(length + _CRC.pack(masked_crc32c(length)))
-    file.write(data)  # by itself, since images are too large to be copied for nothing
+    file.write(data)  # by itself: images are too large to be copied
     file.write(_CRC.pack(masked_crc32c(data)))
 
 
 def is_record(path: Path | str) -> bool:
-    """Whether a file begins as a TFRecord file does; an empty one is none."""
+    """Return True where a file begins with a record; an empty one does not."""
     with Path(path).open("rb") as file:
         return begins_record(file)
 
 
 def begins_record(file: BinaryIO) -> bool:
-    """Whether what an open file holds next is a record."""
+    """Return True where an open file goes on with a record."""
     header = file.read(HEADER_BYTES)
     return len(header) == HEADER_BYTES and (
         _CRC.unpack_from(header, _LENGTH.size)[0] == masked_crc32c(header[: _LENGTH.size])
@@ -65,10 +61,10 @@ def begins_record(file: BinaryIO) -> bool:
 
 
 def read_records(path: Path | str) -> Iterator[bytes]:
-    """Yields the data of each record, checked against its CRC.
+    """Yield the data of each record, checked against its CRC.
 
     Raises:
-        DataError: the file is truncated, damaged, or no TFRecord file; names the byte offset.
+        DataError: the file is truncated, damaged, or not a TFRecord file; names the byte offset.
     """
     path = path_of(path)
     with path.open("rb") as file:
@@ -81,7 +77,7 @@ def read_records(path: Path | str) -> Iterator[bytes]:
 
 
 def count_records(path: Path | str) -> int:
-    """How many records a file holds, or all files of a pattern together, found by seeking from frame to frame.
+    """Count the records of a file, or of all files of a pattern, by seeking from frame to frame.
 
     Checks the frames (lengths and their checksums, the end of the file), not the data.
 
@@ -89,7 +85,7 @@ def count_records(path: Path | str) -> int:
         path: a file, or a pattern such as "data/train.record-?????-of-00010".
 
     Raises:
-        DataError: a file is truncated, damaged, or no TFRecord file; names the byte offset.
+        DataError: a file is truncated, damaged, or not a TFRecord file; names the byte offset.
         UsageError: there is no such file.
     """
     return sum(_count_in_file(file) for file in matching_files(path))
@@ -105,14 +101,14 @@ def _count_in_file(path: Path) -> int:
 
 
 def _frames(file: BinaryIO, path: Path) -> Iterator[tuple[int, int]]:
-    """Yields (offset of the record, length of its data) with the file at the data; expects it after the data's CRC."""
+    """Yield (offset of the record, length of its data) with the file at the data; expect it after the data's CRC."""
     size = path.stat().st_size
     while (offset := file.tell()) < size:
         header = file.read(HEADER_BYTES)
         if len(header) < HEADER_BYTES:
             raise _damaged(path, f"it ends at byte {size}, within the record that starts at byte {offset}")
         if _CRC.unpack_from(header, _LENGTH.size)[0] != masked_crc32c(header[: _LENGTH.size]):
-            what = "no TFRecord file" if offset == 0 else "damaged"
+            what = "not a TFRecord file" if offset == 0 else "damaged"
             raise _damaged(path, f"it is {what}: the length at byte {offset} does not match its checksum")
         (length,) = _LENGTH.unpack_from(header)
         if offset + length + OVERHEAD_BYTES > size:
@@ -126,10 +122,10 @@ def _damaged(path: Path | str, message: str) -> DataError:
 
 
 class ShardWriter:
-    """Deals records out to the open files of a record, one after another.
+    """Distributes examples over the open files of a record, one after another.
 
     Attributes:
-        counts: records in each file so far.
+        counts: examples in each file so far.
     """
 
     def __init__(self, shards: Sequence[BinaryIO]):
@@ -148,7 +144,7 @@ class ShardWriter:
 
 
 def shard_paths(path: Path | str, num_shards: int) -> list[Path]:
-    """The files of a record: itself, or "train.record-00000-of-00010" and so on, as TensorFlow names shards."""
+    """Return the files of a record: itself, or "train.record-00000-of-00010" and so on, as TensorFlow names shards."""
     path = path_of(path)
     if num_shards == 1:
         return [path]
@@ -156,20 +152,20 @@ def shard_paths(path: Path | str, num_shards: int) -> list[Path]:
 
 
 def shard_pattern(path: Path | str, num_shards: int) -> str:
-    """What a pipeline config's `input_path` says to read all shards, with `/` on every platform."""
+    """Return the `input_path` of a pipeline config that reads all shards, with `/` on every platform."""
     path = path.as_posix() if isinstance(path, Path) else path
     return path if num_shards == 1 else f"{path}-?????-of-{num_shards:05d}"
 
 
 def base_path(path: Path | str) -> Path:
-    """The record that a file or pattern belongs to: "train.record" of "train.record-?????-of-00010"."""
+    """Return the record that a file or pattern belongs to: "train.record" of "train.record-?????-of-00010"."""
     path = path_of(path)
     shard = _SHARD.fullmatch(path.name)
     return path.with_name(shard["base"]) if shard else path
 
 
 def matching_files(path: Path | str) -> list[Path]:
-    """The files that a path or pattern names, in order of their names.
+    """Return the files that a path or pattern names, in order of their names.
 
     Raises:
         UsageError: there is none.
@@ -183,21 +179,13 @@ def matching_files(path: Path | str) -> list[Path]:
     if not files:
         raise UsageError(f"{shown_path(path)}: there is no such record; make it with generate_tfrecord.py")
     if missing := sorted(set(_siblings(files)) - set(files)):
-        raise DataError(
-            Finding(
-                ERROR,
-                "shard-missing",
-                shown_path(shard),
-                "this part of the record is missing",
-                "make the record again with generate_tfrecord.py",
-            )
-            for shard in missing
-        )
+        message, remedy = "this part of the record is missing", "make the record again with generate_tfrecord.py"
+        raise DataError(Finding(ERROR, "shard-missing", shown_path(shard), message, remedy) for shard in missing)
     return files
 
 
 def _siblings(files: Iterable[Path]) -> Iterator[Path]:
-    """All shards of the sets that the files belong to."""
+    """Yield all shards of the sets that the files belong to."""
     for file in files:
         shard = _SHARD.fullmatch(file.name)
         if shard and shard["count"].isdigit():

@@ -78,7 +78,7 @@ def test_a_file_of_another_kind_is_no_record(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("filename,width,height,class,xmin\n")
     assert not tf_record.is_record(path)
-    with pytest.raises(DataError, match="no TFRecord file"):
+    with pytest.raises(DataError, match="not a TFRecord file"):
         tf_record.count_records(path)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from scripts.lib.core.errors import ERROR, NOTE, WARNING, Finding
-from scripts.lib.dataset import findings_report
+from scripts.lib.dataset.doctor import findings_report
 
 FINDINGS = [
     Finding(NOTE, "image-converted", "a.gif", "is a GIF"),
@@ -34,3 +36,21 @@ def test_the_json_holds_every_finding_and_the_facts(tmp_path):
     assert report["images"] == 6 and report["severities"] == {"error": 4, "warning": 1, "note": 2}
     assert [Finding(**entry) for entry in report["findings"]][:4] == FINDINGS[1:5]
     assert report["findings"][-1]["file"] == "\udcff"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "from_csv", "expected"),
+    [
+        ([], True, ["next: python generate_tfrecord.py"]),
+        ([(WARNING, "box-tiny")], False, ["read the warnings; then: python xml_to_csv.py"]),
+        (
+            [(ERROR, "image-missing")] * 9,
+            True,
+            ["9 annotated images are not in samples", "correct the errors", "or leave"],
+        ),
+    ],
+)
+def test_next_steps_depend_on_what_was_found(kinds, from_csv, expected):
+    findings = [Finding(severity, code, "a", "is so") for severity, code in kinds]
+    steps = findings_report.next_steps(findings, 5, "samples", from_csv)
+    assert len(steps) == len(expected) and all(map(str.startswith, steps, expected))

@@ -1,8 +1,4 @@
-"""The checks of a data set: read the labels, examine every image, then run `CHECKS`.
-
-Another check is another function in `CHECKS`: it takes the data set and returns what it finds. What concerns one image
-and its boxes is checked in labelled_images.py and box_checks.py, in the same words as by generate_tfrecord.py.
-"""
+"""A data set, read and examined: labels, images, and the side of the split that each image is on."""
 
 from __future__ import annotations
 
@@ -16,12 +12,12 @@ from typing import NamedTuple
 from scripts.lib.annotations import class_map, registry
 from scripts.lib.annotations.parsing import stem_below
 from scripts.lib.core import files, parallel
-from scripts.lib.core.errors import ERROR, NOTE, WARNING, DataError, Finding, errors
+from scripts.lib.core.errors import ERROR, WARNING, DataError, Finding, errors
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import label_map, labelled_images, labels_csv
 from scripts.lib.dataset.box_checks import Box, Size
 from scripts.lib.dataset.labelled_images import ImageChecker, LabelledImage
-from scripts.lib.dataset.split import TEST, TRAINING, Unit, divide
+from scripts.lib.dataset.split import TEST, TRAINING
 from scripts.lib.images.image_names import ImageFolder
 
 
@@ -41,6 +37,10 @@ class Labels(NamedTuple):
     def records(self, image: LabelledImage) -> bool:
         """Return True where the labels CSV has the image, or would have it."""
         return bool(image.class_names) or self.with_negatives
+
+    def found_in(self, folder: ImageFolder) -> set[str | None]:
+        """Return the names of the files in the image folder that have labels."""
+        return {folder.find(image.filename) for image in self.images}
 
 
 class ExaminedImage(NamedTuple):
@@ -166,14 +166,16 @@ def _examine_all(
     """
     checker = ImageChecker(folder.folder, class_ids)
     checker.refuse_shared_images(labels.images)
-    others = [LabelledImage(name, (0, 0), (), ()) for name in sorted(folder.names - _annotated(labels, folder))]
+    others = [LabelledImage(name, (0, 0), (), ()) for name in sorted(folder.names - labels.found_in(folder))]
     images = [*labels.images, *others]
     work = parallel.ordered_map(partial(_examine, checker), images, num_workers)
     examined, findings = [], []
     for number, (result, found) in enumerate(progress(work, "checking images", total=len(images))):
         is_labelled = number < len(labels.images) or images[number].filename in labels.damaged
         is_refused = is_labelled and labels.records(images[number])
-        findings += found if is_refused else [_at_most_a_warning(finding) for finding in found]
+        for finding in found:
+            is_harmless = finding.severity == ERROR and not is_refused
+            findings.append(dataclasses.replace(finding, severity=WARNING) if is_harmless else finding)
         examined.append(result)
     return examined, findings
 
@@ -191,14 +193,6 @@ def _examine(checker: ImageChecker, image: LabelledImage) -> tuple[ExaminedImage
     return ExaminedImage(checked.name, size, class_names, boxes, checked.sha256, perceptual_hash), checked.findings
 
 
-def _annotated(labels: Labels, folder: ImageFolder) -> set[str | None]:
-    return {folder.find(image.filename) for image in labels.images}
-
-
-def _at_most_a_warning(finding: Finding) -> Finding:
-    return dataclasses.replace(finding, severity=WARNING) if finding.severity == ERROR else finding
-
-
 def _read_split(train_csv: Path, test_csv: Path, folder: ImageFolder) -> tuple[dict[str, str], list[Finding]]:
     """Return the side that each image is on, and what is wrong with the two CSV files."""
     sides: dict[str, str] = {}
@@ -213,116 +207,3 @@ def _read_split(train_csv: Path, test_csv: Path, folder: ImageFolder) -> tuple[d
                 remedy = "split again with split_dataset.py: images of the training set cannot test the model"
                 findings.append(Finding(WARNING, "image-on-both-sides", name, message, remedy))
     return sides, findings
-
-
-def images_without_objects(data: DataSet) -> list[Finding]:
-    message = "its annotation has no object; xml_to_csv.py leaves it out"
-    remedy = "to record it, call both with --include_negatives"
-    left_out = [image.filename for image in data.labels.images if not data.labels.records(image)]
-    return [Finding(NOTE, "image-without-objects", name, message, remedy) for name in left_out]
-
-
-def images_without_annotation(data: DataSet) -> list[Finding]:
-    if not data.labels.images:  # another error says why
-        return []
-    message, remedy = "no annotation names this image", "label it, or move it out of the image folder"
-    names = sorted(data.folder.names - _annotated(data.labels, data.folder) - data.labels.damaged)
-    return [Finding(WARNING, "image-not-annotated", name, message, remedy) for name in names]
-
-
-def unnameable_images(data: DataSet) -> list[Finding]:
-    message, remedy = "the file's name is not UTF-8, so that no annotation can name it", "rename it"
-    return [Finding(WARNING, "image-unnameable", name, message, remedy) for name in data.folder.unnameable]
-
-
-def classes_without_boxes(data: DataSet) -> list[Finding]:
-    if not data.labels.images:
-        return []
-    found = {name for image in data.labels.images for name in image.class_names}
-    remedy = "label some of its objects, or take it out of the label map: it can be neither learned nor measured"
-    return [
-        Finding(
-            WARNING, "class-without-boxes", files.shown_path(data.label_map), f"no box has the class {name!r}", remedy
-        )
-        for name in data.class_ids
-        if name not in found
-    ]
-
-
-def duplicate_images(data: DataSet) -> list[Finding]:
-    """Return a warning for each image that repeats another one; see `near_duplicates.find_duplicates`."""
-    import numpy as np
-
-    from scripts.lib.dataset import near_duplicates
-
-    sides = _expected_split(data) if data.split is None else data.split
-    images = list({image.name: image for image in data.images if image.perceptual_hash is not None}.values())
-    contents = [image.sha256 for image in images]
-    hashes = np.array([image.perceptual_hash for image in images], np.uint64)
-    sides_of = [sides.get(image.name, "") for image in images]
-    findings = []
-    for index, other, distance in near_duplicates.find_duplicates(contents, hashes, sides_of):
-        repeated = images[other].name
-        alike = (
-            f"is byte for byte the file {repeated!r}"
-            if distance is None
-            else f"shows the same as {repeated!r} (their perceptual hashes differ in {distance} of 64 bits)"
-        )
-        if {sides_of[index], sides_of[other]} == {TRAINING, TEST}:
-            code, remedy = "duplicate-across-split", "split with split_dataset.py --group_by duplicates"
-            alike += "; split by split_dataset.py without flags" if data.split is None else ""
-            alike += ", " if data.split is None else "; "
-            alike += "this one is in the test set, the other in the training set"
-        elif distance is None:
-            code, remedy = "duplicate-image", "keep one of them"
-        else:
-            code, remedy = "near-duplicate-image", "keep one, or split with --group_by duplicates"
-        findings.append(Finding(WARNING, code, images[index].name, alike, remedy))
-    return findings
-
-
-def _expected_split(data: DataSet) -> dict[str, str]:
-    """Return the side on which split_dataset.py would put each image if it were called without flags."""
-    names = sorted({image.filename for image in data.labels.images if data.labels.records(image)})
-    sizes = [4 * len(names) // 5, len(names) - 4 * len(names) // 5]
-    subsets = divide([Unit((name,), Counter()) for name in names], sizes, seed=1)
-    sides = zip((TRAINING, TEST), subsets, strict=True)
-    return {data.folder.find(unit.images[0]) or unit.images[0]: side for side, units in sides for unit in units}
-
-
-CHECKS = (
-    images_without_objects,
-    images_without_annotation,
-    unnameable_images,
-    classes_without_boxes,
-    duplicate_images,
-)
-
-
-def check(data: DataSet) -> list[Finding]:
-    return [finding for find in CHECKS for finding in find(data)]
-
-
-def next_steps(findings: Sequence[Finding], num_images: int, image_dir: str, from_csv: bool) -> list[str]:
-    """Return what to do about the findings.
-
-    Args:
-        findings: of the data set.
-        num_images: in the image folder.
-        image_dir: the image folder.
-        from_csv: the labels were read from the labels CSV.
-    """
-    steps = []
-    missing = sum(finding.code == "image-missing" for finding in errors(findings))
-    if missing > num_images:
-        steps.append(f"{missing} annotated images are not in {image_dir}: is it the right --image_dir?")
-    if errors(findings):
-        scripts = "generate_tfrecord.py refuses" if from_csv else "xml_to_csv.py and generate_tfrecord.py refuse"
-        steps.append(f"correct the errors, which {scripts}")
-        steps.append("or leave out images with errors in image, box or class: generate_tfrecord.py --skip_invalid")
-    if any(finding.code == "duplicate-across-split" for finding in findings):
-        steps.append("split with: python split_dataset.py --group_by duplicates")
-    if not errors(findings):
-        begin = "read the warnings; then: " if findings else "next: "
-        steps.append(f"{begin}python {'generate_tfrecord.py' if from_csv else 'xml_to_csv.py'}")
-    return steps
