@@ -137,7 +137,7 @@ def test_a_record_without_objects_is_a_warning_and_does_not_hide_other_checks(pr
     config, path = read(project)
     findings = checks.check_evaluation(config, path)
     checks.raise_errors(findings, "nothing was evaluated")
-    assert "warning: data/test.record: holds no object at all" in capsys.readouterr().err
+    assert "warning: data/test.record: holds no object" in capsys.readouterr().err
     assert "is 3, but the record holds 2 images" in all_findings(*read(project, ("num_examples: 2", "num_examples: 3")))
 
 
