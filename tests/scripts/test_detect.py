@@ -223,7 +223,7 @@ def thresholds(tmp_path, *arguments: str) -> dict[str, float]:
     return options.score_thresholds(args.model, names, args.min_score, args.class_min_score, args.classes)
 
 
-def test_least_scores_are_those_of_the_class_or_the_given_one_or_those_of_the_report_or_a_half(tmp_path):
+def test_score_thresholds_are_those_of_the_class_or_the_given_one_or_those_of_the_report_or_a_half(tmp_path):
     assert thresholds(tmp_path) == {"Tops": 0.5, "Skirts": 0.5}
     (tmp_path / "score_thresholds.json").write_text('{"Skirts": 0.31, "Hats": 0.2}', encoding="utf-8")
     assert thresholds(tmp_path) == {"Tops": 0.5, "Skirts": 0.31}
@@ -246,9 +246,9 @@ def test_unknown_classes_are_refused(tmp_path, arguments, says):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[0.3]", '{"Tops": "high"}', '{"Tops": null}'])
-def test_a_damaged_list_of_least_scores_is_named(tmp_path, content):
+def test_a_damaged_file_of_score_thresholds_is_named(tmp_path, content):
     (tmp_path / "score_thresholds.json").write_text(content, encoding="utf-8")
-    with pytest.raises(UsageError, match="score_thresholds.json is no list of least scores; remove it"):
+    with pytest.raises(UsageError, match="score_thresholds.json does not hold a score threshold for each class; remove it"):
         thresholds(tmp_path)
 
 

@@ -37,15 +37,6 @@ def _not_suppressed(boxes: np.ndarray, class_ids: np.ndarray, iou_threshold: flo
     return kept
 
 
-def named(found: DetectionArrays, class_names: Mapping[int, str]) -> list[Detection]:
-    """Return the detections with their class names; ids that the label map lacks are left out."""
-    return [
-        Detection(class_names[class_id], score, xmin, ymin, xmax, ymax)
-        for (ymin, xmin, ymax, xmax), score, class_id in zip(*(values.tolist() for values in found), strict=True)
-        if class_id in class_names
-    ]
-
-
 def best_scores(found: Iterable[Detection]) -> dict[str, float]:
     """Return class name -> best score, best class first."""
     best: dict[str, float] = {}

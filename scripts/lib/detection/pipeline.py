@@ -125,7 +125,7 @@ class Pipeline:
         if prepared is None:
             return ImageResult(source.name, source.output_name, version, 0, 0, [], error)
         class_names = self.detector.class_names
-        kept = detections.named(detections.select(found, self.score_thresholds, self.nms_iou), class_names)
+        kept = detections.select(found, self.score_thresholds, self.nms_iou).named(class_names)
         if drawable is not None:
             image = Image.fromarray(decode.pixels(drawable) if isinstance(drawable, bytes) else drawable)
             for folder, draw in zip(self.folders, (drawing.draw_detections, contact_sheet.thumbnail), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,14 @@ class DetectionArrays(NamedTuple):
     boxes_yxyx: np.ndarray
     scores: np.ndarray
     class_ids: np.ndarray
+
+    def named(self, class_names: Mapping[int, str]) -> list[Detection]:
+        """Return the detections with their class names, without those whose class id has no name."""
+        return [
+            Detection(class_names[class_id], score, xmin, ymin, xmax, ymax)
+            for (ymin, xmin, ymax, xmax), score, class_id in zip(*(values.tolist() for values in self), strict=True)
+            if class_id in class_names
+        ]
 
 
 class PreparedImage(NamedTuple):
@@ -70,11 +78,7 @@ class Detector:
             min_score: leave out detections below.
         """
         (found,) = self.detect_each([image_rgb], 1, min_score)
-        return [
-            Detection(self.class_names[class_id], score, xmin, ymin, xmax, ymax)
-            for (ymin, xmin, ymax, xmax), score, class_id in zip(*(values.tolist() for values in found), strict=True)
-            if class_id in self.class_names
-        ]
+        return found.named(self.class_names)
 
     def detect_each(
         self, images_rgb: Iterable[np.ndarray], batch_size: int = 16, min_score: float = 0.0

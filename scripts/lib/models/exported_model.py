@@ -21,26 +21,13 @@ TFLITE_INT8 = "model_int8.tflite"
 METADATA = "model.json"
 SCORE_THRESHOLDS = "score_thresholds.json"  # added by report.py
 
-_PARTS = (
-    FROZEN_GRAPH,
-    SAVED_MODEL,
-    PIPELINE_CONFIG,
-    LABEL_MAP,
-    SCORE_THRESHOLDS,
-    ONNX,
-    "openvino",
-    TFLITE,
-    TFLITE_INT8,
-    METADATA,
-    "checkpoint",
-    f"{CHECKPOINT}.*",
-    "inference_graph.pbtxt",
-)
+_BY_THE_API = (FROZEN_GRAPH, SAVED_MODEL, PIPELINE_CONFIG, "checkpoint", f"{CHECKPOINT}.*", "inference_graph.pbtxt")
+_BY_US = (LABEL_MAP, SCORE_THRESHOLDS, ONNX, "openvino", TFLITE, TFLITE_INT8, METADATA)
 
 
 def is_part(name: str) -> bool:
     """Return whether the export writes a file or folder of this name."""
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in _PARTS)
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in _BY_THE_API + _BY_US)
 
 
 def check(folder: Path) -> None:

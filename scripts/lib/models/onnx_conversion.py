@@ -162,8 +162,16 @@ def _ssd(folder: Path, graph_def: Message) -> dict:
         or suppression.use_combined_nms
     ):
         return {}
-    settings = Settings(*(getattr(suppression, name) for name in Settings._fields))
-    return {"height": size[0], "width": size[1], "suppression": settings}
+    return {
+        "height": size[0],
+        "width": size[1],
+        "suppression": Settings(
+            suppression.score_threshold,
+            suppression.iou_threshold,
+            suppression.max_detections_per_class,
+            suppression.max_total_detections,
+        ),
+    }
 
 
 def _image_as_float(graph_def: Message) -> Message:

@@ -113,9 +113,10 @@ def _hashes(page: str, tag: str) -> str:
 
 
 def _min_score(request: Request) -> float | None:
-    text = request.query_params.get("min_score")
     try:
-        return None if text is None else command_line.score(text)
+        return command_line.score(request.query_params["min_score"])
+    except KeyError:
+        return None
     except (ValueError, argparse.ArgumentTypeError):
         raise RequestError(400, "min_score has to be a number from 0 to 1") from None
 
