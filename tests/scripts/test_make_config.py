@@ -11,8 +11,8 @@ from PIL import Image
 
 import generate_tfrecord
 from scripts import make_config
-from scripts.lib.checkpoints import pretrained
 from scripts.lib.config import checks, pipeline_config
+from scripts.lib.config.make import DataRecord
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import labels_csv
@@ -90,14 +90,6 @@ def make(data, tmp_path):
     return run
 
 
-def checkpoint(folder: Path, prefix: str, names: bytes) -> Path:
-    """What can be seen of a checkpoint without TensorFlow."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{prefix}.index").write_bytes(b"\0\x00\x0c" + names)
-    (folder / f"{prefix}.data-00000-of-00001").write_bytes(b"")
-    return folder / prefix
-
-
 def test_classes_paths_and_counts_are_the_datas(make, data):
     config = make()
     assert pipeline_config.detector(config).num_classes == 3
@@ -167,12 +159,9 @@ def test_paths_within_the_repository_are_relative_to_its_root(make, monkeypatch,
     assert 'label_map_path: "map.pbtxt"' in make.text()
 
 
-# ------------------------------------------------------------------------------------------------------- Faster R-CNN
-
-
 @pytest.mark.parametrize(("examples", "name"), [(999, "small_data"), (1000, "multi"), (None, "multi")])
 def test_few_images_have_a_base_of_their_own(examples, name):
-    base = make_config.base_for(make_config.Record("train.record", None, examples))
+    base = make_config.default_base(DataRecord("train.record", None, examples))
     assert base.name == f"ssd_mobilenet_v1_{name}.config" and base.is_file()
 
 
@@ -196,40 +185,6 @@ def test_the_longest_side_can_be_given(make):
         make("--input_size=400x300", "--fine_tune_checkpoint=none", base=FASTER_RCNN)
 
 
-# ---------------------------------------------------------------------------------------------------------- checkpoint
-
-
-@pytest.mark.parametrize(
-    ("names", "kind"),
-    [(b"FeatureExtractor/MobilenetV1/", "detection"), (b"MobilenetV1/Conv2d_0/", "classification")],
-)
-def test_the_type_is_seen_in_the_checkpoint(make, tmp_path, names, kind):
-    prefix = checkpoint(tmp_path / "train", "model.ckpt-7", names)
-    training = make(f"--fine_tune_checkpoint={prefix.parent}", base=FASTER_RCNN).train_config
-    assert training.fine_tune_checkpoint == prefix.as_posix()
-    assert training.fine_tune_checkpoint_type == kind
-    assert training.load_all_detection_checkpoint_vars == (kind == "detection")
-    assert not training.HasField("from_detection_checkpoint")
-    forced = make(f"--fine_tune_checkpoint={prefix}", "--fine_tune_checkpoint_type=classification").train_config
-    assert forced.fine_tune_checkpoint_type == "classification"
-
-
-def test_a_pretrained_model_is_named_by_its_name(make, tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "pretrained")
-    with pytest.raises(
-        DataError, match=r"there is no checkpoint .* python scripts/download_model.py mobilenet_v1_1.0_224"
-    ):
-        make("--fine_tune_checkpoint=mobilenet_v1_1.0_224")
-    prefix = checkpoint(tmp_path / "pretrained" / "mobilenet_v1_1.0_224", "mobilenet_v1_1.0_224.ckpt", b"MobilenetV1")
-    for name in ("mobilenet_v1_1.0_224", "mobilenet_v1_1.0_224.tgz"):
-        training = make(f"--fine_tune_checkpoint={name}").train_config
-        assert training.fine_tune_checkpoint == prefix.as_posix()
-        assert training.fine_tune_checkpoint_type == "classification"
-
-
-# ------------------------------------------------------------------------------------------------------------ refusals
-
-
 def test_what_training_would_refuse_is_refused_and_nothing_is_written(make, data, tmp_path):
     (tmp_path / "other.pbtxt").write_text("item { id: 1 name: 'bowl' } item { id: 2 name: 'cup' }", encoding="utf-8")
     with pytest.raises(DataError, match="was made with another label map: cup is 1 in the record, 2 now") as caught:
@@ -249,12 +204,17 @@ def test_what_training_would_refuse_is_refused_and_nothing_is_written(make, data
         (["--fine_tune_checkpoint=missing"], "there is no checkpoint missing"),
         (["--fine_tune_checkpoint=gs://bucket/model.ckpt"], "give --fine_tune_checkpoint_type"),
         (["--fine_tune_checkpoint_type=detection"], "goes with a --fine_tune_checkpoint"),
-        (["--base_config=missing.config"], "there is no config missing.config"),
     ],
 )
 def test_usage_errors(make, arguments, expected):
     with pytest.raises(UsageError, match=re.escape(expected)):
         make(*arguments)
+
+
+def test_a_base_config_that_is_missing_is_named_with_its_flag(make, capsys):
+    with pytest.raises(SystemExit):
+        make("--base_config=missing.config")
+    assert "argument --base_config: no file missing.config" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("size", ["0", "8", "300x", "axb", "99999", "-3"])
@@ -292,9 +252,6 @@ def test_a_class_without_an_object_is_named(make, capsys):
         "train.record-?????-of-00002: holds no object of the class plate, which will not be learnt"
         in capsys.readouterr().err
     )
-
-
-# ------------------------------------------------------------------------------------------------------------- anchors
 
 
 @pytest.mark.parametrize("base", [SAMPLE, FASTER_RCNN], ids=["ssd", "faster_rcnn"])

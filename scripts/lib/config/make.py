@@ -1,0 +1,221 @@
+"""Make a pipeline config for a data set out of a base config, and describe what differs."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from google.protobuf import text_format
+from google.protobuf.message import Message
+
+from scripts.lib.checkpoints import checkpoint_files, pretrained
+from scripts.lib.config import checks, pipeline_config
+from scripts.lib.core import files
+from scripts.lib.core.errors import WARNING, Finding, UsageError
+from scripts.lib.dataset import label_map
+from scripts.lib.records import manifest as record_manifest
+from scripts.lib.records import tf_record
+
+HEAD = "# Made by scripts/make_config.py"
+FROM_SCRATCH = "none"
+
+
+class DataRecord(NamedTuple):
+    """A record as a config needs it.
+
+    Attributes:
+        path: its file or the pattern of its shards.
+        manifest: None where it has none, or is on a bucket.
+        examples: number of images, or None where it is on a bucket.
+    """
+
+    path: str
+    manifest: dict | None
+    examples: int | None
+
+    def __str__(self) -> str:
+        boxes = f", {self.manifest['boxes']:,} boxes" if self.manifest else ""
+        return f"{_portable(self.path)} ({self.examples:,} images{boxes})" if self.examples is not None else self.path
+
+
+def find_record(path: Path | str) -> DataRecord:
+    """Return a record, with all of its shards where its manifest says that there are several.
+
+    Raises:
+        UsageError: there is no such record.
+        DataError: it is damaged.
+    """
+    if files.is_url(path):
+        return DataRecord(str(path), None, None)
+    manifest = record_manifest.read(path)
+    if manifest:
+        path = record_manifest.path_of(path).with_name(manifest["input_path"])
+    path = _absolute(path)
+    return DataRecord(path, manifest, tf_record.count_records(path))
+
+
+def find_label_map(given: str | None, train: DataRecord) -> str:
+    """Return the label map's path; without a given one, that of the training record's manifest."""
+    path = given
+    if path is None:
+        try:
+            path = train.manifest["inputs"]["label_map"]["path"]
+        except (TypeError, KeyError):
+            message = f"{_portable(train.path)} has no manifest that names its label map"
+            raise UsageError(f"{message}; give --label_map") from None
+    if files.is_url(path):
+        return path
+    resolved = Path(pipeline_config.resolve_path(Path(path).as_posix()))
+    if given is None and not resolved.is_file():
+        message = f"{_portable(train.path)} was made with the label map {path}, which is not there"
+        raise UsageError(f"{message}; give --label_map")
+    return _absolute(resolved)
+
+
+def fill_in_data(config: Message, train: DataRecord, test: DataRecord, label_map_path: str) -> None:
+    """Set classes, paths and counts."""
+    pipeline_config.detector(config).num_classes = len(label_map.read(label_map_path))
+    if not config.eval_input_reader:
+        config.eval_input_reader.add(shuffle=False, num_readers=1)
+    del config.eval_input_reader[1:]
+    for reader, record in ((config.train_input_reader, train), (config.eval_input_reader[0], test)):
+        reader.label_map_path = label_map_path
+        reader.tf_record_input_reader.input_path[:] = [record.path]
+    if test.examples is None:
+        config.eval_config.ClearField("num_examples")
+    else:
+        config.eval_config.num_examples = test.examples
+
+
+def start_from(train_config: Message, checkpoint: str, kind: str | None) -> None:
+    """Let the training start from a checkpoint, or from scratch.
+
+    Args:
+        train_config: a TrainConfig; changed in place.
+        checkpoint: a model of download_model.py by its name, a checkpoint's prefix or folder, or `FROM_SCRATCH`.
+        kind: "detection" or "classification"; None: as the checkpoint's variables are called.
+
+    Raises:
+        UsageError: there is no such checkpoint; names those that are there.
+    """
+    for name in ("fine_tune_checkpoint", "fine_tune_checkpoint_type", "fine_tune_checkpoint_version"):
+        train_config.ClearField(name)
+    train_config.ClearField("from_detection_checkpoint")  # the former spelling of the type
+    train_config.ClearField("load_all_detection_checkpoint_vars")
+    if checkpoint == FROM_SCRATCH:
+        return
+    if model := pretrained.of_name(checkpoint):
+        prefix = (pretrained.FOLDER / model.name / model.checkpoint).as_posix()
+    elif files.is_url(checkpoint):
+        prefix = checkpoint
+    else:
+        path = pipeline_config.resolve_path(checkpoint.replace("\\", "/"))
+        prefix = pipeline_config.resolve_path(checkpoint_files.find(path))
+    if kind is None and (model := pretrained.of_checkpoint(prefix)):
+        kind = model.fine_tune_checkpoint_type
+    elif kind is None and files.is_url(prefix):
+        raise UsageError(f"give --fine_tune_checkpoint_type: the variables of {prefix} are not read")
+    elif kind is None:
+        kind = "detection" if checkpoint_files.holds_detector(prefix) else "classification"
+    train_config.fine_tune_checkpoint, train_config.fine_tune_checkpoint_type = prefix, kind
+    if kind == "detection":  # the box predictor, too; of the classes' heads only what has the same shape
+        train_config.load_all_detection_checkpoint_vars = True
+
+
+def fit_anchors(config: Message, train: DataRecord) -> str:
+    """Fit the anchors to the training record's boxes, and return a sentence on it."""
+    from scripts.lib.config import anchor_fitting  # takes numpy, which no other flag needs
+
+    if files.is_url(train.path):
+        raise UsageError(f"--fit_anchors reads the boxes of local records, not of {train.path}")
+    fit = anchor_fitting.fit(config, *anchor_fitting.read_boxes(train.path, train.examples))
+    if fit.fitted == fit.former:
+        return f"Anchors: those of the base config fit as well, with a mean best IoU of {fit.former:.3f}; they stay."
+    return (
+        f"Anchors: mean best IoU {fit.former:.3f} before, {fit.fitted:.3f} after; boxes with an anchor of IoU "
+        f"{anchor_fitting.MATCHED} or more: {fit.former_matched:.1%} before, {fit.fitted_matched:.1%} after."
+    )
+
+
+def check(config: Message, path: Path, train: DataRecord) -> list[Finding]:
+    """Return what train.py and eval.py would refuse, and a warning for each class without objects."""
+    findings = checks.check_training(config, path, on_buckets=False)
+    findings += checks.check_evaluation(config, path, on_buckets=False)
+    for name, entry in (train.manifest["classes"] if train.manifest else {}).items():
+        if not entry.get("boxes", 1):
+            message, remedy = f"holds no object of the class {name}, which will not be learnt", "see split_dataset.py"
+            findings.append(Finding(WARNING, "class-missing", _portable(train.path), message, f"{remedy} --stratify"))
+    return findings
+
+
+def differences(base: Message, config: Message) -> list[str]:
+    """Return e.g. "train_config.batch_size: 24 -> 8", in the order of the fields."""
+    former, made = (dict(_values(portable_copy(message))) for message in (base, config))
+    return [
+        f"{name}: {former.get(name, 'not set')} -> {made.get(name, 'not set')}"
+        for name in dict.fromkeys([*made, *former])
+        if former.get(name) != made.get(name)
+    ]
+
+
+def _values(message: Message, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield path and value, as text, of the fields that are set in a message and in those within it."""
+    for field, value in message.ListFields():
+        name = prefix + field.name
+        if field.message_type is None:
+            text = text_format.MessageToString(type(message)(**{field.name: value}), as_utf8=True, as_one_line=True)
+            yield name, text.replace(f"{field.name}: ", "")
+        elif isinstance(value, Message):
+            yield from _values(value, f"{name}.")
+        else:
+            for index, item in enumerate(value):
+                yield from _values(item, f"{name}[{index}].")
+
+
+def passes(config: Message, train: DataRecord) -> str:
+    """Say how often the training sees its images."""
+    num_steps, batch_size = config.train_config.num_steps, config.train_config.batch_size
+    each = ""
+    if train.examples:
+        each = f": each of the {train.examples:,} images {num_steps * batch_size / train.examples:,.1f} times"
+    return f"{num_steps:,} steps of {batch_size} image{'s' * (batch_size > 1)}{each}."
+
+
+def text(config: Message, base_path: Path, data: str, command: str, changes: Sequence[str]) -> str:
+    """Return the config file: a comment on what it was made of and what its base says of itself, and all fields."""
+    base_name = _portable(_absolute(base_path))
+    lines = [f"{HEAD} from {base_name},", f"# for {data}:", "#", f"#   {command}"]
+    lines += ["#", "# What differs from there:", *(f"# - {change}" for change in changes)]
+    base_lines = base_path.read_text(encoding="utf-8-sig").splitlines()
+    if former := list(itertools.takewhile(lambda line: line.startswith("#"), base_lines)):
+        lines += ["#", f"# What {base_name} says of itself:"]
+        lines += [f"#   {line.removeprefix('#').strip()}".rstrip() for line in former]
+    # A file name may hold a line break, which would end the comment.
+    head = "".join(f"{' '.join(line.splitlines())}\n" for line in lines)
+    return head + text_format.MessageToString(portable_copy(config), as_utf8=True)
+
+
+def portable_copy(config: Message) -> Message:
+    """Return a copy whose paths are relative to the repository root where they lie in it."""
+    config = type(config).FromString(config.SerializeToString())
+    if config.train_config.fine_tune_checkpoint:
+        config.train_config.fine_tune_checkpoint = _portable(config.train_config.fine_tune_checkpoint)
+    for reader in pipeline_config.input_readers(config):
+        reader.label_map_path = _portable(reader.label_map_path)
+        paths = reader.tf_record_input_reader.input_path
+        paths[:] = map(_portable, paths)
+    return config
+
+
+def _portable(path: str) -> str:
+    if files.is_url(path) or not Path(path).is_absolute():
+        return path
+    path, root = Path(path), files.REPOSITORY_ROOT
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
+def _absolute(path: Path | str) -> str:
+    return Path(os.path.abspath(path)).as_posix()  # noqa: PTH100  resolve() would follow links
