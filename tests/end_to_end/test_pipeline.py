@@ -170,7 +170,7 @@ def test_exporting_again_replaces_the_export_and_nothing_else(config, exported, 
     run_script(*command, exported)
     assert (exported / "frozen_inference_graph.pb").stat().st_mtime_ns > former
     result = run_script(*command, config.parent / "sample", status=2)
-    assert "holds files that are no part of an export" in result.stderr
+    assert "holds files that are not part of an export" in result.stderr
 
 
 def test_detections_table_pictures_and_tags(exported, folder, run_script):

@@ -190,7 +190,7 @@ def test_wrong_usage_is_one_sentence(project, flags, says):
 def test_a_model_that_is_none_is_named(project, monkeypatch):
     monkeypatch.undo()
     monkeypatch.chdir(project)
-    with pytest.raises(UsageError, match="models/exported is no exported model"):
+    with pytest.raises(UsageError, match="models/exported is not an exported model"):
         run()
 
 
