@@ -62,10 +62,10 @@ def run_json(*arguments: str) -> dict | list:
     return json.loads(run(*arguments, "--format=json") or "[]")
 
 
-def attempt(*arguments: str, **options) -> subprocess.CompletedProcess:
-    """Run a gcloud command that may fail; `options` go to `subprocess.run` (default: capture the output as text)."""
-    options = options or {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
-    return subprocess.run([*program(), *arguments], check=False, **_environment(), **options)
+def attempt(*arguments: str) -> subprocess.CompletedProcess:
+    """Run a gcloud command that may fail, and capture its output as text."""
+    text = {"encoding": "utf-8", "errors": "replace"}
+    return subprocess.run([*program(), *arguments], check=False, capture_output=True, **text, **_environment())
 
 
 @contextlib.contextmanager

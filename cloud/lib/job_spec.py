@@ -92,24 +92,13 @@ def fill(template: dict, values: Mapping[str, str], program_flags: Sequence[str]
     Raises:
         DataError: a ${NAME} of the template has no value; all are listed.
     """
-    unknown: set[str] = set()
-
-    def filled(part):
-        if isinstance(part, dict):
-            entries = ((key, filled(value)) for key, value in part.items())
-            return {key: value for key, value in entries if value not in ("", None)}
-        if isinstance(part, list):
-            return [filled(each) for each in part]
-        if isinstance(part, str):
-            names = (match["named"] or match["braced"] for match in string.Template.pattern.finditer(part))
-            unknown.update(name for name in names if name and name not in values)
-            return string.Template(part).safe_substitute(values)
-        return part
-
-    spec = filled(template)
-    if unknown:
-        names = ", ".join(sorted(unknown))
-        raise DataError([f"the job specification has {names}, but only {', '.join(sorted(values))} are known"])
+    content = json.dumps(template, default=str)
+    names = {match["named"] or match["braced"] for match in string.Template.pattern.finditer(content)} - {None}
+    if unknown := sorted(names - set(values)):
+        known = ", ".join(sorted(values))
+        raise DataError([f"the job specification has {', '.join(unknown)}, but only {known} are known"])
+    content = string.Template(content).safe_substitute({name: json.dumps(each)[1:-1] for name, each in values.items()})
+    spec = json.loads(content, object_hook=lambda entries: {k: v for k, v in entries.items() if v not in ("", None)})
     for pool in spec["workerPoolSpecs"]:
         container = pool.get("containerSpec")
         if isinstance(container, dict) and isinstance(container.get("args", []), list):
@@ -118,14 +107,10 @@ def fill(template: dict, values: Mapping[str, str], program_flags: Sequence[str]
 
 
 def text(spec: dict, comment: str) -> str:
-    """Return the specification as YAML without aliases, below a comment line."""
+    """Return the specification as YAML, below a comment line."""
     import yaml
 
-    class Dumper(yaml.SafeDumper):
-        def ignore_aliases(self, data) -> bool:
-            return True
-
-    return f"# {comment}\n{yaml.dump(spec, Dumper=Dumper, sort_keys=False, width=120)}"
+    return f"# {comment}\n{yaml.safe_dump(spec, sort_keys=False, width=120)}"
 
 
 def machines(spec: dict) -> str:

@@ -118,7 +118,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 class Preemption(NamedTuple):
-    """A process of the role is taken away at a step, with or without SIGTERM before, and comes back."""
+    """At a step one process of the role is taken away, with or without SIGTERM before, and later comes back."""
 
     role: str
     step: int
@@ -159,7 +159,7 @@ class LocalCluster:
     """The cluster's processes, from their start to the end of the last.
 
     Attributes:
-        processes: all of them.
+        processes: all of them, the chief first.
         global_step: how far the training is, as the processes report.
         first_step_at, last_step_at: seconds on the monotonic clock.
     """
@@ -185,18 +185,19 @@ class LocalCluster:
         """
         for each in self.processes:
             self._start(each)
+        chief = self.processes[0]
+        others = [each for each in self.processes if each.role in ("worker", "evaluator")]
         end = None
-        while end is None or (time.monotonic() < end and self._is_working()):
+        while end is None or (time.monotonic() < end and any(each.status is None for each in others)):
             self._handle_line()
             for each in self.processes:
                 if each.kill_at is not None and time.monotonic() >= each.kill_at:
                     each.kill()
                 if each.start_at is not None and time.monotonic() >= each.start_at:
                     self._start(each)
-            due = chaos.due(self.processes, self.global_step) if chaos else None
-            if due:
+            if chaos and (due := chaos.due(self.processes, self.global_step)):
                 self._preempt(*due)
-            if end is None and any(each.role == "chief" and each.status == 0 for each in self.processes):
+            if end is None and chief.status == 0:
                 end = time.monotonic() + GRACE_SECS
 
     def stop(self) -> None:
@@ -205,9 +206,6 @@ class LocalCluster:
             each.kill()
         for log in self._logs.values():
             log.close()
-
-    def _is_working(self) -> bool:
-        return any(each.role in ("worker", "evaluator") and each.status is None for each in self.processes)
 
     def _start(self, process: ClusterProcess) -> None:
         process.start(self._command)

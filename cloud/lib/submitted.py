@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -71,7 +72,11 @@ def find(name: str | None, verb: str | None = None, project: str | None = None, 
     Raises:
         UsageError: no such job was submitted from this machine.
     """
-    jobs = sorted(_all(), key=lambda job: job.submitted)
+    jobs = []
+    for path in FOLDER.glob("*/job.json"):
+        with contextlib.suppress(ValueError, TypeError):  # of another version, or edited by hand
+            jobs.append(VertexJob(**json.loads(path.read_text(encoding="utf-8"))))
+    jobs.sort(key=lambda job: job.submitted)
     matching = [job for job in jobs if verb in (None, job.verb) and name in (None, job.name, job.id)]
     if matching:
         job = matching[-1]
@@ -84,13 +89,3 @@ def find(name: str | None, verb: str | None = None, project: str | None = None, 
         f"{wanted} was submitted from here ({files.shown_path(FOLDER)} holds {there}); give --job, or for logs, status "
         "and cancel the number that `submit.py status --all` shows, with --project and --region"
     )
-
-
-def _all() -> list[VertexJob]:
-    jobs = []
-    for path in FOLDER.glob("*/job.json"):
-        try:
-            jobs.append(VertexJob(**json.loads(path.read_text(encoding="utf-8"))))
-        except (ValueError, TypeError):
-            continue  # of another version, or edited by hand
-    return jobs
