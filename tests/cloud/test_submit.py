@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -98,3 +99,20 @@ def test_wrong_usage(arguments, message, monkeypatch, tmp_path):
     monkeypatch.setattr(submitted, "FOLDER", tmp_path)
     with pytest.raises(UsageError, match=message):
         submit.main(arguments)
+
+
+PAGE = files.default_path("cloud/README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(
+    r"python cloud/submit\.py ([a-z-]+(?: --[^`|]*)?)$", PAGE + submit.__doc__.replace("\n      ", " "), re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_the_page_and_the_help_are_understood(command):
+    args, _ = submit.parse_arguments(command.replace("BUCKET", BUCKET).split())
+    assert args.verb == command.split()[0]
+
+
+def test_the_page_has_a_command_for_each_verb():
+    verbs = {"upload", "train", "logs", "status", "cancel", "eval", "export", "batch-detect"}
+    assert {command.split()[0] for command in COMMANDS} == verbs
