@@ -5,18 +5,15 @@ Out:  train_dir, by the master; eval_dir, by the evaluator.
 
   python cloud/task.py --pipeline_config_path=gs://BUCKET/pipeline.config --train_dir=gs://BUCKET/train --eval_dir=gs://BUCKET/eval
 
-The environment names this process's part:
+The environment names this process's part; without it, the process trains on this machine only.
   chief (master), worker  trains; the chief also saves checkpoints and goes on from the last one; its end is the job's
   ps                      holds variables until Vertex AI stops it, when the chief has ended
-  evaluator               runs scripts/eval.py on each new checkpoint, until the one of the last step; the chief waits
-                          for it, since the job, evaluator included, ends with the chief
-Without either variable it trains on this machine only, as scripts/train.py does.
+  evaluator               runs scripts/eval.py on each new checkpoint, until that of the last step; the chief waits
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 
@@ -29,7 +26,7 @@ from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import command_line
 from scripts.lib.core.command_line import not_negative, positive
 from scripts.lib.core.errors import UsageError
-from scripts.lib.core.tensorflow import import_tensorflow
+from scripts.lib.evaluation import metrics_file
 from scripts.lib.object_detection_api import watch
 from scripts.lib.training import cluster
 from scripts.lib.training.options import TrainOptions
@@ -66,7 +63,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
         type=not_negative,
         default=1800,
         metavar="SECONDS",
-        help="longest time that the master waits for the evaluator's last result, when all steps are done",
+        help="longest time that the master waits for the evaluator's last result",
     )
     return parser.parse_known_args(argv)
 
@@ -91,11 +88,9 @@ def last_step_of(options: TrainOptions) -> int:
 def wait_for_evaluation(options: TrainOptions, eval_dir: str, seconds: float) -> None:
     """Wait until the evaluator has written its last metrics; both folders may be on a bucket.
 
-    It ends with the last checkpoint, or with an earlier one that has all steps, too: workers may take a further step
-    while the master saves.
+    They are of the last checkpoint, or of an earlier one with all steps: workers may go on while the master saves.
     """
-    latest = import_tensorflow().train.latest_checkpoint(options.train_dir)
-    last_step = checkpoint_files.step_of(latest or "") or 0
+    last_step = checkpoint_files.latest_step(options.train_dir) or 0
     first_step = min(last_step_of(options), last_step)
     end = time.monotonic() + seconds
     while not first_step <= evaluated_step(eval_dir) <= last_step:
@@ -107,11 +102,9 @@ def wait_for_evaluation(options: TrainOptions, eval_dir: str, seconds: float) ->
 
 def evaluated_step(eval_dir: str) -> int:
     """Return the step in the evaluator's metrics.json, or -1 while there is none."""
-    tf = import_tensorflow()
     try:
-        with tf.io.gfile.GFile(f"{eval_dir}/metrics.json") as file:
-            return json.loads(file.read())["global_step"]
-    except tf.errors.NotFoundError:
+        return metrics_file.read(f"{eval_dir}/metrics.json").global_step
+    except FileNotFoundError:
         return -1
 
 

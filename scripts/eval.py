@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
+from google.protobuf.message import Message
 
 from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
@@ -85,9 +86,7 @@ def evaluate_checkpoints(api_flags: Sequence[str], num_examples: int, eval_dir: 
     object_detection_api.run("object_detection.legacy.eval", api_flags, verbose, install_hooks)
 
 
-def evaluate_models(
-    models: Sequence[Path], flip: bool, runtime: str, reader: pipeline_config.Message, eval_dir: str
-) -> None:
+def evaluate_models(models: Sequence[Path], flip: bool, runtime: str, reader: Message, eval_dir: str) -> None:
     """Evaluate exported models in batches on a reader's record, write the event file, and report the metrics."""
     from scripts.lib.detection import ensemble
     from scripts.lib.evaluation import event_files, on_record
@@ -96,11 +95,9 @@ def evaluate_models(
     start, cpu_start = time.monotonic(), time.process_time()
     classes = label_map.read(reader.label_map_path)
     result = on_record.evaluate(detector, reader.tf_record_input_reader.input_path, classes)
-    ms, cpu_ms = (
-        1000 * seconds / max(result.num_examples, 1)
-        for seconds in (time.monotonic() - start, time.process_time() - cpu_start)
-    )
-    print(f"{ms:.1f} ms per image, {cpu_ms:.1f} ms of CPU time")
+    seconds, cpu_seconds = time.monotonic() - start, time.process_time() - cpu_start
+    count = max(result.num_examples, 1)
+    print(f"{1000 * seconds / count:.1f} ms per image, {1000 * cpu_seconds / count:.1f} ms of CPU time")
     event_files.write(event_files.new_path(eval_dir, "fast"), result.global_step, result.metrics)
     report(result, eval_dir)
 

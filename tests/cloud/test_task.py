@@ -88,7 +88,9 @@ def test_waiting_ends_with_the_evaluator_s_last_result(last, tf, tmp_path, monke
     results = iter([5, 99, last])  # 99: of an earlier training in the same folder
 
     def sleep(_):
-        (tmp_path / "metrics.json").write_text(json.dumps({"global_step": next(results)}), encoding="utf-8")
+        (tmp_path / "metrics.json").write_text(
+            json.dumps({"global_step": next(results), "num_examples": 3, "metrics": {}}), encoding="utf-8"
+        )
 
     monkeypatch.setattr(task.time, "sleep", sleep)
     task.wait_for_evaluation(trained(tmp_path, 11), str(tmp_path), seconds=1800)

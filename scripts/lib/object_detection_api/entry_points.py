@@ -1,4 +1,4 @@
-"""Runs the Object Detection API's own entry points, patched and without noise in the output."""
+"""Run the Object Detection API's own entry points, patched and without noise in the output."""
 
 from __future__ import annotations
 

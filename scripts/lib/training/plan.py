@@ -24,7 +24,7 @@ class PreparedTraining:
     Attributes:
         options: the flags.
         config: the pipeline config, with the flags' overrides.
-        task: this process's part in a cluster; None: it trains alone.
+        task: this process's part in a cluster; None: no cluster.
         target: mAP@0.5 that ends the training; None: none does.
     """
 

@@ -1,4 +1,4 @@
-"""Runs a planned training by the Object Detection API's own trainer."""
+"""Run a planned training by the Object Detection API's own trainer."""
 
 from __future__ import annotations
 
