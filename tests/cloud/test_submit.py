@@ -103,7 +103,7 @@ def test_wrong_usage(arguments, message, monkeypatch, tmp_path):
 
 PAGE = files.default_path("cloud/README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(
-    r"python cloud/submit\.py ([a-z-]+(?: --[^`|]*)?)$", PAGE + submit.__doc__.replace("\n      ", " "), re.MULTILINE
+    r"python cloud/submit\.py ([a-z-]+(?: --[^`|\n]*)?)$", PAGE + submit.__doc__.replace("\n      ", " "), re.MULTILINE
 )
 
 
