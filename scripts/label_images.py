@@ -72,12 +72,7 @@ def check_class_file(class_file: Path) -> None:
 
 
 def find_images(image_dir: Path) -> set[str]:
-    """Return the names of the images, relative to their folder.
-
-    Raises:
-        UsageError: there is no such folder, or no image in it.
-        DataError: two images would share an annotation file.
-    """
+    """Return the names of the images, relative to their folder; raise DataError if two would share an annotation."""
     if not image_dir.is_dir():
         raise UsageError(f"image_dir {files.shown_path(image_dir)}: no such folder")
     names = ImageFolder(image_dir).names
@@ -89,12 +84,7 @@ def find_images(image_dir: Path) -> set[str]:
 
 
 def read_queue(queue: Path, image_names: set[str]) -> list[str]:
-    """Return the names that a queue lists.
-
-    Raises:
-        UsageError: there is no such file, or it lists nothing.
-        DataError: it is not a queue, or lists an image that is not in the folder.
-    """
+    """Return the names that a queue lists; raise DataError if it is not a queue, or lists an image that is gone."""
     shown = files.shown_path(queue)
     if not queue.is_file():
         raise UsageError(f"--queue {shown}: no such file; prelabel.py --queue writes it")
@@ -113,8 +103,7 @@ def check_labelimg_can_start() -> None:
     Raises:
         UsageError: LabelImg or PyQt5 is missing, or there is no desktop.
     """
-    missing = [name for name in ("labelImg", "PyQt5", "lxml") if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := [name for name in ("labelImg", "PyQt5", "lxml") if importlib.util.find_spec(name) is None]:
         raise UsageError(f"{' and '.join(missing)} missing in this Python ({sys.executable}): {INSTALL}")
     if sys.platform == "linux" and not os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}:
         raise UsageError("there is no display (DISPLAY is not set): LabelImg opens a window, so run it on a desktop")

@@ -1,4 +1,4 @@
-"""Lines, numbers, class names and images of annotation files, checked as they are read; shared by the formats."""
+"""Images, lines, numbers and class names of annotation files, checked as they are read; shared by the formats."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from scripts.lib.annotations.voc_xml import MAX_TEXT
+from scripts.lib.annotations.voc_xml import MAX_TEXT, Annotation
 from scripts.lib.core import files
 from scripts.lib.core.boxes import round_half_up
 from scripts.lib.core.errors import ERROR, DataError, Finding
@@ -20,15 +19,10 @@ LARGEST = 10**9  # pixels; anything beyond is a mistake
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
-class ImageOnDisk(NamedTuple):
-    """An image: its name relative to its folder, and its upright width and height in pixels."""
+def annotation_of(name: str, images: ImageFolder, file: str, line: int | None = None) -> Annotation:
+    """Return an annotation without objects, with the size of the image that a line of a file names.
 
-    name: str
-    size: tuple[int, int]
-
-
-def find_image(name: str, images: ImageFolder, file: str, line: int | None = None) -> ImageOnDisk:
-    """Look for an image by the name that line of that file gives it, then by the name without its first folder, etc.
+    The image is looked for by that name, then by the name without its first folder, and so on.
 
     Raises:
         DataError: there is no such image, or more than one, or it cannot be read.
@@ -42,7 +36,7 @@ def find_image(name: str, images: ImageFolder, file: str, line: int | None = Non
     if found is None:
         message = f"the image {name!r} is not in {files.shown_path(images.folder)}, or there is more than one"
         raise DataError([error_in(file, "image-missing", message, "copy it there, or give --image_dir", line=line)])
-    return ImageOnDisk(found, upright_size(images.folder / found))
+    return Annotation(found, *upright_size(images.folder / found), source=file)
 
 
 def upright_size(path: Path) -> tuple[int, int]:

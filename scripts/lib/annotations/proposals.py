@@ -26,27 +26,18 @@ _SEAL = re.compile(rb"<database>prelabel\.py: [^<]*, seal ([0-9a-f]{16})</databa
 
 
 class Queued(NamedTuple):
-    """An image that waits for a person.
+    """An image that waits for a person."""
 
-    Attributes:
-        filename: the image's name relative to its folder.
-        uncertainty: see `uncertainty`.
-        boxes: how many boxes were proposed.
-        best_score: of the model's detections, also below the threshold; 0 if there are none.
-    """
-
-    filename: str
+    filename: str  # relative to the image folder
     uncertainty: float
-    boxes: int
-    best_score: float
+    boxes: int  # how many were proposed
+    best_score: float  # of the model's detections, also below the threshold; 0 if there are none
 
 
 def sealed(annotation: Annotation, origin: str) -> Annotation:
     """Return the annotation with a `<database>` that says where it comes from; `is_unreviewed` knows it by that.
 
-    Args:
-        annotation: what was proposed.
-        origin: the model and its scores.
+    `origin` names the model and its scores.
     """
     blank = dataclasses.replace(annotation, database=f"{_ORIGIN}{origin}, seal {'0' * 16}")
     match = _SEAL.search(voc_xml.document(blank).encode())

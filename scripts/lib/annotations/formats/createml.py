@@ -32,14 +32,13 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
         try:
             name = _value(entry, "image", str)
             place = f"image {number} ({name})"
-            image = parsing.find_image(name, images, file)
-            objects = []
+            annotation = parsing.annotation_of(name, images, file)
             for index, box in enumerate(_value(entry, "annotations", list), start=1):
-                place = f"image {number} ({image.name}), object {index}"
+                place = f"image {number} ({annotation.filename}), object {index}"
                 coordinates = _value(box, "coordinates", dict)
                 corners = parsing.corners_xyxy(*(_pixels(coordinates, key) for key in ("x", "y", "width", "height")))
-                objects.append(VocObject(parsing.class_name(_value(box, "label", str)), *corners))
-            annotations.append(Annotation(image.name, *image.size, objects, source=file))
+                annotation.objects.append(VocObject(parsing.class_name(_value(box, "label", str)), *corners))
+            annotations.append(annotation)
         except ValueError as error:
             findings.append(error_in(file, "json-value", str(error), "correct the entry", place))
         except DataError as error:

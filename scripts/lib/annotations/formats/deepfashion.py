@@ -41,9 +41,9 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
                 expected = "image x_1 y_1 x_2 y_2, the image being one of list_category_img.txt"
                 raise ValueError(f"is {text[:80]!r}, expected {expected}")
             class_name = parsing.class_at(category_of[name], names, "list_category_cloth.txt", first=1)
-            image = parsing.find_image(name, images, file, line)
-            box = VocObject(class_name, *map(parse_pixels, corners), line=line)
-            annotations.append(Annotation(image.name, *image.size, [box], source=file))
+            annotation = parsing.annotation_of(name, images, file, line)
+            annotation.objects = [VocObject(class_name, *map(parse_pixels, corners), line=line)]
+            annotations.append(annotation)
         except ValueError as error:
             remedy = "unpack the data set again"
             findings.append(error_in(file, "deepfashion-line", str(error), remedy, line=line))

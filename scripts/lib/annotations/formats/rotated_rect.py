@@ -32,7 +32,7 @@ def select_files(path: Path, listed: list[str]) -> list[str]:
 
 def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], list[Finding]]:
     annotations: dict[str, Annotation] = {}  # by the image's own name
-    image_of: dict[str, parsing.ImageOnDisk] = {}  # by the name in the file
+    annotation_of: dict[str, Annotation] = {}  # by the name in the file
     findings = []
     reader = csv.reader(io.StringIO(read_text(file), newline=""), strict=True)
     try:
@@ -43,10 +43,11 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
             try:
                 if len(fields) not in (7, 11):
                     raise ValueError(f"has {len(fields)} fields, expected path,class,center_x,center_y,w,h,o")
-                image = image_of.get(fields[0]) or parsing.find_image(fields[0], images, file, line)
-                image_of[fields[0]] = image
-                annotation = annotations.setdefault(image.name, Annotation(image.name, *image.size, source=file))
-                corners = _enclosing_xyxy(*map(parsing.number, fields[2:7]), image.size)
+                if fields[0] not in annotation_of:
+                    new = parsing.annotation_of(fields[0], images, file, line)
+                    annotation_of[fields[0]] = annotations.setdefault(new.filename, new)
+                annotation = annotation_of[fields[0]]
+                corners = _enclosing_xyxy(*map(parsing.number, fields[2:7]), annotation.width, annotation.height)
                 annotation.objects.append(VocObject(parsing.class_name(fields[1]), *corners, line=line))
             except ValueError as error:
                 findings.append(error_in(file, "csv-value", str(error), "correct the line", line=line))
@@ -58,9 +59,9 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
 
 
 def _enclosing_xyxy(
-    x_center: float, y_center: float, width: float, height: float, degrees: float, size: tuple[int, int]
+    x_center: float, y_center: float, width: float, height: float, degrees: float, columns: int, rows: int
 ) -> list[int]:
     """Return the upright box around a rotated one, clipped to the image, in pixels."""
     cosine, sine = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
     corners = parsing.corners_xyxy(x_center, y_center, width * cosine + height * sine, width * sine + height * cosine)
-    return [min(max(corner, 0), side) for corner, side in zip(corners, (*size, *size), strict=True)]
+    return [min(max(corner, 0), side) for corner, side in zip(corners, (columns, rows) * 2, strict=True)]

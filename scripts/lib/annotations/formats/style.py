@@ -40,10 +40,10 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
             findings.append(parsing.error_in(file, "style-class", message, "correct the line", line=line))
             continue
         try:
-            image = parsing.find_image(f"{text.strip()}.jpg", images, file, line)
+            annotation = parsing.annotation_of(f"{text.strip()}.jpg", images, file, line)
         except DataError as error:
             findings += error.findings
             continue
-        whole = VocObject(names[number], 0, 0, *image.size, line=line)
-        annotations.append(Annotation(image.name, *image.size, [whole], source=file))
+        annotation.objects = [VocObject(names[number], 0, 0, annotation.width, annotation.height, line=line)]
+        annotations.append(annotation)
     return annotations, findings

@@ -26,9 +26,8 @@ def select_files(path: Path, listed: list[str]) -> list[str]:
 
 def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], list[Finding]]:
     class_names = _class_names(Path(file).parent, path)
-    image = parsing.find_image(parsing.stem_below(file, path), images, file)
-    columns, rows = image.size
-    objects, findings = [], []
+    annotation = parsing.annotation_of(parsing.stem_below(file, path), images, file)
+    columns, rows, findings = annotation.width, annotation.height, []
     for line, text in parsing.numbered_lines(file):
         try:
             index, *box = text.split()
@@ -36,10 +35,11 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
                 raise ValueError(f"has {len(box) + 1} values, expected 5: class x_center y_center width height")
             x, y, width, height = map(_fraction, box)
             corners = parsing.corners_xyxy(x * columns, y * rows, width * columns, height * rows)
-            objects.append(VocObject(parsing.class_at(index, class_names, "classes.txt"), *corners, line=line))
+            name = parsing.class_at(index, class_names, "classes.txt")
+            annotation.objects.append(VocObject(name, *corners, line=line))
         except ValueError as error:
             findings.append(parsing.error_in(file, "yolo-line", str(error), "save it again in LabelImg", line=line))
-    return [] if findings else [Annotation(image.name, *image.size, objects, source=file)], findings
+    return [] if findings else [annotation], findings
 
 
 @functools.lru_cache(maxsize=64)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 
 from scripts.lib.annotations import parsing
+from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core.errors import DataError
 
 
 @pytest.mark.parametrize("name", ["dress.jpg", "img/Red_Dress/dress.jpg", ".\\samples\\dress.JPG"])
 def test_an_image_is_found_below_folders_that_are_not_here_with_its_upright_size(name, images):
-    assert parsing.find_image(name, images, "a.csv") == ("dress.jpg", (100, 200))
+    assert parsing.annotation_of(name, images, "a.csv") == Annotation("dress.jpg", 100, 200, source="a.csv")
 
 
 @pytest.mark.parametrize("name", ["../dress.jpg", "absent.jpg", "/dress.jpg"])
 def test_an_image_elsewhere_is_refused_with_the_line_that_names_it(name, images):
     with pytest.raises(DataError) as error:
-        parsing.find_image(name, images, "a.csv", line=7)
+        parsing.annotation_of(name, images, "a.csv", line=7)
     (finding,) = error.value.findings
     assert finding.line == 7 and repr(name) in finding.message
 
@@ -25,7 +26,7 @@ def test_an_image_elsewhere_is_refused_with_the_line_that_names_it(name, images)
 def test_unreadable_image_is_an_error(content, images):
     (images.folder / "dress.jpg").write_bytes(content)
     with pytest.raises(DataError) as error:
-        parsing.find_image("dress.jpg", images, "a.csv")
+        parsing.annotation_of("dress.jpg", images, "a.csv")
     assert [finding.code for finding in error.value.findings] == ["image-unreadable"]
 
 
