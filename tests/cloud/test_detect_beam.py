@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -22,10 +21,9 @@ from PIL import Image
 pytest.importorskip("apache_beam", reason="Apache Beam is not installed (requirements-beam.txt)")
 
 from cloud import detect_beam
-from cloud.lib import beam_detection, beam_support, bucket_images
+from cloud.lib import beam_detection, beam_support
 from scripts import detect
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.core.http import DownloadError, DownloadLimits
 from scripts.lib.detection import ensemble
 from tests import made_onnx
 from tests.beam_bucket import Bucket
@@ -281,20 +279,6 @@ def test_a_read_that_fails_is_tried_again(project, monkeypatch):
     assert failures == {"01.png": 6}
 
 
-@pytest.mark.parametrize(("error", "tries"), [(FileNotFoundError(), 1), (PermissionError("no"), 3), (OSError("x"), 3)])
-def test_a_missing_file_is_not_tried_again(monkeypatch, error, tries):
-    calls = []
-
-    def failing(*_):
-        calls.append(1)
-        raise error
-
-    monkeypatch.setattr(beam_support, "read_bytes", failing)
-    with pytest.raises(DownloadError):
-        bucket_images.fetch("bucket://a.jpg", DownloadLimits(retries=2, pause=0))
-    assert len(calls) == tries
-
-
 # A real model, in the workers' own processes.
 
 
@@ -333,19 +317,6 @@ def test_wrong_usage_is_one_sentence(project, flags, message):
     assert not list(Path("out").glob("run.json"))
 
 
-def test_a_bucket_that_cannot_be_looked_at_is_one_sentence(project, monkeypatch):
-    def refused(path):
-        raise RuntimeError(f"403 GET {path}\nmore")
-
-    monkeypatch.setattr(beam_support, "exists", refused)
-    with pytest.raises(DataError) as failure:
-        run(place="bucket://", input="photos")
-    assert failure.value.findings == [
-        "bucket://photos cannot be looked at (403 GET bucket://photos); check network, address, and the login that "
-        "Beam uses: gcloud auth application-default login"
-    ]
-
-
 def test_a_photo_is_tried_at_least_once(project, capsys):
     with pytest.raises(SystemExit, match="2"):
         run("--retries=-1")
@@ -381,19 +352,6 @@ def shop(emulator):
     from google.cloud import storage
 
     return storage.Client(project="demo", credentials=AnonymousCredentials()).bucket("shop")
-
-
-def test_a_photo_is_read_at_once(shop, monkeypatch):
-    monkeypatch.setattr(bucket_images, "_local", SimpleNamespace(client=shop.client))
-    shop.blob("photos/größe 1.png").upload_from_string(b"0123456789")
-    shop.blob("empty.png").upload_from_string(b"")
-    limits = DownloadLimits(max_bytes=10, retries=0)
-    assert bucket_images.fetch("gs://shop/photos/größe 1.png", limits) == b"0123456789"
-    assert bucket_images.fetch("gs://shop/empty.png", limits) == b""
-    with pytest.raises(DownloadError, match="there is no such image"):
-        bucket_images.fetch("gs://shop/none.png", limits)
-    with pytest.raises(DownloadError, match="has more than"):
-        bucket_images.fetch("gs://shop/photos/größe 1.png", DownloadLimits(max_bytes=9, retries=0))
 
 
 def test_photos_model_and_results_on_google_cloud_storage(project, shop):

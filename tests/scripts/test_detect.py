@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import csv
 import http.server
@@ -14,23 +13,17 @@ import subprocess
 import sys
 import threading
 import time
-import tracemalloc
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 import xml_to_csv
 from scripts import detect
 from scripts.lib.annotations import proposals
-from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.detection import ensemble, options
+from scripts.lib.detection import ensemble
 from scripts.lib.detection import pipeline as detection_pipeline
-from scripts.lib.detection.journal import ImageResult, Journal
-from scripts.lib.detection.pipeline import Pipeline
-from scripts.lib.detection.sources import ImageSource, Sources
 from tests.made_detector import MadeDetector
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -215,47 +208,6 @@ def test_contact_sheets_hold_36_photos_a_page_and_old_pages_go(project):
 
 
 # What counts.
-
-
-def thresholds(tmp_path, *arguments: str) -> dict[str, float]:
-    args = detect.parse_arguments(["--model", str(tmp_path), "--input", "x", *arguments])
-    names = ["Tops", "Skirts"]
-    return options.score_thresholds(args.model, names, args.min_score, args.class_min_score, args.classes)
-
-
-def test_score_thresholds_are_those_of_the_class_or_the_given_one_or_those_of_the_report_or_a_half(tmp_path):
-    assert thresholds(tmp_path) == {"Tops": 0.5, "Skirts": 0.5}
-    (tmp_path / "score_thresholds.json").write_text('{"Skirts": 0.31, "Hats": 0.2}', encoding="utf-8")
-    assert thresholds(tmp_path) == {"Tops": 0.5, "Skirts": 0.31}
-    assert thresholds(tmp_path, "--min_score", "0") == {"Tops": 0.0, "Skirts": 0.0}
-    assert thresholds(tmp_path, "--class_min_score", "Tops=0.7") == {"Tops": 0.7, "Skirts": 0.31}
-    assert thresholds(tmp_path, "--min_score=0.2", "--class_min_score=Skirts=0.9") == {"Tops": 0.2, "Skirts": 0.9}
-    assert thresholds(tmp_path, "--classes", "Skirts") == {"Skirts": 0.31}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--class_min_score", "Hats=0.4"], "--class_min_score Hats: the model knows Tops, Skirts"),
-        (["--classes", "Tops", "hats"], "--classes hats: the model knows Tops, Skirts"),
-    ],
-)
-def test_unknown_classes_are_refused(tmp_path, arguments, says):
-    with pytest.raises(UsageError, match=says):
-        thresholds(tmp_path, *arguments)
-
-
-@pytest.mark.parametrize("content", ["", "{", "[0.3]", '{"Tops": "high"}', '{"Tops": null}'])
-def test_a_damaged_file_of_score_thresholds_is_named(tmp_path, content):
-    (tmp_path / "score_thresholds.json").write_text(content, encoding="utf-8")
-    with pytest.raises(UsageError, match="score_thresholds.json does not hold a score threshold for each class; remove it"):
-        thresholds(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["Tops", "Tops=2", "Tops=x", "=x"])
-def test_class_scores_that_are_none(text):
-    with pytest.raises((ValueError, argparse.ArgumentTypeError)):
-        options.class_score(text)
 
 
 def test_thresholds_classes_and_suppression_decide_what_is_kept(project):
@@ -541,47 +493,3 @@ def test_a_journal_that_is_none_is_begun_anew_or_refused(project, content):
 
 
 # Many photos.
-
-
-@pytest.mark.parametrize("num_photos", [3_000, pytest.param(100_000, marks=pytest.mark.slow)])
-def test_memory_stays_flat_and_photos_are_taken_as_they_are_needed(monkeypatch, num_photos):
-    """Photos of 30 kB, made as they are asked for, through the whole pipeline."""
-    asked = 0
-
-    def sources():
-        nonlocal asked
-        for number in range(num_photos):
-            asked += 1
-            yield ImageSource(f"{number}.jpg", Path(f"{number}.jpg"), f"{number}.jpg")
-
-    monkeypatch.setattr(detection_pipeline.decode, "read_bytes", lambda path, file: (b"", []))
-    image = np.full((100, 100, 3), (200, 100, 0), np.uint8)
-    monkeypatch.setattr(detection_pipeline.decode, "decode", lambda data, file: (image, []))
-    pipeline = Pipeline(MadeDetector(), {1: 0.5, 2: 0.5}, batch_size=8, num_workers=2)
-    peaks = []
-    tracemalloc.start()
-    for done, seen in enumerate(pipeline.run(sources()), start=1):
-        assert len(seen.detections) == 1
-        assert asked - done < 60
-        if done in (1_000, num_photos):
-            peaks.append(tracemalloc.get_traced_memory()[1])
-            tracemalloc.reset_peak()
-    tracemalloc.stop()
-    assert peaks[0] < 2_000_000
-    assert peaks[1] < 6_000_000, "Python's own table of strings, which pathlib uses, may take 4 MiB once"
-
-
-def test_what_is_kept_of_a_photo_until_the_end_is_a_fraction_of_a_kilobyte(tmp_path):
-    """Its name, for the order of the results, and where the journal has it."""
-    (tmp_path / "list.txt").write_text("".join(f"photos/{number:06}.jpg\n" for number in range(3_000)))
-    tracemalloc.start()
-    with Journal(tmp_path / "journal", {}, resume=False) as journal:
-        sources = Sources([str(tmp_path / "list.txt")], tmp_path)
-        for source in sources:
-            journal.append(
-                ImageResult(source.name, source.output_name, "", 60, 40, [Detection("Tops", 0.9, 1, 2, 3, 4)] * 9)
-            )
-        kept = tracemalloc.get_traced_memory()[0]
-        tracemalloc.stop()
-        assert len(sources.names) == len(list(map(journal.get, sources.names))) == 3_000
-    assert kept / 3_000 < 500

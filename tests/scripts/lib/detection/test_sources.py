@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.detection.sources import Sources, output_name
 
 LABELS_HEAD = "filename,width,height,class,xmin,ymin,xmax,ymax"
@@ -26,15 +25,6 @@ def here(tmp_path, monkeypatch):
 
     make("shop/b.jpg", "shop/a.PNG", "shop/new/c.webp", "shop/notes.txt", "shop/.hidden.jpg", "other/b.jpg", "d.jpg")
     return tmp_path
-
-
-def write(path, *lines: str, encoding: str = "utf-8") -> str:
-    path.write_text("\n".join(lines) + "\n", encoding=encoding)
-    return str(path)
-
-
-def names(*inputs: str, image_dir="samples") -> list[str]:
-    return [source.name for source in Sources(inputs, image_dir)]
 
 
 def test_photos_of_a_folder_are_found_with_their_sub_folders_in_order(here):
@@ -69,79 +59,6 @@ def test_outputs_differ_also_where_a_file_system_ignores_case_and_where_the_suff
     assert len(set(outputs)) == 3
 
 
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ("shop/*.jpg", ["b.jpg"]),
-        ("*/b.*", ["b.jpg", "shop/b.jpg"]),
-        ("**/*.webp", ["c.webp"]),
-        ("sh?p", ["a.PNG", "b.jpg", "new/c.webp"]),
-    ],
-)
-def test_patterns_are_expanded_and_only_images_are_taken(here, pattern, expected):
-    assert names(pattern) == expected
-
-
-def test_a_file_whose_name_looks_like_a_pattern(here):
-    (here / "e[1].jpg").touch()
-    assert names("e[1].jpg") == ["e[1].jpg"]
-
-
-def test_photos_of_a_labels_csv_each_once(here):
-    labels = write(
-        here / "labels.csv", LABELS_HEAD, "b.jpg,9,9,Tops,1,1,5,5", "a.jpg,9,9,Tops,1,1,5,5", "b.jpg,9,9,Tops,2,2,5,5"
-    )
-    sources = list(Sources([labels], here / "samples"))
-    assert [(one.name, one.place) for one in sources] == [
-        (name, here / "samples" / name) for name in ("b.jpg", "a.jpg")
-    ]
-
-
-def test_a_labels_csv_leads_to_no_file_outside_the_image_folder(here):
-    labels = write(here / "labels.csv", LABELS_HEAD, "../b.jpg,9,9,Tops,1,1,5,5", "a.jpg,9,9,Tops,1,1,5,5", "", "x")
-    sources = Sources([labels], here)
-    assert [one.name for one in sources] == ["a.jpg", "x"]
-    assert [(one.line, "leads out" in one.message) for one in sources.findings] == [(2, True)]
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        ["sku,path", "7,shop/b.jpg", "8,http://x.example/a.jpg", "9,shop/b.jpg", "9,shop\\new\\c.webp"],
-        ["Path;Product", "shop/b.jpg;7", "http://x.example/a.jpg;8", "shop/b.jpg;9", "shop/new/c.webp;9"],
-        ["product_id\tIMAGE", "7\tshop/b.jpg", "8\thttp://x.example/a.jpg", "9\tshop/b.jpg", "9\tshop/new/c.webp"],
-    ],
-)
-def test_a_csv_of_paths_and_addresses_names_the_products(here, lines, monkeypatch):
-    table = write(here / "list.csv", *lines, encoding="utf-8-sig")
-    monkeypatch.chdir(here / "other")  # paths start at the list
-    sources = Sources([table], "samples")
-    assert [str(one.place) for one in sources] == [
-        str(here / "shop/b.jpg"),
-        "http://x.example/a.jpg",
-        str(here / "shop/new/c.webp"),
-    ]
-    assert sources.products == {
-        "shop/b.jpg": ["7", "9"],
-        "http://x.example/a.jpg": ["8"],
-        "shop/new/c.webp": ["9"],
-    }
-    assert (sources.total, sources.num_repeated) == (4, 1)
-
-
-def test_lists_without_a_head(here):
-    table = write(here / "list.csv", "shop/b.jpg", '"d.jpg"', "")
-    text = write(here / "list.txt", "https://x.example/1.png", "", "other/b.jpg")
-    assert names(table, text) == ["shop/b.jpg", "d.jpg", "https://x.example/1.png", "other/b.jpg"]
-
-
-def test_stdin_is_a_path_or_address_a_line(here, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("d.jpg\n\nhttps://x.example/1.png\n"))
-    sources = Sources(["-"], here)
-    assert sources.total is None
-    assert [one.name for one in sources] == ["d.jpg", "https://x.example/1.png"]
-
-
 def test_pictures_of_an_earlier_run_are_no_photos(here):
     for inputs in (["."], ["**/*.jpg"], ["shop/../*"]):
         sources = Sources(inputs, here, excluded=[Path("other"), here / "shop" / "none"])
@@ -161,27 +78,6 @@ def test_all_wrong_inputs_are_named_together(here):
         "error: --input *.gif: no image in it",
         "error: --input gs://shop/b.jpg: only http and https; use cloud/detect_beam.py for images on a bucket",
     ]
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b"name,size\nb.jpg,3\n", "list.csv:1: the first line is 'name,size'; no column is named url, image_url"),
-        (b"path\ngr\xf6\xdfe.jpg\n", "list.csv: is not UTF-8: byte 0xf6; save it as UTF-8"),
-        (b'path\n"' + b"x" * 140_000 + b'"\n', "list.csv: is not a valid CSV: field larger than field limit"),
-    ],
-)
-def test_lists_that_cannot_be_read(here, content, says):
-    (here / "list.csv").write_bytes(content)
-    with pytest.raises(DataError) as raised:
-        Sources(["list.csv"], here)
-    assert says in str(raised.value)
-
-
-def test_a_list_with_nothing_in_it(here):
-    write(here / "list.csv", "path", ",")
-    with pytest.raises(UsageError, match="no image in it"):
-        Sources(["list.csv"], here)
 
 
 @pytest.mark.parametrize(
