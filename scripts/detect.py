@@ -37,10 +37,11 @@ from typing import Any
 
 import _init_paths  # noqa: F401
 
-from scripts.lib.core import command_line, files, parallel
-from scripts.lib.core.command_line import local_path
+from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import local_path, positive, positive_int
 from scripts.lib.core.errors import DataError, Finding, UsageError
 from scripts.lib.core.http import DownloadLimits
+from scripts.lib.core.parallel import available_cores
 from scripts.lib.core.progress import progress
 from scripts.lib.detection import contact_sheet, detections, ensemble, options, outputs
 from scripts.lib.detection.journal import ImageResult, Journal
@@ -56,7 +57,7 @@ FEW = 100  # images: up to here the tags of each are printed
 
 @dataclasses.dataclass(frozen=True)
 class OutputOptions:
-    """What is written, and where."""
+    """The results to write, and their folder."""
 
     output_dir: Path
     draw: bool
@@ -119,7 +120,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         const="yes",
         choices=("yes", "no"),
         default="yes",
-        help="draw the boxes on a copy of each image; no: faster, and saves disk space",
+        help="draw the boxes on copies of the images",
     )
     written.add_argument("--contact_sheet", action="store_true", help="write pages of thumbnails")
     written.add_argument("--tags", action="store_true", help="write the best score per class of each product or image")
@@ -127,23 +128,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
     run = parser.add_argument_group("how it runs")
     run.add_argument("--flip", action="store_true", help="also detect on the mirror image (test-time augmentation)")
-    run.add_argument(
-        "--model_weights",
-        nargs="+",
-        type=command_line.positive,
-        metavar="WEIGHT",
-        help="how much each model of an ensemble counts",
-    )
+    run.add_argument("--model_weights", nargs="+", type=positive, metavar="WEIGHT", help="of each model of an ensemble")
     runtimes.add_flag(run)
-    run.add_argument("--batch_size", type=command_line.positive_int, default=8, help="images per inference batch")
-    run.add_argument(
-        "--num_workers",
-        type=command_line.positive_int,
-        default=parallel.available_cores(),
-        help="threads that decode, and as many that draw; 1: no further thread",
-    )
-    run.add_argument("--url_seconds", type=command_line.positive, default=20.0, help="time limit of one download")
-    run.add_argument("--url_megabytes", type=command_line.positive, default=32.0, help="largest download, in MB")
+    run.add_argument("--batch_size", type=positive_int, default=8, help="images per inference batch")
+    run.add_argument("--num_workers", type=positive_int, default=available_cores(), help="threads that decode and draw")
+    run.add_argument("--url_seconds", type=positive, default=20.0, help="time limit of one download")
+    run.add_argument("--url_megabytes", type=positive, default=32.0, help="largest download, in MB")
     args = parser.parse_args(argv)
     args.model = args.model or [default_path("exported_model")]
     if args.model_weights and len(args.model_weights) != len(args.model):

@@ -51,7 +51,7 @@ class ListedImage(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class DetectionJob:
-    """What a worker has to know; `settings` is everything the results depend on."""
+    """The input of a worker; `settings` is everything the results depend on."""
 
     model: str
     output_path: str

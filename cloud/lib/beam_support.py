@@ -1,4 +1,4 @@
-"""What the Apache Beam pipelines of cloud/ share: Beam's own flags, and files wherever Beam's file systems reach."""
+"""Beam's own flags, and files wherever Beam's file systems reach, for the Apache Beam pipelines of cloud/."""
 
 from __future__ import annotations
 
@@ -23,14 +23,11 @@ from scripts.lib.core.errors import DataError, UsageError
 LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
-# ------------------------------------------------------------------------------------------------------------ flags
-
-
 def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
-    """Beam's options from the flags that are not the script's; without a runner, the pipeline runs in this process.
+    """Return Beam's options; without --runner the pipeline runs in this process.
 
     Raises:
-        UsageError: Beam does not know a flag either, and would go on without it.
+        UsageError: Beam does not know a flag.
     """
     if unknown := _unknown_to_beam(flags):
         raise UsageError(f"unrecognized arguments: {' '.join(unknown)}")
@@ -42,7 +39,7 @@ def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
 
 
 def _unknown_to_beam(flags: Sequence[str]) -> list[str]:
-    """Flags that none of Beam's option classes has."""
+    """Return the flags that none of Beam's option classes has."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
     for options in PipelineOptions.__subclasses__():
         options._add_argparse_args(parser)
@@ -50,17 +47,17 @@ def _unknown_to_beam(flags: Sequence[str]) -> list[str]:
 
 
 def in_this_process(options: PipelineOptions) -> bool:
-    """Whether all of the work is done by this very process."""
+    """Return whether this process does all of the work."""
     given = options.get_all_options()
     return given["runner"] == LOCAL_RUNNER and given["direct_running_mode"] == "in_memory"
 
 
 def check_reachable(paths: Iterable[str]) -> None:
-    """Looks at each place once, whether there is something or not; call it when the options are known.
+    """Look at each path once, existing or not, after `pipeline_options`.
 
     Raises:
         UsageError: none of Beam's file systems knows such an address.
-        DataError: it cannot be looked at.
+        DataError: the file system refuses.
     """
     for path in paths:
         if FileSystems.get_scheme(path) not in {system.scheme() for system in FileSystem.get_all_subclasses()}:
@@ -74,19 +71,16 @@ def check_reachable(paths: Iterable[str]) -> None:
 
 
 def new_pipeline(options: PipelineOptions) -> beam.Pipeline:
-    """Raises UsageError where the options do not suit the runner."""
+    """Raise UsageError where the options do not suit the runner."""
     try:
         return beam.Pipeline(options=options)
     except ValueError as error:
         raise UsageError(str(error)) from error
 
 
-# ------------------------------------------------------------------------------------------------------------ files
-
-
 @contextlib.contextmanager
 def local_copy(path: str, title: str) -> Iterator[Path]:
-    """The file itself, or a temporary copy of one that is on no disk; findings name the original."""
+    """Yield a local file itself, or a temporary copy of a remote one; findings name the original."""
     if not exists(path):
         raise UsageError(f"there is no {title} {files.shown_path(path)}")
     if not files.is_url(path):
@@ -103,7 +97,7 @@ def local_copy(path: str, title: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def scratch_folder(output_path: str) -> Iterator[str]:
-    """The address of a folder beside the output, on the same file system, which goes with all that is in it."""
+    """Yield a folder beside the output, on the same file system; delete it with all its files at the end."""
     folder = f"{output_path}.partial-{uuid.uuid4().hex[:8]}"
     try:
         yield folder
@@ -116,7 +110,7 @@ def scratch_folder(output_path: str) -> Iterator[str]:
 
 
 def sibling(path: str, other: object) -> str:
-    """The file with the name of another one beside a file."""
+    """Return the path beside `path` with the file name of `other`."""
     return path[: -len(Path(path).name)] + Path(str(other)).name
 
 
@@ -130,7 +124,7 @@ def read_bytes(path: str, limit: int = -1) -> bytes:
 
 
 def read_lines(pattern: str) -> Iterator[list]:
-    """The JSON of each line of the files."""
+    """Yield the JSON of each line of the files."""
     (match,) = FileSystems.match([pattern])
     for metadata in match.metadata_list:
         yield from map(json.loads, read_bytes(metadata.path).decode().splitlines())
@@ -143,7 +137,7 @@ def write_text(path: str, lines: Iterable[str]) -> None:
 
 
 def write_whole(path: str, content: bytes) -> None:
-    """Writes a file that appears whole or not at all, in place of one that is there."""
+    """Write or replace a file, which appears whole or not at all."""
     if not files.is_url(path):
         with files.atomic_write(path) as file:
             file.write(content)

@@ -1,4 +1,4 @@
-"""Photos read by their addresses, on a bucket, on the web, or wherever Beam reaches, in spite of passing failures."""
+"""Images read by their addresses, on a bucket, on the web, or wherever Beam reaches; failures that pass are retried."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from cloud.lib import beam_support
 from scripts.lib.core import http
 from scripts.lib.core.http import DownloadError, DownloadLimits
 
-_PASSING = {408, 429}  # HTTP statuses below 500 after which another try may help
+_PASSING = {408, 429}  # HTTP statuses below 500 that are worth a retry
 _local = threading.local()
 
 
 def fetch(address: str, limits: DownloadLimits) -> bytes:
-    """The content of a photo.
-
-    Raises:
-        DownloadError: it cannot be had; for what may pass, after `limits.retries` more tries.
-    """
+    """Return the content of an image; raise DownloadError where it cannot be read."""
     if http.is_web_address(address):
         return http.fetch(address, limits)
     return http.retried(functools.partial(_read_once, address, limits.max_bytes), limits.retries, limits.pause)
@@ -40,7 +36,7 @@ def _read_once(address: str, max_bytes: int) -> bytes:
 
 
 def _read_from_bucket(address: str, limit: int) -> bytes:
-    """One request an image, by a client for each thread; Beam makes a client for each file, and two requests."""
+    """Send one request per image, with one client per thread; Beam makes a client per file, and two requests."""
     from google.api_core.exceptions import RequestRangeNotSatisfiable
     from google.cloud import storage
 

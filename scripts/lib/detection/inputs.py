@@ -64,23 +64,21 @@ def open_input(text: str, image_dir: Path, excluded: Sequence[Path] = ()) -> Inp
     if files.is_url(text):
         raise UsageError(f"--input {text}: only http and https; use cloud/detect_beam.py for images on a bucket")
     path = Path(text)
-    if path.is_file():
-        match path.suffix.lower():
-            case ".csv" | ".tsv":
-                reader = _list(functools.partial(read_csv, path, image_dir))
-            case ".txt":
-                reader = _list(functools.partial(read_text, path))
-            case _:
-                reader = _found([InputImage(path.name, path)])
+    if path.suffix.lower() in (".csv", ".tsv") and path.is_file():
+        opened = _list(functools.partial(read_csv, path, image_dir))
+    elif path.suffix.lower() == ".txt" and path.is_file():
+        opened = _list(functools.partial(read_text, path))
+    elif path.is_file():
+        opened = _found([InputImage(path.name, path)])
     elif path.is_dir():
-        reader = _found(_without(excluded, read_folder(path)))
+        opened = _found(_without(excluded, read_folder(path)))
     elif glob.has_magic(text):
-        reader = _found(_without(excluded, read_pattern(text)))
+        opened = _found(_without(excluded, read_pattern(text)))
     else:
         raise UsageError(f"--input {files.shown_path(path)}: no such file or folder")
-    if not reader.count:
+    if not opened.count:
         raise UsageError(f"--input {text if glob.has_magic(text) else files.shown_path(path)}: no image in it")
-    return reader
+    return opened
 
 
 def _found(images: Sequence[InputImage]) -> Input:
@@ -92,13 +90,10 @@ def _list(read: Callable[[], Items]) -> Input:
     return Input(read, sum(isinstance(item, InputImage) for item in read()))
 
 
-def _without(excluded: Sequence[Path], images: Iterable[InputImage]) -> list[InputImage]:
-    folders = tuple(os.path.join(_normalized(folder), "") for folder in excluded)  # noqa: PTH118 (a prefix)
-    return [image for image in images if not _normalized(image.place).startswith(folders)]
-
-
-def _normalized(path: Path) -> str:
-    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100 (Path.absolute leaves `..` as it is)
+def _without(folders: Sequence[Path], images: Iterable[InputImage]) -> list[InputImage]:
+    """Return the images outside of the folders."""
+    resolved = {Path(os.path.abspath(folder)) for folder in folders}  # noqa: PTH100 (Path.absolute keeps `..`)
+    return [image for image in images if resolved.isdisjoint(Path(os.path.abspath(image.place)).parents)]  # noqa: PTH100
 
 
 def read_folder(folder: Path) -> Iterator[InputImage]:
@@ -168,7 +163,8 @@ def read_csv(path: Path, image_dir: Path) -> Items:
                 if len(row) <= place_column:
                     raise ValueError(f"has {len(row)} fields, the first line has {len(header)}")
                 if place := row[place_column].strip():
-                    image = _image_of_labels(place, image_dir) if is_labels_csv else _image_at(place, path.parent)
+                    place = image_names.inside_folder(place) if is_labels_csv else place
+                    image = _image_at(place, image_dir if is_labels_csv else path.parent)
                     yield image._replace(product="".join(row[product_column : product_column + 1]).strip())
             except ValueError as error:
                 yield _line_error(path, rows.line_num + 1, error)
@@ -186,11 +182,6 @@ def _header(path: Path, line: str) -> tuple[str, list[str]]:
     message = f"the first line is {text[:200]!r}; no column is named {', '.join(PLACE_COLUMNS[:-1])} or image"
     remedy = "name the column that holds paths or addresses, or give a list of them without a header"
     raise DataError([Finding(ERROR, "csv-columns", files.shown_path(path), message, remedy, line=1)])
-
-
-def _image_of_labels(name: str, image_dir: Path) -> InputImage:
-    name = image_names.inside_folder(name)
-    return InputImage(name, image_dir / name)
 
 
 def _image_at(text: str, folder: Path) -> InputImage:

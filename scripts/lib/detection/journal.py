@@ -17,7 +17,7 @@ from scripts.lib.core.errors import Finding, UsageError
 
 
 class ImageResult(NamedTuple):
-    """What was found on an image.
+    """The detections of an image, or why it could not be read.
 
     Attributes:
         name: in the results.
@@ -55,7 +55,7 @@ class ImageResult(NamedTuple):
 
 
 class Journal:
-    """The file, open for further lines.
+    """A journal file, open for further lines.
 
     Args:
         path: of the file.

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from scripts.lib.core import command_line
+from scripts.lib.core.command_line import score
 from scripts.lib.core.errors import UsageError
 from scripts.lib.models import exported_model
 
@@ -15,35 +15,20 @@ DEFAULT_SCORE = 0.5  # score threshold where no report gives one
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which detections count")
+    group.add_argument("--min_score", type=score, help="score threshold (default: the report's of each class, or 0.5)")
     group.add_argument(
-        "--min_score",
-        type=command_line.score,
-        metavar="SCORE",
-        help=f"score threshold (default: for each class the best one by report.py, else {DEFAULT_SCORE})",
-    )
-    group.add_argument(
-        "--class_min_score",
-        type=class_score,
-        action="append",
-        default=[],
-        metavar="CLASS=SCORE",
-        help="score threshold of one class, e.g. Dresses=0.4; may be repeated",
+        "--class_min_score", type=class_score, action="append", default=[], metavar="CLASS=SCORE", help="of one class"
     )
     group.add_argument("--classes", nargs="+", action="extend", default=[], metavar="CLASS", help="only these classes")
-    group.add_argument(
-        "--nms_iou",
-        type=command_line.score,
-        metavar="IOU",
-        help="of two boxes of one class with a higher IoU keep the better one (the model has its own suppression, too)",
-    )
+    group.add_argument("--nms_iou", type=score, help="keep the better of two boxes of one class with a higher IoU")
 
 
 def class_score(text: str) -> tuple[str, float]:
     """Parse CLASS=SCORE, for argparse."""
-    name, equals, score = text.rpartition("=")
+    name, equals, value = text.rpartition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form CLASS=SCORE")
-    return name, command_line.score(score)
+    return name, score(value)
 
 
 def score_thresholds(
@@ -57,10 +42,8 @@ def score_thresholds(
 
     Args:
         models: folders of the exported models.
-        class_names: all that they know.
-        min_score: the value of --min_score.
-        class_min_scores: the values of --class_min_score.
-        classes: the values of --classes; empty: all.
+        class_names: all classes of the models.
+        min_score, class_min_scores, classes: values of the flags.
 
     Raises:
         UsageError: a class is unknown.
@@ -76,10 +59,7 @@ def score_thresholds(
 
 
 def default_thresholds(models: Sequence[Path], class_names: Sequence[str]) -> dict[str, float]:
-    """Return class name -> score threshold by the models' reports, else 0.5.
-
-    The scores of an ensemble are means of its models' scores; so is its threshold.
-    """
+    """Return class name -> mean of the thresholds in the models' reports, else 0.5."""
     thresholds = dict.fromkeys(class_names, DEFAULT_SCORE)
     reports = [exported_model.score_thresholds(model) for model in models]
     for name in class_names:

@@ -1,12 +1,11 @@
-"""Weighted boxes fusion: what several models found on one image, as one set of detections.
+"""Weighted boxes fusion: the detections of several models on one image become one set.
 
 Solovyev, Wang, Gabruseva, "Weighted boxes fusion: Ensembling boxes from different object detection models", Image and
-Vision Computing 107, 2021, section 3. Non-maximum suppression keeps the best box of a group and drops the others;
-fusion averages them, so that each model has its say in where the box lies, and a box that only some of the models
-found loses score.
+Vision Computing 107, 2021, section 3. Non-maximum suppression keeps the best box of a group; fusion averages the group,
+and a box that only some models found loses score.
 
-The authors' library (ensemble-boxes 1.0.9 on PyPI) is not used: it needs numba, and takes it that all models know all
-classes. Where no model has two boxes in a group it gives the same, to 1e-7 on 1,885 groups of three models' boxes.
+The authors' library (ensemble-boxes 1.0.9 on PyPI) needs numba and assumes that all models know all classes. Where no
+model has two boxes in a group it gives the same, to 1e-7 on 1,885 groups of three models' boxes.
 """
 
 from __future__ import annotations
@@ -27,26 +26,20 @@ def fuse(
     weight_of_class: dict[int, float] | None = None,
     iou_threshold: float = IOU_THRESHOLD,
 ) -> DetectionArrays:
-    """The detections of several models on one image, fused.
+    """Return the fused detections, best score first.
 
-    In order of falling score each box joins the fused box of its class that it overlaps most, where that overlap
-    exceeds the threshold, and begins a new one otherwise. Corners of a fused box are the mean of its boxes', weighted
-    by score. Its score is the sum of its models' scores, divided by the number of all models: that is the paper's
-    equation 5, the mean of T scores times T / N, as long as each model has one box in it. Where a model has several,
-    as happens when its own suppression lets more overlap pass than `iou_threshold`, only its best one counts: the mean
-    over all of them, as the paper has it, punishes a model for weak boxes beside a good one. On seven ensembles of two
-    to four views (three models of the sample, the one-class model, mirror images) mAP@0.5 was higher by 0.002 to 0.061
-    than with that mean, by 0.041 on average.
+    By falling score, each box joins the fused box of its class with the highest IoU, if it exceeds the threshold, and
+    starts a new one otherwise. The corners of a fused box are the mean of its boxes' corners, weighted by score. Its
+    score is the sum of its models' scores divided by the number of models: the paper's equation 5 (the mean of T scores
+    times T / N) if each model has one box in it. Of a model with several only the best one counts; the paper's mean
+    over all of them punishes weak boxes beside a good one. On seven ensembles of two to four views mAP@0.5 was higher
+    by 0.002 to 0.061 than with that mean, by 0.041 on average.
 
     Args:
-        predictions: of each model, class ids meaning the same in all; boxes in any one unit.
+        predictions: of each model, with common class ids; boxes in any one unit.
         weights: how much each model's scores count; None: all the same.
-        weight_of_class: class id -> the sum of the weights of those models that know the class, where not all do:
-            the others' silence does not count against it.
+        weight_of_class: class id -> the sum of the weights of the models that know the class, where not all do.
         iou_threshold: see above.
-
-    Returns:
-        Best score first.
     """
     weights = np.ones(len(predictions)) if weights is None else np.asarray(weights, float)
     boxes = np.concatenate([found.boxes_yxyx for found in predictions]).astype(float)
@@ -75,10 +68,9 @@ def fuse(
 def _groups(
     boxes: np.ndarray, scores: np.ndarray, class_ids: np.ndarray, iou_threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which boxes become one; boxes by falling score.
+    """Return the group of each box, int [num_boxes], and the first box of each group, int [num_groups].
 
-    Returns:
-        The group of each box, int [num_boxes]; the first box of each group, int [num_groups].
+    Boxes come by falling score.
     """
     group_of, first = np.zeros(len(boxes), int), []
     for class_id in np.unique(class_ids):
