@@ -22,6 +22,7 @@ PAUSE_SECONDS = 1.0  # of `download`; see `DownloadLimits.pause`
 
 _MAY_PASS = {408, 425, 429, 500, 502, 503, 504}  # statuses of a server that may answer better in a moment
 _local = threading.local()
+_import_lock = threading.Lock()
 
 
 class DownloadLimits(NamedTuple):
@@ -97,8 +98,10 @@ def retried(attempt: Callable, retries: int, pause: float, arrived: Callable[[],
     Raises:
         DownloadError: the last one.
     """
-    from urllib3.exceptions import MaxRetryError
-    from urllib3.util import Retry
+    with _import_lock:  # threads that import these packages at the same time may block each other
+        import requests  # noqa: F401
+        from urllib3.exceptions import MaxRetryError
+        from urllib3.util import Retry
 
     retry, most = Retry(retries, backoff_factor=pause), arrived()
     while True:
