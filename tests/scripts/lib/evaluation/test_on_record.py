@@ -83,7 +83,7 @@ def test_detections_on_another_record_are_not_taken(model, record, tmp_path):
 
 
 def test_a_missing_model_and_a_missing_record_are_named(model, record, tmp_path):
-    with pytest.raises(UsageError, match="no exported model"):
+    with pytest.raises(UsageError, match="not an exported model"):
         on_record.detect(tmp_path, [record])
     with pytest.raises(UsageError, match="no such record"):
         on_record.detect(model, [tmp_path / "none.record"])

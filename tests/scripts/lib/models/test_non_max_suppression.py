@@ -55,10 +55,10 @@ def test_boxes_scores_classes_and_order_are_the_apis(tf, settings, levels):
         np.testing.assert_array_equal(ours, expected)
 
 
-def test_a_least_score_changes_nothing_above_it():
+def test_a_minimum_score_changes_nothing_above_it():
     boxes, scores = proposals(3)
     settings = Settings(1e-8, 0.6, 1000, 1000)
-    everything, some = (non_max_suppression.multiclass(boxes, scores, settings, least) for least in (0, 0.6))
+    everything, some = (non_max_suppression.multiclass(boxes, scores, settings, min_score) for min_score in (0, 0.6))
     above = everything[1] >= 0.6
     assert 0 < above.sum() < len(above)
     for all_values, values in zip(everything, some, strict=True):
