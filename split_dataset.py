@@ -84,7 +84,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not all(subsets):
         raise DataError([f"{len(units)} groups cannot fill {len(sizes)} sets: one is empty"], NOT_WRITTEN)
 
-    splits = make_folds(rows, subsets, paths) if args.folds else [make_split(rows, subsets[1], paths)]
+    if args.folds:
+        splits = [make_split(rows, units, paths.fold(fold)) for fold, units in enumerate(subsets)]
+    else:
+        splits = [make_split(rows, subsets[1], paths)]
     refuse_other_files(splits, args.manifest_json)
     for split in splits:
         write_split(split)
@@ -163,11 +166,7 @@ def grouping(text: str) -> str | re.Pattern[str]:
 
 
 def split_sizes(num_images: int, test_fraction: Decimal) -> list[int]:
-    """Return the number of images for training, floor((1 - test_fraction) * num_images), and for testing, the others.
-
-    Raises:
-        DataError: one of the two sets would be empty.
-    """
+    """Return the number of images for training and for testing; raise DataError where one is 0."""
     num_train = int((1 - test_fraction) * num_images)
     num_test = num_images - num_train
     if not num_train or not num_test:
@@ -184,9 +183,7 @@ def fold_sizes(num_images: int, folds: int) -> list[int]:
     return [num_images // folds + (fold < num_images % folds) for fold in range(folds)]
 
 
-def group_images(
-    images: Sequence[str], group_by: str | re.Pattern[str] | None, image_dir: Path
-) -> list[tuple[str, ...]]:
+def group_images(images: Sequence[str], group_by: str | re.Pattern | None, image_dir: Path) -> list[tuple[str, ...]]:
     """Return the images that stay together, in order of their first names; without grouping, each by itself."""
     if group_by is None:
         return [(image,) for image in images]
@@ -201,13 +198,11 @@ def group_images(
 
 def name_keys(images: Sequence[str], expression: re.Pattern[str]) -> list[object]:
     """Return what the expression's first group finds in each name; names that do not match are groups of their own."""
-    matches = [expression.search(image) for image in images]
-    unmatched = [image for image, match in zip(images, matches, strict=True) if not match or match[1] is None]
-    if unmatched:
+    found = [match[1] if (match := expression.search(image)) else None for image in images]
+    if unmatched := [image for image, text in zip(images, found, strict=True) if text is None]:
         shown = ", ".join(unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
         print(f"{len(unmatched)} images do not match --group_by, each is a group of its own: {shown}")
-    single = set(unmatched)
-    return [(image,) if image in single else match[1] for image, match in zip(images, matches, strict=True)]
+    return [(image,) if text is None else text for image, text in zip(images, found, strict=True)]
 
 
 def duplicate_keys(images: Sequence[str], image_dir: Path) -> list[object]:
@@ -224,6 +219,7 @@ def duplicate_keys(images: Sequence[str], image_dir: Path) -> list[object]:
 
 
 def make_units(rows: Iterable[LabelRow], groups: Iterable[tuple[str, ...]]) -> list[Unit]:
+    """Return the groups of images with their number of boxes of each class."""
     boxes_of = defaultdict(Counter)
     for row in rows:
         if row.class_name:
@@ -236,10 +232,6 @@ def make_split(rows: Sequence[LabelRow], test_units: Iterable[Unit], paths: Spli
     tested = {image for unit in test_units for image in unit.images}
     train = [row for row in rows if row.filename not in tested]
     return Split(train, [row for row in rows if row.filename in tested], paths)
-
-
-def make_folds(rows: Sequence[LabelRow], subsets: Sequence[Sequence[Unit]], paths: SplitPaths) -> list[Split]:
-    return [make_split(rows, units, paths.fold(fold)) for fold, units in enumerate(subsets)]
 
 
 def refuse_other_files(splits: Iterable[Split], manifest_json: Path) -> None:
@@ -261,13 +253,13 @@ def write_split(split: Split) -> None:
 def remove_further_folds(paths: SplitPaths, folds: int) -> None:
     """Remove what an earlier run with more folds wrote, and say so: it would be taken for a part of this one."""
     for fold in itertools.count(folds):
-        former = paths.fold(fold)
-        for path, head in zip(former, (labels_csv.HEAD, labels_csv.HEAD, SUMMARY_HEAD), strict=True):
-            if path.is_file() and path.read_bytes().startswith(head):
-                path.unlink()
-                print(f"removed, of an earlier run with more folds: {files.shown_path(path)}")
-        if not any(path.is_file() for path in paths.fold(fold + 1)):
+        former = [path for path in paths.fold(fold) if path.is_file()]
+        former = [path for path in former if path.read_bytes().startswith((labels_csv.HEAD, SUMMARY_HEAD))]
+        if not former:
             return
+        for path in former:
+            path.unlink()
+            print(f"removed, of an earlier run with more folds: {files.shown_path(path)}")
 
 
 def print_split(split: Split, stratify: bool) -> None:

@@ -116,9 +116,6 @@ def refuse_other_files(record: RecordOptions) -> None:
 class BucketImageChecker(ImageChecker):
     """Reads images in buckets through Beam's file systems."""
 
-    def __init__(self, image_dir: str, *arguments):
-        super().__init__(image_dir.rstrip("/"), *arguments)
-
     def _list_folder(self) -> image_names.ImageFolder:
         (match,) = FileSystems.match([f"{self.image_dir}/**"])
         names = (metadata.path[len(self.image_dir) + 1 :] for metadata in match.metadata_list)
@@ -129,18 +126,18 @@ class BucketImageChecker(ImageChecker):
         return exists(self._path(name))
 
     def _read(self, name: str) -> tuple[bytes | None, list[Finding]]:
-        return decode.read_bytes(self._path(name), name, bucket_content)
+        def content(path: str) -> tuple[int, bytes]:
+            data = read_bytes(path, decode.MAX_BYTES + 1)
+            return len(data), data
 
-
-def bucket_content(path: str) -> tuple[int, bytes]:
-    """Return a file's size, up to one byte above the limit, and its bytes; see `decode.local_content`."""
-    data = read_bytes(path, decode.MAX_BYTES + 1)
-    return len(data), data
+        return decode.read_bytes(self._path(name), name, content)
 
 
 def image_checker(record: RecordOptions, class_ids: Mapping[str, int]) -> ImageChecker:
-    kind = BucketImageChecker if files.is_url(record.image_dir) else ImageChecker
-    return kind(record.image_dir, class_ids, not record.trust_images, record.max_image_side)
+    settings = class_ids, not record.trust_images, record.max_image_side
+    if files.is_url(record.image_dir):
+        return BucketImageChecker(record.image_dir.rstrip("/"), *settings)
+    return ImageChecker(record.image_dir, *settings)
 
 
 def task_line(number: int, image: LabelledImage, finder: ImageChecker) -> str:
@@ -221,8 +218,8 @@ def publish(scratch: str, record: RecordOptions, tally: RecordTally, csv_bytes: 
 
 
 def shard_paths(record: RecordOptions) -> list[str]:
-    shards = tf_record.shard_paths(record.output_path, record.num_shards)
-    return [sibling(record.output_path, shard) for shard in shards]
+    paths = tf_record.shard_paths(record.output_path, record.num_shards)
+    return [sibling(record.output_path, path) for path in paths]
 
 
 if __name__ == "__main__":
