@@ -1,0 +1,43 @@
+"""Images and ground truth of a record, read without TensorFlow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scripts.lib.core.errors import DataError
+from scripts.lib.records import read, tf_example, tf_record
+from tests.encoded_images import PASSING, SIZE, pixels
+
+
+def write(path, **changes):
+    """A record of one example with two boxes; `changes` replace features by the last part of their names."""
+    values = {"xmin": [0.1, 0.2], "ymin": [0.3, 0.4], "xmax": [0.5, 0.6], "ymax": [0.7, 0.8], **changes}
+    sides = {f"image/object/bbox/{side}": values[side] for side in ("xmin", "ymin", "xmax", "ymax")}
+    ids = {"image/object/class/label": values.get("label", [2, 1])}
+    ids |= {"image/object/difficult": values["difficult"]} if "difficult" in values else {}
+    encoded = {"image/encoded": values.get("encoded", [PASSING["png"]])}
+    names = {f"image/{kind}": values[kind] for kind in ("filename", "source_id") if kind in values}
+    with path.open("wb") as file:
+        example = tf_example.example({**encoded, **names}, sides, ids)
+        tf_record.write_record(file, tf_example.serialized(example))
+    return path
+
+
+def test_boxes_classes_and_pixels_are_those_of_the_example(tmp_path):
+    (image,) = read.read(write(tmp_path / "a.record", filename=["ä.png".encode()], difficult=[0, 1]))
+    np.testing.assert_allclose(image.boxes_yxyx_normalized, [[0.3, 0.1, 0.7, 0.5], [0.4, 0.2, 0.8, 0.6]], rtol=1e-6)
+    assert image.name == "ä.png" and image.class_ids.tolist() == [2, 1] and image.is_difficult.tolist() == [False, True]
+    assert (image.pixels() == pixels(PASSING["png"])).all() and image.pixels().shape == (*SIZE[::-1], 3)
+
+
+@pytest.mark.parametrize(("changes", "name"), [({"source_id": [b"7"]}, "7"), ({}, "1")])
+def test_records_of_other_tools_may_lack_names_and_difficult(tmp_path, changes, name):
+    (image,) = read.read(write(tmp_path / "a.record", **changes))
+    assert image.name == name and not image.is_difficult.any()
+
+
+@pytest.mark.parametrize("changes", [{"encoded": []}, {"xmax": [0.5]}, {"label": [1]}])
+def test_an_example_without_image_or_with_missing_sides_is_an_error(tmp_path, changes):
+    with pytest.raises(DataError, match="a.record: example 1 has no image, or its boxes and classes differ in number"):
+        list(read.read(write(tmp_path / "a.record", **changes)))
