@@ -1,7 +1,7 @@
-"""Ends a script in one sentence where its Python is too old, too new, or not 64-bit.
+"""End a script with one sentence if its Python is too old, too new, or not 64-bit.
 
-Imported first by the scripts that people start with whatever Python they have. Written for Python 3.6, as the lines of
-those scripts have to be, too: what an old Python cannot parse it cannot refuse.
+The scripts that may be started with any Python import it first. Like theirs, its code is limited to Python 3.6, since
+an old Python cannot refuse what it cannot parse.
 """
 
 import sys
@@ -12,7 +12,7 @@ BITS = sys.maxsize.bit_length() + 1
 
 
 def complaint(version=sys.version_info, bits=BITS):
-    """Returns what is wrong with this Python and what to do, or None where it will do.
+    """Return what is wrong with this Python and what to do, or None.
 
     Args:
         version: major and minor version come first.

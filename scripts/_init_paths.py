@@ -1,4 +1,4 @@
-"""Puts the repository root on `sys.path` in the place of the script's own folder.
+"""Put the repository root on `sys.path` in place of the script's own folder.
 
 Every script in a sub-folder starts with `import _init_paths`. A module then has one name everywhere
 (`scripts.lib.annotations.voc_xml`), every script runs from any folder without PYTHONPATH, and no script's file name can

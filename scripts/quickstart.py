@@ -1,11 +1,11 @@
-"""Makes .venv, installs what is needed, and runs the whole pipeline on the sample data set.
+"""Make .venv, install what is needed, and run the whole pipeline on the sample data set.
 
 In:   the repository, Python 3.10 to 3.13, a network for the first run.
 Out:  runs/quickstart/: the sample, CSV files and records, checkpoints and event files (train/), metrics.json (eval/),
       the exported model (exported_model/), and the test pictures with boxes and detections.csv (detections/).
 
-Each step is one of the scripts that are run by hand, and its command is shown. Run again, nothing is installed twice
-and the training goes on from its last checkpoint. The sample is synthetic: drawn garments, no photos.
+Each step is a script that can also be run by hand; its command is shown. A second run installs nothing again and
+resumes the training from its last checkpoint. The sample is synthetic: drawn garments, not photos.
 
   python scripts/quickstart.py
   python scripts/quickstart.py --steps 4000
@@ -35,8 +35,8 @@ CONFIG = ROOT / "configs" / "ssd_mobilenet_v1_sample.config"
 RESULTS_BYTES = 500 * venv.MEGABYTE
 
 
-class Step(NamedTuple):
-    """One command of the pipeline; its folders and files are relative to the repository root where they lie in it."""
+class PipelineStep(NamedTuple):
+    """One command of the pipeline; paths in the repository are relative to its root."""
 
     title: str
     script: str
@@ -71,7 +71,7 @@ def absolute(text: str) -> Path:
 
 
 def config_for(output_dir: Path) -> Path:
-    """The sample's pipeline config; for another folder than its own a copy there, with that folder's paths."""
+    """Return the sample's pipeline config; for another folder than RESULTS, a copy there with that folder's paths."""
     if output_dir == RESULTS:
         return CONFIG
     text = CONFIG.read_text(encoding="utf-8")
@@ -81,149 +81,58 @@ def config_for(output_dir: Path) -> Path:
     return copy
 
 
-def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> list[Step]:
-    """The steps from drawing the sample to detecting on its test images.
-
-    Args:
-        output_dir: folder for all results.
-        config: the pipeline config.
-        num_steps: training steps, or None for the config's.
-    """
+def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> list[PipelineStep]:
+    """Return the steps, from drawing the sample to detecting on its test images; `num_steps` None: the config's."""
 
     def result(name: str) -> str:
         return shown(output_dir / name)
 
     config = shown(config)
-    images = result("sample/samples")
-    more_steps = ["--num_train_steps", str(num_steps)] if num_steps else []
+    sample, images, labels = result("sample"), result("sample/samples"), result("labels.csv")
+    train_csv, test_csv, summary_csv = result("train_labels.csv"), result("test_labels.csv"), result("summary.csv")
+    train, model = result("train"), result("exported_model")
+    split = ["--input_csv", labels, "--train_csv", train_csv, "--test_csv", test_csv, "--summary_csv", summary_csv]
+    record = ["--image_dir", images, "--max_image_side", "224"]
+    train_record = ["--csv_input", train_csv, "--output_path", result("train.record"), *record, "--oversample", "0.5"]
+    test_record = ["--csv_input", test_csv, "--output_path", result("test.record"), *record]
+    with_config = ["--pipeline_config_path", config]
+    training = [*with_config, "--train_dir", train]
+    if num_steps:
+        training += ["--num_train_steps", str(num_steps)]
+    evaluation = [*with_config, "--checkpoint_dir", train, "--eval_dir", result("eval"), "--run_once"]
+    export = ["--input_type", "image_tensor", *with_config, "--trained_checkpoint_prefix", train]
+    detection = ["--model", model, "--input", test_csv, "--image_dir", images, "--output_dir", result("detections")]
+    annotations = ["--annotations_dir", result("sample/annotations"), "--output_csv", labels]
+    drawing = ["--output_dir", sample, "--num_images", "1000"]
     return [
-        Step(
-            "Drawing the sample data set",
-            "scripts/make_sample_dataset.py",
-            [
-                "--output_dir",
-                result("sample"),
-                "--num_images",
-                "1000",
-            ],
+        PipelineStep("Drawing the sample data set", "scripts/make_sample_dataset.py", drawing),
+        PipelineStep("Reading the annotations", "xml_to_csv.py", annotations),
+        PipelineStep("Splitting into training and test images", "split_dataset.py", split),
+        PipelineStep("Writing train.record", "generate_tfrecord.py", train_record),
+        PipelineStep("Writing test.record", "generate_tfrecord.py", test_record),
+        PipelineStep("Training", "scripts/train.py", training),
+        PipelineStep("Evaluating", "scripts/eval.py", evaluation),
+        PipelineStep(
+            "Exporting the model", "scripts/export_inference_graph.py", [*export, "--output_directory", model]
         ),
-        Step(
-            "Reading the annotations",
-            "xml_to_csv.py",
-            [
-                "--annotations_dir",
-                result("sample/annotations"),
-                "--output_csv",
-                result("labels.csv"),
-            ],
-        ),
-        Step(
-            "Splitting into training and test images",
-            "split_dataset.py",
-            [
-                "--input_csv",
-                result("labels.csv"),
-                "--train_csv",
-                result("train_labels.csv"),
-                "--test_csv",
-                result("test_labels.csv"),
-                "--summary_csv",
-                result("summary.csv"),
-            ],
-        ),
-        *(
-            Step(
-                f"Writing {part}.record",
-                "generate_tfrecord.py",
-                [
-                    "--csv_input",
-                    result(f"{part}_labels.csv"),
-                    "--output_path",
-                    result(f"{part}.record"),
-                    "--image_dir",
-                    images,
-                    "--max_image_side",
-                    "224",
-                    *more,
-                ],
-            )
-            for part, more in (("train", ["--oversample", "0.5"]), ("test", []))
-        ),
-        Step(
-            "Training",
-            "scripts/train.py",
-            [
-                "--pipeline_config_path",
-                config,
-                "--train_dir",
-                result("train"),
-                *more_steps,
-            ],
-        ),
-        Step(
-            "Evaluating",
-            "scripts/eval.py",
-            [
-                "--pipeline_config_path",
-                config,
-                "--checkpoint_dir",
-                result("train"),
-                "--eval_dir",
-                result("eval"),
-                "--run_once",
-            ],
-        ),
-        Step(
-            "Exporting the model",
-            "scripts/export_inference_graph.py",
-            [
-                "--input_type",
-                "image_tensor",
-                "--pipeline_config_path",
-                config,
-                "--trained_checkpoint_prefix",
-                result("train"),
-                "--output_directory",
-                result("exported_model"),
-            ],
-        ),
-        Step(
-            "Detecting on the test images",
-            "scripts/detect.py",
-            [
-                "--model",
-                result("exported_model"),
-                "--input",
-                result("test_labels.csv"),
-                "--image_dir",
-                images,
-                "--output_dir",
-                result("detections"),
-                "--min_score",
-                "0.5",
-            ],
-        ),
+        PipelineStep("Detecting on the test images", "scripts/detect.py", [*detection, "--min_score", "0.5"]),
     ]
 
 
 def shown(path: Path) -> str:
-    """The path as a user types it in the repository root, with `/`, which Python reads on every platform."""
+    """Return the path as a user types it in the repository root, with `/`."""
     return (path.relative_to(ROOT) if ROOT in path.parents else path).as_posix()
 
 
 def command_text(python: Path, *arguments: str) -> str:
-    """The command line as a user types it in the repository root."""
+    """Return the command line as a user types it in the repository root."""
     program = str(python.relative_to(ROOT)) if ROOT in python.parents else str(python)
     join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
     return join([program, *arguments])
 
 
-def run(step: Step, python: Path) -> None:
-    """Shows the command and runs it; its output is the user's to see.
-
-    Raises:
-        DataError: it failed; names the step, the command and the exit status.
-    """
+def run(step: PipelineStep, python: Path) -> None:
+    """Show the command and run it; raise DataError with step, command and exit status if it fails."""
     text = command_text(python, step.script, *step.arguments)
     print(f"> {text}", flush=True)
     status = subprocess.run([python, step.script, *step.arguments], cwd=ROOT, check=False).returncode
@@ -233,7 +142,7 @@ def run(step: Step, python: Path) -> None:
 
 
 def remove_results(output_dir: Path) -> None:
-    """Removes what the steps write, and nothing else that may lie in the folder."""
+    """Remove what the steps write, and no other files."""
     for name in ("sample", "train", "eval", "exported_model", "detections"):
         if (output_dir / name).exists():
             shutil.rmtree(output_dir / name)
@@ -243,7 +152,7 @@ def remove_results(output_dir: Path) -> None:
 
 
 def summary(output_dir: Path, python: Path, stages: Stages) -> str:
-    """What came out, where it lies, how to look at it, and how long each stage took."""
+    """Return the metrics, where the results are, how to view them, and how long each stage took."""
     places = {
         "checkpoints, event files": "train",
         "metrics": "eval/metrics.json",
@@ -255,7 +164,7 @@ def summary(output_dir: Path, python: Path, stages: Stages) -> str:
     return "\n".join(
         [
             "",
-            "=== Done. The sample is synthetic: these figures show that the pipeline works, not how it does on photos.",
+            "=== Done. The sample is synthetic: these metrics show that the pipeline works, not how it does on photos.",
             metrics_file.table(metrics_file.read(output_dir / "eval" / "metrics.json")),
             "Results:",
             *(f"  {what:<24}  {shown(output_dir / name)}" for what, name in places.items()),

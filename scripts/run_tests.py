@@ -1,4 +1,4 @@
-"""Runs the tests in .venv; makes it, or adds the test tools to it, where they are missing.
+"""Run the tests in .venv; make it, or add the test tools to it, if they are missing.
 
 In:   the repository; all arguments are passed on to pytest (--slow adds the tests that take minutes).
 Out:  what pytest prints, and its exit status.

@@ -69,7 +69,7 @@ def test_a_failing_step_is_named_with_its_command_and_status(tmp_path, monkeypat
     (tmp_path / "fails.py").write_text("raise SystemExit(3)", encoding="utf-8")
     monkeypatch.setattr(quickstart, "ROOT", tmp_path)
     with pytest.raises(DataError, match=r"Training failed \(exit status 3\): .*fails.py --flag 'a b'"):
-        quickstart.run(quickstart.Step("Training", "fails.py", ["--flag", "a b"]), PYTHON)
+        quickstart.run(quickstart.PipelineStep("Training", "fails.py", ["--flag", "a b"]), PYTHON)
     assert "fails.py --flag" in capfd.readouterr().out
 
 
@@ -78,7 +78,7 @@ def test_a_killed_step_is_told_from_a_failed_one(tmp_path, monkeypatch):
     (tmp_path / "dies.py").write_text("import os; os.kill(os.getpid(), 9)", encoding="utf-8")
     monkeypatch.setattr(quickstart, "ROOT", tmp_path)
     with pytest.raises(DataError, match="killed by signal 9; was memory short"):
-        quickstart.run(quickstart.Step("Training", "dies.py", []), PYTHON)
+        quickstart.run(quickstart.PipelineStep("Training", "dies.py", []), PYTHON)
 
 
 def test_fresh_removes_the_results_and_nothing_else(tmp_path):
