@@ -1,8 +1,8 @@
-"""Unpacks tar archives of others: nothing of them can lead outside the folder, or be anything but a file.
+"""Unpack tar archives from elsewhere: no member can lead outside the folder, or be anything but a file or folder.
 
-`tarfile`'s own filter "data" is of Python 3.10.12 and 3.11.4, and lets links through as long as they lead inside, which
-has been got round (CVE-2025-4517). No archive of a model needs a link, so there is none here: of a member only its
-name, which is checked, and its bytes are used.
+`tarfile`'s own filter "data" is missing before Python 3.10.12 and 3.11.4, and lets links that lead inside through,
+which has been circumvented (CVE-2025-4517). No archive of a model needs a link, so none is unpacked: of a member only
+its name, which is checked, and its bytes are used.
 """
 
 from __future__ import annotations
@@ -26,14 +26,7 @@ _UNFIT_CHARACTER = re.compile(r'[\x00-\x1f\\:*?"<>|]')
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Unpacks an archive, compressed or not, into a folder.
-
-    Args:
-        archive: the file.
-        folder: an empty folder; where an error is raised, what it holds by then is not to be used.
-
-    Returns:
-        The folder, or its only sub-folder where all of the archive is in one.
+    """Unpack an archive, compressed or not, into an empty folder; return that, or its only sub-folder if all is in one.
 
     Raises:
         DataError: the archive is damaged, or has members that are not simply files; each of them is listed.
@@ -55,7 +48,7 @@ def unpack(archive: Path, folder: Path) -> Path:
         if isinstance(error, OSError) and error.errno is not None:  # a full disk, not the archive (gzip.BadGzipFile)
             raise
         reason = str(error).partition("\n")[0]
-        raise DataError([_finding(archive, f"is damaged, cut off, or no tar archive ({reason})")]) from error
+        raise DataError([_finding(archive, f"is damaged, cut off, or not a tar archive ({reason})")]) from error
     if findings:
         raise DataError(findings)
     content = list(folder.iterdir())
@@ -63,7 +56,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 
 def _problem(member: tarfile.TarInfo) -> str:
-    """Why a member may not be unpacked, or an empty string."""
+    """Return why a member may not be unpacked, or an empty string."""
     if member.issym() or member.islnk():
         return f"is a link, to {member.linkname!r}; only files and folders are unpacked"
     if not member.isfile() and not member.isdir():
@@ -76,7 +69,7 @@ def _problem(member: tarfile.TarInfo) -> str:
 
 
 def _store(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
-    """Writes a member's bytes; returns what is wrong with it, or an empty string."""
+    """Write a member's bytes; return what is wrong with it, or an empty string."""
     path = folder / member.name
     try:
         if member.isdir():

@@ -1,0 +1,82 @@
+"""Archives that lead outside, hold what is not a file, are damaged, or would fill the disk."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from scripts.lib.checkpoints import archive
+from scripts.lib.core.errors import DataError
+from tests.model_server import ARCHIVE, CHECKPOINT, STEM, packed
+
+
+def refused(path: Path, content: bytes, folder: Path | None = None) -> str:
+    path.write_bytes(content)
+    folder = folder or path.parent / "unpacked"
+    folder.mkdir(parents=True, exist_ok=True)
+    with pytest.raises(DataError) as caught:
+        archive.unpack(path, folder)
+    return str(caught.value)
+
+
+def test_the_archives_only_folder_is_returned_or_else_the_folder_it_was_unpacked_to(tmp_path):
+    for name, content, place in (("a.tgz", CHECKPOINT, STEM), ("b.tgz", {"x": b"1", "y/z": b"2"}, "")):
+        (tmp_path / name).write_bytes(packed(content))
+        folder = tmp_path / f"of {name}"
+        folder.mkdir()
+        assert archive.unpack(tmp_path / name, folder) == folder / place
+        assert {
+            path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        } == content
+
+
+def member(name: str, kind: bytes = tarfile.SYMTYPE, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(
+    ("content", "odd", "expected"),
+    [
+        ({"../outside.txt": b"x"}, [], "'../outside.txt': leads outside"),
+        ({f"{STEM}/../../outside.txt": b"x"}, [], "leads outside"),
+        ({"/tmp/outside.txt": b"x"}, [], "leads outside"),
+        ({"C:\\outside.txt": b"x"}, [], "means something else on some systems"),
+        ({"..\\outside.txt": b"x"}, [], "means something else on some systems"),
+        ({}, [member("link", target="/etc")], "'link': is a link, to '/etc'"),
+        ({}, [member("link", target="../..")], "is a link"),
+        ({"link/outside.txt": b"x"}, [member("link", tarfile.LNKTYPE, "../../outside.txt")], "is a link"),
+        ({}, [member("device", tarfile.CHRTYPE)], "is a device"),
+        ({}, [member("pipe", tarfile.FIFOTYPE)], "is a device"),
+        ({f"{STEM}/model.ckpt.index/x": b"x"}, [], "is in it twice, or as a file and as a folder"),
+    ],
+)
+def test_an_archive_that_leads_outside_is_refused(tmp_path, content, odd, expected):
+    content = packed(CHECKPOINT | content, *odd)
+    folder = tmp_path / "deep" / "pretrained"
+    assert expected in refused(tmp_path / "a.tar.gz", content, folder)
+    assert all(path.is_relative_to(folder) for path in tmp_path.rglob("outside.txt"))
+    assert not Path("/tmp/outside.txt").exists()
+
+
+def test_all_that_is_wrong_with_an_archive_is_listed(tmp_path):
+    content = packed({"../a": b"", "/b": b""}, member("c", target="d"))
+    assert refused(tmp_path / "a.tar.gz", content).count("error: ") == 3
+
+
+@pytest.mark.parametrize("cut", [10, 1000, len(ARCHIVE) - 4])
+def test_a_cut_off_archive_is_refused(tmp_path, cut):
+    assert "is damaged, cut off, or not a tar archive" in refused(tmp_path / "a.tar.gz", ARCHIVE[:cut])
+
+
+def test_a_damaged_archive_is_refused(tmp_path):
+    content = ARCHIVE[:600_000] + b"\0\0\0\0" + ARCHIVE[600_004:]
+    assert "is damaged" in refused(tmp_path / "a.tar.gz", content)
+
+
+def test_an_archive_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MAX_BYTES", 2**20)
+    assert "unpacks to more than" in refused(tmp_path / "a.tar.gz", ARCHIVE)
