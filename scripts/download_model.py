@@ -1,4 +1,4 @@
-"""Downloads a pre-trained model, for a config's fine_tune_checkpoint, into pretrained/NAME/.
+"""Download a pre-trained model, for a config's fine_tune_checkpoint, into pretrained/NAME/.
 
 In:   its name; a network, or its archive, fetched by other means.
 Out:  pretrained/NAME/ with its checkpoint, and beside it pretrained/NAME.json: size and SHA-256 of archive and files,

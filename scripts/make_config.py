@@ -1,4 +1,4 @@
-"""Makes a pipeline config for a data set out of one of configs/, so that none need be edited by hand.
+"""Make a pipeline config for a data set out of one of configs/, so that none has to be edited by hand.
 
 In:   a base config, the records for training and testing with the manifests that generate_tfrecord.py wrote beside
       them, and a label map (by default the one that the manifest names).

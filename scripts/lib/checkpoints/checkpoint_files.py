@@ -17,7 +17,7 @@ _STEP = re.compile(r"-(\d+)$")
 
 
 def exists(prefix: Path | str) -> bool:
-    """Whether a checkpoint lies at the prefix: its index, or the single file of before TensorFlow 0.12."""
+    """Return True where a checkpoint lies at the prefix: its index, or the single file of before TensorFlow 0.12."""
     return files.path_of(f"{prefix}.index").is_file() or files.path_of(prefix).is_file()
 
 
@@ -38,7 +38,7 @@ def fault(prefix: Path | str) -> str | None:
 
 
 def holds_detector(prefix: Path | str) -> bool:
-    """Whether a checkpoint is of a detector of the Object Detection API; else it is of a backbone (classification).
+    """Return True for a checkpoint of a detector of the Object Detection API, False for one of a backbone.
 
     All of a detector's backbone is called FeatureExtractor/..., FirstStageFeatureExtractor/... or the like. The names
     stand in the index, which is a table that TensorFlow writes uncompressed (core/util/tensor_bundle).
@@ -47,19 +47,19 @@ def holds_detector(prefix: Path | str) -> bool:
 
 
 def prefixes(folder: Path | str) -> list[Path]:
-    """The checkpoints of a folder, by step."""
+    """Return the checkpoints of a folder, by step."""
     found = (path.with_suffix("") for path in files.path_of(folder).glob("*.index"))
     return sorted(found, key=lambda prefix: (step_of(prefix) or 0, prefix.name))
 
 
 def step_of(prefix: Path | str) -> int | None:
-    """The step in a checkpoint's name, e.g. 800 of model.ckpt-800."""
+    """Return the step in a checkpoint's name, e.g. 800 of model.ckpt-800."""
     match = _STEP.search(files.path_of(prefix).name)
     return int(match[1]) if match else None
 
 
 def latest(folder: Path | str) -> Path | None:
-    """The checkpoint that TensorFlow would go on from, or None: the one that the folder's `checkpoint` file names."""
+    """Return the checkpoint that TensorFlow would resume from, which the folder's `checkpoint` file names, or None."""
     folder = files.path_of(folder)
     try:
         match = _LATEST.search((folder / "checkpoint").read_text(encoding="utf-8"))
@@ -74,13 +74,13 @@ def latest(folder: Path | str) -> Path | None:
 
 
 def latest_step(folder: Path | str) -> int | None:
-    """The step of the latest checkpoint of a folder, or None."""
+    """Return the step of the latest checkpoint of a folder, or None."""
     prefix = latest(folder)
     return step_of(prefix) if prefix else None
 
 
 def find(path: Path | str) -> str:
-    """The checkpoint that a prefix or a folder means.
+    """Return the checkpoint that a prefix or a folder means.
 
     Args:
         path: a prefix such as train/model.ckpt-800, one of its files, or a folder: its latest checkpoint.

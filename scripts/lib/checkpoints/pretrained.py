@@ -128,7 +128,7 @@ class Digest(NamedTuple):
 
 
 class Pin(NamedTuple):
-    """What a model was on first use.
+    """A model as it was on first use.
 
     Attributes:
         source: where it came from.

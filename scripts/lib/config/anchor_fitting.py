@@ -1,9 +1,9 @@
-"""Fits a config's anchors to the boxes of a training record, by k-means with the IoU for its distance.
+"""Fit a config's anchors to the boxes of a training record, by k-means with the distance 1 - IoU.
 
-Redmon and Farhadi, "YOLO9000: Better, Faster, Stronger" (CVPR 2017), section 2: 1 - IoU of boxes with one centre, since
-the Euclidean distance would count the errors of large boxes more. YOLO takes the centroids themselves for anchors; the
-Object Detection API makes its own of scales and aspect ratios, every scale with every ratio, so that each of the two is
-clustered by itself. How many there are stays, and with that the shapes of the box predictor's variables.
+Redmon and Farhadi, "YOLO9000: Better, Faster, Stronger" (CVPR 2017), section 2: the IoU of boxes with one centre, since
+the Euclidean distance would count the errors of large boxes more. YOLO uses the centroids as anchors; the Object
+Detection API combines every scale with every aspect ratio, so each of the two is clustered separately. Their numbers
+stay, and so do the shapes of the box predictor's variables.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _RESTARTS = 5
 
 
 class Fit(NamedTuple):
-    """What fitting has brought.
+    """The anchors before and after.
 
     Attributes:
         former, fitted: mean IoU of the boxes with their best anchor.
@@ -41,7 +41,7 @@ class Fit(NamedTuple):
 
 
 def fit(config: Message, boxes_xyxy: np.ndarray, image_sizes: np.ndarray) -> Fit:
-    """Sets the scales and aspect ratios of a config's anchors, unless its own fit the boxes as well.
+    """Set the scales and aspect ratios of a config's anchors, unless its own fit the boxes as well.
 
     Args:
         config: a TrainEvalPipelineConfig; changed in place.
@@ -71,7 +71,7 @@ def fit(config: Message, boxes_xyxy: np.ndarray, image_sizes: np.ndarray) -> Fit
 
 
 def read_boxes(record: str, total: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The boxes of a record.
+    """Read the boxes of a record.
 
     Args:
         record: its path, or the pattern of its shards.
@@ -82,7 +82,7 @@ def read_boxes(record: str, total: int | None = None) -> tuple[np.ndarray, np.nd
 
     Raises:
         UsageError: there is no such record.
-        DataError: it is damaged, or its examples do not say the sizes of their images.
+        DataError: it is damaged, or its examples do not state the sizes of their images.
     """
     boxes, sizes = [np.empty((0, 4))], [np.empty((0, 2))]
     examples = (data for file in tf_record.matching_files(record) for data in tf_record.read_records(file))
@@ -103,7 +103,7 @@ def read_boxes(record: str, total: int | None = None) -> tuple[np.ndarray, np.nd
 
 
 def cluster(shapes: np.ndarray, count: int) -> np.ndarray:
-    """k-means with the distance 1 - IoU: the best of several starts, the same on every run.
+    """Cluster by k-means with the distance 1 - IoU: the best of several starts, the same on every run.
 
     Args:
         shapes: float[N, 2], width and height, at least one of them.
@@ -119,7 +119,7 @@ def cluster(shapes: np.ndarray, count: int) -> np.ndarray:
 
 
 def _start(shapes: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """Shapes far from each other (k-means++)."""
+    """Choose shapes far from each other (k-means++)."""
     centroids = shapes[[random.integers(len(shapes))]]
     while len(centroids) < count:
         distances = 1 - ssd_anchors.best_overlaps(shapes, centroids)
@@ -140,11 +140,8 @@ def _cluster_once(shapes: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     return centroids
 
 
-# ------------------------------------------------------------------------- the two kinds of anchors, and what they have
-
-
 def _generator(config: Message) -> Message:
-    """The SsdAnchorGenerator or GridAnchorGenerator of a config."""
+    """Return the SsdAnchorGenerator or GridAnchorGenerator of a config."""
     model = config.model.WhichOneof("model")
     field = {"ssd": "anchor_generator", "faster_rcnn": "first_stage_anchor_generator"}.get(model)
     generator = field and getattr(getattr(config.model, model), field)
@@ -158,7 +155,7 @@ def _generator(config: Message) -> Message:
 
 
 def _shapes(config: Message, boxes_xyxy: np.ndarray, image_sizes: np.ndarray) -> np.ndarray:
-    """Width and height of boxes in the unit of the config's anchors, float64[N, 2]."""
+    """Return width and height of boxes in the unit of the config's anchors, float64[N, 2]."""
     if config.model.WhichOneof("model") == "ssd":
         return ssd_anchors.box_shapes(boxes_xyxy, image_sizes, config)
     generator = _generator(config)
@@ -168,7 +165,7 @@ def _shapes(config: Message, boxes_xyxy: np.ndarray, image_sizes: np.ndarray) ->
 
 
 def _anchors(config: Message) -> np.ndarray:
-    """Width and height of all anchors, in the same unit, float64[A, 2]."""
+    """Return width and height of all anchors, in the same unit, float64[A, 2]."""
     if config.model.WhichOneof("model") == "ssd":
         return np.concatenate(ssd_anchors.shapes_by_layer(config))
     generator = _generator(config)
@@ -180,7 +177,7 @@ def _num_scales(generator: Message) -> int:
 
 
 def _set_scales(generator: Message, scales: Sequence[float]) -> None:
-    """Sets the scales as the config does: one by one, or the least and the most, between which the API spaces them."""
+    """Set the scales as the config does: one by one, or the smallest and the largest, between which the API spaces."""
     if generator.scales:
         generator.scales[:] = scales
     else:

@@ -1,4 +1,4 @@
-"""The anchor boxes of an SSD config, computed without TensorFlow.
+"""Compute the anchor boxes of an SSD config without TensorFlow.
 
 Formulas: Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016), section 2.2, as the Object Detection API's
 anchor_generators/multiple_grid_anchor_generator.py (`create_ssd_anchors`) and grid_anchor_generator.py
@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 
 
 def shapes_by_layer(config: Message) -> list[np.ndarray] | None:
-    """The anchors of each feature map, finest first.
+    """Return the anchors of each feature map, finest first.
 
     Args:
         config: a TrainEvalPipelineConfig.
@@ -34,7 +34,7 @@ def shapes_by_layer(config: Message) -> list[np.ndarray] | None:
 
 
 def _scales_and_ratios(generator: Message) -> list[list[tuple[float, float]]]:
-    """(scale, aspect ratio) of each anchor of each layer; see `create_ssd_anchors`."""
+    """Return (scale, aspect ratio) of each anchor of each layer; see `create_ssd_anchors`."""
     steps = max(generator.num_layers - 1, 1)
     span = generator.max_scale - generator.min_scale
     scales = list(generator.scales) or [generator.min_scale + span * i / steps for i in range(generator.num_layers)]
@@ -52,13 +52,13 @@ def _scales_and_ratios(generator: Message) -> list[list[tuple[float, float]]]:
 
 
 def anchor_shapes(specs: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Width and height from scale and aspect ratio (width / height); see `tile_anchors`."""
+    """Return width and height from scale and aspect ratio (width / height); see `tile_anchors`."""
     scales, ratios = np.array(specs, np.float64).reshape(-1, 2).T
     return np.stack([scales * np.sqrt(ratios), scales / np.sqrt(ratios)], axis=1)
 
 
 def box_shapes(boxes_xyxy: np.ndarray, image_sizes: np.ndarray, config: Message | None) -> np.ndarray:
-    """Boxes as the detector sees them, in the unit of its anchors.
+    """Return the shapes of boxes as the detector sees them, in the unit of its anchors.
 
     Args:
         boxes_xyxy: float[N, 4], pixels of the image.
@@ -74,7 +74,7 @@ def box_shapes(boxes_xyxy: np.ndarray, image_sizes: np.ndarray, config: Message 
 
 
 def input_sizes(image_sizes: np.ndarray, config: Message | None) -> tuple[np.ndarray, np.ndarray]:
-    """How large images are once resized, and how large the detector's input is, which may be padded.
+    """Return the size of images once resized, and of the detector's input, which may be padded.
 
     Args:
         image_sizes: float[N, 2], width and height in pixels.
@@ -97,7 +97,7 @@ def input_sizes(image_sizes: np.ndarray, config: Message | None) -> tuple[np.nda
 
 
 def overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """The IoU of each box with each anchor, both having the same centre: its upper bound.
+    """Return the IoU of each box with each anchor, both having the same centre: its upper bound.
 
     Args:
         shapes: float[N, 2], width and height.
@@ -112,5 +112,5 @@ def overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
 
 
 def best_overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """The IoU of each box with the anchor whose shape fits it best, float64[N]; see `overlaps`."""
+    """Return the IoU of each box with the anchor whose shape fits it best, float64[N]; see `overlaps`."""
     return overlaps(shapes, anchors).max(axis=1, initial=0.0)
