@@ -1,8 +1,7 @@
-"""The project's virtual environment, .venv: made, filled, found complete, or made anew; standard library alone.
+"""The project's virtual environment, .venv: created, filled, or recreated; standard library only.
 
-pip does the installing, with the index, proxy and certificates that it is configured for. What is known to go wrong
-there (no network, a full disk, no wheel for this computer) becomes one sentence; all that pip said stays in
-`.venv/install.log`.
+pip installs, with the index, proxy and certificates that it is configured for. Known problems (no network, a full disk,
+no wheel for this computer) become one sentence; all of pip's output is in `.venv/install.log`.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from scripts.lib.core.files import REPOSITORY_ROOT, atomic_write, sha256, shown_
 from scripts.lib.environment.stages import Stages
 
 VENV = REPOSITORY_ROOT / ".venv"
-PROBE = "six"  # a small wheel (11 kB) that is required anyway: whoever cannot get this one gets none
+PROBE = "six"  # a small wheel (11 kB) that is required anyway
 MEGABYTE = 1_000_000
 
 
@@ -35,9 +34,9 @@ class Requirements:
 
     Attributes:
         file: path relative to the repository root.
-        options: what pip is given with it.
-        installed_mb: disk space that it takes in .venv, in megabytes; measured on Linux, where it is largest.
-        download_mb: size of its wheels, likewise.
+        options: for pip.
+        installed_mb: disk space in .venv, in megabytes; measured on Linux, where it is largest.
+        download_mb: size of the wheels, likewise.
     """
 
     file: str
@@ -67,18 +66,15 @@ TESTS = (
 
 
 def prepare(wanted: Sequence[Requirements], stages: Stages, folder: Path = VENV) -> Path:
-    """Makes sure that the environment exists and holds what is wanted; does nothing where it does.
+    """Create the environment and install the requirements, if they are missing; return the environment's Python.
 
     Args:
         wanted: in the order of installation.
-        stages: is told what is being done.
+        stages: announces the work.
         folder: the environment.
 
-    Returns:
-        the environment's Python.
-
     Raises:
-        DataError: in one sentence, what keeps the environment from being made.
+        DataError: the environment cannot be made; says why in one sentence.
     """
     why_unusable = fault(folder)
     missing = [] if why_unusable else missing_requirements(wanted, folder)
@@ -98,31 +94,30 @@ def prepare(wanted: Sequence[Requirements], stages: Stages, folder: Path = VENV)
 
 
 def python_of(folder: Path) -> Path:
-    """The environment's Python interpreter."""
+    """Return the path of the environment's Python interpreter."""
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-# --- What is there ------------------------------------------------------------------------------------------------
-
-
 def fault(folder: Path) -> str | None:
-    """Why the environment has to be made, or made anew, in a few words; None where it is usable."""
+    """Return in a few words why the environment has to be created or recreated, None if it is usable."""
     if not folder.exists():
         return "there is none yet"
     state = _read_state(folder)
     if state.get("unfinished"):
         return "an installation was interrupted"
     try:
-        version = _output_of(python_of(folder), "-c", "import sys, pip; print('%d.%d' % sys.version_info[:2])").strip()
+        probe = _run([python_of(folder), "-c", "import sys, pip; print('%d.%d' % sys.version_info[:2])"])
+        probe.check_returncode()
     except (OSError, subprocess.CalledProcessError):
         return "the one there is broken"
+    version = probe.stdout.strip()
     if state.get("python", version) != version:
         return f"the one there was made with Python {state['python']} and finds Python {version}"
     return None
 
 
 def missing_requirements(wanted: Sequence[Requirements], folder: Path) -> list[Requirements]:
-    """Those that were not installed yet or have changed since."""
+    """Return those that are not installed or have changed since."""
     installed = _read_state(folder).get("requirements", {})
     return [requirements for requirements in wanted if installed.get(requirements.file) != requirements.digest]
 
@@ -132,7 +127,7 @@ def _state_file(folder: Path) -> Path:
 
 
 def _read_state(folder: Path) -> dict:
-    """{"python": "3.11", "requirements": {file: SHA-256}, "unfinished": file}; empty where nothing was installed."""
+    """Return {"python": "3.11", "requirements": {file: SHA-256}, "unfinished": file}, empty if nothing is installed."""
     try:
         state = json.loads(_state_file(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -145,67 +140,48 @@ def _write_state(folder: Path, **changes: object) -> None:
         json.dump({**_read_state(folder), **changes}, file, indent=2)
 
 
-# --- What is done -------------------------------------------------------------------------------------------------
-
-
 def create(folder: Path) -> None:
-    """Makes an empty environment of the running Python; what was there before is removed.
+    """Create an empty environment with the running Python; an earlier one is removed.
 
     Raises:
-        DataError: this Python cannot make one, or what is there is no virtual environment and stays.
+        DataError: this Python cannot create one, or the folder holds something else and is left alone.
     """
+    package = "python{}.{}-venv".format(*sys.version_info[:2])
+    no_venv = (
+        f"The Python at {sys.executable} comes without venv and ensurepip, which .venv needs: install them "
+        f"(Debian and Ubuntu: sudo apt install {package}) and run this again."
+    )
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        raise DataError([_no_venv_sentence()])
+        raise DataError([no_venv])
     if Path(sys.prefix).resolve() == folder.resolve():
-        raise DataError([f"{shown_path(folder)} has to be made anew, which its own Python cannot do: use another one."])
+        raise DataError(
+            [f"{shown_path(folder)} must be recreated, which its own Python cannot do: use another Python."]
+        )
     if folder.exists():
         if not (folder / "pyvenv.cfg").is_file() and any(folder.iterdir()):
-            raise DataError([f"{shown_path(folder)} is in the way, and no virtual environment: move it elsewhere."])
+            raise DataError([f"{shown_path(folder)} is not a virtual environment: move it elsewhere."])
         shutil.rmtree(folder)
     made = _run([sys.executable, "-I", "-m", "venv", folder])
     if made.returncode:
-        _forget(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         if "ensurepip" in made.stdout and sys.platform == "linux":
-            raise DataError([_no_venv_sentence()])
+            raise DataError([no_venv])
         raise DataError([f"{sys.executable} -m venv failed: {_last_line(made.stdout)}"])
     _write_state(folder, python="{}.{}".format(*sys.version_info[:2]))
 
 
-def _no_venv_sentence() -> str:
-    name = "python{}.{}-venv".format(*sys.version_info[:2])
-    return (
-        f"The Python at {sys.executable} comes without venv and ensurepip, of which .venv is made: install them "
-        f"(Debian and Ubuntu: sudo apt install {name}) and run this again."
-    )
-
-
-def _forget(folder: Path) -> None:
-    """Removes a half-made environment."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 def install(requirements: Requirements, folder: Path) -> None:
-    """Installs one requirements file; the state tells a later run that it is there, or that this was interrupted.
+    """Install one requirements file, and note in the state that it is there, or that this was interrupted.
 
     Raises:
-        DataError: what kept pip from it, in a sentence.
+        DataError: pip failed; says why in one sentence.
     """
     log = folder / "install.log"
     logged_before = log.stat().st_size if log.exists() else 0
     _write_state(folder, unfinished=requirements.file)
+    pip_install = [*pip(python_of(folder)), "install", "--prefer-binary", "--use-pep517", "--no-compile"]
     status = _install_with_progress(
-        [
-            *pip(python_of(folder)),
-            "install",
-            "--prefer-binary",
-            "--use-pep517",
-            "--no-compile",
-            "--log",
-            str(log),
-            *requirements.options,
-            "-r",
-            str(requirements.path),
-        ]
+        [*pip_install, "--log", str(log), *requirements.options, "-r", str(requirements.path)]
     )
     said = log.read_bytes()[logged_before:].decode("utf-8", "replace") if log.exists() else ""
     if status:
@@ -217,7 +193,7 @@ def install(requirements: Requirements, folder: Path) -> None:
 
 
 def _install_with_progress(command: Sequence[str]) -> int:
-    """Runs pip; a terminal shows its own output with progress bars; a log only the lines about larger things."""
+    """Run pip: a terminal shows all of its output, a log only the lines about large downloads, and errors."""
     if sys.stdout.isatty():
         return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     with subprocess.Popen(command, **_CAPTURED) as process:
@@ -228,15 +204,12 @@ def _install_with_progress(command: Sequence[str]) -> int:
 
 
 def pip(python: Path) -> list[str]:
-    """pip, deaf to PYTHONPATH and the like; its own configuration (PIP_..., pip.conf) holds."""
+    """Return the command of pip without PYTHONPATH and the like; its own configuration (PIP_..., pip.conf) holds."""
     return [str(python), "-I", "-X", "utf8", "-m", "pip", "--disable-pip-version-check", "--no-input"]
 
 
-# --- What can be known beforehand ---------------------------------------------------------------------------------
-
-
 def space_needed(requirements: Sequence[Requirements], folder: Path) -> dict[Path, int]:
-    """Folder -> bytes that installing will take there: the environment, pip's temporary files, pip's cache."""
+    """Return folder -> bytes needed there: the environment, pip's temporary files, pip's cache."""
     downloads = sum(each.download_mb for each in requirements) * MEGABYTE
     installed = sum(each.installed_mb for each in requirements) * MEGABYTE
     needed = {folder: installed, Path(tempfile.gettempdir()): downloads}
@@ -246,7 +219,7 @@ def space_needed(requirements: Sequence[Requirements], folder: Path) -> dict[Pat
 
 
 def _cache_folder() -> Path:
-    """Where pip keeps its downloads, as its documentation has it."""
+    """Return the folder of pip's downloads, as documented by pip."""
     if "PIP_CACHE_DIR" in os.environ:
         return Path(os.environ["PIP_CACHE_DIR"])
     if os.name == "nt":
@@ -257,13 +230,10 @@ def _cache_folder() -> Path:
 
 
 def check_disk_space(needed: Mapping[Path, int]) -> None:
-    """Refuses to begin what the disk cannot hold.
+    """Raise DataError for each disk that is too small, with the free and the needed space.
 
     Args:
-        needed: folder, existing or not -> bytes; what lies on the same disk is added up.
-
-    Raises:
-        DataError: names each disk that is too small, what is free there and what is needed.
+        needed: folder, existing or not -> bytes; folders on one disk are added up.
     """
     by_disk: dict[int, list[Path]] = {}
     for folder in needed:
@@ -282,7 +252,7 @@ def check_disk_space(needed: Mapping[Path, int]) -> None:
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
+    """Return the folder, or the nearest one above it that exists."""
     folder = folder.absolute()
     return next(place for place in (folder, *folder.parents) if place.exists())
 
@@ -292,28 +262,10 @@ def _gigabytes(count: int) -> str:
 
 
 def check_package_index(python: Path) -> None:
-    """Fetches one small wheel with little patience, so that a missing network shows in seconds.
-
-    Raises:
-        DataError: why it cannot be had, in a sentence.
-    """
+    """Download one small wheel with short timeouts, so that a missing network shows in seconds; else DataError."""
     with tempfile.TemporaryDirectory() as scratch:
-        probe = _run(
-            [
-                *pip(python),
-                "download",
-                "-vv",
-                "--no-deps",
-                "--no-cache-dir",
-                "--retries",
-                "1",
-                "--timeout",
-                "10",
-                "--dest",
-                scratch,
-                PROBE,
-            ]
-        )
+        download = [*pip(python), "download", "-vv", "--no-deps", "--no-cache-dir"]
+        probe = _run([*download, "--retries", "1", "--timeout", "10", "--dest", scratch, PROBE])
     if probe.returncode:
         raise DataError([explain(probe.stdout)], "nothing was installed")
 
@@ -323,7 +275,7 @@ _UNREACHABLE = (
     "again."
 )
 
-# What pip's log says -> what it means and what to do. The first that is found counts; {0}, {1}: the pattern's groups.
+# Pattern in pip's log -> explanation. The first match counts; {0}, {1} are the pattern's groups.
 _EXPLANATIONS = {
     r"No space left on device|There is not enough space on the disk": (
         "The disk filled up during the installation: free some space, or let TMPDIR and PIP_CACHE_DIR point to another "
@@ -355,23 +307,15 @@ _EXPLANATIONS = {
 }
 
 
-def explain(log: str, computer: str = "") -> str:
-    """One sentence for what pip says when it fails.
-
-    Args:
-        log: pip's output.
-        computer: what it was to install for; empty for this computer.
-    """
-    computer = computer or f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+def explain(log: str) -> str:
+    """Return one sentence for the failure in pip's output."""
+    computer = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     for pattern, sentence in _EXPLANATIONS.items():
         match = re.search(pattern, log)
         if match:
             return sentence.format(*match.groups(), computer=computer)
     errors = re.findall(r"ERROR: (.+)", log)
     return f"pip failed: {errors[-1] if errors else _last_line(log)}"
-
-
-# --- Subprocesses -------------------------------------------------------------------------------------------------
 
 
 _CAPTURED = {
@@ -384,14 +328,8 @@ _CAPTURED = {
 
 
 def _run(command: Sequence[str | Path]) -> subprocess.CompletedProcess:
-    """Runs it without a terminal; `stdout` has all of its output."""
+    """Run a command without a terminal; `stdout` has all of its output."""
     return subprocess.run([str(part) for part in command], check=False, **_CAPTURED)
-
-
-def _output_of(*command: str | Path) -> str:
-    completed = _run(command)
-    completed.check_returncode()
-    return completed.stdout
 
 
 def _last_line(text: str) -> str:

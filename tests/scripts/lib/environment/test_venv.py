@@ -185,7 +185,7 @@ class TestCreate:
     def test_does_not_remove_what_is_no_environment(self, tmp_path):
         (tmp_path / "venv").mkdir()
         (tmp_path / "venv/thesis.txt").touch()
-        with pytest.raises(DataError, match="no virtual environment"):
+        with pytest.raises(DataError, match="is not a virtual environment: move it"):
             venv.create(tmp_path / "venv")
         assert (tmp_path / "venv/thesis.txt").exists()
 
