@@ -1,17 +1,18 @@
-"""Draws a sample data set: catalogue-like photos of garments in six classes, with LabelImg's annotations.
+"""Draw a sample data set: catalogue-like images of garments in six classes, with LabelImg's annotations.
 
-Goes in: nothing. Comes out, below --output_dir: samples/sample_00001.jpg ..., annotations/sample_00001.xml ...
-(PASCAL VOC as LabelImg writes it), and README.txt, which says how they came about.
+In:   nothing.
+Out:  in output_dir: samples/sample_00001.jpg ..., annotations/sample_00001.xml ... (PASCAL VOC as LabelImg writes it),
+      and README.txt, which says that they are synthetic.
 
-    python scripts/make_sample_dataset.py --output_dir data/sample --num_images 400 --seed 1
+  python scripts/make_sample_dataset.py --output_dir data/sample --num_images 400 --seed 1
 
-The photos are synthetic: drawn, not photographed. They let the whole pipeline run before a single photo has been
-labelled; what a model reaches on them says nothing about real photos. One to four garments an image, 300 to 640
-pixels a side. How often a class occurs follows the boxes per class of the real product photos that this project
-stems from: Dresses 454, Pants_Leggings 301, Tops 451, Shorts 151, Lingerie 120, Skirts 109.
+The images are drawn, not photographed. The whole pipeline runs on them before any photo has been labelled; a model's
+results on them say nothing about photos. One to four garments per image, 300 to 640 pixels a side. The classes
+are as frequent as in the product photos that this project stems from: Dresses 454, Pants_Leggings 301, Tops 451,
+Shorts 151, Lingerie 120, Skirts 109.
 
 The same seed gives the same bytes with the same version of Pillow, on every platform; image i does not depend on
---num_images. A second run replaces what the first one made; a folder with other files is left alone.
+--num_images. A second run replaces the files of the first one; a folder with other files is refused.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
+import dataclasses
 import functools
 import io
 import re
@@ -29,7 +31,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.annotations import voc_xml
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import local_path
+from scripts.lib.core.command_line import local_path, positive_int
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.sample_photos import studio
@@ -56,27 +58,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         annotations = executor.map(draw, range(args.num_images), chunksize=8)
         for annotation in progress(annotations, "drawing", args.num_images):
             boxes.update(voc_object.name for voc_object in annotation.objects)
-    print_summary(args, boxes)
+    print(f"{args.num_images} synthetic images (seed {args.seed}) and annotations: {files.shown_path(args.output_dir)}")
+    print(table(boxes))
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument(
-        "--output_dir", type=local_path, default=files.default_path("data/sample"), help="folder to fill"
-    )
-    parser.add_argument("--num_images", type=int, default=400, help="how many images to draw")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, other images")
-    args = parser.parse_args(argv)
-    if args.num_images < 1:
-        raise UsageError(f"--num_images is {args.num_images}; at least one image has to be drawn.")
-    return args
+    default = files.default_path("data/sample")
+    parser.add_argument("--output_dir", type=local_path, default=default, help="folder to fill")
+    parser.add_argument("--num_images", type=positive_int, default=400, help="number of images")
+    parser.add_argument("--seed", type=int, default=1, help="another seed gives other images")
+    return parser.parse_args(argv)
 
 
 def clear_place(output_dir: Path) -> None:
-    """Removes what an earlier run made.
+    """Remove the files of an earlier run.
 
     Raises:
-        UsageError: the place is no folder, or holds files that are not this script's; nothing was touched.
+        UsageError: it is a file, or holds files of others; nothing was removed.
     """
     if output_dir.exists() and not output_dir.is_dir():
         raise UsageError(f"--output_dir {files.shown_path(output_dir)} is a file; give a folder.")
@@ -97,37 +96,29 @@ def clear_place(output_dir: Path) -> None:
 
 
 def write_image(output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:
-    """Draws image `index` (from 0) and writes it, then its annotation."""
-    photo = studio.take_photo(seed, index)
-    width, height = photo.image.size
+    """Draw image `index` (from 0); write it, then its annotation."""
+    sample = studio.take_photo(seed, index)
+    width, height = sample.image.size
     name = f"sample_{index + 1:05d}"
-    objects = [
-        voc_xml.VocObject(
-            box.name,
-            box.xmin,
-            box.ymin,
-            box.xmax,
-            box.ymax,
-            truncated=box.xmin == 0 or box.ymin == 0 or box.xmax == width or box.ymax == height,
-        )
-        for box in photo.boxes
-    ]
+    objects = []
+    for class_name, *box in map(dataclasses.astuple, sample.boxes):
+        xmin, ymin, xmax, ymax = box
+        truncated = xmin == 0 or ymin == 0 or xmax == width or ymax == height
+        objects.append(voc_xml.VocObject(class_name, *box, truncated=truncated))
     annotation = voc_xml.Annotation(f"{name}.jpg", width, height, objects, IMAGES, f"{IMAGES}/{name}.jpg")
     jpeg = io.BytesIO()
-    photo.image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
+    sample.image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
     with files.atomic_write(output_dir / IMAGES / f"{name}.jpg", durable=False) as file:
         file.write(jpeg.getvalue())
     voc_xml.write(output_dir / ANNOTATIONS / f"{name}.xml", annotation)
     return annotation
 
 
-def print_summary(args: argparse.Namespace, boxes: collections.Counter[str]) -> None:
+def table(boxes: collections.Counter[str]) -> str:
+    """Return the number and the share of the boxes of each class as lines of text."""
     total = sum(boxes.values())
-    print(f"{args.num_images} synthetic images (seed {args.seed}) and annotations: {files.shown_path(args.output_dir)}")
-    print(f"{'class':<16}{'boxes':>6}{'share':>8}")
-    for name in studio.CLASS_WEIGHTS:
-        print(f"{name:<16}{boxes[name]:>6}{boxes[name] / total:>8.1%}")
-    print(f"{'total':<16}{total:>6}")
+    rows = [f"{name:<16}{boxes[name]:>6}{boxes[name] / total:>8.1%}" for name in studio.CLASS_WEIGHTS]
+    return "\n".join([f"{'class':<16}{'boxes':>6}{'share':>8}", *rows, f"{'total':<16}{total:>6}"])
 
 
 if __name__ == "__main__":

@@ -87,9 +87,11 @@ def test_prints_the_boxes_of_each_class(sample_dir, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("number", ["0", "-3"])
-def test_refuses_a_number_of_images_below_one(number, tmp_path):
-    with pytest.raises(UsageError, match=f"--num_images is {number}"):
+def test_refuses_a_number_of_images_below_one(number, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
         make_sample_dataset.main(["--output_dir", str(tmp_path), "--num_images", number])
+    assert ended.value.code == 2
+    assert f"argument --num_images: {number} is not at least 1" in capsys.readouterr().err
     assert contents(tmp_path) == {}
 
 

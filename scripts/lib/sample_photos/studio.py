@@ -45,7 +45,7 @@ class Box:
 
 
 @dataclasses.dataclass(frozen=True)
-class Photo:
+class SampleImage:
     image: Image.Image
     boxes: list[Box]
 
@@ -66,7 +66,7 @@ def plan(seed: int, index: int) -> list[str]:
     return rng.choices(list(CLASS_WEIGHTS), list(CLASS_WEIGHTS.values()), k=count)
 
 
-def take_photo(seed: int, index: int) -> Photo:
+def take_photo(seed: int, index: int) -> SampleImage:
     """Draws photo `index` of a seed: an RGB image and the boxes of its garments."""
     rng = random.Random(f"photo {seed} {index}")
     wearers = _dress_wearers(rng, plan(seed, index))
@@ -181,7 +181,7 @@ def _area(mask: Image.Image) -> float:
     return ImageStat.Stat(mask).sum[0] / 255
 
 
-def _develop(rng: random.Random, things: Sequence[Thing], size: tuple[int, int], lying: bool) -> Photo:
+def _develop(rng: random.Random, things: Sequence[Thing], size: tuple[int, int], lying: bool) -> SampleImage:
     image = _ground(rng, things, size, lying)
     visible: list[tuple[str, Image.Image]] = []
     for thing in things:
@@ -195,7 +195,7 @@ def _develop(rng: random.Random, things: Sequence[Thing], size: tuple[int, int],
         visible = [(name, ImageChops.subtract(mask, solid)) for name, mask in visible]
         if thing.name:
             visible.append((thing.name, solid))
-    return Photo(_exposed(rng, image), [box_of(name, mask) for name, mask in visible])
+    return SampleImage(_exposed(rng, image), [box_of(name, mask) for name, mask in visible])
 
 
 def _ground(rng: random.Random, things: Sequence[Thing], size: tuple[int, int], lying: bool) -> Image.Image:
