@@ -1,10 +1,9 @@
-"""Pages: values are escaped, figures have their form, and a page appears whole or not at all."""
+"""Pages: values are escaped, and a page appears whole or not at all."""
 
 from __future__ import annotations
 
 import jinja2
 import pytest
-from PIL import Image
 
 from scripts.lib.pages import render
 
@@ -28,8 +27,3 @@ def test_a_value_that_is_missing_is_an_error_and_leaves_the_older_page(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["index.html"]
     render.write(path, "serve.html", title="A title", note="", classes=[])
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-
-
-def test_an_image_of_the_page_has_its_size(tmp_path):
-    Image.new("RGB", (30, 20)).save(tmp_path / "plot.png")
-    assert render.picture(tmp_path, "plot.png", "a plot") == ("plot.png", 30, 20, "a plot")
