@@ -107,7 +107,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     default_path = files.default_path
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--model", type=local_path, action="append", help="exported model; several are an ensemble")
+    parser.add_argument(
+        "--model", type=local_path, action="append", help="exported model; several: ensemble (default: exported_model)"
+    )
     parser.add_argument("--input", nargs="+", action="extend", required=True, help="images; see below")
     parser.add_argument("--image_dir", type=local_path, default=default_path("samples"), help="images of a labels CSV")
     parser.add_argument("--output_dir", type=local_path, default=default_path("detections"), help="results folder")
@@ -128,7 +130,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
     run = parser.add_argument_group("how it runs")
     run.add_argument("--flip", action="store_true", help="also detect on the mirror image (test-time augmentation)")
-    run.add_argument("--model_weights", nargs="+", type=positive, metavar="WEIGHT", help="of each model of an ensemble")
+    run.add_argument("--model_weights", nargs="+", type=positive, metavar="WEIGHT", help="weight of each model")
     runtimes.add_flag(run)
     run.add_argument("--batch_size", type=positive_int, default=8, help="images per inference batch")
     run.add_argument("--num_workers", type=positive_int, default=available_cores(), help="threads that decode and draw")

@@ -17,7 +17,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which detections count")
     group.add_argument("--min_score", type=score, help="score threshold (default: the report's of each class, or 0.5)")
     group.add_argument(
-        "--class_min_score", type=class_score, action="append", default=[], metavar="CLASS=SCORE", help="of one class"
+        "--class_min_score",
+        type=class_score,
+        action="append",
+        default=[],
+        metavar="CLASS=SCORE",
+        help="score threshold of one class, e.g. Dresses=0.4; may be repeated",
     )
     group.add_argument("--classes", nargs="+", action="extend", default=[], metavar="CLASS", help="only these classes")
     group.add_argument("--nms_iou", type=score, help="keep the better of two boxes of one class with a higher IoU")
