@@ -7,10 +7,12 @@ tensorflow/python/training/checkpoint_state.proto) says which of a folder is the
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import UsageError
+from scripts.lib.core.tensorflow import import_tensorflow
 
 _LATEST = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _STEP = re.compile(r"-(\d+)$")
@@ -24,8 +26,10 @@ def exists(prefix: Path | str) -> bool:
 def fault(prefix: Path | str) -> str | None:
     """Return what TensorFlow finds wrong with a checkpoint, or None: it was read to its end and all checksums match.
 
-    The caller has prepared TensorFlow (core/tensorflow.py).
+    TensorFlow stays as the caller has set it up, or is imported as core/tensorflow.py does it.
     """
+    if "tensorflow" not in sys.modules:
+        import_tensorflow()
     import tensorflow.compat.v1 as tf
 
     try:

@@ -131,8 +131,9 @@ def _start(shapes: np.ndarray, count: int, random: np.random.Generator) -> np.nd
 def _cluster_once(shapes: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     for _ in range(100):
         nearest = ssd_anchors.overlaps(shapes, centroids).argmax(axis=1)
+        groups = [shapes[nearest == index] for index in range(len(centroids))]
         moved = np.stack(
-            [shapes[nearest == i].mean(axis=0) if (nearest == i).any() else old for i, old in enumerate(centroids)]
+            [group.mean(axis=0) if len(group) else old for group, old in zip(groups, centroids, strict=True)]
         )
         if np.allclose(moved, centroids, rtol=1e-4):
             break

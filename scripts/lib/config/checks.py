@@ -144,8 +144,7 @@ def check_input(
 
 def check_label_map(config: Message, label_map_path: str, path: Path | str, field: str = "") -> list[Finding]:
     """Check that a label map can be read and has as many classes as the model."""
-    place = f"{field}.label_map_path" if field else "label_map_path"
-    return _read_label_map(config, label_map_path, path, place)[0]
+    return _read_label_map(config, label_map_path, path, f"{field}.label_map_path".lstrip("."))[0]
 
 
 def _read_label_map(

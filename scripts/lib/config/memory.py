@@ -73,9 +73,8 @@ def check(config: Message, path: Path | str, available: float | None = None) -> 
     if needed <= available:
         return []
     listed = ", ".join(f"{queue.field} {queue.value(config)}: {_gigabytes(queue.size)}" for queue in waiting[:3])
-    message = (
-        f"the training's queues take up to {_gigabytes(needed)} of memory, {_gigabytes(available)} are free ({listed})"
-    )
+    sizes = f"{_gigabytes(needed)} of memory, {_gigabytes(available)} are free"
+    message = f"the training's queues take up to {sizes} ({listed})"
     first, second = waiting[:2]
     lower = int(first.value(config) * (1 - (needed - available) / first.size))
     is_enough = lower >= (config.train_config.batch_size if "batch_queue" in first.field else 1)
@@ -118,10 +117,8 @@ def check_evaluation(reader: Message, path: Path | str, available: float | None 
     needed = _PROGRAM + (_EVALUATED_AHEAD + reader.num_parallel_map_calls) * images.mean_pixels * _BYTE_PIXEL
     if needed <= available:
         return []
-    message = (
-        f"without --fast, the evaluation takes up to {_gigabytes(needed)} of memory, {_gigabytes(available)} are free: "
-        f"{_EVALUATED_AHEAD} decoded images wait"
-    )
+    sizes = f"{_gigabytes(needed)} of memory, {_gigabytes(available)} are free"
+    message = f"without --fast, the evaluation takes up to {sizes}: {_EVALUATED_AHEAD} decoded images wait"
     remedy = f"{_SHRINK}, or evaluate with --fast"
     return [Finding(WARNING, "evaluation-memory", files.shown_path(path), message, remedy)]
 

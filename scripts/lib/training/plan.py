@@ -7,6 +7,7 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
+from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import files
@@ -98,6 +99,8 @@ def plan(prepared: PreparedTraining) -> TrainingPlan:
     evaluations = None
     if prepared.options.eval_every and prepared.is_master:
         evaluations = _find_evaluations(prepared.options, prepared.target)
+    if checkpoint_files.prefixes(train_dir):  # TensorFlow finds out which of them are whole
+        object_detection_api.prepare(prepared.options.verbose)
     checkpoint, note = resume.find_readable(train_dir, repair=prepared.is_master)
     step = checkpoint_files.step_of(checkpoint) if checkpoint else None
     if evaluations:
