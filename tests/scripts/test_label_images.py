@@ -18,7 +18,7 @@ from tests import labelimg_window
 
 @pytest.fixture
 def project(tmp_path):
-    """Two photos, a class list, and an empty folder of annotations."""
+    """Two images, a class list, and an empty folder of annotations."""
     write_image(tmp_path / "samples" / "a.ppm", 1400, 1100)
     write_image(tmp_path / "samples" / "shop" / "b.ppm", 300, 200)
     (tmp_path / "classes.txt").write_text("Dresses\nSkirts\nTops\n", encoding="utf-8")
@@ -27,7 +27,7 @@ def project(tmp_path):
 
 
 def write_image(path, width, height):
-    """A plain picture; PPM needs no library."""
+    """A plain image; PPM needs no library."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"P6 %d %d 255\n" % (width, height) + bytes((90, 130, 160)) * (width * height))
 
@@ -38,7 +38,7 @@ def arguments(project):
 
 def test_boxes_drawn_after_zooming_scrolling_and_panning_are_saved_and_converted(project):
     with labelimg_window.open_window(project, *arguments(project)) as window:
-        window.keys("ctrl+shift+p")  # class names on the picture
+        window.keys("ctrl+shift+p")  # class names on the image
         window.keys("ctrl+equal")  # 100%
         window.wheel(450, 400, 4, 2, "ctrl")  # 120%
         window.draw_box((350, 300), (590, 480), "Dresses")
@@ -47,7 +47,7 @@ def test_boxes_drawn_after_zooming_scrolling_and_panning_are_saved_and_converted
         window.drag((300, 650), (260, 650))
         window.draw_box((350, 300), (590, 480), "Tops")
         window.screenshot(project / "drawn.png")
-        window.keys("d")  # the next picture, which saves this one
+        window.keys("d")  # the next image, which saves this one
         window.wait_for_title("b.ppm [2 / 2]")
 
     boxes = {one.name: one for one in voc_xml.read(project / "annotations" / "a.xml").objects}
