@@ -41,7 +41,7 @@ from scripts.lib.models.detector import Detector
 
 @dataclasses.dataclass(frozen=True)
 class ProposalOptions:
-    """Which proposals are written, and where."""
+    """The proposals to write, and their folder."""
 
     image_dir: Path
     annotations_dir: Path

@@ -34,12 +34,7 @@ def thumbnail(image: Image.Image, detections: Iterable[Detection], class_names: 
 
 @contextlib.contextmanager
 def page_writer(folder: Path, thumbnails: Path) -> Iterator[Callable[[ImageResult], None]]:
-    """Write page_0001.jpg and so on; remove the pages of an earlier, longer run.
-
-    Args:
-        folder: for the pages.
-        thumbnails: folder that has each image's thumbnail as its `output_name`.
-    """
+    """Write page_0001.jpg and so on from a folder of thumbnails; remove the pages of an earlier, longer run."""
     pages = 0
     waiting: list[tuple[str, Path]] = []
 

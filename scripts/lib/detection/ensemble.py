@@ -21,11 +21,7 @@ def load(
 ) -> Detector:
     """Return the detector of one model, or the ensemble of several.
 
-    Args:
-        models: folders of exported models.
-        flip: detect on each image's mirror image, too (test-time augmentation).
-        weights: how much each model's scores count in the fusion; None: all the same.
-        runtime: see `Detector`.
+    The arguments are those of `Ensemble` and `Detector`.
 
     Raises:
         UsageError: a folder is not an exported model, or a model shares no class with the others.
@@ -45,7 +41,7 @@ def load(
 
 
 class _View(NamedTuple):
-    """A detector and how it is used: on the image or its mirror image, its weight, its class id -> the ensemble's."""
+    """A detector on the image or its mirror image; its weight; the common id of each of its class ids."""
 
     detector: Detector
     is_mirrored: bool

@@ -46,12 +46,7 @@ class Input(NamedTuple):
 
 
 def open_input(text: str, image_dir: Path, excluded: Sequence[Path] = ()) -> Input:
-    """Return the reader of one input.
-
-    Args:
-        text: a path of an image, folder or list, a pattern, a web address, or "-".
-        image_dir: folder of the images of a labels CSV.
-        excluded: folders to leave out when a folder or a pattern is searched.
+    """Return the reader of one value of --input; see `Sources` for the arguments.
 
     Raises:
         UsageError: the input does not exist or has no image.
@@ -140,10 +135,8 @@ def _line_error(path: Path, line: int, error: ValueError) -> Finding:
 def read_csv(path: Path, image_dir: Path) -> Items:
     """Yield the image of each row of a CSV file, and a finding for each row that names none.
 
-    Args:
-        path: a labels CSV; or a list with one of `PLACE_COLUMNS`, or with one column and no header, whose relative
-            paths start at its folder.
-        image_dir: folder of the images of a labels CSV.
+    The images of a labels CSV are in `image_dir`. Any other CSV has one of `PLACE_COLUMNS`, or one column without a
+    header; its relative paths start at its folder.
 
     Raises:
         DataError: the file is not UTF-8, not a CSV, or lacks a column of paths or addresses.

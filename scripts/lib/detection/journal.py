@@ -58,7 +58,6 @@ class Journal:
     """A journal file, open for further lines.
 
     Args:
-        path: of the file.
         settings: everything the results depend on; the first line.
         resume: go on with an existing file; otherwise start a new one.
 

@@ -116,7 +116,7 @@ def tags_writer(folder: Path, products: Mapping[str, Sequence[str]]) -> Iterator
     """Write tags.csv and tags.json: for each product the classes on its images, with the best score of each.
 
     Args:
-        folder: for the two files.
+        folder: of the two files.
         products: image name -> the products it shows; an image without one is a product of its own.
     """
     scores: dict[str, dict[str, float]] = {}
@@ -193,12 +193,7 @@ def store_proposal(
 ) -> tuple[str, list[Finding]]:
     """Write an annotation as a proposal; remove an earlier proposal where it has no object.
 
-    Args:
-        path: of the XML file. A file that a person has saved is never changed.
-        image_name: for the finding.
-        annotation: what is proposed.
-        origin: the model and its scores.
-        replace: replace an earlier proposal that nobody has reviewed.
+    A file that a person has saved is never changed; an unreviewed proposal only with `replace`.
 
     Returns:
         WRITTEN, KEPT, REMOVED, EMPTY or FAILED; an error where XML cannot hold the name.
