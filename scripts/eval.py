@@ -119,11 +119,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="with --fast: the exported model, instead of a checkpoint; several are an ensemble",
     )
     parser.add_argument("--flip", action="store_true", help="with --fast: look at each image mirrored, too")
-    args = flags.parse(parser, argv)
+    args = parser.parse_args(flags.double_dashed(argv))
     parts = ["model_config_path", "eval_config_path", "input_config_path"]
-    flags.require_one_of(parser, args, ["eval_dir"])
-    flags.require_one_of(parser, args, ["checkpoint_dir"], ["fast", "model"])
-    flags.require_one_of(parser, args, ["pipeline_config_path"], parts, ["fast", "model"])
+    flags.require_one_of(parser, vars(args), ["eval_dir"])
+    flags.require_one_of(parser, vars(args), ["checkpoint_dir"], ["fast", "model"])
+    flags.require_one_of(parser, vars(args), ["pipeline_config_path"], parts, ["fast", "model"])
     return args
 
 

@@ -47,9 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     flags.add_to(parser, flags.EXPORT)
-    args = flags.parse(parser, argv)
+    args = parser.parse_args(flags.double_dashed(argv))
     for name in REQUIRED:
-        flags.require_one_of(parser, args, [name])
+        flags.require_one_of(parser, vars(args), [name])
     return args
 
 

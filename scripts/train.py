@@ -109,10 +109,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="seed of the initial weights and of the augmentation; trainings start alike, but do not stay the same, "
         "since threads read the images in no fixed order",
     )
-    args = flags.parse(parser, argv)
-    flags.require_one_of(parser, args, ["train_dir"], ["overfit"])
+    args = parser.parse_args(flags.double_dashed(argv))
+    flags.require_one_of(parser, vars(args), ["train_dir"], ["overfit"])
     parts = ["model_config_path", "train_config_path", "input_config_path"]
-    flags.require_one_of(parser, args, ["pipeline_config_path"], parts)
+    flags.require_one_of(parser, vars(args), ["pipeline_config_path"], parts)
     if args.patience and not args.eval_every:
         parser.error("--patience counts evaluations; give --eval_every, too")
     return args

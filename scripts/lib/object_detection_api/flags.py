@@ -68,7 +68,7 @@ EXPORT = (
 
 
 def add_to(parser: argparse.ArgumentParser, flags: Sequence[ApiFlag]) -> None:
-    """Add the API's flags to a parser."""
+    """Add the API's flags to a parser, and `--verbose`."""
     group = parser.add_argument_group("flags of the Object Detection API")
     for name, default, meaning in flags:
         if isinstance(default, bool):
@@ -81,18 +81,17 @@ def add_to(parser: argparse.ArgumentParser, flags: Sequence[ApiFlag]) -> None:
         else:
             kind = int if isinstance(default, int) else str
             group.add_argument(f"--{name}", default=default, type=kind, metavar=kind.__name__.upper(), help=meaning)
-
-
-def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the arguments (None: the process's own) by a parser with the API's flags, and add `--verbose`."""
     parser.add_argument("--verbose", action="store_true", help="show deprecation warnings and the like, too")
-    words = sys.argv[1:] if argv is None else argv
-    return parser.parse_args([re.sub(r"^-(?=[a-z]\w)", "--", word) for word in words])  # absl takes -flag, too
 
 
-def require_one_of(parser: argparse.ArgumentParser, args: argparse.Namespace, *alternatives: Sequence[str]) -> None:
-    """End with a usage error unless all flags of one of the alternatives are given."""
-    if not any(all(getattr(args, name) for name in names) for names in alternatives):
+def double_dashed(argv: Sequence[str] | None) -> list[str]:
+    """Return the arguments (None: the process's own) with `--flag` for `-flag`, which absl takes, too."""
+    return [re.sub(r"^-(?=[a-z]\w)", "--", word) for word in (sys.argv[1:] if argv is None else argv)]
+
+
+def require_one_of(parser: argparse.ArgumentParser, values: Mapping[str, object], *alternatives: Sequence[str]) -> None:
+    """End with a usage error unless all flags of one of the alternatives have a value."""
+    if not any(all(values[name] for name in names) for names in alternatives):
         parser.error("give " + ", or ".join(" and ".join(f"--{name}" for name in names) for names in alternatives))
 
 

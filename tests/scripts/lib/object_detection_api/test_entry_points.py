@@ -1,49 +1,15 @@
-"""Running the API's modules, keeping noise out of their log, and the versions they were tested with."""
+"""Running the API's entry points: devices, checkpoints of another model, and the flags."""
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 from types import SimpleNamespace
 
 import pytest
 
-from scripts.lib.core import tensorflow as quiet
 from scripts.lib.core.errors import UsageError
-from scripts.lib.object_detection_api import entry_points, versions
-
-
-def record(message: str, level: int = logging.INFO) -> logging.LogRecord:
-    return logging.LogRecord("tensorflow", level, "file.py", 1, message, None, None)
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "From a/b.py:12: disable_resource_variables is deprecated and will be removed in a future version.\nInstructions for updating:",
-        "`layer.apply` is deprecated and will be removed",
-        "Variable [FeatureExtractor/Conv/weights/RMSProp_1] is not available in checkpoint",
-        "image b'a.jpg' does not have groundtruth difficult flag specified",
-        "Recording summary at step 120.",
-    ],
-)
-def test_what_libraries_say_of_themselves_is_kept_out(message):
-    assert not quiet._SelfTalkFilter().filter(record(message))
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "global step 12: loss = 3.4 (0.3 sec/step)",
-        "Variable [BoxPredictor_0/ClassPredictor/weights] is not available in checkpoint",
-        "Restoring parameters from train/model.ckpt-3",
-        "# skipped: 2",
-        "class 3 has no ground truth",
-    ],
-)
-def test_what_matters_stays(message):
-    assert quiet._SelfTalkFilter().filter(record(message))
+from scripts.lib.object_detection_api import entry_points
 
 
 @pytest.mark.parametrize("os_name, expected", [("nt", "only under WSL2"), ("posix", "tensorflow[and-cuda]")])
@@ -75,49 +41,6 @@ def test_other_errors_of_tensorflow_pass(tf):
         raise tf.errors.NotFoundError(None, None, "no such file")
 
 
-def test_errors_always_stay():
-    assert quiet._SelfTalkFilter().filter(record("the deprecated thing broke", logging.ERROR))
-
-
-def test_what_an_error_left_behind_is_no_error_of_its_own():
-    message = "==================================\nObject was never used (type <class 'SymbolicTensor'>):"
-    assert not quiet._SelfTalkFilter().filter(record(message, logging.ERROR))
-
-
-def test_the_tested_versions_are_installed_and_pass_in_silence(tf, capsys):
-    versions.check()
-    assert capsys.readouterr().err == ""
-
-
-def test_untested_versions_are_one_line(monkeypatch, capsys):
-    found = {
-        "tensorflow": "2.99.0",
-        "tf_keras": "2.21.0",
-        "tf-slim": "1.1.0",
-        "tf-models-research-object-detection": "3.0",
-    }
-    monkeypatch.setattr(versions.metadata, "version", found.__getitem__)
-    versions.check()
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    assert "tensorflow 2.99.0 (tested: 2.21)" in lines[0]
-    assert "tf-models-research-object-detection 3.0" in lines[0]
-    assert "tf_keras" not in lines[0]
-
-
-def test_what_is_missing_is_named_with_the_command_that_installs_it(monkeypatch):
-    def version(name: str) -> str:
-        if name.startswith("tf-"):
-            raise versions.metadata.PackageNotFoundError(name)
-        return "2.21.0"
-
-    monkeypatch.setattr(versions.metadata, "version", version)
-    with pytest.raises(
-        UsageError, match=r"tf-slim .*, tf-models-research-object-detection .*requirements-object-detection"
-    ):
-        versions.check()
-
-
 def test_run_calls_main_with_its_flags_and_returns(tf, repository_root, tmp_path):
     """A module of the shape of the API's entry points, run in a process of its own, since flags are global."""
     (tmp_path / "entry.py").write_text(
@@ -141,9 +64,3 @@ def test_run_calls_main_with_its_flags_and_returns(tf, repository_root, tmp_path
     lines = result.stdout.splitlines()
     assert lines[0].startswith("Device: ")
     assert lines[1:] == ["before main", "main says größe", "after"], result.stderr
-
-
-def test_tensorflow_imported_too_early_is_said(repository_root):
-    code = "import os, sys; os.environ.pop('TF_USE_LEGACY_KERAS', 0); sys.modules['tensorflow'] = sys; from scripts.lib.object_detection_api import patches; patches.apply()"
-    result = subprocess.run([sys.executable, "-c", code], cwd=repository_root, capture_output=True, text=True)
-    assert "TensorFlow was imported before" in result.stderr

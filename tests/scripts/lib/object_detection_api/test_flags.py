@@ -11,9 +11,9 @@ from scripts.lib.object_detection_api import flags
 def parse(argv, *alternatives):
     parser = command_line.make_parser("Test.")
     flags.add_to(parser, flags.EVAL)
-    args = flags.parse(parser, argv)
+    args = parser.parse_args(flags.double_dashed(argv))
     if alternatives:
-        flags.require_one_of(parser, args, *alternatives)
+        flags.require_one_of(parser, vars(args), *alternatives)
     return args
 
 
