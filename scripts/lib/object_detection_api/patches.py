@@ -18,7 +18,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 from scripts.lib.core.tensorflow import use_graph_mode, use_legacy_keras
 from scripts.lib.object_detection_api import protos
@@ -158,7 +158,10 @@ def restore_hparams() -> None:
     be set by name; nothing here uses HParams' parsing and type checks.
     """
 
-    class HParams(SimpleNamespace):
+    class HParams:
+        def __init__(self, **settings: object):
+            vars(self).update(settings)
+
         def set_hparam(self, name: str, value: object) -> None:
             setattr(self, name, value)
 
