@@ -110,10 +110,7 @@ def png(draw: Draw[Data], data: Data, theme: str = "light") -> bytes:
 
 
 def line_style(index: int) -> dict[str, str]:
-    return {
-        "color": COLORS[index % len(COLORS)],
-        "linestyle": _LINE_STYLES[index // len(COLORS) % len(_LINE_STYLES)],
-    }
+    return {"color": COLORS[index % len(COLORS)], "linestyle": _LINE_STYLES[index // len(COLORS) % len(_LINE_STYLES)]}
 
 
 def loss_curves(scalars: Curves) -> dict[str, Sequence[Scalar]]:

@@ -1,4 +1,4 @@
-"""The grounds that garments are photographed on, RGB of the photo's size: studio, walls, floors, furnished rooms."""
+"""Backgrounds, RGB of the image's size: studio, walls, floors, furnished rooms."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ WOODS: tuple[RGB, ...] = ((176, 128, 84), (134, 92, 60), (206, 172, 130), (96, 6
 
 
 def standing(rng: random.Random, size: Size) -> Image.Image:
-    """A ground behind somebody, or behind something that hangs."""
+    """Draw a background for a person, or for something that hangs."""
     return rng.choice((studio, studio, studio, wall, brick_wall, room, room, room, shop))(rng, size)
 
 
 def lying(rng: random.Random, size: Size) -> Image.Image:
-    """A ground under something laid out."""
+    """Draw a background for something laid out."""
     return rng.choice((studio, wooden_floor, wooden_floor, bed_sheet, tiles, carpet))(rng, size)
 
 
 def studio(rng: random.Random, size: Size) -> Image.Image:
-    """A seamless paper roll: a soft gradient with a glow behind the garment."""
+    """Draw a seamless paper roll: a soft gradient with a glow behind the garment."""
     base = any_colour(rng, *PALE, "white", "white", "charcoal", "teal")
     return _lit(rng, _gradient(size, shade(base, 1.06), shade(base, rng.uniform(0.78, 0.96))), 14)
 
 
 def wall(rng: random.Random, size: Size) -> Image.Image:
-    """A painted wall above a floor with a skirting board."""
+    """Draw a painted wall above a floor with a skirting board."""
     image = Image.new("RGB", size, any_colour(rng, *PALE))
     floor_y = int(size[1] * rng.uniform(0.78, 0.92))
     image.paste(wooden_floor(rng, (size[0], size[1] - floor_y), planks=3), (0, floor_y))
@@ -53,18 +53,17 @@ def brick_wall(rng: random.Random, size: Size) -> Image.Image:
 
 
 def room(rng: random.Random, size: Size) -> Image.Image:
-    """A furnished room, a little out of focus."""
+    """Draw a furnished room, a little out of focus."""
     image = wall(rng, size)
     draw = ImageDraw.Draw(image)
-    for furniture in rng.sample(
-        (_window, _picture, _shelf, _plant, _lamp, _door, _armchair, _mirror), k=rng.randint(2, 4)
-    ):
+    furnishings = (_window, _picture, _shelf, _plant, _lamp, _door, _armchair, _mirror)
+    for furniture in rng.sample(furnishings, k=rng.randint(2, 4)):
         furniture(rng, draw, size, rng.choice((rng.uniform(0.0, 0.25), rng.uniform(0.7, 0.95))))
     return _lit(rng, image.filter(ImageFilter.GaussianBlur(rng.uniform(0.8, 2.6))), 30)
 
 
 def shop(rng: random.Random, size: Size) -> Image.Image:
-    """A shop behind: shelves with folded goods, far out of focus."""
+    """Draw shelves of a shop with folded goods, far out of focus."""
     image = _gradient(size, any_colour(rng, "cream", "beige", "silver"), any_colour(rng, "brown", "camel", "grey"))
     draw = ImageDraw.Draw(image)
     rows, width, height = rng.randint(3, 5), *size
@@ -95,17 +94,13 @@ def wooden_floor(rng: random.Random, size: Size, planks: int | None = None) -> I
     grain = Image.frombytes("L", (32, 32), rng.randbytes(1024)).resize(
         (size[0], size[1] * 8) if upright else (size[0] * 8, size[1]), Image.Resampling.BILINEAR
     )
-    fine = (
-        Image.frombytes("L", (64, 8), rng.randbytes(512))
-        if upright
-        else Image.frombytes("L", (8, 64), rng.randbytes(512))
-    )
+    fine = Image.frombytes("L", (64, 8) if upright else (8, 64), rng.randbytes(512))
     grain = ImageChops.add(grain.resize(size), fine.resize(size, Image.Resampling.BILINEAR), 2)
     return light(image, grain.point([128 + (value - 128) // 4 for value in range(256)]))
 
 
 def bed_sheet(rng: random.Random, size: Size) -> Image.Image:
-    """A crumpled sheet."""
+    """Draw a crumpled sheet."""
     image = Image.new("RGB", size, any_colour(rng, "white", "cream", "silver", "pink", "sky"))
     creases = Image.new("L", (size[0] // 4, size[1] // 4), 128)
     draw = ImageDraw.Draw(creases)
@@ -127,7 +122,7 @@ def tiles(rng: random.Random, size: Size) -> Image.Image:
 
 
 def carpet(rng: random.Random, size: Size) -> Image.Image:
-    """A deep-pile carpet with a border."""
+    """Draw a deep-pile carpet with a border."""
     base = any_colour(rng)
     image = Image.new("RGB", size, base)
     draw = ImageDraw.Draw(image)
@@ -165,9 +160,8 @@ def _shelf(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) 
         position = left + 4
         while position < right - 14:
             book = rng.randint(6, 16)
-            draw.rectangle(
-                (position, y - rng.randint(int(0.07 * h), int(0.15 * h)), position + book, y), fill=any_colour(rng)
-            )
+            book_top = y - rng.randint(int(0.07 * h), int(0.15 * h))
+            draw.rectangle((position, book_top, position + book, y), fill=any_colour(rng))
             position += book + rng.choice((1, 1, 2, 14))
         draw.rectangle((left, y, right, y + 6), fill=wood)
 
@@ -175,43 +169,23 @@ def _shelf(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) 
 def _plant(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
     w, h = size
     foot, middle = int(0.92 * h), int(x * w)
+    rim, wide, narrow = foot - h // 8, w // 18, w // 26
     pot = any_colour(rng, "brown", "white", "charcoal", "orange")
-    draw.polygon(
-        [
-            (middle - w // 18, foot - h // 8),
-            (middle + w // 18, foot - h // 8),
-            (middle + w // 26, foot),
-            (middle - w // 26, foot),
-        ],
-        fill=pot,
-    )
+    outline = [(middle - wide, rim), (middle + wide, rim), (middle + narrow, foot), (middle - narrow, foot)]
+    draw.polygon(outline, fill=pot)
     for _ in range(14):
-        tip = (middle + rng.randint(-w // 8, w // 8), foot - h // 8 - rng.randint(h // 12, h // 3))
+        x, y = middle + rng.randint(-w // 8, w // 8), rim - rng.randint(h // 12, h // 3)
         green = (rng.randint(36, 80), rng.randint(96, 140), rng.randint(50, 80))
-        draw.polygon(
-            [
-                (middle, foot - h // 8),
-                (tip[0] - 8, (tip[1] + foot - h // 8) // 2),
-                tip,
-                (tip[0] + 8, (tip[1] + foot - h // 8) // 2),
-            ],
-            fill=green,
-        )
+        draw.polygon([(middle, rim), (x - 8, (y + rim) // 2), (x, y), (x + 8, (y + rim) // 2)], fill=green)
 
 
 def _lamp(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
     w, h = size
     middle, top = int(x * w), int(0.22 * h)
     draw.line((middle, top, middle, int(0.92 * h)), fill=(60, 58, 56), width=4)
-    draw.polygon(
-        [
-            (middle - w // 22, top),
-            (middle + w // 22, top),
-            (middle + w // 11, top + h // 8),
-            (middle - w // 11, top + h // 8),
-        ],
-        fill=(250, 232, 180),
-    )
+    narrow, wide, end = w // 22, w // 11, top + h // 8
+    lampshade = [(middle - narrow, top), (middle + narrow, top), (middle + wide, end), (middle - wide, end)]
+    draw.polygon(lampshade, fill=(250, 232, 180))
 
 
 def _door(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
@@ -245,6 +219,6 @@ def _gradient(size: Size, upper: RGB, lower: RGB) -> Image.Image:
 
 
 def _lit(rng: random.Random, image: Image.Image, strength: int) -> Image.Image:
-    """Light that falls unevenly: brighter somewhere, darker elsewhere."""
+    """Light the image unevenly, brighter in some places and darker in others."""
     patches = Image.frombytes("L", (3, 3), rng.randbytes(9)).resize(image.size, Image.Resampling.BICUBIC)
     return light(image, patches.point([128 + (value - 128) * strength // 128 for value in range(256)]))

@@ -43,7 +43,7 @@ DENIMS: tuple[RGB, ...] = ((42, 62, 104), (62, 90, 138), (104, 136, 178), (150, 
 
 @dataclasses.dataclass(frozen=True)
 class Fabric:
-    """What a piece is cut from.
+    """A fabric.
 
     Attributes:
         pattern: a key of `PATTERNS`.
@@ -64,12 +64,12 @@ class Fabric:
         return self.colours[0]
 
     def plain(self, factor: float = 1.0) -> Fabric:
-        """The same cloth without its pattern, lighter or darker by `factor`: for collars, bands, linings."""
+        """Return the same cloth without its pattern, lighter or darker by `factor`: for collars, bands, linings."""
         return dataclasses.replace(self, pattern="plain", colours=(shade(self.ground, factor),))
 
 
 def shade(colour: RGB, factor: float) -> RGB:
-    """Darker for factor < 1, lighter for factor > 1."""
+    """Return the colour, darker for factor < 1, lighter for factor > 1."""
     return tuple(max(0, min(255, int(channel * factor))) for channel in colour)
 
 
@@ -82,19 +82,19 @@ def distance(a: RGB, b: RGB) -> int:
 
 
 def any_colour(rng: random.Random, *names: str) -> RGB:
-    """One of the named colours (of all, if none is named), a little off as cloth is."""
+    """Return one of the named colours (of all, if none is named), slightly varied."""
     base = COLOURS[rng.choice(names or list(COLOURS))]
     return tuple(max(0, min(255, channel + rng.randint(-12, 12))) for channel in base)
 
 
 def contrasting(rng: random.Random, colour: RGB, least: int = 200) -> RGB:
-    """A colour that can be told from the given one."""
+    """Return a colour that differs clearly from the given one."""
     candidates = [any_colour(rng) for _ in range(12)]
     return next((other for other in candidates if distance(other, colour) >= least), candidates[0])
 
 
 def any_fabric(rng: random.Random, *patterns: str) -> Fabric:
-    """A fabric in one of the patterns."""
+    """Return a fabric in one of the patterns."""
     pattern = rng.choice(patterns)
     if pattern == "denim":
         return Fabric("plain", (rng.choice(DENIMS),), weave="twill", gloss=1.15)
@@ -110,12 +110,12 @@ def any_fabric(rng: random.Random, *patterns: str) -> Fabric:
 
 
 def swatch(fabric: Fabric, size: tuple[int, int], scale: float, rng: random.Random) -> Image.Image:
-    """The cloth, flat and unlit: RGB of `size`, `scale` pixels a garment unit."""
+    """Draw the cloth, flat and unlit: RGB of `size`, `scale` pixels a garment unit."""
     return PATTERNS[fabric.pattern](fabric, size, max(4, round(fabric.pitch * scale)), rng)
 
 
 def sheerness(fabric: Fabric, size: tuple[int, int], scale: float, rng: random.Random) -> Image.Image | None:
-    """How opaque the cloth is (L, 255 opaque) where it lets the skin shine through, or None for opaque cloth."""
+    """Return the opacity of sheer cloth (L, 255 is opaque), or None for opaque cloth."""
     if fabric.pattern != "lace":
         return None
     pitch = max(8, round(fabric.pitch * scale))
@@ -130,7 +130,7 @@ def sheerness(fabric: Fabric, size: tuple[int, int], scale: float, rng: random.R
 
 
 def grain(weave: str, size: tuple[int, int], rng: random.Random) -> Image.Image:
-    """The texture of the surface: L, 128 where it changes nothing."""
+    """Draw the texture of the surface: L, 128 changes nothing."""
     noise = Image.frombytes("L", (64, 64), rng.randbytes(64 * 64))
     strength, lines = WEAVES[weave]
     tile = noise.point([128 + (value - 128) * strength // 100 for value in range(256)])
@@ -145,7 +145,7 @@ def grain(weave: str, size: tuple[int, int], rng: random.Random) -> Image.Image:
 
 
 def tiled(tile: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The tile repeated over an image of `size`."""
+    """Repeat the tile over an image of `size`."""
     image = Image.new(tile.mode, size)
     for x in range(0, size[0], tile.width):
         image.paste(tile, (x, 0))
@@ -242,7 +242,7 @@ def _ombre(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random
 
 
 def _scattered(rng: random.Random, side: int, pitch: int) -> list[tuple[float, float]]:
-    """One point a cell, off its middle and clear of the tile's rim, so that nothing is cut at a seam."""
+    """Return a point per cell, off its middle and clear of the tile's edge, so that nothing is cut at a seam."""
     cells = [
         (x, y) for y in range(pitch // 2, side - pitch // 4, pitch) for x in range(pitch // 2, side - pitch // 4, pitch)
     ]
@@ -285,5 +285,5 @@ WEAVES = {"cotton": (10, ""), "twill": (22, "diagonal"), "knit": (10, "ribs"), "
 
 
 def light(cloth: Image.Image, lighting: Image.Image) -> Image.Image:
-    """The cloth (RGB) under a lighting (L): below 128 darker, above lighter."""
+    """Light the cloth (RGB) by a lighting (L): darker below 128, lighter above."""
     return ImageChops.hard_light(cloth, Image.merge("RGB", (lighting,) * 3))

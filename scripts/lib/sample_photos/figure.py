@@ -1,4 +1,4 @@
-"""Who or what wears a garment: a model, a shop's mannequin, a hanger, or nobody."""
+"""The wearers of garments: a person, a shop's mannequin, a bust, legs, a hanger."""
 
 from __future__ import annotations
 
@@ -7,18 +7,7 @@ import random
 from collections.abc import Callable
 
 from scripts.lib.sample_photos.fabrics import RGB, Fabric, any_colour
-from scripts.lib.sample_photos.shapes import (
-    Dot,
-    Item,
-    Line,
-    Piece,
-    Point,
-    curve,
-    ellipse,
-    pair,
-    ribbon,
-    symmetric,
-)
+from scripts.lib.sample_photos.shapes import Dot, Item, Line, Piece, Point, curve, ellipse, pair, ribbon, symmetric
 
 SKINS: tuple[RGB, ...] = (
     (244, 212, 190),
@@ -37,7 +26,7 @@ WAIST_Y, HIP_Y, CROTCH_Y, KNEE_Y, ANKLE_Y = 2.4, 3.35, 3.8, 5.6, 7.6
 
 @dataclasses.dataclass(frozen=True)
 class Pose:
-    """How arms and legs lie: points of the right side, garment units; the left side mirrors them.
+    """The position of arms and legs: points of the right side in garment units, mirrored on the left.
 
     `worn` is False for what is laid out or hangs.
     """
@@ -57,7 +46,7 @@ def standing(rng: random.Random) -> Pose:
 
 
 def laid_out(rng: random.Random) -> Pose:
-    """Garments on a floor or a hanger: sleeves and legs further apart than a wearer's."""
+    """Return the pose of garments on a floor or a hanger: sleeves and legs further apart than a wearer's."""
     spread = rng.random()
     elbow = (1.3 + 0.5 * spread, 1.9 - 0.4 * spread)
     wrist = (elbow[0] + 0.2 + 0.5 * spread, elbow[1] + 1.4 - 0.4 * spread)
@@ -66,7 +55,7 @@ def laid_out(rng: random.Random) -> Pose:
 
 
 def model(rng: random.Random, pose: Pose) -> list[Item]:
-    """A person seen from the front, in shoes."""
+    """Draw a person seen from the front, in shoes."""
     skin = Fabric("plain", (rng.choice(SKINS),), weave="satin")
     hair = Fabric("plain", (rng.choice(HAIRS),), weave="knit")
     long_hair = rng.random() < 0.7
@@ -88,13 +77,13 @@ def model(rng: random.Random, pose: Pose) -> list[Item]:
 
 
 def mannequin(rng: random.Random, pose: Pose) -> list[Item]:
-    """A shop's mannequin without a head."""
+    """Draw a shop's mannequin without a head."""
     shell = _shell(rng)
     return [*_body(shell, pose), Piece(ellipse((0, -0.52), 0.27, 0.12), shell.plain(0.8))]
 
 
 def bust(rng: random.Random, pose: Pose) -> list[Item]:
-    """A dressmaker's bust on a pole: neither arms nor legs."""
+    """Draw a dressmaker's bust on a pole."""
     shell = _shell(rng)
     pole = Fabric("plain", (any_colour(rng, "brown", "camel", "silver", "charcoal"),), weave="satin", gloss=1.4)
     torso = symmetric(
@@ -109,19 +98,19 @@ def bust(rng: random.Random, pose: Pose) -> list[Item]:
 
 
 def legs(rng: random.Random, pose: Pose) -> list[Item]:
-    """What wears trousers or a skirt where the shop shows nothing else: legs up to the waist."""
+    """Draw legs up to the waist, for trousers or a skirt."""
     if rng.random() < 0.5:
         return _legs(_shell(rng), pose)
     return [*_legs(Fabric("plain", (rng.choice(SKINS),), weave="satin"), pose), *_shoes(rng, pose)]
 
 
 def clothes_hanger(rng: random.Random, pose: Pose) -> list[Item]:
-    """A hanger for what has shoulders."""
+    """Draw a hanger for garments with shoulders."""
     return _hanger(rng, 0.1, 0.85)
 
 
 def trouser_hanger(rng: random.Random, pose: Pose) -> list[Item]:
-    """A hanger with clips for a waistband."""
+    """Draw a hanger with clips for a waistband."""
     clip = Fabric("plain", ((60, 60, 64),), weave="satin")
     outline = [(0.44, WAIST_Y - 0.2), (0.56, WAIST_Y - 0.2), (0.56, WAIST_Y), (0.44, WAIST_Y)]
     return [*_hanger(rng, WAIST_Y - 0.35, 0.7), *pair(Piece(outline, clip))]
@@ -181,5 +170,5 @@ def _shoes(rng: random.Random, pose: Pose) -> list[Item]:
 
 
 def _beyond(a: Point, b: Point, length: float) -> Point:
-    """The point beyond b as seen from a; `length` as a part of their distance."""
+    """Return the point beyond b as seen from a; `length` is relative to their distance."""
     return b[0] + (b[0] - a[0]) * length, b[1] + (b[1] - a[1]) * length

@@ -1,7 +1,7 @@
-"""The cuts of the six classes: what makes a person say "a skirt".
+"""The cuts of the six classes.
 
-Each function draws one garment of its class by chance, to be worn in a given pose, as a list of items from the lowest
-to the topmost; `CUTS` names them by class.
+Each function draws a random garment of its class for a pose, as a list of items from the lowest to the topmost; `CUTS`
+names them by class.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ TOPS = {
 
 
 def pants(rng: random.Random, pose: Pose) -> list[Item]:
-    """Leggings, jeans, tailored, wide, flared and jogging trousers, down to the calf or the ankle."""
+    """Draw leggings, jeans, tailored, wide, flared and jogging trousers, down to the calf or the ankle."""
     cut = rng.choice(("leggings", *TROUSERS))
     denim = cut in ("skinny", "straight", "flared") and rng.random() < 0.7
     fabric = any_fabric(rng, "denim") if denim else any_fabric(rng, *PRINTS, "pinstripes", "leopard", "camouflage")
@@ -80,7 +80,7 @@ def pants(rng: random.Random, pose: Pose) -> list[Item]:
 
 
 def shorts(rng: random.Random, pose: Pose) -> list[Item]:
-    """Denim, tailored, sports and cargo shorts: two short legs."""
+    """Draw denim, tailored, sports and cargo shorts: two short legs."""
     cut = rng.choice(("denim", "denim", "tailored", "sports", "cargo"))
     patterns = {"denim": ("denim",), "tailored": PRINTS, "sports": ("plain",), "cargo": ("plain", "camouflage")}
     fabric = any_fabric(rng, *patterns[cut])
@@ -110,7 +110,7 @@ def shorts(rng: random.Random, pose: Pose) -> list[Item]:
 
 
 def skirt(rng: random.Random, pose: Pose) -> list[Item]:
-    """Mini, A-line, pencil, pleated, tiered and maxi skirts: a waistband and one tube of cloth."""
+    """Draw mini, A-line, pencil, pleated, tiered and maxi skirts: a waistband and one tube of cloth."""
     cut = rng.choice(("a-line", "pleated", *SKIRTS))
     denim = cut in ("mini", "a-line") and rng.random() < 0.4
     fabric = any_fabric(rng, "denim") if denim else any_fabric(rng, *PRINTS, "leopard")
@@ -135,7 +135,7 @@ def skirt(rng: random.Random, pose: Pose) -> list[Item]:
 
 
 def dress(rng: random.Random, pose: Pose) -> list[Item]:
-    """Bodice and skirt in one: strapped, sleeveless, with short or long sleeves; short, midi or maxi."""
+    """Draw bodice and skirt in one: strapped, sleeveless, with short or long sleeves; short, midi or maxi."""
     cut = rng.choice(("flared", *DRESSES))
     fabric = any_fabric(rng, *PRINTS, "floral", "floral", "lace")
     uppers = ("sleeveless", "sleeveless", "short", "short", "puff", "long")
@@ -175,7 +175,7 @@ def dress(rng: random.Random, pose: Pose) -> list[Item]:
 
 
 def top(rng: random.Random, pose: Pose, lengths: tuple[float, float] = (2.9, 3.7)) -> list[Item]:
-    """T-shirts, blouses, shirts, jumpers, hoodies, tanks, that end somewhere between the two `lengths`."""
+    """Draw T-shirts, blouses, shirts, jumpers, hoodies, tanks, that end somewhere between the two `lengths`."""
     cut = rng.choice(("t-shirt", "t-shirt", "shirt", *TOPS))
     fabric = any_fabric(rng, *PRINTS, *(("stripes",) if cut in ("t-shirt", "jumper") else ()))
     if cut == "jumper":
@@ -218,12 +218,12 @@ def top(rng: random.Random, pose: Pose, lengths: tuple[float, float] = (2.9, 3.7
 
 
 def short_top(rng: random.Random, pose: Pose) -> list[Item]:
-    """A top that leaves a skirt or trousers below it to be seen."""
+    """Draw a top that leaves a skirt or trousers visible."""
     return top(rng, pose, lengths=(2.6, 2.95))
 
 
 def lingerie(rng: random.Random, pose: Pose) -> list[Item]:
-    """A bra, briefs, both as a set, or a lace body."""
+    """Draw a bra, briefs, both as a set, or a lace body."""
     cut = rng.choice(("bra", "bra", "set", "set", "set", "briefs", "body"))
     fabric = dataclasses.replace(any_fabric(rng, *("lace",) * 5, "plain", "dots"), gloss=1.3)
     if fabric.pattern != "lace":

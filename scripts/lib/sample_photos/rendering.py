@@ -30,10 +30,7 @@ class Placement:
 
     def __call__(self, points: Iterable[Point]) -> list[Point]:
         return [
-            (
-                self.left + self.scale * (self.xx * x + self.xy * y),
-                self.top + self.scale * (self.yx * x + self.yy * y),
-            )
+            (self.left + self.scale * (self.xx * x + self.xy * y), self.top + self.scale * (self.yx * x + self.yy * y))
             for x, y in points
         ]
 
@@ -57,7 +54,7 @@ class Layer:
 
 
 def silhouette(items: Iterable[Item], placement: Placement, size: tuple[int, int]) -> Image.Image:
-    """Where the things are on a frame of `size`: L, 0 or 255, without smooth edges."""
+    """Draw the pieces of cloth as a mask of `size`: L, 0 or 255."""
     image = Image.new("L", size)
     draw = ImageDraw.Draw(image)
     for item in items:
@@ -67,7 +64,7 @@ def silhouette(items: Iterable[Item], placement: Placement, size: tuple[int, int
 
 
 def render(items: Sequence[Item], placement: Placement, frame: tuple[int, int], rng: random.Random) -> Layer | None:
-    """Draws the items in their order; None where all of them are outside the frame (width, height in pixels)."""
+    """Draw the items in their order; return None if all are outside the frame (width, height in pixels)."""
     points = [point for item in items if isinstance(item, Piece) for point in placement(item.outline)]
     left, top = (max(0, math.floor(min(point[axis] for point in points)) - 2) for axis in (0, 1))
     right, bottom = (min(frame[axis], math.ceil(max(point[axis] for point in points)) + 2) for axis in (0, 1))
@@ -118,7 +115,7 @@ class _Table:
         self.draw.line([*outline, outline[0]], fill=(0, 0, 0, 60), width=2)
 
     def _lighting(self, piece: Piece, mask: Image.Image, corner: tuple[int, int]) -> Image.Image:
-        """Light from the upper left on something round, with the cloth's folds, wrinkles and weave."""
+        """Return light from the upper left on something round, with the cloth's folds, wrinkles and weave."""
         small = (max(2, mask.width // LIGHT_REDUCTION), max(2, mask.height // LIGHT_REDUCTION))
         scale = self.placement.scale / LIGHT_REDUCTION
         reach = max(1, round(scale * 0.07))

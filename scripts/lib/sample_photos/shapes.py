@@ -61,7 +61,7 @@ Item = Piece | Line | Dot
 
 
 def curve(*points: Point, steps: int = 8) -> Points:
-    """A smooth open curve through the points (Catmull-Rom spline, its ends doubled), `steps` chords a span."""
+    """Return a smooth open curve through the points (Catmull-Rom spline, its ends doubled), `steps` chords a span."""
     padded = [points[0], *points, points[-1]]
     smooth = [points[0]]
     for p0, p1, p2, p3 in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
@@ -83,7 +83,7 @@ def mirror(points: Iterable[Point]) -> Points:
 
 
 def pair(*items: Item) -> list[Item]:
-    """The items for both sides: mirrored on the left, as given on the right and above those."""
+    """Return the items for both sides: mirrored on the left, then as given on the right."""
     return [_mirrored(item) for item in items] + list(items)
 
 
@@ -101,7 +101,7 @@ def _flip(point: Point) -> Point:
 
 
 def symmetric(*right_half: Sequence[Point]) -> Points:
-    """A closed outline from its right half, given as curves from the top to the bottom; they meet in corners."""
+    """Return a closed outline from the curves of its right half, top to bottom, which meet in corners."""
     half = [point for part in right_half for point in part]
     return half + mirror(reversed(half))
 
@@ -111,14 +111,14 @@ def lerp(a: Point, b: Point, t: float) -> Point:
 
 
 def along(points: Sequence[Point], t: float) -> Points:
-    """The first part of a polyline: its points up to fraction t of its spans, 0 < t <= 1."""
+    """Return the first part of a polyline: up to fraction t of its spans, 0 < t <= 1."""
     position = t * (len(points) - 1)
     whole = min(int(position), len(points) - 2)
     return [*points[: whole + 1], lerp(points[whole], points[whole + 1], position - whole)]
 
 
 def ribbon(centre: Sequence[Point], half_widths: Sequence[float], steps: int = 6) -> Points:
-    """The closed outline of a band along a smooth line: an arm, a sleeve, a strap.
+    """Return the closed outline of a band along a smooth line: an arm, a sleeve, a strap.
 
     Args:
         centre: points of the middle line.
@@ -140,14 +140,14 @@ def ribbon(centre: Sequence[Point], half_widths: Sequence[float], steps: int = 6
 
 
 def ellipse(centre: Point, rx: float, ry: float) -> Points:
-    """A closed ellipse: a circle's twelve hour marks, smoothed."""
+    """Return a closed ellipse through the twelve hour marks of a clock."""
     sine = (0.0, 0.5, 0.8660254, 1.0, 0.8660254, 0.5, 0.0, -0.5, -0.8660254, -1.0, -0.8660254, -0.5)
     marks = [(centre[0] + rx * sine[(hour + 3) % 12], centre[1] + ry * sine[hour]) for hour in range(12)]
     return curve(*marks, marks[0], steps=4)
 
 
 def bounds(items: Iterable[Item]) -> tuple[float, float, float, float]:
-    """(left, top, right, bottom) of the pieces of cloth, in garment units."""
+    """Return (left, top, right, bottom) of the pieces of cloth, in garment units."""
     points = [point for item in items if isinstance(item, Piece) for point in item.outline]
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return min(xs), min(ys), max(xs), max(ys)

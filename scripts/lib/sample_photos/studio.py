@@ -1,6 +1,6 @@
-"""What is on a photo and where, and the photo with its boxes.
+"""The composition of an image: which garments, where, and the finished image with its boxes.
 
-A photo shows one to four garments. Their classes are drawn first, each on its own, with the frequencies that the
+An image shows one to four garments. Their classes are drawn first, each on its own, with the frequencies that the
 product photos of the original project have (boxes per class over its 911 annotated photos); then the garments are
 arranged: a top and a bottom mostly as an outfit on one wearer, the rest side by side, overlapping at times. So the
 frequencies hold whatever the arrangement.
@@ -18,14 +18,7 @@ from scripts.lib.sample_photos import backdrops, fabrics, figure, garments
 from scripts.lib.sample_photos.rendering import Layer, Placement, render, silhouette
 from scripts.lib.sample_photos.shapes import Item, Piece, bounds
 
-CLASS_WEIGHTS = {
-    "Dresses": 454,
-    "Pants_Leggings": 301,
-    "Tops": 451,
-    "Shorts": 151,
-    "Lingerie": 120,
-    "Skirts": 109,
-}
+CLASS_WEIGHTS = {"Dresses": 454, "Pants_Leggings": 301, "Tops": 451, "Shorts": 151, "Lingerie": 120, "Skirts": 109}
 COUNT_WEIGHTS = {1: 48, 2: 34, 3: 13, 4: 5}  # garments on a photo: 1.75 on average, the original's 1,586 boxes / 911
 SIDES = (300, 640)  # pixels, shortest and longest
 LEAST_VISIBLE = 0.62  # of a garment's area; what is hidden further is arranged anew
@@ -60,14 +53,14 @@ class Thing:
 
 
 def plan(seed: int, index: int) -> list[str]:
-    """The classes of the garments on photo `index`, which depend on nothing but seed and index."""
+    """Return the classes of the garments on image `index`; they depend only on seed and index."""
     rng = random.Random(f"plan {seed} {index}")
     (count,) = rng.choices(list(COUNT_WEIGHTS), list(COUNT_WEIGHTS.values()))
     return rng.choices(list(CLASS_WEIGHTS), list(CLASS_WEIGHTS.values()), k=count)
 
 
 def take_photo(seed: int, index: int) -> SampleImage:
-    """Draws photo `index` of a seed: an RGB image and the boxes of its garments."""
+    """Draw image `index` of a seed: RGB, with the boxes of its garments."""
     rng = random.Random(f"photo {seed} {index}")
     wearers = _dress_wearers(rng, plan(seed, index))
     size = _frame(rng, len(wearers))
@@ -81,7 +74,7 @@ def take_photo(seed: int, index: int) -> SampleImage:
 
 
 def _dress_wearers(rng: random.Random, names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Groups the garments by wearer: (bottom, top) for most pairs of them, the others alone."""
+    """Group the garments by wearer: (bottom, top) for most such pairs, one garment otherwise."""
     alone, wearers = list(names), []
     while "Tops" in alone and any(name in garments.BOTTOMS for name in alone) and rng.random() < 0.8:
         bottom = next(name for name in alone if name in garments.BOTTOMS)
@@ -94,7 +87,7 @@ def _dress_wearers(rng: random.Random, names: Sequence[str]) -> list[tuple[str, 
 
 
 def _frame(rng: random.Random, wearers: int) -> tuple[int, int]:
-    """Width and height: upright for one wearer, wider for several."""
+    """Return width and height: upright for one wearer, wider for several."""
     longest = rng.randint(400, SIDES[1])
     low, high = {1: (0.62, 1.0), 2: (0.95, 1.35), 3: (1.2, 1.6), 4: (0.8, 1.2)}[wearers]
     aspect = rng.uniform(low, high)
@@ -105,7 +98,7 @@ def _frame(rng: random.Random, wearers: int) -> tuple[int, int]:
 def _arrange(
     rng: random.Random, wearers: Sequence[tuple[str, ...]], size: tuple[int, int], lying: bool, disorder: float
 ) -> list[Thing]:
-    """Gives every wearer a cell of the frame and fills it; `disorder` 1 for large shifts and sizes, 0 for none."""
+    """Give every wearer a cell of the frame and fill it; `disorder` 1 for large shifts and sizes, 0 for none."""
     columns = 2 if len(wearers) == 4 else len(wearers)
     rows = -(-len(wearers) // columns)
     cell = (size[0] / columns, size[1] / rows)
@@ -127,7 +120,7 @@ def _arrange(
 def _fit(
     rng: random.Random, items: Sequence[Item], corner: tuple[float, float], cell: tuple[float, float], disorder: float
 ) -> Placement:
-    """Scales the garments to most of the cell and sets them near its middle, a little turned and slanted."""
+    """Scale the garments to most of the cell and place them near its middle, slightly turned and slanted."""
     left, top, right, bottom = bounds(items)
     widen = 1 + rng.uniform(-0.08, 0.16)
     scale = min(cell[0] / ((right - left) * widen), cell[1] / (bottom - top))
@@ -147,7 +140,7 @@ def _fit(
 
 
 def _support(rng: random.Random, names: Sequence[str], no_body: bool) -> figure.Support | None:
-    """What wears or carries the garments, so that nobody is half dressed; None for nothing."""
+    """Return the wearer or hanger of the garments, so that nobody is half dressed; None for neither."""
     if no_body or rng.random() < 0.25:
         if names == ("Lingerie",) or rng.random() < 0.6:
             return None
@@ -160,7 +153,7 @@ def _support(rng: random.Random, names: Sequence[str], no_body: bool) -> figure.
 
 
 def all_visible(things: Sequence[Thing], size: tuple[int, int]) -> bool:
-    """Whether of each garment enough is within the frame and not behind others (estimated on small silhouettes)."""
+    """Return True if enough of each garment is in the frame and not hidden, estimated on small silhouettes."""
     margin = max(size) // CHECK_REDUCTION
     small = (size[0] // CHECK_REDUCTION, size[1] // CHECK_REDUCTION)
     window = (margin, margin, margin + small[0], margin + small[1])
@@ -177,7 +170,7 @@ def all_visible(things: Sequence[Thing], size: tuple[int, int]) -> bool:
 
 
 def _area(mask: Image.Image) -> float:
-    """Pixels of a mask, those at its soft edge in part."""
+    """Return the area of a mask in pixels; soft edges count in part."""
     return ImageStat.Stat(mask).sum[0] / 255
 
 
@@ -199,7 +192,7 @@ def _develop(rng: random.Random, things: Sequence[Thing], size: tuple[int, int],
 
 
 def _ground(rng: random.Random, things: Sequence[Thing], size: tuple[int, int], lying: bool) -> Image.Image:
-    """A backdrop that the garments stand out from."""
+    """Draw a background that the garments stand out from."""
     colours = [
         next(item.fabric.ground for item in thing.items if isinstance(item, Piece)) for thing in things if thing.name
     ]
@@ -212,7 +205,7 @@ def _ground(rng: random.Random, things: Sequence[Thing], size: tuple[int, int], 
 
 
 def _cast_shadow(image: Image.Image, layer: Layer, scale: float, lying: bool) -> None:
-    """Darkens what is below and to the right of a layer, softly and in place."""
+    """Darken what is below and to the right of a layer, softly and in place."""
     reach = max(4, round(scale * (0.06 if lying else 0.12)))
     margin = 5 * reach  # where the shadow has faded
     size = tuple((side + 2 * margin) // 4 for side in layer.solid.size)
@@ -233,7 +226,7 @@ def _cast_shadow(image: Image.Image, layer: Layer, scale: float, lying: bool) ->
 
 
 def _exposed(rng: random.Random, image: Image.Image) -> Image.Image:
-    """As a camera sees it: exposure, a cast of colour, noise, at times out of focus."""
+    """Apply exposure, a colour cast, noise, and sometimes blur, as a camera does."""
     exposure = rng.uniform(0.88, 1.1)
     gains = [exposure * rng.uniform(0.97, 1.03) for _ in range(3)]
     image = image.point([min(255, int(value * gain)) for gain in gains for value in range(256)])

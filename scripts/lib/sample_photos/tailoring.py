@@ -1,4 +1,4 @@
-"""What garments have in common: legs, skirts, necklines, sleeves, waistbands, pockets, buttons, prints.
+"""Parts of garments: legs, skirts, necklines, sleeves, waistbands, pockets, buttons, prints.
 
 `waist`, `hem` and `ankle` are points on the right side, garment units; half the garment's width there is their x,
 but for `ankle`, which is the middle of a trouser leg's end.
@@ -45,18 +45,15 @@ class Neckline:
     back_depth: float | None = 0.12  # how deep the neckline at the back is; None where nothing of the back shows
 
 
-# --- trousers and shorts
-
-
 def outer_seam(knee_x: float, knee: float, ankle: Point, hem: float) -> Points:
-    """The outer edge of the right trouser leg; `knee` and `hem` are half its widths there."""
+    """Return the outer edge of the right trouser leg; `knee` and `hem` are half its widths there."""
     return curve((0.72, WAIST_Y + 0.25), (0.97, HIP_Y), (knee_x + knee, KNEE_Y), (ankle[0] + hem, ankle[1]))
 
 
 def trouser_legs(
     rng: random.Random, fabric: Fabric, knee_x: float, knee: float, ankle: Point, hem: float
 ) -> list[Item]:
-    """Two trouser legs that meet in the middle."""
+    """Draw two trouser legs that meet in the middle."""
     x, y = ankle
     leg = [
         (-0.02, WAIST_Y),
@@ -92,7 +89,7 @@ def side_stripes(rng: random.Random, fabric: Fabric, seam: Points) -> list[Item]
 
 
 def rips(rng: random.Random, knee_x: float) -> list[Item]:
-    """Torn knees: pale threads across."""
+    """Draw torn knees: pale threads across."""
     threads: list[Item] = []
     for x in (-knee_x, knee_x):
         y = KNEE_Y + rng.uniform(-0.4, 0.2)
@@ -109,11 +106,8 @@ def frayed_hems(rng: random.Random, fabric: Fabric, end: Point, half: float) -> 
     return pair(*(Line(points, 0.04, colour) for points in threads))
 
 
-# --- waists
-
-
 def waist(rng: random.Random, fabric: Fabric, denim: bool, drawstring: bool) -> list[Item]:
-    """Waistband and pockets, with a drawstring, or with fly and button; belt loops and yellow thread on jeans."""
+    """Draw waistband and pockets, with a drawstring, or with fly and button; belt loops and yellow thread on jeans."""
     items: list[Item] = [Piece(waistband(WAIST_Y - 0.06, 0.26, 0.68, 0.72), fabric.plain(0.92)), *pockets(denim)]
     if drawstring:
         cord = curve((0.06, WAIST_Y + 0.1), (0.16, WAIST_Y + 0.4), (0.1, WAIST_Y + 0.7))
@@ -129,7 +123,7 @@ def waist(rng: random.Random, fabric: Fabric, denim: bool, drawstring: bool) -> 
 
 
 def waistband(y: float, height: float, upper: float, lower: float) -> Points:
-    """A band round the waist seen from slightly above; half its widths at the upper and the lower edge."""
+    """Return a band round the waist, seen from slightly above; half its widths at the upper and the lower edge."""
     return symmetric(
         curve((0, y + 0.05), (upper * 0.6, y + 0.03), (upper, y)),
         curve((lower, y + height), (lower * 0.6, y + height + 0.04), (0, y + height + 0.06)),
@@ -142,7 +136,7 @@ def pockets(denim: bool) -> list[Item]:
 
 
 def patch_pocket(fabric: Fabric, x: float, y: float, width: float, height: float) -> list[Item]:
-    """A pocket sewn on; (x, y) is the middle of its opening."""
+    """Draw a patch pocket; (x, y) is the middle of its opening."""
     left, right = x - width / 2, x + width / 2
     outline = [(left, y), (right, y), (right, y + height * 0.8), (x, y + height), (left, y + height * 0.8)]
     return [Piece(outline, fabric), Line([(left, y + 0.08), (right, y + 0.08)])]
@@ -154,11 +148,8 @@ def belt(rng: random.Random, y: float, half: float) -> list[Item]:
     return [Piece(waistband(y - 0.08, 0.16, half, half), leather), Line(buckle, 0.05, BRASS)]
 
 
-# --- skirts, and the skirts of dresses
-
-
 def flared_skirt(rng: random.Random, fabric: Fabric, waist: Point, hem: Point) -> Piece:
-    """A cone with a wavy hem, in folds."""
+    """Draw a cone with a wavy hem, in folds."""
     waves = rng.randint(3, 6)
     folds = []
     for index in range(2 * waves):
@@ -169,7 +160,7 @@ def flared_skirt(rng: random.Random, fabric: Fabric, waist: Point, hem: Point) -
 
 
 def pleated_skirt(rng: random.Random, fabric: Fabric, waist: Point, hem: Point) -> Piece:
-    """A cone in sharp pleats from the waist to the hem."""
+    """Draw a cone in sharp pleats from the waist to the hem."""
     pleats = rng.randint(6, 11)
     folds = []
     for index in range(2 * pleats):
@@ -180,7 +171,7 @@ def pleated_skirt(rng: random.Random, fabric: Fabric, waist: Point, hem: Point) 
 
 
 def straight_skirt(rng: random.Random, fabric: Fabric, waist: Point, hem: Point) -> Piece:
-    """A tube over the hips."""
+    """Draw a tube over the hips."""
     hips = (max(waist[0] + 0.26, 0.93), min(HIP_Y, waist[1] + 1.0))
     folds = [
         Fold((x * waist[0], waist[1] + rng.uniform(0, 1)), (x * hem[0], hem[1]), 0.45 * hem[0], tone)
@@ -196,7 +187,7 @@ def _cone(fabric: Fabric, waist: Point, hem: Point, waves: int, depth: float, fo
 
 
 def _waves(hem: Point, waves: int, depth: float) -> Points:
-    """The right half of a wavy hem, from the side to the middle, where it hangs a little lower."""
+    """Return the right half of a wavy hem, from the side to the middle, where it hangs a little lower."""
     marks = []
     for step in range(waves + 1):
         inwards = step / waves
@@ -205,7 +196,7 @@ def _waves(hem: Point, waves: int, depth: float) -> Points:
 
 
 def tiers(waist: Point, hem: Point) -> list[Item]:
-    """Two ruffled seams that part a skirt in three."""
+    """Draw two ruffled seams that divide a skirt in three."""
     items: list[Item] = []
     for part in (0.36, 0.68):
         x, y = lerp(waist, hem, part)
@@ -228,16 +219,13 @@ def buttoned_front(top_y: float, end_y: float) -> list[Item]:
 def lining(
     rng: random.Random, fabric: Fabric, waist: Point, hem: Point, make_skirt: Callable[..., Piece]
 ) -> list[Item]:
-    """What is worn under a lace dress."""
+    """Draw the lining of a lace dress."""
     bodice = symmetric([(0, 0.9), (0.7, 0.9)], [(0.8, 1.2), (0.66, waist[1] + 0.05)], [(0, waist[1] + 0.05)])
     return [make_skirt(rng, fabric, (0.6, waist[1]), hem), Piece(bodice, fabric)]
 
 
-# --- necks, shoulders and sleeves
-
-
 def neckline(rng: random.Random, style: str) -> Neckline:
-    """The neckline of a style: tank, sleeveless, straps, off-shoulder, v, collar, turtle, scoop, else a crew neck."""
+    """Return a tank, sleeveless, straps, off-shoulder, v, collar, turtle or scoop neckline, else a crew neck."""
     shoulder = (1.0, 0.22)
     if style in ("straps", "off-shoulder"):
         depth = rng.uniform(0.95, 1.15) if style == "straps" else 0.7
@@ -256,7 +244,7 @@ def neckline(rng: random.Random, style: str) -> Neckline:
 
 
 def inside_of_back(fabric: Fabric, neck: Neckline) -> list[Item]:
-    """What shows of the back's inside above the neckline in front."""
+    """Draw the inside of the back that shows above the front neckline."""
     if neck.back_depth is None:
         return []
     width = min(max(x for x, y in neck.edge if y < 0.1), 0.55)
@@ -270,7 +258,7 @@ def neck_binding(neck: Neckline) -> Line:
 
 
 def shoulder_frill(fabric: Fabric) -> Piece:
-    """The broad frill of an off-shoulder dress, which covers bodice and upper arms."""
+    """Draw the broad frill of an off-shoulder dress, which covers bodice and upper arms."""
     outline = symmetric([(0, 0.62)], curve((0.6, 0.55), (1.2, 0.6), (1.42, 1.2)), _waves((1.42, 1.25), 5, 0.06))
     tones = ((-1, -26), (-0.4, 20), (0.2, -22), (0.8, -26))
     return Piece(outline, fabric, tuple(Fold((x * 0.8, 0.6), (x, 1.25), 0.12, tone) for x, tone in tones))
@@ -279,7 +267,7 @@ def shoulder_frill(fabric: Fabric) -> Piece:
 def sleeves(
     fabric: Fabric, pose: Pose, length: float, half: float, puffed: bool = False, cuffs: bool = False
 ) -> list[Item]:
-    """Both sleeves, `half` as wide at the shoulder, down to the fraction `length` of the arm."""
+    """Draw both sleeves, `half` as wide at the shoulder, down to the fraction `length` of the arm."""
     middle = along([(0.82, 0.42), pose.elbow, pose.wrist], length)
     is_long = length > 0.6
     end = 0.2 if is_long else half * 0.9
@@ -302,15 +290,12 @@ def collar(fabric: Fabric) -> list[Item]:
 
 
 def placket(fabric: Fabric, start_y: float, end_y: float) -> list[Item]:
-    """A row of buttons down the front."""
+    """Draw a row of buttons down the front."""
     on_dark = distance(fabric.ground, (0, 0, 0)) < 250
     colour = (236, 232, 222, 255) if on_dark else (*shade(fabric.ground, 0.55), 255)
     count = int((end_y - start_y) / BUTTON_SPACING)
     buttons = [Dot((0, start_y + 0.2 + number * BUTTON_SPACING), 0.045, colour) for number in range(count)]
     return [*pair(Line([(0.1, start_y), (0.1, end_y + 0.08)], 0.022)), *buttons]
-
-
-# --- tops
 
 
 def folds_of_a_top(rng: random.Random, hem_y: float) -> tuple[Fold, ...]:
@@ -332,7 +317,7 @@ def hem_ribbing(fabric: Fabric, half: float, y: float) -> Piece:
 
 
 def hood(fabric: Fabric, up: bool) -> list[Item]:
-    """A hood, up as on a hanger, or hanging behind the wearer's neck."""
+    """Draw a hood, up as on a hanger, or hanging behind the wearer's neck."""
     if up:
         outline = symmetric(curve((0, -0.75), (0.5, -0.6), (0.66, -0.1), (0.5, 0.3)), [(0, 0.5)])
         return [Piece(outline, fabric), Piece(ellipse((0, -0.05), 0.42, 0.42), fabric.plain(0.55))]
@@ -341,7 +326,7 @@ def hood(fabric: Fabric, up: bool) -> list[Item]:
 
 
 def hoodie_front(fabric: Fabric, hem_y: float) -> list[Item]:
-    """The pouch and the cords of the hood."""
+    """Draw the pouch and the cords of the hood."""
     y = hem_y - 1.05
     pouch = symmetric([(0, y), (0.34, y)], [(0.58, y + 0.62), (0.58, y + 0.76), (0, y + 0.78)])
     cord = Line(curve((0.16, 0.34), (0.2, 0.7), (0.15, 1.05)), 0.05, (236, 234, 228, 255))
@@ -349,7 +334,7 @@ def hoodie_front(fabric: Fabric, hem_y: float) -> list[Item]:
 
 
 def chest_print(rng: random.Random, fabric: Fabric) -> list[Item]:
-    """A picture on the chest: heart, sun, mountains, a broad stripe, or bars like lettering."""
+    """Draw a motif on the chest: heart, sun, mountains, a broad stripe, or bars like lettering."""
     colour = contrasting(rng, fabric.ground)
     ink = Fabric("plain", (colour,), weave="satin", gloss=0.4)
     motif = rng.choice(("heart", "sun", "mountains", "stripe", "letters"))
@@ -371,11 +356,8 @@ def chest_print(rng: random.Random, fabric: Fabric) -> list[Item]:
     return bars
 
 
-# --- lingerie
-
-
 def scallops(trim: Fabric, edge: Points) -> list[Item]:
-    """A lace edge."""
+    """Draw a lace edge."""
     return [Dot(point, 0.045, (*trim.ground, 255)) for point in edge[::2]]
 
 
