@@ -1,8 +1,8 @@
-"""Measures the project against its targets, on this machine, in one run.
+"""Measure the project against its targets on this machine.
 
-Makes its own input (runs/benchmark/, kept for the next run) and prints a table: target, measured, met or not. What is
-called faster was run in turns with what it is compared to, each side's best counts. Exit status 0, met or not: the
-figures are those of a machine that may be busy with other things, whose load is printed, too.
+Makes its own input (runs/benchmark/, kept for the next run) and prints a table: target, measured, met or not. Programs
+that are compared run in turns, and the best run of each counts. The exit status is 0 whether targets are met or not,
+since the machine may be busy; its load is printed as well.
 
   python tests/benchmarks/benchmark.py data            xml_to_csv, generate_tfrecord: speed, start-up, memory (5 minutes)
   python tests/benchmarks/benchmark.py data --quick    the same on less input (1 minute)

@@ -1,4 +1,4 @@
-"""How benchmarks run programs, what they measure of them, and how they show it."""
+"""Run programs, measure their time and memory, and show the results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SAMPLE_SECONDS = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What one run of a program took.
+    """Time and memory of one run of a program.
 
     Attributes:
         wall: seconds from its start to its end.
@@ -82,7 +82,7 @@ class Result:
 
 
 def best(runs: Sequence[Run]) -> Run:
-    """The lowest times of several runs, wall and CPU each for itself, and the highest memory."""
+    """Return the lowest wall and CPU times of several runs, and the highest memory."""
     return Run(
         min(run.wall for run in runs),
         None if runs[0].cpu is None else min(run.cpu for run in runs),
@@ -91,7 +91,7 @@ def best(runs: Sequence[Run]) -> Run:
 
 
 def ratio(what: str, target: float, slow: Run, fast: Run, slow_name: str) -> Result:
-    """How many times as fast `fast` is."""
+    """Return how many times as fast as `slow` the run `fast` is."""
     by_cpu = None if fast.cpu is None else slow.cpu / fast.cpu
     detail = f"{fast}; {slow_name} {slow}"
     return Result(what, target, slow.wall / fast.wall, "x", by_cpu, at_least=True, detail=detail)
@@ -103,12 +103,12 @@ def memory(what: str, target_megabytes: float, run: Run) -> Result:
 
 
 def in_turns(commands: Sequence[Sequence[str | Path]], turns: int) -> list[list[Run]]:
-    """Runs Python programs one after another, over and over; the runs of each."""
+    """Run Python programs in turns; return the runs of each."""
     return list(zip(*([run(command) for command in commands] for _ in range(turns)), strict=True))
 
 
 def run(command: Sequence[str | Path], watch_children: bool = False) -> Run:
-    """Runs `python *command` in the repository root and measures it.
+    """Run `python *command` in the repository root and measure it.
 
     Args:
         command: arguments of Python.
@@ -138,7 +138,7 @@ def run(command: Sequence[str | Path], watch_children: bool = False) -> Run:
 
 
 def _wait(process: subprocess.Popen) -> tuple[float | None, int | None]:
-    """Waits for the end; CPU seconds with those of its child processes, and the memory of its largest process."""
+    """Wait for the end; return CPU seconds including child processes, and the memory of the largest process."""
     if not hasattr(os, "wait4"):
         process.wait()
         return None, None
@@ -149,7 +149,7 @@ def _wait(process: subprocess.Popen) -> tuple[float | None, int | None]:
 
 
 class _MemoryWatch:
-    """Looks, on Linux, at the memory of a process and its children together, twenty times a second."""
+    """Samples the memory of a process and its children on Linux, twenty times a second."""
 
     def __init__(self, pid: int | None):
         self.pid = pid
@@ -184,7 +184,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _resident_bytes(pid: int) -> int:
-    """Memory that the process alone holds, and its share of what it has in common with others (see proc(5), Pss)."""
+    """Return the memory of a process, shared memory in proportion (proc(5), Pss)."""
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -195,7 +195,7 @@ def _resident_bytes(pid: int) -> int:
 
 
 def machine() -> dict[str, str | int | list[float] | None]:
-    """What the figures were measured on."""
+    """Return what identifies this machine."""
     return {
         "cores": available_cores(),
         "cpu": _cpu_model(),
@@ -214,7 +214,7 @@ def _cpu_model() -> str:
 
 
 def report(machine: dict, results: Sequence[Result]) -> str:
-    """The table of the results, and the machine."""
+    """Return the table of the results, and the machine."""
     rows = [("what", "target", "measured", "by CPU time", "met", "figures"), *(result.cells() for result in results)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

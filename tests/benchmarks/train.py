@@ -123,7 +123,7 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
 
 
 def where_the_time_goes(traced: Trained) -> str:
-    """The kinds of operations of a step on one thread, and what is beside them."""
+    """Return the time of a step by kinds of operations on one thread, and the rest."""
     kinds: Counter[str] = Counter()
     for kernel, milliseconds in traced.milliseconds.items():
         kinds[next(kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, kernel))] += milliseconds
@@ -136,7 +136,7 @@ def where_the_time_goes(traced: Trained) -> str:
 
 
 def compare_losses(losses: Mapping[str, Sequence[Sequence[float]]], folder: Path) -> str:
-    """Draws the losses of the trainings, by name; says the mean of the second half of each."""
+    """Draw the losses of the trainings; return the mean of the second half of each as text."""
     plot = plots.save(folder, "loss_curves.png", draw_losses, losses, "Losses of the trainings")
     ends = {name: [float(np.mean(run[len(run) // 2 :])) for run in runs] for name, runs in losses.items()}
     means = (f"{name} {np.mean(end):.2f} ({min(end):.2f} to {max(end):.2f})" for name, end in ends.items())
@@ -159,12 +159,12 @@ def draw_losses(figure: Figure, losses: Mapping[str, Sequence[Sequence[float]]])
 
 
 def part(what: str, run: Run, whole: Run) -> Result:
-    """How large a run's time is as a part of another's; at most 2% more."""
+    """Return a run's time relative to another's; the target is at most 2% more."""
     return Result(what, 1.02, run.wall / whole.wall, "x", run.cpu / whole.cpu, detail=f"{run}; bare {whole}")
 
 
 def make_records(folder: Path) -> None:
-    """The photos' records, made by an earlier run or now."""
+    """Make the records, unless an earlier run did."""
     if (folder / SHRUNK).is_file():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -188,7 +188,7 @@ def make_records(folder: Path) -> None:
 
 
 def train(folder: Path, training: Training, steps: int) -> Trained:
-    """Lets one train."""
+    """Run one training."""
     config = pipeline_config.read(CONFIG)
     override.set_input_size(config, MODEL_SIDE)
     override.set_num_steps(config, WARM_UP + steps)

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.training_steps HOW INTRA INTER CONFIG TRAIN_DIR STEPS_FILE [FLAG ...]
 
-HOW is "bare", the Object Detection API's legacy/train.py with nothing but the drift mended, so that it runs at all;
+HOW is "bare", the Object Detection API's legacy/train.py with only the patches that make it run on current libraries;
 "traced", the same with the time of each operation of the last step; or "train.py", scripts/train.py, given the flags.
 INTRA and INTER are TensorFlow's threads within an operation and for operations side by side, 0 for its own choice.
 STEPS_FILE gets JSON: `steps`, a list of [wall, CPU, loss], seconds of the process's clocks at the end of each step, and
