@@ -114,16 +114,10 @@ def check_folder(output_dir: Path) -> None:
 def read_config(
     path: Path, num_steps: int | None, sync_replicas: int | None, evaluator: bool
 ) -> pipeline_config.Message:
-    """Return the config to rehearse.
-
-    Args:
-        path: the pipeline config.
-        num_steps: instead of the config's.
-        sync_replicas: how many replicas train in step; None leaves that to the config.
-        evaluator: check the evaluation's part, too.
+    """Return the config to rehearse, with other steps, and with so many replicas in step, if they are given.
 
     Raises:
-        UsageError, DataError: it cannot be trained.
+        UsageError, DataError: it cannot be trained, or evaluated if there is an evaluator.
     """
     config = pipeline_config.read(path)
     findings = checks.check_training(config, path)

@@ -142,20 +142,14 @@ _EXPLANATIONS = {
     r"(?i)PERMISSION_DENIED:? ?(.*)|HTTPError 403:? ?(.*)|does not have ([\w.]+ access.*)": (
         "Your account may not do this ({0}): ask an owner of the project for the roles in cloud/README.md."
     ),
-    r"(?i)INVALID_ARGUMENT:? ?(.*)": (
-        "Vertex AI rejected the job specification ({0}): correct it (--spec) and submit it again."
-    ),
-    r"(?i)NOT_FOUND:? ?(.*customJobs.*)": (
-        "There is no such job ({0}): `python cloud/submit.py status --all` lists the jobs."
-    ),
+    r"(?i)INVALID_ARGUMENT:? ?(.*)": "Vertex AI rejected the job specification ({0}): correct it (--spec).",
+    r"(?i)NOT_FOUND:? ?(.*customJobs.*)": "There is no such job ({0}): `cloud/submit.py status --all` lists the jobs.",
     r"(?i)matched no objects(?: or files)?:?\s*(.*)": "The bucket has nothing at that address ({0}).",
     r"(?i)unable to find the server|name or service not known|name resolution|connection (?:refused|reset|aborted)|"
     r"failed to establish a new connection|timed out|max retries exceeded|network is unreachable|problem reaching": (
         "Google Cloud cannot be reached: check the network and `gcloud config list proxy/`, then run this again."
     ),
-    r"(?i)UNAVAILABLE|INTERNAL: |HTTPError 50\d": (
-        "Google Cloud does not answer right now: run this again in a few minutes."
-    ),
+    r"(?i)UNAVAILABLE|INTERNAL: |HTTPError 50\d": "Google Cloud does not answer: run this again in a few minutes.",
 }
 
 

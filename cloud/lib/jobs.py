@@ -58,11 +58,9 @@ def submit_training(
     train_dir: str | None,
     replicas: Mapping[int, int],
 ) -> None:
-    """Submit a training job.
+    """Submit a training job, with its files in gs://BUCKET/JOB.
 
     Args:
-        session, options: where and what.
-        bucket_name: where the job's files go.
         config_path: pipeline config; its files are on the bucket.
         train_dir: address for checkpoints; None for gs://BUCKET/JOB/train.
         replicas: pool -> number of machines, where it differs from the template's.
@@ -289,7 +287,7 @@ def cancel(session: Session, job: VertexJob) -> None:
 
 
 def describe(session: Session, job: VertexJob) -> dict:
-    """Return what Vertex AI says of a job."""
+    """Return the job as Vertex AI describes it."""
     return gcloud.run_json("ai", "custom-jobs", "describe", job.id, *session.flags)
 
 
