@@ -228,7 +228,7 @@ def test_a_bad_picture_is_reported_and_the_rest_done(exported, folder, tmp_path,
         ("scripts/train.py", ["--train_dir=x", "--pipeline_config_path=none.config"], "there is no config none.config"),
         ("scripts/eval.py", ["--eval_dir=x", "--pipeline_config_path=y"], "give --checkpoint_dir"),
         ("scripts/export_inference_graph.py", ["--output_directory=x"], "give --pipeline_config_path"),
-        ("scripts/detect.py", ["--input=none"], "there is no such file or folder"),
+        ("scripts/detect.py", ["--input=none"], "--input none: no such file or folder"),
         ("scripts/detect.py", ["--input=.", "--min_score=2"], "2.0 is not between 0 and 1"),
     ],
 )
