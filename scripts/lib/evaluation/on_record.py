@@ -71,7 +71,7 @@ def detect(model: Path, records: Sequence[Path | str], cache: Path | None = None
     key = {"model_sha256": exported_model.sha256(model), "record_sha256": files.sha256(*paths)}
     found = _read_cache(cache, key) if cache else None
     if found is None:
-        found = run(Detector(model), paths)
+        found = run(Detector(model), records)
         if cache:
             write(cache, key, found)
     return found
@@ -79,20 +79,19 @@ def detect(model: Path, records: Sequence[Path | str], cache: Path | None = None
 
 def run(detector: Detector, records: Sequence[Path | str]) -> RecordDetections:
     """Run a detector, or an ensemble, on all images of a record; raise as `detect` does."""
-    paths = [path for record in records for path in tf_record.matching_files(record)]
-    return RecordDetections(detector.global_step(), list(_evaluated_images(detector, paths)))
+    return RecordDetections(detector.global_step(), list(_evaluated_images(detector, records)))
 
 
-def _evaluated_images(detector: Detector, paths: Sequence[Path]) -> Iterator[EvaluatedImage]:
+def _evaluated_images(detector: Detector, records: Sequence[Path | str]) -> Iterator[EvaluatedImage]:
     waiting: list[tuple[record_images.RecordImage, tuple[int, ...]]] = []
 
     def pixels() -> Iterator[np.ndarray]:
-        for image in itertools.chain.from_iterable(map(record_images.read, paths)):
+        for image in itertools.chain.from_iterable(map(record_images.read, records)):
             decoded = image.pixels()
             waiting.append((image._replace(encoded=b""), decoded.shape))  # one batch of pixels is held, not all images
             yield decoded
 
-    total = sum(map(tf_record.count_records, paths))
+    total = sum(map(tf_record.count_records, records))
     for done, found in enumerate(progress(detector.detect_each(pixels()), "detecting", total)):
         image, (height, width, _) = waiting[done]
         true_boxes = image.boxes_yxyx_normalized * np.array([height, width, height, width], np.float32)

@@ -51,6 +51,18 @@ def test_a_graph_that_looks_back_at_its_input_is_run_image_by_image(tf, record, 
     assert same(*(detector.detect_each(images) for detector in detectors))
 
 
+def test_the_shards_of_a_record_are_read_as_one(model, record, tmp_path):
+    examples = list(tf_record.read_records(record))
+    for index, path in enumerate(tf_record.shard_paths(tmp_path / "test.record", 3)):
+        with path.open("wb") as file:
+            for example in examples[4 * index : 4 * index + 4]:
+                tf_record.write_record(file, example)
+    found = on_record.detect(model, [tmp_path / "test.record-?????-of-00003"])
+    assert len(found.images) == len(examples) == 12
+    whole = on_record.detect(model, [record])
+    assert [image.scores.tolist() for image in found.images] == [image.scores.tolist() for image in whole.images]
+
+
 def test_the_squares_are_found_where_they_are(model, record):
     found = on_record.detect(model, [record])
     assert found.global_step is None
