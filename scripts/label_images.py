@@ -24,7 +24,7 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib.annotations import labelimg_files, labelimg_patches, proposals, voc_xml
+from scripts.lib.annotations import labelimg_patches, proposals, voc_xml
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError
@@ -78,7 +78,7 @@ def find_images(image_dir: Path) -> set[str]:
     names = ImageFolder(image_dir).names
     if not names:
         raise UsageError(f"image_dir {files.shown_path(image_dir)}: no image in it")
-    if shared := labelimg_files.sharing_an_annotation(names):
+    if shared := voc_xml.sharing_an_annotation(names):
         raise DataError(shared, "LabelImg was not started")
     return names
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib.annotations import labelimg_files, proposals, registry
+from scripts.lib.annotations import proposals, registry, voc_xml
 from scripts.lib.annotations.proposals import Queued
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import command_line, files, parallel
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = [
         name
         for name in unlabelled
-        if args.queue or args.replace or not labelimg_files.annotation_path(args.annotations_dir, name).exists()
+        if args.queue or args.replace or not voc_xml.annotation_path(args.annotations_dir, name).exists()
     ]
     print(f"{len(unlabelled)} images have no annotation by a person; detecting on {len(wanted)} of them", flush=True)
 
@@ -110,17 +110,17 @@ def find_unlabelled(image_dir: Path, annotations_dir: Path) -> tuple[list[str], 
     images = ImageFolder(image_dir)
     if not images.names:
         raise UsageError(f"--image_dir {files.shown_path(image_dir)}: no image in it")
-    findings = labelimg_files.sharing_an_annotation(images.names)
-    labelled = {labelimg_files.annotation_path(annotations_dir, finding.file) for finding in findings}
+    findings = voc_xml.sharing_an_annotation(images.names)
+    labelled = {voc_xml.annotation_path(annotations_dir, finding.file) for finding in findings}
     for file in existing_annotations(annotations_dir):
         if proposals.is_unreviewed(Path(file).read_bytes()):
             continue
         labelled.add(Path(file))
         annotations, findings_of_file = registry.read_file("voc", file, annotations_dir, images)
-        labelled |= {labelimg_files.annotation_path(annotations_dir, one.filename) for one in annotations}
+        labelled |= {voc_xml.annotation_path(annotations_dir, one.filename) for one in annotations}
         findings += errors(findings_of_file)
     taken = {path.as_posix().casefold() for path in labelled}
-    paths = ((name, labelimg_files.annotation_path(annotations_dir, name)) for name in sorted(images.names))
+    paths = ((name, voc_xml.annotation_path(annotations_dir, name)) for name in sorted(images.names))
     return [name for name, path in paths if path.as_posix().casefold() not in taken], findings
 
 
@@ -158,7 +158,7 @@ def propose(image: ImageResult, model: str, options: ProposalOptions) -> tuple[s
     objects, scores = outputs.voc_objects(image._replace(detections=certain))
     source = (options.image_dir / image.name).resolve()
     annotation = Annotation(source.name, image.width, image.height, objects, source.parent.name, str(source))
-    path = labelimg_files.annotation_path(options.annotations_dir, image.name)
+    path = voc_xml.annotation_path(options.annotations_dir, image.name)
     origin = f"{model}, {outputs.score_range(scores)}"
     outcome, findings = outputs.store_proposal(path, image.name, annotation, origin, options.replace)
     all_scores = [detection.score for detection in image.detections]

@@ -11,6 +11,8 @@ import dataclasses
 import functools
 import os
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,16 +31,14 @@ MAX_TEXT = 1000  # characters in one field
 
 @dataclasses.dataclass(slots=True)
 class VocObject:
-    """One object of an image: its class, the corners of its box in pixels, and its state as in VOC."""
+    """One object of an image: its class, and the corners of its box in pixels."""
 
     name: str
     xmin: int
     ymin: int
     xmax: int
     ymax: int
-    pose: str = "Unspecified"
-    truncated: bool = False
-    difficult: bool = False
+    truncated: bool = False  # by the edge of the image; written, but not read
     line: int | None = None  # of the annotation file, from 1, if it was read from one
 
 
@@ -50,9 +50,8 @@ class Annotation:
     width: int  # in pixels, as the annotation states it, which may be wrong
     height: int
     objects: list[VocObject] = dataclasses.field(default_factory=list)  # empty for an image without objects
-    folder: str = ""  # LabelImg's; nothing here relies on folder, image_path and depth
+    folder: str = ""  # LabelImg's, like image_path; written, but not read
     image_path: str = ""
-    depth: int = 3
     source: str | None = None  # the file that it was read from
     database: str = "Unknown"  # LabelImg's, which writes "Unknown"; see proposals.py
 
@@ -60,6 +59,24 @@ class Annotation:
 def find_files(folder: Path | str) -> list[str]:
     """Return the XML files below a folder, in order of their names (see `files.names_below`)."""
     return [f"{os.fspath(folder)}/{name}" for name in files.names_below(folder, ".xml")]
+
+
+def annotation_path(annotations_dir: Path, image_name: str) -> Path:
+    """Return annotations/shop/dress.xml for shop/dress.jpg: LabelImg's rule, applied in each sub-folder."""
+    return annotations_dir / f"{image_names.without_suffix(image_name)}.xml"
+
+
+def sharing_an_annotation(names: Iterable[str]) -> list[Finding]:
+    """Return an error for each annotation file that several images would have, such as dress.jpg and dress.png."""
+    by_stem = defaultdict(list)
+    for name in sorted(names):
+        by_stem[image_names.without_suffix(name).casefold()].append(name)
+    remedy = "give each image a name of its own, not counting the suffix"
+    return [
+        Finding(ERROR, "annotation-shared", first, f"{' and '.join(others)} would share its annotation file", remedy)
+        for first, *others in by_stem.values()
+        if others
+    ]
 
 
 def write(path: Path | str, annotation: Annotation) -> None:
@@ -80,9 +97,8 @@ def document(annotation: Annotation) -> str:
 
 
 def _escaped_fields(record: Annotation | VocObject) -> dict[str, object]:
-    names = [field.name for field in dataclasses.fields(record) if field.name != "source"]
-    values = ((name, getattr(record, name)) for name in names)
-    return {name: _escape(value) if isinstance(value, str) else value for name, value in values}
+    values = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+    return {name: _escape(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def _escape(text: str) -> str:
@@ -104,7 +120,7 @@ _DOCUMENT = """\
 	<size>
 		<width>{width}</width>
 		<height>{height}</height>
-		<depth>{depth}</depth>
+		<depth>3</depth>
 	</size>
 	<segmented>0</segmented>
 {objects}</annotation>
@@ -112,9 +128,9 @@ _DOCUMENT = """\
 _OBJECT = """\
 	<object>
 		<name>{name}</name>
-		<pose>{pose}</pose>
+		<pose>Unspecified</pose>
 		<truncated>{truncated:d}</truncated>
-		<difficult>{difficult:d}</difficult>
+		<difficult>0</difficult>
 		<bndbox>
 			<xmin>{xmin}</xmin>
 			<ymin>{ymin}</ymin>
@@ -184,25 +200,22 @@ class _Reader:
 
     def annotation(self, root: Element) -> Annotation:
         fields = self.children(root, "filename", "size")
+        filename = self.text(fields, "filename")
+        try:
+            filename = filename and image_names.inside_folder(filename)
+        except ValueError as error:
+            self.report(fields["filename"], "filename-outside-folder", str(error))
         size = self.children(fields.get("size"), "width", "height")
-        objects = root.findall("object")
-        annotation = Annotation(
-            filename=self.filename(fields),
-            width=self.size(size, "width"),
-            height=self.size(size, "height"),
-            objects=[self.voc_object(element, number) for number, element in enumerate(objects, start=1)],
-            folder=_text(fields.get("folder")),
-            image_path=_text(fields.get("path")),
-            depth=1 if _text(size.get("depth")) == "1" else 3,
-            source=self.path,
-            database=_text(root.find("source/database")) or "Unknown",
-        )
+        width, height = (self.pixels(size, tag, smallest=0) for tag in ("width", "height"))
+        elements = root.findall("object")
+        objects = [self.voc_object(element, f"object {number}") for number, element in enumerate(elements, start=1)]
         if len(objects) != sum(1 for _ in root.iter("{*}object")):
             self.report(root, "xml-misplaced-object", "an <object> is not directly below <annotation>")
-        return annotation
+        database = _text(root.find("source/database")) or "Unknown"
+        return Annotation(filename, width, height, objects, source=self.path, database=database)
 
-    def voc_object(self, element: Element, number: int) -> VocObject:
-        self.object = f"object {number}"
+    def voc_object(self, element: Element, place: str) -> VocObject:
+        self.object = place
         fields = self.children(element, "name", "bndbox")
         if name := self.text(fields, "name"):
             self.object += f" ({_shortened(name)})"
@@ -210,28 +223,15 @@ class _Reader:
         box = self.children(fields.get("bndbox"), *tags)
         corners = [self.pixels(box, tag) for tag in tags]
         self.object = ""
-        pose = _text(fields.get("pose")) or "Unspecified"
-        truncated, difficult = (_text(fields.get(tag)) == "1" for tag in ("truncated", "difficult"))
-        return VocObject(name, *corners, pose, truncated, difficult, element.sourceline)
+        return VocObject(name, *corners, line=element.sourceline)
 
-    def filename(self, fields: dict[str, Element]) -> str:
-        name = self.text(fields, "filename")
-        try:
-            return image_names.inside_folder(name) if name else ""
-        except ValueError as error:
-            self.report(fields["filename"], "filename-outside-folder", str(error))
-            return ""
-
-    def size(self, fields: dict[str, Element], tag: str) -> int:
-        pixels = self.pixels(fields, tag)
-        if pixels < 0:
-            self.report(fields[tag], "xml-not-a-number", f"<{tag}> is {pixels}, expected 0 or more")
-        return pixels
-
-    def pixels(self, fields: dict[str, Element], tag: str) -> int:
+    def pixels(self, fields: dict[str, Element], tag: str, smallest: int | None = None) -> int:
         text = self.text(fields, tag)
         try:
-            return parse_pixels(text) if text else 0
+            pixels = parse_pixels(text) if text else 0
+            if smallest is not None and pixels < smallest:
+                raise ValueError(f"is {pixels}, expected {smallest} or more")
+            return pixels
         except ValueError as error:
             self.report(fields[tag], "xml-not-a-number", f"<{tag}> {error}")
             return 0
@@ -253,16 +253,15 @@ class _Reader:
         return ""
 
     def children(self, parent: Element | None, *required: str) -> dict[str, Element]:
-        """Return the children by tag; report, and leave out, each required tag that is not there exactly once."""
-        if parent is None:  # its absence has been reported
-            return {}
-        tags = [child.tag for child in parent]
-        children = dict(zip(reversed(tags), reversed(parent), strict=True))  # of a repeated tag the first
-        for tag in required:
-            if (count := tags.count(tag)) != 1:
-                found = f"{count} <{tag}>, expected one" if count else f"no <{tag}>"
-                self.report(parent, "xml-missing-tag", f"<{parent.tag}> has {found}")
-                children.pop(tag, None)
+        """Return the required children by tag; report each that is not there exactly once, and leave it out."""
+        children = {}
+        for tag in required if parent is not None else ():  # the absence of the parent has been reported
+            found = parent.findall(tag)
+            if len(found) == 1:
+                children[tag] = found[0]
+            else:
+                count = f"{len(found)} <{tag}>, expected one" if found else f"no <{tag}>"
+                self.report(parent, "xml-missing-tag", f"<{parent.tag}> has {count}")
         return children
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from scripts.lib.annotations import labelimg_files, proposals, voc_xml
+from scripts.lib.annotations import proposals, voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import files
 from scripts.lib.core.boxes import clip_to_pixels
@@ -162,7 +162,7 @@ class VocWriter:
     def write(self, image: ImageResult) -> None:
         # An image's own name, unless it is an address or the like: LabelImg finds it by the name without the suffix.
         image_name = image.name if image.output_name == f"{image.name}.jpg" else image.output_name
-        path = labelimg_files.annotation_path(self._folder, image_name)
+        path = voc_xml.annotation_path(self._folder, image_name)
         if path in self._taken:  # a.jpg and a.png, which share one annotation in LabelImg
             path = self._folder / f"{image_name}.xml"
         objects, scores = voc_objects(image)

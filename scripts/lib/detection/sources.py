@@ -1,22 +1,34 @@
-"""The images of one run of detect.py: each once, with a unique name and a unique place for files made from it."""
+"""The images of one run of detect.py: each once, with a unique name and a unique place for files made from it.
+
+An input is a file, a folder, a pattern, a list (CSV or text file), a web address, or - for a list on stdin.
+"""
 
 from __future__ import annotations
 
+import csv
+import functools
+import glob
 import hashlib
+import io
 import itertools
 import os
 import posixpath
 import re
+import sys
 import urllib.parse
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib.core import files
-from scripts.lib.core.errors import Finding, UsageError
+from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.core.http import is_web_address
-from scripts.lib.detection.inputs import Input, InputImage, open_input
+from scripts.lib.core.text import read_text
 from scripts.lib.images import image_names
+
+STDIN = "-"
+PLACE_COLUMNS = ("url", "image_url", "path", "image_path", "file", "filename", "image")
+PRODUCT_COLUMNS = ("product", "product_id", "sku")
 
 
 class ImageSource(NamedTuple):
@@ -33,11 +45,22 @@ class ImageSource(NamedTuple):
     output_name: str
 
 
+class InputImage(NamedTuple):
+    """An image as an input names it; `product` is empty where the input names none."""
+
+    name: str
+    place: Path | str
+    product: str = ""
+
+
+Items = Iterable[InputImage | Finding]  # a finding: of a line that names no image
+
+
 class Sources:
     """Iterates over the images of all inputs; an image that is given twice comes once.
 
     Attributes:
-        total: number of images that the inputs name, repeated ones included; None where stdin is an input.
+        total: number of images that the inputs name, repeated ones included.
         products: image name -> the products that a list gives it to.
         num_repeated: number of entries, so far, that named an image again.
         findings: errors in lines of lists, so far.
@@ -53,15 +76,27 @@ class Sources:
     """
 
     def __init__(self, inputs: Sequence[str], image_dir: Path, excluded: Sequence[Path] = ()):
+        self.total = 0
         self.products: dict[str, list[str]] = {}
         self.num_repeated = 0
         self.findings: list[Finding] = []
         self._name_of_place: dict[str, str] = {}  # by absolute path or address
         self._taken_names: set[str] = set()
         self._taken_outputs: set[str] = set()  # casefolded, for file systems that ignore case
-        self._inputs = _open_all(inputs, image_dir, excluded)
-        counts = [one.count for one in self._inputs]
-        self.total = None if None in counts else sum(counts)
+        self._readers: list[Callable[[], Items]] = []
+        problems = []
+        for text in inputs:
+            try:
+                read = reader(text, image_dir, excluded)
+                count = sum(isinstance(item, InputImage) for item in read())  # lists are read twice, not kept
+                if not count:
+                    raise UsageError(f"--input {text}: no image in it")
+                self.total += count
+                self._readers.append(read)
+            except UsageError as error:
+                problems.append(str(error))
+        if problems:
+            raise UsageError("\nerror: ".join(problems))
 
     @property
     def names(self) -> Collection[str]:
@@ -69,7 +104,7 @@ class Sources:
         return self._name_of_place.values()
 
     def __iter__(self) -> Iterator[ImageSource]:
-        for item in itertools.chain.from_iterable(one.read() for one in self._inputs):
+        for item in itertools.chain.from_iterable(read() for read in self._readers):
             if isinstance(item, Finding):
                 self.findings.append(item)
                 continue
@@ -105,16 +140,114 @@ class Sources:
         return path
 
 
-def _open_all(inputs: Sequence[str], image_dir: Path, excluded: Sequence[Path]) -> list[Input]:
-    opened, problems = [], []
-    for text in inputs:
+def reader(text: str, image_dir: Path, excluded: Sequence[Path]) -> Callable[[], Items]:
+    """Return the reader of one value of --input; see `Sources` for the arguments and errors."""
+    path = Path(text)
+    if text == STDIN:
+        if hasattr(sys.stdin, "reconfigure"):  # Windows would use the console's code page
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+        return functools.partial(read_lines, list(sys.stdin), path)
+    if is_web_address(text):
+        images = [InputImage(text, text)]
+    elif files.is_url(text):
+        raise UsageError(f"--input {text}: only http and https; use cloud/detect_beam.py for images on a bucket")
+    elif path.suffix.lower() in (".csv", ".tsv") and path.is_file():
+        return functools.partial(read_csv, path, image_dir)
+    elif path.suffix.lower() == ".txt" and path.is_file():
+        return lambda: read_lines(io.StringIO(read_text(path), newline=None), path)
+    elif path.is_file():
+        images = [InputImage(path.name, path)]
+    elif path.is_dir():
+        images = _without(excluded, read_folder(path))
+    elif glob.has_magic(text):
+        images = _without(excluded, read_pattern(text))
+    else:
+        raise UsageError(f"--input {files.shown_path(path)}: no such file or folder")
+    return lambda: images
+
+
+def _without(folders: Sequence[Path], images: Iterable[InputImage]) -> list[InputImage]:
+    """Return the images outside of the folders."""
+    resolved = {Path(os.path.abspath(folder)) for folder in folders}  # noqa: PTH100 (Path.absolute keeps `..`)
+    return [image for image in images if resolved.isdisjoint(Path(os.path.abspath(image.place)).parents)]  # noqa: PTH100
+
+
+def read_folder(folder: Path) -> Iterator[InputImage]:
+    """Yield the images of a folder and its sub-folders, in order of their names."""
+    for name in files.names_below(folder, tuple(image_names.IMAGE_SUFFIXES)):
+        yield InputImage(name, folder / name)
+
+
+def read_pattern(pattern: str) -> Iterator[InputImage]:
+    """Yield the images, and those of the folders, that match a pattern; other files are skipped."""
+    for path in map(Path, sorted(glob.glob(pattern, recursive=True))):  # noqa: PTH207 (Path.glob refuses absolute ones)
+        if path.is_dir():
+            yield from read_folder(path)
+        elif image_names.has_image_suffix(path.name):
+            yield InputImage(path.name, path)
+
+
+def read_lines(lines: Iterable[str], path: Path) -> Iterator[InputImage | Finding]:
+    """Yield the image of each line, a path or an address; relative paths start at the folder of the list `path`."""
+    for number, line in enumerate(lines, start=1):
         try:
-            opened.append(open_input(text, image_dir, excluded))
-        except UsageError as error:
-            problems.append(str(error))
-    if problems:
-        raise UsageError("\nerror: ".join(problems))
-    return opened
+            if text := line.strip().strip('\0"'):
+                yield _image_at(text, path.parent)
+        except ValueError as error:
+            yield _list_error(path, "list-line", str(error), "correct the line", number)
+
+
+def read_csv(path: Path, image_dir: Path) -> Iterator[InputImage | Finding]:
+    """Yield the image of each row of a CSV file, and a finding for each row that names none.
+
+    It has one of `PLACE_COLUMNS`; relative paths start at its folder, those of a labels CSV at `image_dir`.
+
+    Raises:
+        DataError: the file is not UTF-8, not a CSV, or lacks a column of paths or addresses.
+    """
+    text = read_text(path)
+    try:
+        for delimiter in ",;\t":
+            rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            header = [name.strip().lower() for name in next(rows, [])]
+            if place_columns := [header.index(name) for name in PLACE_COLUMNS if name in header]:
+                break
+        else:
+            message = f"the first line is {text[:200].partition(chr(10))[0].strip()!r}, which names no column of images"
+            remedy = f"call the column of paths or addresses one of {', '.join(PLACE_COLUMNS)}"
+            raise DataError([_list_error(path, "csv-columns", message, remedy, 1)])
+        place_column = place_columns[0]
+        product_column = next((header.index(name) for name in PRODUCT_COLUMNS if name in header), len(header))
+        is_labels_csv = {"xmin", "ymin", "xmax", "ymax"} <= set(header)
+        for row in filter(any, rows):
+            try:
+                if len(row) <= place_column:
+                    raise ValueError(f"has {len(row)} fields, the first line has {len(header)}")
+                if place := row[place_column].strip():
+                    place = image_names.inside_folder(place) if is_labels_csv else place
+                    image = _image_at(place, image_dir if is_labels_csv else path.parent)
+                    yield image._replace(product="".join(row[product_column : product_column + 1]).strip())
+            except ValueError as error:
+                yield _list_error(path, "list-line", str(error), "correct the line", rows.line_num)
+    except csv.Error as error:
+        message = f"is not a valid CSV: {error}"
+        raise DataError([_list_error(path, "csv-malformed", message, "save it again", rows.line_num)]) from error
+
+
+def _list_error(path: Path, code: str, message: str, remedy: str, line: int) -> Finding:
+    return Finding(ERROR, code, files.shown_path(path), message, remedy, line=line)
+
+
+def _image_at(text: str, folder: Path) -> InputImage:
+    """Return the image at a path or an address; relative paths start at the folder."""
+    if files.is_url(text):
+        return InputImage(text, text)
+    if "\0" in text:
+        raise ValueError(f"the path {text!r} has a control character")
+    path = folder / text
+    if "\\" in text and not path.exists():  # a list that was made on Windows
+        path = folder / text.replace("\\", "/")
+    return InputImage(Path(text.replace("\\", "/")).as_posix(), path)
 
 
 def _writable(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ DOCUMENT = """\
 		<name>Tops</name>
 		<pose>Unspecified</pose>
 		<truncated>0</truncated>
-		<difficult>1</difficult>
+		<difficult>0</difficult>
 		<bndbox>
 			<xmin>1</xmin>
 			<ymin>2</ymin>
@@ -52,7 +53,7 @@ DOCUMENT = """\
 """
 OBJECTS = [
     VocObject("Dresses", 12, 34, 560, 480, truncated=True, line=14),
-    VocObject("Tops", 1, 2, 3, 4, difficult=True, line=26),
+    VocObject("Tops", 1, 2, 3, 4, line=26),
 ]
 
 
@@ -88,9 +89,9 @@ def findings_of(tmp_path, content: str | bytes):
 )
 def test_reads_what_was_meant(tmp_path, content):
     annotation = read(tmp_path, content)
-    assert [(o.name, o.xmin, o.ymin, o.xmax, o.ymax, o.truncated, o.difficult) for o in annotation.objects] == [
-        ("Dresses", 12, 34, 560, 480, True, False),
-        ("Tops", 1, 2, 3, 4, False, True),
+    assert [(o.name, o.xmin, o.ymin, o.xmax, o.ymax) for o in annotation.objects] == [
+        ("Dresses", 12, 34, 560, 480),
+        ("Tops", 1, 2, 3, 4),
     ]
     assert (annotation.filename, annotation.width, annotation.height) == ("dress.jpg", 640, 480)
     assert annotation.source == str(tmp_path / "dress.xml")
@@ -228,8 +229,27 @@ def test_pixels_are_rounded_to_the_nearest(number):
     assert voc_xml.parse_pixels(text) == expected
 
 
-def test_reference_files_are_read_and_written_byte_for_byte(reference_dir):
+def test_reference_files_are_read_and_written_line_for_line(reference_dir):
+    not_read = re.compile("<(folder|path|depth|pose|truncated|difficult)>")
     for path in voc_xml.find_files(reference_dir / "annotations"):
-        content = Path(path).read_bytes()
-        annotation = voc_xml.read(path)
-        assert voc_xml.document(annotation).encode() == content.replace(b"\r\n", b"\n")
+        written = voc_xml.document(voc_xml.read(path)).splitlines()
+        stated = Path(path).read_text(encoding="utf-8").splitlines()
+        assert len(written) == len(stated)
+        for line, expected in zip(written, stated, strict=True):
+            assert line == expected or not_read.match(line.strip()), path
+
+
+@pytest.mark.parametrize(
+    ("image", "annotation"), [("a.jpg", "a.xml"), ("shop/a.b.PNG", "shop/a.b.xml"), ("größe.webp", "größe.xml")]
+)
+def test_an_annotation_lies_where_its_image_does(image, annotation):
+    assert voc_xml.annotation_path(Path("annotations"), image) == Path("annotations") / annotation
+
+
+def test_images_of_one_folder_whose_names_differ_in_suffix_or_case_share_an_annotation():
+    names = ["a.jpg", "shop/a.jpg", "A.png", "b.jpg", "c.jpg", "c.jpeg", "c.png"]
+    found = [(one.file, one.message) for one in voc_xml.sharing_an_annotation(names)]
+    assert found == [
+        ("A.png", "a.jpg would share its annotation file"),
+        ("c.jpeg", "c.jpg and c.png would share its annotation file"),
+    ]

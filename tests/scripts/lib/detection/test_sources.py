@@ -1,14 +1,15 @@
-"""What --input may name, and what the photos are called in the results."""
+"""What --input may name, lists that cannot be read, and what the images are called in the results."""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from scripts.lib.core.errors import UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection.sources import Sources, output_name
 
 LABELS_HEAD = "filename,width,height,class,xmin,ymin,xmax,ymax"
@@ -114,3 +115,113 @@ def test_names_that_are_no_utf8_can_be_written_to_a_table(here):
     (here / os.fsdecode(b"gr\xf6.jpg")).touch()
     (name,) = [one.name for one in Sources(["gr*.jpg"], here)]
     assert name.encode() == b"gr\\udcf6.jpg"
+
+
+def write(path, *lines: str, encoding: str = "utf-8") -> str:
+    path.write_text("\n".join(lines) + "\n", encoding=encoding)
+    return str(path)
+
+
+def names(*inputs: str, image_dir="samples") -> list[str]:
+    return [source.name for source in Sources(inputs, image_dir)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("shop/*.jpg", ["b.jpg"]),
+        ("*/b.*", ["b.jpg", "shop/b.jpg"]),
+        ("**/*.webp", ["c.webp"]),
+        ("sh?p", ["a.PNG", "b.jpg", "new/c.webp"]),
+    ],
+)
+def test_patterns_are_expanded_and_only_images_are_taken(here, pattern, expected):
+    assert names(pattern) == expected
+
+
+def test_a_file_whose_name_looks_like_a_pattern(here):
+    (here / "e[1].jpg").touch()
+    assert names("e[1].jpg") == ["e[1].jpg"]
+
+
+def test_photos_of_a_labels_csv_each_once(here):
+    labels = write(
+        here / "labels.csv", LABELS_HEAD, "b.jpg,9,9,Tops,1,1,5,5", "a.jpg,9,9,Tops,1,1,5,5", "b.jpg,9,9,Tops,2,2,5,5"
+    )
+    sources = list(Sources([labels], here / "samples"))
+    assert [(one.name, one.place) for one in sources] == [
+        (name, here / "samples" / name) for name in ("b.jpg", "a.jpg")
+    ]
+
+
+def test_a_labels_csv_leads_to_no_file_outside_the_image_folder(here):
+    labels = write(here / "labels.csv", LABELS_HEAD, "../b.jpg,9,9,Tops,1,1,5,5", "a.jpg,9,9,Tops,1,1,5,5", "", "x")
+    sources = Sources([labels], here)
+    assert [one.name for one in sources] == ["a.jpg", "x"]
+    assert [(one.line, "leads out" in one.message) for one in sources.findings] == [(2, True)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["sku,path", "7,shop/b.jpg", "8,http://x.example/a.jpg", "9,shop/b.jpg", "9,shop\\new\\c.webp"],
+        ["Path;Product", "shop/b.jpg;7", "http://x.example/a.jpg;8", "shop/b.jpg;9", "shop/new/c.webp;9"],
+        ["product_id\tIMAGE", "7\tshop/b.jpg", "8\thttp://x.example/a.jpg", "9\tshop/b.jpg", "9\tshop/new/c.webp"],
+    ],
+)
+def test_a_csv_of_paths_and_addresses_names_the_products(here, lines, monkeypatch):
+    table = write(here / "list.csv", *lines, encoding="utf-8-sig")
+    monkeypatch.chdir(here / "other")  # paths start at the list
+    sources = Sources([table], "samples")
+    assert [str(one.place) for one in sources] == [
+        str(here / "shop/b.jpg"),
+        "http://x.example/a.jpg",
+        str(here / "shop/new/c.webp"),
+    ]
+    assert sources.products == {
+        "shop/b.jpg": ["7", "9"],
+        "http://x.example/a.jpg": ["8"],
+        "shop/new/c.webp": ["9"],
+    }
+    assert (sources.total, sources.num_repeated) == (4, 1)
+
+
+def test_a_text_file_is_a_path_or_address_a_line(here):
+    text = write(here / "list.txt", "https://x.example/1.png", "", '"other/b.jpg"', encoding="utf-8-sig")
+    assert names(text) == ["https://x.example/1.png", "other/b.jpg"]
+
+
+def test_stdin_is_a_path_or_address_a_line(here, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("d.jpg\n\nhttps://x.example/1.png\n"))
+    sources = Sources(["-"], here)
+    assert sources.total == 2
+    assert [one.name for one in sources] == ["d.jpg", "https://x.example/1.png"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"name,size\nb.jpg,3\n", "list.csv:1: the first line is 'name,size', which names no column of images; call"),
+        (b"path\ngr\xf6\xdfe.jpg\n", "list.csv:2: is not UTF-8: byte 0xf6 at position 7; save it as UTF-8"),
+        (b'path\n"' + b"x" * 140_000 + b'"\n', "list.csv:2: is not a valid CSV: field larger than field limit"),
+    ],
+)
+def test_lists_that_cannot_be_read(here, content, says):
+    (here / "list.csv").write_bytes(content)
+    with pytest.raises(DataError) as raised:
+        Sources(["list.csv"], here)
+    assert says in str(raised.value)
+
+
+def test_a_list_with_nothing_in_it(here):
+    write(here / "list.csv", "path", ",")
+    with pytest.raises(UsageError, match="no image in it"):
+        Sources(["list.csv"], here)
+
+
+def test_a_line_that_names_no_image_is_an_error_of_its_list(here):
+    (here / "list.txt").write_bytes(b"shop/b.jpg\nsh\0op/a.jpg\nd.jpg\n")
+    sources = Sources(["list.txt"], here)
+    assert [one.name for one in sources] == ["shop/b.jpg", "d.jpg"]
+    assert [(one.file, one.line) for one in sources.findings] == [("list.txt", 2)]
+    assert sources.total == 2
