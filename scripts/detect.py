@@ -1,9 +1,9 @@
 """Detects garments on images: a table of all detections, the images with boxes drawn, tags, and other formats.
 
-In:   an exported model; images as any number of --input: files, folders (with their sub-folders), patterns, a CSV or
-      text file of paths or http(s) addresses, an address, or - (stdin: a path or address per line). In a CSV the image
-      is in the column url, path, filename or image, a product in the column product or sku; paths start at the CSV's
-      folder, those of a labels CSV at --image_dir.
+In:   an exported model; images as any number of --input: files, folders (with their sub-folders), patterns, http(s)
+      addresses, a text file or - (stdin) with a path or address per line, or a CSV with the image in the column url,
+      path, filename or image, and a product in the column product or sku. Paths start at the list's folder, those of a
+      labels CSV at --image_dir.
 Out:  in output_dir: detections.csv with the columns filename,class,score,xmin,ymin,xmax,ymax (pixels of the upright
       image), each image with its boxes (images/; not with --draw no), and with
         --tags           tags.csv (product,class,score) and tags.json: the best score of each class of a product, or of
@@ -29,53 +29,31 @@ detects on each image's mirror image.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path, positive, positive_int
-from scripts.lib.core.errors import DataError, Finding, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.http import DownloadLimits
 from scripts.lib.core.parallel import available_cores
 from scripts.lib.core.progress import progress
-from scripts.lib.detection import contact_sheet, detections, ensemble, options, outputs
-from scripts.lib.detection.journal import ImageResult, Journal
+from scripts.lib.detection import detections, ensemble, options, outputs
+from scripts.lib.detection.journal import Journal
 from scripts.lib.detection.pipeline import DrawingFolders, Pipeline
 from scripts.lib.detection.sources import Sources
 from scripts.lib.models import exported_model, runtimes
 
-FORMATS = ("coco", "json", "voc")
 JOURNAL = "detections.jsonl"
-IMAGES, CONTACT_SHEET, VOC = FOLDERS = ("images", "contact_sheet", "voc")  # in output_dir
 FEW = 100  # images: up to here the tags of each are printed
-
-
-@dataclasses.dataclass(frozen=True)
-class OutputOptions:
-    """The results to write, and their folder."""
-
-    output_dir: Path
-    draw: bool
-    contact_sheet: bool
-    tags: bool
-    formats: Sequence[str]
-
-    def drawing_folders(self) -> DrawingFolders:
-        thumbnails = self.output_dir / CONTACT_SHEET / "thumbnails"
-        return DrawingFolders(
-            self.output_dir / IMAGES if self.draw else None, thumbnails if self.contact_sheet else None
-        )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
-    written = OutputOptions(args.output_dir, args.draw == "yes", args.contact_sheet, args.tags, args.format)
-    sources = Sources(args.input, args.image_dir, excluded=earlier_results(args.output_dir))
+    output_dir = args.output_dir
+    sources = Sources(args.input, args.image_dir, excluded=earlier_results(output_dir))
     detector = ensemble.load(args.model, args.flip, args.model_weights, args.runtime)
     class_ids = {name: class_id for class_id, name in detector.class_names.items()}
     thresholds = options.score_thresholds(
@@ -93,15 +71,28 @@ def main(argv: Sequence[str] | None = None) -> None:
         detector,
         {class_ids[name]: score for name, score in thresholds.items()},
         args.nms_iou,
-        written.drawing_folders(),
+        DrawingFolders(
+            output_dir / outputs.IMAGES if args.draw == "yes" else None,
+            output_dir / outputs.THUMBNAILS if "contact_sheet" in args.outputs else None,
+        ),
         DownloadLimits(args.url_seconds, int(args.url_megabytes * 2**20)),
         args.batch_size,
         args.num_workers,
     )
-    with Journal(args.output_dir / JOURNAL, settings, args.resume) as journal:
+    with Journal(output_dir / JOURNAL, settings, args.resume) as journal:
         detect(pipeline, sources, journal)
-        totals = write_results(written, journal, sources, settings, detector.class_names)
-    report(args.output_dir, totals, sources.num_repeated, thresholds)
+        images = map(journal.get, sources.names)
+        counts, errors = outputs.write_all(
+            output_dir, args.outputs, images, sources.products, settings, detector.class_names
+        )
+    repeated = f" ({sources.num_repeated} more were repetitions)" if sources.num_repeated else ""
+    shown_thresholds = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())
+    print(
+        f"{len(counts)} images{repeated}, {sum(counts)} detections (score thresholds: {shown_thresholds}): "
+        f"{files.shown_path(output_dir)}/detections.csv"
+    )
+    if errors := sources.findings + errors:
+        raise DataError(errors, "the other images were done")
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -110,23 +101,16 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--model", type=local_path, action="append", help="exported model; several: ensemble (default: exported_model)"
     )
-    parser.add_argument("--input", nargs="+", action="extend", required=True, help="images; see below")
+    parser.add_argument("--input", nargs="+", action="extend", required=True, help="images, see below")
     parser.add_argument("--image_dir", type=local_path, default=default_path("samples"), help="images of a labels CSV")
     parser.add_argument("--output_dir", type=local_path, default=default_path("detections"), help="results folder")
     parser.add_argument("--resume", action="store_true", help="continue the run whose results are in output_dir")
     options.add_flags(parser)
     written = parser.add_argument_group("what is written")
-    written.add_argument(
-        "--draw",
-        nargs="?",
-        const="yes",
-        choices=("yes", "no"),
-        default="yes",
-        help="draw the boxes on copies of the images",
-    )
+    written.add_argument("--draw", choices=("yes", "no"), default="yes", help="draw the boxes on copies of the images")
     written.add_argument("--contact_sheet", action="store_true", help="write pages of thumbnails")
     written.add_argument("--tags", action="store_true", help="write the best score per class of each product or image")
-    written.add_argument("--format", nargs="+", action="extend", default=[], choices=FORMATS, help="further formats")
+    written.add_argument("--format", nargs="+", action="extend", default=[], choices=outputs.FORMATS, help="see below")
 
     run = parser.add_argument_group("how it runs")
     run.add_argument("--flip", action="store_true", help="also detect on the mirror image (test-time augmentation)")
@@ -138,6 +122,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     run.add_argument("--url_megabytes", type=positive, default=32.0, help="largest download, in MB")
     args = parser.parse_args(argv)
     args.model = args.model or [default_path("exported_model")]
+    args.outputs = args.format + ["tags"] * args.tags + ["contact_sheet"] * args.contact_sheet
     if args.model_weights and len(args.model_weights) != len(args.model):
         raise UsageError(f"--model_weights: {len(args.model_weights)} given for {len(args.model)} models")
     if args.output_dir.is_file():
@@ -151,7 +136,7 @@ def earlier_results(output_dir: Path) -> list[Path]:
     Raises:
         UsageError: folders of these names hold files that detect.py did not write.
     """
-    there = [folder for name in FOLDERS if (folder := output_dir / name).is_dir() and any(folder.iterdir())]
+    there = [folder for name in outputs.FOLDERS if (folder := output_dir / name).is_dir() and any(folder.iterdir())]
     if there and not (output_dir / JOURNAL).is_file():
         names = " and ".join(folder.name for folder in there)
         raise UsageError(
@@ -163,75 +148,16 @@ def earlier_results(output_dir: Path) -> list[Path]:
 
 def detect(pipeline: Pipeline, sources: Sources, journal: Journal) -> None:
     """Write the results of new images to the journal; print tags, or the progress where there are many images."""
-    total = sources.total and max(sources.total - len(journal), 0)
-    is_few = total is not None and total <= FEW
+    total = max(sources.total - len(journal), 0)
     results = pipeline.run(source for source in sources if not pipeline.is_done(source, journal.get(source.name)))
     try:
-        for image in results if is_few else progress(results, "detecting", total):
+        for image in results if total <= FEW else progress(results, "detecting", total):
             journal.append(image)
-            if is_few and not image.error:
+            if total <= FEW and not image.error:
                 print(f"{image.name}: {detections.tags(image.detections)}", flush=True)
     except KeyboardInterrupt:
         print("finished images are kept: the same command with --resume goes on from there", flush=True)
         raise
-
-
-@dataclasses.dataclass
-class Totals:
-    """Counts of a run, and its errors."""
-
-    images: int = 0
-    detections: int = 0
-    errors: list[Finding] = dataclasses.field(default_factory=list)
-
-    def add(self, image: ImageResult) -> None:
-        self.images += image.error is None
-        self.detections += len(image.detections)
-        self.errors += [image.error] if image.error else []
-
-
-def write_results(
-    written: OutputOptions, journal: Journal, sources: Sources, settings: Mapping[str, Any], class_names: dict[int, str]
-) -> Totals:
-    """Write all files from one pass over the journal; return what was counted on the way."""
-    folder = written.output_dir
-    totals = Totals()
-    voc = outputs.VocWriter(folder / VOC, " and ".join(model["name"] for model in settings["models"]))
-    writers = [outputs.csv_writer(folder / "detections.csv"), contextlib.nullcontext(totals.add)]
-    if written.tags:
-        writers.append(outputs.tags_writer(folder, sources.products))
-    if "json" in written.formats:
-        writers.append(outputs.json_writer(folder / "detections.json", settings))
-    if "coco" in written.formats:
-        writers.append(outputs.coco_writer(folder, class_names))
-    if "voc" in written.formats:
-        writers.append(contextlib.nullcontext(voc.write))
-    if thumbnails := written.drawing_folders().thumbnails:
-        writers.append(contact_sheet.page_writer(thumbnails.parent, thumbnails))
-    with contextlib.ExitStack() as stack:
-        opened = [stack.enter_context(writer) for writer in writers]
-        for image in map(journal.get, sources.names):
-            for write in opened:
-                write(image)
-    if voc.num_kept:
-        print(f"{files.shown_path(folder / VOC)}: kept {voc.num_kept} files that a person has saved")
-    return dataclasses.replace(totals, errors=[*sources.findings, *voc.findings, *totals.errors])
-
-
-def report(output_dir: Path, totals: Totals, num_repeated: int, thresholds: Mapping[str, float]) -> None:
-    """Print the summary.
-
-    Raises:
-        DataError: images could not be read.
-    """
-    repeated = f" ({num_repeated} more were repetitions)" if num_repeated else ""
-    shown_thresholds = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())
-    print(
-        f"{totals.images} images{repeated}, {totals.detections} detections (score thresholds: {shown_thresholds}): "
-        f"{files.shown_path(output_dir)}/detections.csv"
-    )
-    if totals.errors:
-        raise DataError(totals.errors, "the other images were done")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import xml_to_csv
 from scripts import detect
 from scripts.lib.annotations import proposals
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.detection import ensemble
+from scripts.lib.detection import ensemble, outputs
 from scripts.lib.detection import pipeline as detection_pipeline
 from tests.made_detector import MadeDetector
 
@@ -283,7 +283,7 @@ def test_results_among_the_photos_are_not_looked_at(project):
 
 
 @pytest.mark.parametrize("flags", [[], ["--draw", "no"]])
-@pytest.mark.parametrize("name", detect.FOLDERS)
+@pytest.mark.parametrize("name", outputs.FOLDERS)
 def test_a_folder_that_is_none_of_ours_is_never_written_into(project, name, flags):
     save(project / "shop" / name / "a.png", 240)
     with pytest.raises(UsageError, match=f"--output_dir shop has {name}, but no detections.jsonl"):

@@ -70,13 +70,7 @@ class Journal:
         self._end = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = path.open("r+b" if resume and path.is_file() else "w+b")
-        self._read_earlier_run(path, settings)
-        self._file.seek(self._end)
-        self._file.truncate()  # half a line
-        if not self._end:
-            self._append(json.dumps(settings, ensure_ascii=False).encode() + b"\n")
-
-    def _read_earlier_run(self, path: Path, settings: Mapping[str, Any]) -> None:
+        settings = json.loads(json.dumps(settings))
         for number, line in enumerate(self._file):
             try:
                 if not line.endswith(b"\n"):
@@ -88,6 +82,10 @@ class Journal:
             except (ValueError, TypeError, KeyError, AttributeError):
                 break
             self._end += len(line)
+        self._file.seek(self._end)
+        self._file.truncate()  # half a line
+        if not self._end:
+            self._append(json.dumps(settings, ensure_ascii=False).encode() + b"\n")
 
     def __enter__(self) -> Journal:
         return self
@@ -99,7 +97,6 @@ class Journal:
         return len(self._offsets)
 
     def append(self, image: ImageResult) -> None:
-        """Add an image; the line is in the file before this returns."""
         self._offsets[image.name] = self._end
         self._append(image.to_line())
 
@@ -119,8 +116,7 @@ class Journal:
 
 
 def _check_settings(path: Path, found: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    different = [name for name in settings if found.get(name) != json.loads(json.dumps(settings[name]))]
-    if different:
+    if different := [name for name in settings if found.get(name) != settings[name]]:
         raise UsageError(
             f"--resume: {files.shown_path(path)} is from a run with other {', '.join(different)}; "
             "give the same settings again, or leave out --resume to start a new run"

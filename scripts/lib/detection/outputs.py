@@ -1,7 +1,7 @@
 """Writers of detections in the formats that other programs read.
 
-Each writer is a context manager that gives a function to call with one `ImageResult` after another; its files appear
-when the block ends without an error, whole or not at all.
+Each writer is a context manager that gives a function to call with one `ImageResult` after another; its files appear,
+whole or not at all, when the block ends without an error.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import csv
 import itertools
 import json
 import posixpath
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,20 +20,62 @@ from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import files
 from scripts.lib.core.boxes import clip_to_pixels
 from scripts.lib.core.errors import ERROR, Finding
+from scripts.lib.detection import contact_sheet
 from scripts.lib.detection.detections import best_first, best_scores
 from scripts.lib.detection.journal import ImageResult
 
+FORMATS = ("coco", "json", "voc")
+IMAGES, CONTACT_SHEET, VOC = FOLDERS = ("images", "contact_sheet", "voc")  # in the folder of all results
+THUMBNAILS = f"{CONTACT_SHEET}/thumbnails"
 COLUMNS = ("filename", "class", "score", "xmin", "ymin", "xmax", "ymax")
-TAG_COLUMNS = ("product", "class", "score")
-WRITTEN, KEPT, REMOVED, EMPTY, FAILED = (  # outcomes of `store_proposal`
-    "written",
-    "kept as they are",
-    "removed, since nothing is found any more",
-    "without a file, since nothing is found",
-    "impossible",
-)
+WRITTEN, KEPT, FAILED = "written", "kept as they are", "impossible"  # outcomes of `store_proposal`
+REMOVED, EMPTY = "removed, since nothing is found any more", "without a file, since nothing is found"
 
 Write = Callable[[ImageResult], None]
+
+
+def write_all(
+    folder: Path,
+    wanted: Collection[str],
+    images: Iterable[ImageResult],
+    products: Mapping[str, Sequence[str]],
+    settings: Mapping[str, Any],
+    class_names: Mapping[int, str],
+) -> tuple[list[int], list[Finding]]:
+    """Write all results in one pass over the images, in their order.
+
+    Args:
+        folder: for the results.
+        wanted: of FORMATS, "tags" and "contact_sheet"; the CSV is always written.
+        images, products, settings, class_names: see the writers.
+
+    Returns:
+        The number of detections on each image that could be read; the errors.
+    """
+    counts, errors = [], []
+    voc = VocWriter(folder / VOC, " and ".join(model["name"] for model in settings["models"]))
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(csv_writer(folder / "detections.csv"))]
+        if "tags" in wanted:
+            writers.append(stack.enter_context(tags_writer(folder, products)))
+        if "json" in wanted:
+            writers.append(stack.enter_context(json_writer(folder / "detections.json", settings)))
+        if "coco" in wanted:
+            writers.append(stack.enter_context(coco_writer(folder, class_names)))
+        if "voc" in wanted:
+            writers.append(voc.write)
+        if "contact_sheet" in wanted:
+            writers.append(stack.enter_context(contact_sheet.page_writer(folder / CONTACT_SHEET, folder / THUMBNAILS)))
+        for image in images:
+            for write in writers:
+                write(image)
+            if image.error:
+                errors.append(image.error)
+            else:
+                counts.append(len(image.detections))
+    if voc.num_kept:
+        print(f"{files.shown_path(folder / VOC)}: kept {voc.num_kept} files that a person has saved")
+    return counts, voc.findings + errors
 
 
 @contextlib.contextmanager
@@ -85,9 +127,8 @@ def _json_array(file: IO[str]) -> Iterator[Callable[[Any], None]]:
 def coco_writer(folder: Path, class_names: Mapping[int, str]) -> Iterator[Write]:
     """Write coco_images.json and coco_results.json: `COCO(coco_images).loadRes(coco_results)` of pycocotools.
 
-    The results format of COCO (cocodataset.org, "Results format"): a list of image_id, category_id, bbox (x, y, width,
-    height in pixels) and score. Image ids count all images from 1; those that could not be read are in neither file.
-    Category ids are the class ids of `class_names`.
+    The results are as on cocodataset.org, "Results format". Image ids count all images from 1; those that could not be
+    read are in neither file. Category ids are the class ids of `class_names`.
     """
     ids = {name: class_id for class_id, name in class_names.items()}
     categories = [{"id": class_id, "name": name} for class_id, name in class_names.items()]
@@ -115,9 +156,7 @@ def coco_writer(folder: Path, class_names: Mapping[int, str]) -> Iterator[Write]
 def tags_writer(folder: Path, products: Mapping[str, Sequence[str]]) -> Iterator[Write]:
     """Write tags.csv and tags.json: for each product the classes on its images, with the best score of each.
 
-    Args:
-        folder: of the two files.
-        products: image name -> the products it shows; an image without one is a product of its own.
+    `products` maps the name of an image to the products it shows; an image without one is a product of its own.
     """
     scores: dict[str, dict[str, float]] = {}
 
@@ -127,14 +166,12 @@ def tags_writer(folder: Path, products: Mapping[str, Sequence[str]]) -> Iterator
             for name, score in best_scores(image.detections).items():
                 best[name] = max(score, best.get(name, 0.0))
 
-    with (
-        files.atomic_write(folder / "tags.csv", "w") as csv_file,
-        files.atomic_write(folder / "tags.json", "w") as file,
-    ):
+    csv_path, json_path = folder / "tags.csv", folder / "tags.json"
+    with files.atomic_write(csv_path, "w") as csv_file, files.atomic_write(json_path, "w") as file:
         yield write
         tags = {product: best_first(best) for product, best in scores.items()}
         table = csv.writer(csv_file, lineterminator="\n")
-        table.writerow(TAG_COLUMNS)
+        table.writerow(("product", "class", "score"))
         for product, best in tags.items():
             table.writerows((product, name, f"{score:.4f}") for name, score in best.items())
         json.dump(tags, file, ensure_ascii=False, indent=1)
@@ -143,10 +180,6 @@ def tags_writer(folder: Path, products: Mapping[str, Sequence[str]]) -> Iterator
 
 class VocWriter:
     """Writes one LabelImg XML for each image with detections, sealed as a proposal that nobody has reviewed.
-
-    Args:
-        folder: for the files.
-        model: name of the model that made the detections.
 
     Attributes:
         num_kept: files that a person has saved since, and that were therefore kept.
@@ -196,7 +229,7 @@ def store_proposal(
     A file that a person has saved is never changed; an unreviewed proposal only with `replace`.
 
     Returns:
-        WRITTEN, KEPT, REMOVED, EMPTY or FAILED; an error where XML cannot hold the name.
+        The outcome, one of the five above; an error where XML cannot hold the name.
     """
     if not proposals.may_write(path) or (path.exists() and not replace):
         return KEPT, []
