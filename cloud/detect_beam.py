@@ -48,7 +48,7 @@ from cloud.lib import beam_detection, beam_support
 from cloud.lib.beam_detection import PARTS, SHOWN, DetectionJob
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.detection import options as detection_options
+from scripts.lib.detection import detections
 from scripts.lib.models import exported_model
 
 FEW = 100  # images, below which starting takes a good part of the time
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     "sha256": files.sha256(folder / exported_model.ONNX),
                 }
             ],
-            "min_scores": detection_options.score_thresholds(
+            "min_scores": detections.score_thresholds(
                 [folder], class_names, args.min_score, args.class_min_score, args.classes
             ),
             "nms_iou": args.nms_iou,
@@ -97,7 +97,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pip
     paths.add_argument(
         "--output_path", default=str(default_path("detections/detections")), help="prefix of the results"
     )
-    detection_options.add_flags(parser)
+    detections.add_flags(parser)
     work = parser.add_argument_group("work")
     work.add_argument("--num_shards", type=positive_int, default=10, help="parts of the results, a thread each")
     work.add_argument("--batch_size", type=positive_int, default=8, help="images per inference batch")

@@ -40,7 +40,7 @@ from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.http import DownloadLimits
 from scripts.lib.core.parallel import available_cores
 from scripts.lib.core.progress import progress
-from scripts.lib.detection import detections, ensemble, options, outputs
+from scripts.lib.detection import detections, ensemble, outputs
 from scripts.lib.detection.journal import Journal
 from scripts.lib.detection.pipeline import DrawingFolders, Pipeline
 from scripts.lib.detection.sources import Sources
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sources = Sources(args.input, args.image_dir, excluded=earlier_results(output_dir))
     detector = ensemble.load(args.model, args.flip, args.model_weights, args.runtime)
     class_ids = {name: class_id for class_id, name in detector.class_names.items()}
-    thresholds = options.score_thresholds(
+    thresholds = detections.score_thresholds(
         args.model, list(class_ids), args.min_score, args.class_min_score, args.classes
     )
     settings = {
@@ -105,7 +105,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--image_dir", type=local_path, default=default_path("samples"), help="images of a labels CSV")
     parser.add_argument("--output_dir", type=local_path, default=default_path("detections"), help="results folder")
     parser.add_argument("--resume", action="store_true", help="continue the run whose results are in output_dir")
-    options.add_flags(parser)
+    detections.add_flags(parser)
     written = parser.add_argument_group("what is written")
     written.add_argument("--draw", choices=("yes", "no"), default="yes", help="draw the boxes on copies of the images")
     written.add_argument("--contact_sheet", action="store_true", help="write pages of thumbnails")

@@ -23,7 +23,7 @@ from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.parallel import available_cores
 from scripts.lib.core.tensorflow import import_tensorflow
-from scripts.lib.detection.options import DEFAULT_SCORE
+from scripts.lib.detection.detections import DEFAULT_SCORE
 from scripts.lib.detection.pipeline import Pipeline
 from scripts.lib.detection.sources import Sources
 from scripts.lib.images import decode

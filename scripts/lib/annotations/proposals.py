@@ -50,14 +50,6 @@ def is_unreviewed(content: bytes) -> bool:
     return match is not None and match[1].decode() == _hash(match)
 
 
-def may_write(path: Path) -> bool:
-    """Return True if there is no such annotation file, or a proposal that nobody has reviewed."""
-    try:
-        return is_unreviewed(path.read_bytes())
-    except FileNotFoundError:
-        return True
-
-
 def is_proposal(annotation: Annotation) -> bool:
     """Return True if a model proposed the boxes and LabelImg has not saved them since; edits by hand do not count."""
     return annotation.database.startswith(_ORIGIN)
@@ -72,22 +64,12 @@ def uncertainty(scores: Iterable[float]) -> float:
     """Return how many of an image's detections the model is expected to judge wrongly.
 
     Each detection is a question, "is there such an object?", that its score p answers; the likelier answer is wrong
-    with probability min(p, 1 - p). That is least confidence, which for two answers ranks as margin and entropy do
-    (Settles, "Active Learning Literature Survey", 2009, section 3.1). An image counts as the sum of its detections
-    (Brust, Kaeding, Denzler, "Active Learning for Deep Object Detection", VISAPP 2019).
-
-    Measured on 160 photos of the sample (126 mistakes at a score of 0.5): the first quarter of the queue holds 50% of
-    all mistakes; with the largest value of an image for the sum, 44%; by its best score only, 40%.
-
-    Args:
-        scores: 0..1 each, low ones included; none where nothing at all was detected.
+    with probability min(p, 1 - p): least confidence (Settles, "Active Learning Literature Survey", 2009, section 3.1).
+    An image counts as the sum of its detections (Brust, Kaeding, Denzler, "Active Learning for Deep Object Detection",
+    VISAPP 2019). On 160 photos of the sample with 126 mistakes, the first quarter of the queue held 50% of them; with
+    the largest value of an image for the sum, 44%; by its best score only, 40%.
     """
     return sum(min(score, 1 - score) for score in scores)
-
-
-def most_uncertain(images: Iterable[Queued], count: int) -> list[Queued]:
-    """Return the first `count` by uncertainty, equal ones by name."""
-    return sorted(images, key=lambda image: (-image.uncertainty, image.filename))[:count]
 
 
 def write_queue(path: Path, images: Sequence[Queued]) -> None:

@@ -43,13 +43,9 @@ def find_files(path: Path, name: str = AUTO) -> tuple[str, list[str]]:
         raise DataError([f"{files.shown_path(path)}: no annotations of {which} ({titles})"])
     first = next(iter(found))
     if len(found) > 1 and not FORMATS[first].IS_DATA_SET:
-        kinds = " and as ".join(f"{name} ({_first_of(selected)})" for name, selected in found.items())
+        kinds = " and as ".join(f"{name} ({files.shown_path(selected[0])})" for name, selected in found.items())
         raise UsageError(f"{files.shown_path(path)} holds annotations as {kinds}; choose one with --format")
     return first, found[first]
-
-
-def _first_of(selected: Sequence[str]) -> str:
-    return files.shown_path(selected[0]) + (f" and {len(selected) - 1} more" if len(selected) > 1 else "")
 
 
 def read_file(name: str, file: str, path: Path, images: ImageFolder | None) -> tuple[list[Annotation], list[Finding]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -54,10 +53,9 @@ def page_writer(folder: Path, thumbnails: Path) -> Iterator[Callable[[ImageResul
     yield write
     if waiting:
         write_page()
-    for path in folder.glob("page_*.jpg"):
-        number = re.fullmatch(r"page_(\d{4,})\.jpg", path.name)
-        if number and int(number[1]) > pages:
-            path.unlink()
+    while (path := folder / f"page_{pages + 1:04d}.jpg").is_file():
+        path.unlink()
+        pages += 1
 
 
 def _page(thumbnails: Sequence[tuple[str, Path]]) -> Image.Image:
@@ -78,10 +76,8 @@ def _page(thumbnails: Sequence[tuple[str, Path]]) -> Image.Image:
 
 def _shortened(draw: ImageDraw.ImageDraw, text: str) -> str:
     """Shorten a caption that is too wide to its end, which tells images apart."""
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    font = drawing.default_font(_FONT_SIZE)
-    if draw.textlength(text, font) <= SIDE:
-        return text
-    while text and draw.textlength(f"...{text}", font) > SIDE:
+    text = shortened = "".join(character if character.isprintable() else "?" for character in text)
+    while draw.textlength(shortened, drawing.default_font(_FONT_SIZE)) > SIDE:
         text = text[max(1, len(text) // 20) :]
-    return f"...{text}"
+        shortened = f"...{text}"
+    return shortened

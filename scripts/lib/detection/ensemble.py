@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scripts.lib.core import files
-from scripts.lib.core.errors import UsageError
 from scripts.lib.detection import weighted_boxes
 from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 
@@ -19,25 +17,9 @@ WEAK_SCORE = 0.01  # detections below are left out of the fusion unless lower sc
 def load(
     models: Sequence[Path | str], flip: bool = False, weights: Sequence[float] | None = None, runtime: str = "auto"
 ) -> Detector:
-    """Return the detector of one model, or the ensemble of several.
-
-    The arguments are those of `Ensemble` and `Detector`.
-
-    Raises:
-        UsageError: a folder is not an exported model, or a model shares no class with the others.
-    """
+    """Return the detector of one model, or the ensemble of several; see `Detector` and `Ensemble`."""
     detectors = [Detector(model, runtime) for model in models]
-    if len(detectors) == 1 and not flip:
-        return detectors[0]
-    for model, detector in zip(models, detectors, strict=True):
-        own = set(detector.class_names.values())
-        others = {name for other in detectors if other is not detector for name in other.class_names.values()}
-        if others and not own & others:
-            raise UsageError(
-                f"--model {files.shown_path(model)} knows {', '.join(sorted(own))}, the other models "
-                f"{', '.join(sorted(others))}: an ensemble needs classes of the same names"
-            )
-    return Ensemble(detectors, flip, weights)
+    return detectors[0] if len(detectors) == 1 and not flip else Ensemble(detectors, flip, weights)
 
 
 class _View(NamedTuple):

@@ -231,12 +231,12 @@ def store_proposal(
     Returns:
         The outcome, one of the five above; an error where XML cannot hold the name.
     """
-    if not proposals.may_write(path) or (path.exists() and not replace):
+    exists = path.exists()
+    if exists and not (replace and proposals.is_unreviewed(path.read_bytes())):
         return KEPT, []
     if not annotation.objects:
-        outcome = REMOVED if path.exists() else EMPTY
         path.unlink(missing_ok=True)
-        return outcome, []
+        return REMOVED if exists else EMPTY, []
     try:
         voc_xml.write(path, proposals.sealed(annotation, origin))
     except ValueError as error:

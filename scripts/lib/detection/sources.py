@@ -20,8 +20,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.lib.annotations.parsing import error_in
 from scripts.lib.core import files
-from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
+from scripts.lib.core.errors import DataError, Finding, UsageError
 from scripts.lib.core.http import is_web_address
 from scripts.lib.core.text import read_text
 from scripts.lib.images import image_names
@@ -194,7 +195,7 @@ def read_lines(lines: Iterable[str], path: Path) -> Iterator[InputImage | Findin
             if text := line.strip().strip('\0"'):
                 yield _image_at(text, path.parent)
         except ValueError as error:
-            yield _list_error(path, "list-line", str(error), "correct the line", number)
+            yield error_in(path, "list-line", str(error), "correct the line", line=number)
 
 
 def read_csv(path: Path, image_dir: Path) -> Iterator[InputImage | Finding]:
@@ -215,7 +216,7 @@ def read_csv(path: Path, image_dir: Path) -> Iterator[InputImage | Finding]:
         else:
             message = f"the first line is {text[:200].partition(chr(10))[0].strip()!r}, which names no column of images"
             remedy = f"call the column of paths or addresses one of {', '.join(PLACE_COLUMNS)}"
-            raise DataError([_list_error(path, "csv-columns", message, remedy, 1)])
+            raise DataError([error_in(path, "csv-columns", message, remedy, line=1)])
         place_column = place_columns[0]
         product_column = next((header.index(name) for name in PRODUCT_COLUMNS if name in header), len(header))
         is_labels_csv = {"xmin", "ymin", "xmax", "ymax"} <= set(header)
@@ -228,14 +229,10 @@ def read_csv(path: Path, image_dir: Path) -> Iterator[InputImage | Finding]:
                     image = _image_at(place, image_dir if is_labels_csv else path.parent)
                     yield image._replace(product="".join(row[product_column : product_column + 1]).strip())
             except ValueError as error:
-                yield _list_error(path, "list-line", str(error), "correct the line", rows.line_num)
+                yield error_in(path, "list-line", str(error), "correct the line", line=rows.line_num)
     except csv.Error as error:
         message = f"is not a valid CSV: {error}"
-        raise DataError([_list_error(path, "csv-malformed", message, "save it again", rows.line_num)]) from error
-
-
-def _list_error(path: Path, code: str, message: str, remedy: str, line: int) -> Finding:
-    return Finding(ERROR, code, files.shown_path(path), message, remedy, line=line)
+        raise DataError([error_in(path, "csv-malformed", message, "save it again", line=rows.line_num)]) from error
 
 
 def _image_at(text: str, folder: Path) -> InputImage:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scripts.lib.core.boxes import Detection
-from scripts.lib.detection import detections, options
+from scripts.lib.detection import detections
 from scripts.lib.images import decode, palette
 from scripts.lib.models.detector import Detector
 
@@ -46,7 +46,7 @@ class ServedModel:
         self.detector = Detector(folder, runtime)
         self._max_pixels = max_pixels
         names = list(self.detector.class_names.values())
-        self.score_thresholds = options.default_thresholds([folder], names)
+        self.score_thresholds = detections.default_thresholds([folder], names)
         self.colors = palette.class_colors(names)
         self.detector.detect(np.zeros((64, 64, 3), np.uint8))  # the first run is the slowest
 

@@ -57,12 +57,6 @@ def test_uncertainty_is_the_expected_number_of_wrong_answers(scores, expected):
     assert math.isclose(proposals.uncertainty(scores), expected, abs_tol=1e-12)
 
 
-def test_the_most_uncertain_come_first_and_equal_ones_by_name():
-    images = [Queued(name, value, 1, 0.5) for name, value in (("c", 0.5), ("a", 0.1), ("b", 0.5), ("d", 0.9))]
-    assert [one.filename for one in proposals.most_uncertain(images, 3)] == ["d", "b", "c"]
-    assert len(proposals.most_uncertain(images, 10)) == 4
-
-
 def test_the_queue_is_a_csv_that_is_read_back(tmp_path):
     path = tmp_path / "new" / "queue.csv"
     proposals.write_queue(path, [Queued("größe, neu.jpg", 0.97412, 2, 0.76868), Queued("a.jpg", 0, 0, 0)])

@@ -62,7 +62,7 @@ xml_to_csv.main(["--help"])
 
 def test_two_formats_in_one_folder_have_to_be_told_apart(folder):
     write(folder, {**YOLO, "a.xml": "", "b.xml": ""})
-    with pytest.raises(UsageError, match=r"as voc \(.*a.xml and 1 more\) and as yolo \(.*dress.txt\); choose one with"):
+    with pytest.raises(UsageError, match=r"as voc \(.*a.xml\) and as yolo \(.*dress.txt\); choose one with"):
         registry.find_files(folder)
 
 

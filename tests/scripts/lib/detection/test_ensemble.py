@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.lib.core.errors import UsageError
 from scripts.lib.detection import ensemble
 from scripts.lib.evaluation import on_record
 from scripts.lib.models.detector import DetectionArrays, Detector
@@ -79,19 +78,6 @@ def test_detections_do_not_depend_on_the_batch_and_weak_ones_go():
     one, three = ([tuple(map(np.ndarray.tolist, found)) for found in both.detect_each(images, size)] for size in (1, 3))
     assert one == three
     assert [len(found.scores) for found in both.detect_each(images, 2, min_score=0.3)] == [1, 1, 0, 1, 0]
-
-
-def test_models_that_share_no_class_are_refused(monkeypatch):
-    known = {"a": {1: "Tops"}, "b": {1: "Hats", 2: "Shoes"}}
-
-    class Named(MadeDetector):
-        def __init__(self, folder, runtime):
-            super().__init__()
-            self.class_names = known[folder]
-
-    monkeypatch.setattr(ensemble, "Detector", Named)
-    with pytest.raises(UsageError, match="--model a knows Tops, the other models Hats, Shoes: an ensemble needs"):
-        ensemble.load(["a", "b"])
 
 
 def test_an_ensemble_is_evaluated_as_a_model_is(tf, tmp_path):
