@@ -27,7 +27,7 @@ from scripts.lib.annotations import class_map, proposals, registry
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import existing_dir, existing_file, local_path
-from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
+from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError, errors
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import labels_csv
 from scripts.lib.dataset.labels_csv import LabelRow
@@ -62,7 +62,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         if our_classes is not None:
             annotations, unknown = class_map.rename(annotations, our_classes)
             findings += unknown
-        check(annotations, findings)
+        for finding in findings:
+            if finding.severity != ERROR:
+                print(finding)
+        if wrong := errors(findings) + registry.check_images_are_distinct(annotations):
+            raise DataError(wrong)
         rows = rows_of(annotations, args.include_negatives)
         if not rows:
             raise DataError([registry.no_object(args.annotations_dir)])
@@ -111,17 +115,6 @@ def read_annotations(
         annotations += of_file
         findings += findings_of_file
     return annotations, list(dict.fromkeys(findings))
-
-
-def check(annotations: Sequence[Annotation], findings: Sequence[Finding]) -> None:
-    """Print notes and warnings; raise DataError with all errors."""
-    for finding in findings:
-        if finding.severity != ERROR:
-            print(finding)
-    errors = [finding for finding in findings if finding.severity == ERROR]
-    errors += registry.check_images_are_distinct(annotations)
-    if errors:
-        raise DataError(errors)
 
 
 def rows_of(annotations: Sequence[Annotation], include_negatives: bool = False) -> list[LabelRow]:

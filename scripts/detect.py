@@ -16,12 +16,10 @@ Out:  in output_dir: detections.csv with the columns filename,class,score,xmin,y
       output_dir may lie among the images: its own images are skipped. Folders of the names above may not hold other
       files of yours.
 
-An image that cannot be read is reported, the others are done, and the exit status is 1. detections.jsonl grows with
-each image: after an interruption the same command with --resume goes on from there and retries what could not be read;
-after a finished run it detects on new and changed images only.
+An image that cannot be read is reported, the others are done, and the exit status is 1. After an interruption the same
+command with --resume goes on; after a finished run it detects on new and changed images only.
 
-Several models are an ensemble: their boxes are averaged (weighted boxes fusion), classes matched by name. --flip also
-detects on each image's mirror image.
+Several models are an ensemble: their boxes are averaged (weighted boxes fusion), classes matched by name.
 
   python scripts/detect.py --model exported_model --input samples --output_dir detections --min_score 0.5
 """

@@ -84,7 +84,7 @@ def find_images(image_dir: Path) -> set[str]:
 
 
 def read_queue(queue: Path, image_names: set[str]) -> list[str]:
-    """Return the names that a queue lists; raise DataError if it is not a queue, or lists an image that is gone."""
+    """Return the names that a queue lists; raise UsageError if there is none, or an image is gone."""
     shown = files.shown_path(queue)
     if not queue.is_file():
         raise UsageError(f"--queue {shown}: no such file; prelabel.py --queue writes it")
@@ -92,8 +92,8 @@ def read_queue(queue: Path, image_names: set[str]) -> list[str]:
     if not names:
         raise UsageError(f"--queue {shown} lists no image: none was left to label")
     if missing := [name for name in names if name not in image_names]:
-        messages = [f"{shown} lists {name!r}, which is not in image_dir; run prelabel.py again" for name in missing]
-        raise DataError(messages, "LabelImg was not started")
+        shown_names = ", ".join(map(repr, missing))
+        raise UsageError(f"--queue {shown} lists {shown_names}, not in image_dir; run prelabel.py again")
     return names
 
 
@@ -123,10 +123,8 @@ def warn_of_unreadable_annotations(annotations_dir: Path) -> None:
         try:
             voc_xml.read(path)
         except DataError as error:
-            for finding in error.findings:
-                print(finding, file=sys.stderr)
-            what_happens = "LabelImg shows its image without boxes, and overwrites it once you draw one"
-            print(f"warning: {files.shown_path(path)}: {what_happens}; correct the file first.", file=sys.stderr)
+            command_line.report(error)
+            print("LabelImg shows its image without boxes, and overwrites it once you draw one.", file=sys.stderr)
 
 
 def run_labelimg(image_dir: Path, class_file: Path, annotations_dir: Path, queue: list[str] | None) -> int:

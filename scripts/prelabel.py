@@ -2,13 +2,11 @@
 
 In:   an exported model, a folder of images (with its sub-folders), the folder of annotations.
 Out:  one PASCAL VOC XML for each image in which the model finds something and that has no annotation, where LabelImg
-      looks for it; its <source><database> names the model and its scores. With --queue N also queue_csv: the N images
-      without a person's annotation of which the model is least certain, with the columns
-      filename,uncertainty,boxes,best_score, for `label_images.py --queue`.
+      looks for it. With --queue N also queue_csv: the N images without a person's annotation of which the model is
+      least certain (filename,uncertainty,boxes,best_score), for `label_images.py --queue`.
 
-A file that a person wrote, saved in LabelImg, or changed otherwise is never touched. --replace replaces what this
-script wrote and nobody has saved since, for the next, better model. An image that cannot be read is reported, the
-others are done, and the exit status is 1.
+A file that a person wrote, saved in LabelImg, or changed otherwise is never touched; --replace replaces proposals that
+nobody has saved since. An image that cannot be read is reported, the others are done, and the exit status is 1.
 
   python scripts/prelabel.py --model exported_model --image_dir samples --annotations_dir annotations --queue 100
   python scripts/label_images.py samples --annotations_dir annotations --queue data/prelabel_queue.csv
@@ -17,7 +15,6 @@ others are done, and the exit status is 1.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,19 +36,8 @@ from scripts.lib.images.image_names import ImageFolder
 from scripts.lib.models.detector import Detector
 
 
-@dataclasses.dataclass(frozen=True)
-class ProposalOptions:
-    """The proposals to write, and their folder."""
-
-    image_dir: Path
-    annotations_dir: Path
-    min_score: float
-    replace: bool
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
-    options = ProposalOptions(args.image_dir, args.annotations_dir, args.min_score, args.replace)
     unlabelled, findings = find_unlabelled(args.image_dir, args.annotations_dir)
     wanted = [
         name
@@ -69,14 +55,20 @@ def main(argv: Sequence[str] | None = None) -> None:
             if image.error:
                 findings.append(image.error)
                 continue
-            outcome, entry, problems = propose(image, model, options)
+            annotation, origin = proposal(image, args.image_dir, model, args.min_score)
+            path = voc_xml.annotation_path(args.annotations_dir, image.name)
+            outcome, problems = outputs.store_proposal(path, image.name, annotation, origin, args.replace)
             outcomes[outcome] += 1
-            queue.append(entry)
             findings += problems
+            scores = [detection.score for detection in image.detections]
+            queue.append(
+                Queued(image.name, proposals.uncertainty(scores), len(annotation.objects), max(scores, default=0.0))
+            )
     done = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())) or "nothing to do"
     print(f"{files.shown_path(args.annotations_dir)}: {done}")
     if args.queue:
-        show_queue(proposals.most_uncertain(queue, args.queue), args.queue_csv)
+        queue.sort(key=lambda entry: (-entry.uncertainty, entry.filename))
+        show_queue(queue[: args.queue], args.queue_csv)
     if findings:
         raise DataError(findings, "the other images were done")
 
@@ -105,14 +97,14 @@ def find_unlabelled(image_dir: Path, annotations_dir: Path) -> tuple[list[str], 
     Images with such an error are left out. The folder of annotations may be missing.
 
     Raises:
-        UsageError: there is no image, or the annotations are not PASCAL VOC.
+        UsageError: there is no image.
     """
     images = ImageFolder(image_dir)
     if not images.names:
         raise UsageError(f"--image_dir {files.shown_path(image_dir)}: no image in it")
     findings = voc_xml.sharing_an_annotation(images.names)
     labelled = {voc_xml.annotation_path(annotations_dir, finding.file) for finding in findings}
-    for file in existing_annotations(annotations_dir):
+    for file in voc_xml.find_files(annotations_dir) if annotations_dir.is_dir() else ():
         if proposals.is_unreviewed(Path(file).read_bytes()):
             continue
         labelled.add(Path(file))
@@ -124,46 +116,19 @@ def find_unlabelled(image_dir: Path, annotations_dir: Path) -> tuple[list[str], 
     return [name for name, path in paths if path.as_posix().casefold() not in taken], findings
 
 
-def existing_annotations(annotations_dir: Path) -> list[str]:
-    """Return the XML files in the folder.
-
-    Raises:
-        UsageError: the annotations have another format.
-    """
-    if not annotations_dir.is_dir():
-        return []
-    try:
-        name, paths = registry.find_files(annotations_dir)
-    except DataError:  # none at all
-        return []
-    if name != "voc":
-        place, title = files.shown_path(annotations_dir), registry.FORMATS[name].TITLE
-        raise UsageError(f"--annotations_dir {place} holds {title}, prelabel.py writes PASCAL VOC; give another folder")
-    return paths
-
-
 def detect(detector: Detector, image_dir: Path, names: Sequence[str]) -> Iterator[ImageResult]:
     """Yield the images' results, with detections of all scores."""
     pipeline = Pipeline(detector, dict.fromkeys(detector.class_names, 0.0), num_workers=parallel.available_cores())
     return pipeline.run(ImageSource(name, image_dir / name, "") for name in names)
 
 
-def propose(image: ImageResult, model: str, options: ProposalOptions) -> tuple[str, Queued, list[Finding]]:
-    """Write the proposal of an image, unless a file is there that is to stay (a person may have saved one meanwhile).
-
-    Returns:
-        The outcome, see `outputs.store_proposal`; the entry for the queue; an error if XML cannot hold the name.
-    """
-    certain = [detection for detection in image.detections if detection.score >= options.min_score]
+def proposal(image: ImageResult, image_dir: Path, model: str, min_score: float) -> tuple[Annotation, str]:
+    """Return what to propose for an image, and where that comes from."""
+    certain = [detection for detection in image.detections if detection.score >= min_score]
     objects, scores = outputs.voc_objects(image._replace(detections=certain))
-    source = (options.image_dir / image.name).resolve()
+    source = (image_dir / image.name).resolve()
     annotation = Annotation(source.name, image.width, image.height, objects, source.parent.name, str(source))
-    path = voc_xml.annotation_path(options.annotations_dir, image.name)
-    origin = f"{model}, {outputs.score_range(scores)}"
-    outcome, findings = outputs.store_proposal(path, image.name, annotation, origin, options.replace)
-    all_scores = [detection.score for detection in image.detections]
-    entry = Queued(image.name, proposals.uncertainty(all_scores), len(objects), max(all_scores, default=0.0))
-    return outcome, entry, findings
+    return annotation, f"{model}, {outputs.score_range(scores)}"
 
 
 def show_queue(queue: Sequence[Queued], queue_csv: Path) -> None:

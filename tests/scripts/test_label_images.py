@@ -135,7 +135,7 @@ def test_qt_that_cannot_open_a_window_is_an_error_with_its_reason(monkeypatch, s
         (["samples", "classes.txt", "--queue=none.csv"], UsageError, "prelabel.py --queue writes it"),
         (["samples", "classes.txt", "--queue=classes.txt"], DataError, "has no column 'filename'"),
         (["samples", "classes.txt", "--queue=done.csv"], UsageError, "done.csv lists no image"),
-        (["samples", "classes.txt", "--queue=queue.csv"], DataError, "lists 'c.jpg', which is not in image_dir"),
+        (["samples", "classes.txt", "--queue=queue.csv"], UsageError, "lists 'c.jpg', not in image_dir"),
         (["twins", "classes.txt"], DataError, "a.PPM: A.png would share its annotation file|A.png: a.PPM would share"),
     ],
 )

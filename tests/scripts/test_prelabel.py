@@ -176,13 +176,11 @@ def test_a_name_that_xml_cannot_hold_is_reported(project):
     [
         (["--image_dir=empty"], "--image_dir empty: no image in it"),
         (["--annotations_dir=yolo/a.txt"], "--annotations_dir yolo/a.txt is a file; give a folder"),
-        (["--annotations_dir=yolo"], "holds LabelImg's YOLO .txt with classes.txt, prelabel.py writes PASCAL VOC"),
     ],
 )
 def test_wrong_usage_is_one_sentence(project, flags, says):
     (project / "empty").mkdir()
     (project / "yolo").mkdir()
-    (project / "yolo" / "classes.txt").write_text("Tops\n", encoding="utf-8")
     (project / "yolo" / "a.txt").write_text("0 0.5 0.5 0.2 0.2\n", encoding="utf-8")
     with pytest.raises(UsageError, match=says):
         run(*flags)

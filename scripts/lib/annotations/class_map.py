@@ -16,11 +16,7 @@ from scripts.lib.core.text import read_text
 
 
 def read(path: Path) -> dict[str, str]:
-    """Return our name for each of their classes; an empty name leaves the class out.
-
-    Raises:
-        DataError: a line is wrong.
-    """
+    """Return our name for each of their classes, "" to leave it out; raise DataError if a line is wrong."""
     lines = list(csv.reader(io.StringIO(read_text(path), newline="")))
     rows = [(number, [field.strip() for field in fields]) for number, fields in enumerate(lines, 1) if fields]
     if not rows or rows[0][1] != ["theirs", "ours"]:

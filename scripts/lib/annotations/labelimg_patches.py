@@ -16,11 +16,7 @@ VERSION = "1.8.6"
 
 
 def import_patched() -> ModuleType:
-    """Return LabelImg's main module with all patches applied; call it once.
-
-    Raises:
-        ImportError: LabelImg, PyQt5 or a library that they need is not installed.
-    """
+    """Return LabelImg's main module with all patches applied; call it once."""
     provide_distutils()
     from labelImg import labelImg
     from libs import canvas, zoomWidget
@@ -33,10 +29,7 @@ def import_patched() -> ModuleType:
 
 
 def provide_distutils() -> None:
-    """Let `import distutils.spawn` succeed: distutils left the standard library with Python 3.12 (PEP 632).
-
-    LabelImg imports it and uses nothing of it, so an empty module does.
-    """
+    """Let LabelImg's unused `import distutils.spawn` succeed: Python 3.12 has no distutils (PEP 632)."""
     if sys.version_info >= (3, 12) and "distutils" not in sys.modules:
         package, module = types.ModuleType("distutils"), types.ModuleType("distutils.spawn")
         package.spawn, package.__path__ = module, []
@@ -76,12 +69,7 @@ def pan_by_fractions(main: ModuleType) -> None:
 
 
 def start_with_settings(settings: type, values: dict[str, object]) -> None:
-    """Set values for this run, whatever LabelImg remembers of the last one.
-
-    Args:
-        settings: LabelImg's `Settings`.
-        values: by the names of LabelImg's constants `SETTING_...`.
-    """
+    """Set values of LabelImg's `SETTING_...` for this run, whatever it remembers of the last one."""
     load = settings.load
 
     def load_and_set(self) -> None:

@@ -20,12 +20,9 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?
 
 
 def annotation_of(name: str, images: ImageFolder, file: str, line: int | None = None) -> Annotation:
-    """Return an annotation without objects, with the size of the image that a line of a file names.
+    """Return an annotation without objects of the image that a line of a file names; raise DataError without it.
 
     The image is looked for by that name, then by the name without its first folder, and so on.
-
-    Raises:
-        DataError: there is no such image, or more than one, or it cannot be read.
     """
     try:
         parts = image_names.inside_folder(name).split("/")
@@ -40,11 +37,7 @@ def annotation_of(name: str, images: ImageFolder, file: str, line: int | None = 
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """Return width and height (pixels) of an image as viewers show it, by its header and EXIF orientation.
-
-    Raises:
-        DataError: the image cannot be read.
-    """
+    """Return width and height (pixels) of an image as viewers show it; raise DataError if it cannot be read."""
     from PIL import Image  # here, since VOC XML does without
 
     try:
@@ -79,11 +72,7 @@ def class_name(text: str) -> str:
 
 
 def class_at(index: str, names: Sequence[str], list_name: str, first: int = 0) -> str:
-    """Return the name that an index stands for; `first` is the index of the first name.
-
-    Raises:
-        ValueError: the list has no such index.
-    """
+    """Return the name of an index, of which `first` is the lowest; raise ValueError if the list has no such index."""
     position = int(index) - first if index.isascii() and index.isdecimal() and len(index) < 9 else -1
     if not 0 <= position < len(names):
         raise ValueError(f"{index[:20]!r} is not a class of {list_name}, which has {first} to {len(names) - 1 + first}")

@@ -35,10 +35,7 @@ class Queued(NamedTuple):
 
 
 def sealed(annotation: Annotation, origin: str) -> Annotation:
-    """Return the annotation with a `<database>` that says where it comes from; `is_unreviewed` knows it by that.
-
-    `origin` names the model and its scores.
-    """
+    """Return the annotation with a `<database>` that names its origin; `is_unreviewed` knows it by that."""
     blank = dataclasses.replace(annotation, database=f"{_ORIGIN}{origin}, seal {'0' * 16}")
     match = _SEAL.search(voc_xml.document(blank).encode())
     return dataclasses.replace(blank, database=blank.database[:-16] + _hash(match))
@@ -80,11 +77,7 @@ def write_queue(path: Path, images: Sequence[Queued]) -> None:
 
 
 def read_queue(path: Path) -> list[str]:
-    """Return the names of the images of a queue, in order.
-
-    Raises:
-        DataError: the file is not such a list.
-    """
+    """Return the names of the images of a queue, in order; raise DataError if the file is not one."""
     rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
     if not rows or QUEUE_COLUMNS[0] not in rows[0]:
         raise DataError([f"{files.shown_path(path)}: the first line has no column {QUEUE_COLUMNS[0]!r}"])

@@ -24,14 +24,10 @@ AUTO = "auto"  # the value of --format that means: recognise it
 
 
 def find_files(path: Path, name: str = AUTO) -> tuple[str, list[str]]:
-    """Return the name of the format and the annotation files in (or at) a path, in order of their names.
-
-    Args:
-        path: a folder, or one file.
-        name: the format; AUTO: the one whose files are there.
+    """Return the name of the format and the annotation files in a folder (or at a path), in order of their names.
 
     Raises:
-        UsageError: there are files of several formats, and none was named.
+        UsageError: there are files of several formats, and `name` is AUTO.
         DataError: there are none.
     """
     listed = [os.fspath(path)] if path.is_file() else [f"{path}/{below}" for below in files.names_below(path)]

@@ -57,7 +57,7 @@ class Annotation:
 
 
 def find_files(folder: Path | str) -> list[str]:
-    """Return the XML files below a folder, in order of their names (see `files.names_below`)."""
+    """Return the XML files below a folder, in order of their names."""
     return [f"{os.fspath(folder)}/{name}" for name in files.names_below(folder, ".xml")]
 
 
@@ -87,11 +87,7 @@ def write(path: Path | str, annotation: Annotation) -> None:
 
 
 def document(annotation: Annotation) -> str:
-    """Return the text of the file, character for character as LabelImg lays it out.
-
-    Raises:
-        ValueError: a name has a character that XML cannot hold.
-    """
+    """Return the text of the file as LabelImg lays it out; raise ValueError if XML cannot hold a character."""
     objects = "".join(_OBJECT.format(**_escaped_fields(one)) for one in annotation.objects)
     return _DOCUMENT.format(**{**_escaped_fields(annotation), "objects": objects})
 
@@ -270,11 +266,7 @@ _LINE_BREAK = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 def parse_pixels(text: str) -> int:
-    """Return pixels from text such as "12" or "12.0"; a fraction is rounded to the nearest pixel, halves up.
-
-    Raises:
-        ValueError: it is not a number; says what was found and what was expected.
-    """
+    """Return pixels from text such as "12" or "12.0", rounded half up; raise ValueError if it is not a number."""
     if not _PIXELS.fullmatch(text):
         raise ValueError(f"is {_shortened(text)!r}, expected a number of pixels such as 12")
     return round_half_up(float(text)) if "." in text else int(text)

@@ -49,10 +49,7 @@ def score_thresholds(
 ) -> dict[str, float]:
     """Return class name -> score threshold: that of the class, else `min_score`, else the report's, else 0.5.
 
-    Args:
-        models: folders of the exported models.
-        class_names: all classes of the models.
-        min_score, class_min_scores, classes: values of the flags.
+    `class_names` are all classes of the models; the last three are values of the flags.
 
     Raises:
         UsageError: a class is unknown.
@@ -69,12 +66,9 @@ def score_thresholds(
 
 def default_thresholds(models: Sequence[Path], class_names: Sequence[str]) -> dict[str, float]:
     """Return class name -> mean of the thresholds in the models' reports, else 0.5."""
-    thresholds = dict.fromkeys(class_names, DEFAULT_SCORE)
     reports = [exported_model.score_thresholds(model) for model in models]
-    for name in class_names:
-        if of_class := [report[name] for report in reports if name in report]:
-            thresholds[name] = sum(of_class) / len(of_class)
-    return thresholds
+    stated = {name: [report[name] for report in reports if name in report] or [DEFAULT_SCORE] for name in class_names}
+    return {name: sum(thresholds) / len(thresholds) for name, thresholds in stated.items()}
 
 
 def select(
@@ -83,9 +77,9 @@ def select(
     """Return the detections that count.
 
     Args:
-        found: all detections of an image.
+        found: all detections of an image, best first.
         score_thresholds: class id -> score threshold; other classes are left out.
-        nms_iou: of two boxes of one class with a higher IoU the one with the lower score is left out; None: none is.
+        nms_iou: of two boxes of one class with a higher IoU the weaker one is left out; None: none is.
     """
     thresholds = np.array([score_thresholds.get(class_id, np.inf) for class_id in found.class_ids.tolist()])
     kept = np.flatnonzero(found.scores.astype(float) >= thresholds)

@@ -33,35 +33,28 @@ class _View(NamedTuple):
     def prepare(self, image_rgb: np.ndarray) -> PreparedImage:
         return self.detector.prepare(np.ascontiguousarray(image_rgb[:, ::-1]) if self.is_mirrored else image_rgb)
 
-    def detect(self, batch: Sequence[PreparedImage], min_score: float) -> list[DetectionArrays]:
-        """Return the detections of each image, in its own frame and with the ensemble's class ids."""
-        found_each = self.detector.detect_prepared(batch, min_score)
-        return [self._in_common(found, image.width) for image, found in zip(batch, found_each, strict=True)]
-
-    def _in_common(self, found: DetectionArrays, width: int) -> DetectionArrays:
-        boxes_yxyx = found.boxes_yxyx
-        if self.is_mirrored:
-            ymin, xmin, ymax, xmax = boxes_yxyx.T
-            boxes_yxyx = np.stack([ymin, width - xmax, ymax, width - xmin], axis=1)
-        class_ids = self.common_ids.take(found.class_ids, mode="clip")
-        known = class_ids > 0
-        return DetectionArrays(boxes_yxyx[known], found.scores[known], class_ids[known])
+    def detect(self, batch: Sequence[PreparedImage], min_score: float) -> Iterator[DetectionArrays]:
+        """Yield the detections of each image, in its own frame and with the ensemble's class ids."""
+        for image, found in zip(batch, self.detector.detect_prepared(batch, min_score), strict=True):
+            boxes_yxyx = found.boxes_yxyx
+            if self.is_mirrored:
+                ymin, xmin, ymax, xmax = boxes_yxyx.T
+                boxes_yxyx = np.stack([ymin, image.width - xmax, ymax, image.width - xmin], axis=1)
+            class_ids = self.common_ids.take(found.class_ids, mode="clip")
+            known = class_ids > 0
+            yield DetectionArrays(boxes_yxyx[known], found.scores[known], class_ids[known])
 
 
 class Ensemble(Detector):
     """Detectors whose detections are fused (see `weighted_boxes`).
 
     The models may differ in architecture, input size and label map: classes are matched by name. A class that only
-    some of them know is judged by those only.
+    some of them know is judged by those only. The ids are those of the first model, then further ones.
 
     Args:
         detectors: one or more.
         flip: each detector also gets each image's mirror image, which counts as another model's view.
         weights: how much each detector's scores count; None: all the same.
-
-    Attributes:
-        class_names: class id -> name: those of the first model, then further ones of the others.
-        runtime: of each model, separated by commas.
     """
 
     def __init__(self, detectors: Sequence[Detector], flip: bool = False, weights: Sequence[float] | None = None):
@@ -82,7 +75,6 @@ class Ensemble(Detector):
         }
 
     def global_step(self) -> int | None:
-        """Return the training step of the first model."""
         return self._views[0].detector.global_step()
 
     def prepare(self, image_rgb: np.ndarray) -> PreparedImage:
@@ -90,7 +82,6 @@ class Ensemble(Detector):
         return PreparedImage([view.prepare(image_rgb) for view in self._views], *image_rgb.shape[:2])
 
     def detect_prepared(self, batch: Sequence[PreparedImage], min_score: float = 0.0) -> Iterator[DetectionArrays]:
-        """Detect as `Detector.detect_prepared`."""
         lowest = min(min_score, WEAK_SCORE)
         found_by_view = [
             view.detect([image.values[index] for image in batch], lowest) for index, view in enumerate(self._views)

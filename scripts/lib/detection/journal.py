@@ -17,23 +17,14 @@ from scripts.lib.core.errors import Finding, UsageError
 
 
 class ImageResult(NamedTuple):
-    """The detections of an image, or why it could not be read.
+    """The detections of an image, or why it could not be read."""
 
-    Attributes:
-        name: in the results.
-        output_name: relative path of files made from it.
-        version: changes when the image does.
-        width, height: pixels, upright; 0 where it could not be read.
-        detections: best first.
-        error: why it could not be read.
-    """
-
-    name: str
-    output_name: str
-    version: str
-    width: int
+    name: str  # in the results
+    output_name: str  # relative path of files made from it
+    version: str  # changes when the image does
+    width: int  # pixels, upright; 0 where it could not be read
     height: int
-    detections: list[Detection]
+    detections: list[Detection]  # best first
     error: Finding | None = None
 
     def to_line(self) -> bytes:
@@ -55,14 +46,9 @@ class ImageResult(NamedTuple):
 
 
 class Journal:
-    """A journal file, open for further lines.
+    """A journal file, open for further lines; the settings, on which the results depend, are its first line.
 
-    Args:
-        settings: everything the results depend on; the first line.
-        resume: go on with an existing file; otherwise start a new one.
-
-    Raises:
-        UsageError: the file to go on with has other settings.
+    With `resume` it goes on with an existing file: a UsageError if that has other settings.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any], resume: bool):

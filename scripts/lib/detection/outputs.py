@@ -179,16 +179,11 @@ def tags_writer(folder: Path, products: Mapping[str, Sequence[str]]) -> Iterator
 
 
 class VocWriter:
-    """Writes one LabelImg XML for each image with detections, sealed as a proposal that nobody has reviewed.
-
-    Attributes:
-        num_kept: files that a person has saved since, and that were therefore kept.
-        findings: an error for each name that cannot be written as XML.
-    """
+    """Writes one LabelImg XML for each image with detections, sealed as a proposal that nobody has reviewed."""
 
     def __init__(self, folder: Path, model: str):
-        self.num_kept = 0
-        self.findings: list[Finding] = []
+        self.num_kept = 0  # files that a person has saved since
+        self.findings: list[Finding] = []  # an error for each name that cannot be written as XML
         self._folder, self._model = folder, model
         self._taken: set[Path] = set()
 

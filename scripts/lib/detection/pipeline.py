@@ -2,13 +2,13 @@
 
 Everything is a generator: memory holds a few images per worker and a batch, however many images there are.
 
-Images are decoded in full size. JPEG can be decoded at a half or a quarter of it, which still is more than the model
-takes; but the model was trained on images that were shrunk otherwise: on 120 photos, 23 had other detections above 0.3
-than before, and the remaining scores moved by up to 0.19.
+Images are decoded in full size. JPEG can be decoded at a half or a quarter of it, but the model was trained on images
+that were shrunk otherwise: on 120 photos, 23 had other detections above 0.3, and scores moved by up to 0.19.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -51,32 +51,20 @@ class _Loaded(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Pipeline:
-    """Detects the objects of many images.
-
-    Attributes:
-        detector: the model.
-        score_thresholds: class id -> score threshold; other classes are left out.
-        nms_iou: see `detections.select`.
-        folders: for drawn images.
-        limits: of downloads.
-        batch_size: images per inference batch.
-        num_workers: threads that decode, and as many that draw; 1: no further thread.
-        fetch: reads an image whose place is an address; raises DownloadError.
-    """
+    """Detects the objects of many images."""
 
     detector: Detector
-    score_thresholds: dict[int, float]
-    nms_iou: float | None = None
+    score_thresholds: dict[int, float]  # by class id; other classes are left out
+    nms_iou: float | None = None  # see `detections.select`
     folders: DrawingFolders = DrawingFolders()
     limits: DownloadLimits = DownloadLimits()
-    batch_size: int = 8
-    num_workers: int = 2
-    fetch: Callable[[str, DownloadLimits], bytes] = http.fetch
+    batch_size: int = 8  # images per inference batch
+    num_workers: int = 2  # threads that decode, and as many that draw; 1: no further thread
+    fetch: Callable[[str, DownloadLimits], bytes] = http.fetch  # reads an address; raises DownloadError
 
     def run(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult]:
         """Yield each image's result, in order, once it is drawn."""
-        num_downloads = 1 if self.num_workers == 1 else DOWNLOADS_AT_ONCE
-        downloaded = ordered_map(self._download, sources, num_downloads)
+        downloaded = ordered_map(self._download, sources, 1 if self.num_workers == 1 else DOWNLOADS_AT_ONCE)
         loaded = ordered_map(self._load, downloaded, self.num_workers)
         return ordered_map(self._finish, self._detect(loaded), self.num_workers)
 
@@ -90,14 +78,13 @@ class Pipeline:
         )
 
     def _download(self, source: ImageSource) -> tuple[ImageSource, bytes | None, list[Finding]]:
-        """Fetch the content of an address; files on the disk are read by `_load`."""
+        """Fetch the content of an address; `_load` reads files on the disk."""
         if isinstance(source.place, Path):
             return source, None, []
         try:
             return source, self.fetch(source.place, self.limits), []
         except DownloadError as error:
-            remedy = "check the address, or try again"
-            return source, None, [Finding(ERROR, "image-download", source.place, str(error), remedy)]
+            return source, None, [Finding(ERROR, "image-download", source.place, str(error), "check it, or try again")]
 
     def _load(self, downloaded: tuple[ImageSource, bytes | None, list[Finding]]) -> _Loaded:
         source, content, findings = downloaded
@@ -137,8 +124,8 @@ class Pipeline:
 
 def version_of(source: ImageSource) -> str:
     """Return a file's size and time, which change when it is replaced; empty for an address or a missing file."""
-    try:
-        status = Path(source.place).stat() if isinstance(source.place, Path) else None
-    except OSError:
-        status = None
-    return f"{status.st_size}-{status.st_mtime_ns}" if status else ""
+    if isinstance(source.place, Path):
+        with contextlib.suppress(OSError):
+            status = source.place.stat()
+            return f"{status.st_size}-{status.st_mtime_ns}"
+    return ""

@@ -33,17 +33,11 @@ PRODUCT_COLUMNS = ("product", "product_id", "sku")
 
 
 class ImageSource(NamedTuple):
-    """One image.
+    """One image of a run."""
 
-    Attributes:
-        name: in the results: relative to the folder that was given, or the address; unique in the run.
-        place: its path, or its address on the web.
-        output_name: unique relative path of files made from it, with `/`, ending in .jpg or .jpeg.
-    """
-
-    name: str
-    place: Path | str
-    output_name: str
+    name: str  # in the results: relative to the folder that was given, or the address; unique
+    place: Path | str  # its path, or its address on the web
+    output_name: str  # unique relative path of files made from it, with `/`, ending in .jpg or .jpeg
 
 
 class InputImage(NamedTuple):
@@ -60,12 +54,6 @@ Items = Iterable[InputImage | Finding]  # a finding: of a line that names no ima
 class Sources:
     """Iterates over the images of all inputs; an image that is given twice comes once.
 
-    Attributes:
-        total: number of images that the inputs name, repeated ones included.
-        products: image name -> the products that a list gives it to.
-        num_repeated: number of entries, so far, that named an image again.
-        findings: errors in lines of lists, so far.
-
     Args:
         inputs: values of --input: paths of images, folders, CSV and text files, patterns, addresses, "-".
         image_dir: folder of the images of a labels CSV.
@@ -77,10 +65,10 @@ class Sources:
     """
 
     def __init__(self, inputs: Sequence[str], image_dir: Path, excluded: Sequence[Path] = ()):
-        self.total = 0
-        self.products: dict[str, list[str]] = {}
-        self.num_repeated = 0
-        self.findings: list[Finding] = []
+        self.total = 0  # images that the inputs name, repeated ones included
+        self.products: dict[str, list[str]] = {}  # image name -> the products that a list gives it to
+        self.num_repeated = 0  # entries, so far, that named an image again
+        self.findings: list[Finding] = []  # errors in lines of lists, so far
         self._name_of_place: dict[str, str] = {}  # by absolute path or address
         self._taken_names: set[str] = set()
         self._taken_outputs: set[str] = set()  # casefolded, for file systems that ignore case
@@ -199,9 +187,7 @@ def read_lines(lines: Iterable[str], path: Path) -> Iterator[InputImage | Findin
 
 
 def read_csv(path: Path, image_dir: Path) -> Iterator[InputImage | Finding]:
-    """Yield the image of each row of a CSV file, and a finding for each row that names none.
-
-    It has one of `PLACE_COLUMNS`; relative paths start at its folder, those of a labels CSV at `image_dir`.
+    """Yield the image of each row of a CSV file; relative paths start at its folder, of a labels CSV at `image_dir`.
 
     Raises:
         DataError: the file is not UTF-8, not a CSV, or lacks a column of paths or addresses.
