@@ -11,8 +11,8 @@ All files that cannot be read are listed, and then nothing is written. Images wi
 --include_negatives is given. If an image was renamed together with its XML file, the CSV gets the name on disk, and a
 note is printed.
 
-The format is recognised, or named with --format. All but voc need --image_dir, for the sizes of the images. --class_map
-names a CSV theirs,ours that turns their classes into yours; an empty second field leaves a class out.
+The format is recognised, or named with --format. All but voc need --image_dir. --class_map names a CSV theirs,ours that
+turns their classes into yours; an empty second field leaves a class out.
 """
 
 from __future__ import annotations

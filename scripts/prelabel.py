@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if wanted:
         detector = Detector(args.model)
         model = f"{args.model.resolve().name}, step {detector.global_step()}"
-        for image in progress(detect(detector, args.image_dir, wanted), "detecting", len(wanted)):
+        pipeline = Pipeline(detector, dict.fromkeys(detector.class_names, 0.0), num_workers=parallel.available_cores())
+        images = pipeline.run(ImageSource(name, args.image_dir / name, "") for name in wanted)
+        for image in progress(images, "detecting", len(wanted)):
             if image.error:
                 findings.append(image.error)
                 continue
@@ -114,12 +116,6 @@ def find_unlabelled(image_dir: Path, annotations_dir: Path) -> tuple[list[str], 
     taken = {path.as_posix().casefold() for path in labelled}
     paths = ((name, voc_xml.annotation_path(annotations_dir, name)) for name in sorted(images.names))
     return [name for name, path in paths if path.as_posix().casefold() not in taken], findings
-
-
-def detect(detector: Detector, image_dir: Path, names: Sequence[str]) -> Iterator[ImageResult]:
-    """Yield the images' results, with detections of all scores."""
-    pipeline = Pipeline(detector, dict.fromkeys(detector.class_names, 0.0), num_workers=parallel.available_cores())
-    return pipeline.run(ImageSource(name, image_dir / name, "") for name in names)
 
 
 def proposal(image: ImageResult, image_dir: Path, model: str, min_score: float) -> tuple[Annotation, str]:

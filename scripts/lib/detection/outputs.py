@@ -54,20 +54,19 @@ def write_all(
     """
     counts, errors = [], []
     voc = VocWriter(folder / VOC, " and ".join(model["name"] for model in settings["models"]))
+    writers = [csv_writer(folder / "detections.csv")]
+    if "tags" in wanted:
+        writers.append(tags_writer(folder, products))
+    if "json" in wanted:
+        writers.append(json_writer(folder / "detections.json", settings))
+    if "coco" in wanted:
+        writers.append(coco_writer(folder, class_names))
+    if "contact_sheet" in wanted:
+        writers.append(contact_sheet.page_writer(folder / CONTACT_SHEET, folder / THUMBNAILS))
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(csv_writer(folder / "detections.csv"))]
-        if "tags" in wanted:
-            writers.append(stack.enter_context(tags_writer(folder, products)))
-        if "json" in wanted:
-            writers.append(stack.enter_context(json_writer(folder / "detections.json", settings)))
-        if "coco" in wanted:
-            writers.append(stack.enter_context(coco_writer(folder, class_names)))
-        if "voc" in wanted:
-            writers.append(voc.write)
-        if "contact_sheet" in wanted:
-            writers.append(stack.enter_context(contact_sheet.page_writer(folder / CONTACT_SHEET, folder / THUMBNAILS)))
+        opened = [stack.enter_context(writer) for writer in writers] + ([voc.write] if "voc" in wanted else [])
         for image in images:
-            for write in writers:
+            for write in opened:
                 write(image)
             if image.error:
                 errors.append(image.error)
