@@ -13,8 +13,7 @@ Out:  in output_dir: detections.csv with the columns filename,class,score,xmin,y
         --format json    detections.json: images with size and detections, and those that could not be read
         --format voc     voc/*.xml as LabelImg writes them, marked as proposals like those of prelabel.py; files that a
                          person has saved since are kept
-      output_dir may lie among the images: its own images are skipped. Folders of the names above may not hold other
-      files of yours.
+      output_dir may lie among the images: its own images are skipped.
 
 An image that cannot be read is reported, the others are done, and the exit status is 1. After an interruption the same
 command with --resume goes on; after a finished run it detects on new and changed images only.

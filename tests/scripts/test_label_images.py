@@ -90,15 +90,6 @@ def test_without_labelimg_the_error_says_how_to_install_it(project, monkeypatch)
         label_images.main(arguments(project))
 
 
-def test_without_a_display_the_error_says_so(monkeypatch):
-    monkeypatch.setattr(label_images.importlib.util, "find_spec", lambda name: name)
-    monkeypatch.setattr(label_images.sys, "platform", "linux")
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
-        monkeypatch.delenv(name, raising=False)
-    with pytest.raises(UsageError, match="there is no display"):
-        label_images.check_labelimg_can_start()
-
-
 @pytest.mark.parametrize(
     ("status", "stderr", "reason"),
     [

@@ -82,8 +82,7 @@ def start_with_settings(settings: type, values: dict[str, object]) -> None:
 def annotate_in_sub_folders(main_window: type, image_dir: Path, annotations_dir: Path) -> None:
     """Save the annotation of samples/shop/dress.jpg as annotations/shop/dress.xml, as xml_to_csv.py reads it.
 
-    LabelImg itself keeps all of them in one folder, where a second dress.jpg opens with the boxes of the first and
-    overwrites them.
+    LabelImg itself keeps all in one folder, where a second dress.jpg would overwrite the boxes of the first.
     """
     load_file = main_window.load_file
 

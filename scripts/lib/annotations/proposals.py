@@ -17,8 +17,6 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 from scripts.lib.core.text import read_text
 
-QUEUE_COLUMNS = ("filename", "uncertainty", "boxes", "best_score")
-
 # A proposal's <database> ends with a hash of the file without it. LabelImg writes <database>Unknown</database> instead
 # when a person saves the file, and any other edit breaks the hash.
 _ORIGIN = "prelabel.py: "
@@ -26,7 +24,7 @@ _SEAL = re.compile(rb"<database>prelabel\.py: [^<]*, seal ([0-9a-f]{16})</databa
 
 
 class Queued(NamedTuple):
-    """An image that waits for a person."""
+    """An image that waits for a person: a line of the queue."""
 
     filename: str  # relative to the image folder
     uncertainty: float
@@ -72,14 +70,14 @@ def uncertainty(scores: Iterable[float]) -> float:
 def write_queue(path: Path, images: Sequence[Queued]) -> None:
     with files.atomic_write(path, "w") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(QUEUE_COLUMNS)
+        writer.writerow(Queued._fields)
         writer.writerows((one.filename, f"{one.uncertainty:.4f}", one.boxes, f"{one.best_score:.4f}") for one in images)
 
 
 def read_queue(path: Path) -> list[str]:
     """Return the names of the images of a queue, in order; raise DataError if the file is not one."""
     rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
-    if not rows or QUEUE_COLUMNS[0] not in rows[0]:
-        raise DataError([f"{files.shown_path(path)}: the first line has no column {QUEUE_COLUMNS[0]!r}"])
-    column = rows[0].index(QUEUE_COLUMNS[0])
+    if not rows or "filename" not in rows[0]:
+        raise DataError([f"{files.shown_path(path)}: the first line has no column 'filename'"])
+    column = rows[0].index("filename")
     return [row[column] for row in rows[1:] if len(row) > column]

@@ -41,9 +41,8 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
             continue
         try:
             annotation = parsing.annotation_of(f"{text.strip()}.jpg", images, file, line)
+            annotation.objects = [VocObject(names[number], 0, 0, annotation.width, annotation.height, line=line)]
+            annotations.append(annotation)
         except DataError as error:
             findings += error.findings
-            continue
-        annotation.objects = [VocObject(names[number], 0, 0, annotation.width, annotation.height, line=line)]
-        annotations.append(annotation)
     return annotations, findings
