@@ -1,29 +1,30 @@
-"""Fit a config's anchors to the boxes of a training record, by k-means with the distance 1 - IoU.
+"""Fit a config's anchors to the boxes of a training record, by k-means with the IoU as closeness.
 
-Redmon and Farhadi, "YOLO9000: Better, Faster, Stronger" (CVPR 2017), section 2: the IoU of boxes with one centre, since
-the Euclidean distance would count the errors of large boxes more. YOLO uses the centroids as anchors; the Object
-Detection API combines every scale with every aspect ratio, so each of the two is clustered separately. Their numbers
-stay, and so do the shapes of the box predictor's variables.
+Redmon and Farhadi, "YOLO9000: Better, Faster, Stronger" (CVPR 2017), section 2. YOLO uses the centroids as anchors; the
+Object Detection API combines every scale with every aspect ratio, so each of the two is clustered separately. For boxes
+with one centre that differ only in scale, or only in aspect ratio, the IoU depends on the ratio of the two values: the
+nearest centroid by IoU is the nearest by logarithm. The numbers of scales and ratios stay, and so do the shapes of the
+box predictor's variables.
 """
 
 from __future__ import annotations
 
+import io
 import itertools
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from google.protobuf.message import Message
+from PIL import Image
+from scipy.cluster.vq import kmeans
 
 from scripts.lib.config import ssd_anchors
-from scripts.lib.core import files
-from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
+from scripts.lib.core.errors import UsageError
 from scripts.lib.core.progress import progress
-from scripts.lib.records import tf_example, tf_record
+from scripts.lib.records import read
 
 MATCHED = 0.5  # IoU from which the configs' matchers take an anchor for an object
 _MAX_BOXES = 5_000  # more say nothing new
-_RESTARTS = 5
 
 
 class Fit(NamedTuple):
@@ -58,10 +59,13 @@ def fit(config: Message, boxes_xyxy: np.ndarray, image_sizes: np.ndarray) -> Fit
     former = ssd_anchors.best_overlaps(shapes, _anchors(config))
     kept = type(generator).FromString(generator.SerializeToString())
 
-    sides = np.sqrt(shapes.prod(axis=1, keepdims=True))  # of the square with a box's area: its scale
-    ratios = [width / height for width, height in cluster(shapes / sides, len(generator.aspect_ratios))]
-    generator.aspect_ratios[:] = sorted(map(_rounded, ratios), key=lambda ratio: abs(np.log(ratio)))
-    _set_scales(generator, [_rounded(side) for side, _ in cluster(np.repeat(sides, 2, axis=1), _num_scales(generator))])
+    ratios = cluster(shapes[:, 0] / shapes[:, 1], len(generator.aspect_ratios))
+    generator.aspect_ratios[:] = sorted(ratios, key=lambda ratio: abs(np.log(ratio)))
+    scales = cluster(np.sqrt(shapes.prod(axis=1)), _num_scales(generator))
+    if generator.scales:
+        generator.scales[:] = scales
+    else:  # the API spaces the others between them
+        generator.min_scale, generator.max_scale = scales[0], scales[-1]
 
     fitted = ssd_anchors.best_overlaps(shapes, _anchors(config))
     if fitted.mean() <= former.mean():
@@ -82,63 +86,26 @@ def read_boxes(record: str, total: int | None = None) -> tuple[np.ndarray, np.nd
 
     Raises:
         UsageError: there is no such record.
-        DataError: it is damaged, or its examples do not state the sizes of their images.
+        DataError: it is damaged.
     """
     boxes, sizes = [np.empty((0, 4))], [np.empty((0, 2))]
-    examples = (data for file in tf_record.matching_files(record) for data in tf_record.read_records(file))
-    for data in progress(examples, "reading boxes", total):
-        features = tf_example.features(data)
-        try:
-            size = np.array([features["image/width"][0], features["image/height"][0]], np.float64)
-            sides = [features.get(f"image/object/bbox/{side}", []) for side in ("xmin", "ymin", "xmax", "ymax")]
-            found = np.stack([np.array(side, np.float64) for side in sides], axis=1) * np.tile(size, 2)
-        except (KeyError, IndexError, ValueError):
-            message = "an example does not say its image's size, or its boxes are incomplete"
-            remedy = "make it again with generate_tfrecord.py"
-            raise DataError([Finding(ERROR, "record-damaged", files.shown_path(record), message, remedy)]) from None
+    for example in progress(read.read(record), "reading boxes", total):
+        with Image.open(io.BytesIO(example.encoded)) as image:
+            size = np.array(image.size, np.float64)
+        found = example.boxes_yxyx_normalized[:, [1, 0, 3, 2]] * np.tile(size, 2)
         found = found[(found[:, 2:] > found[:, :2]).all(axis=1)]
         boxes.append(found)
         sizes.append(np.tile(size, (len(found), 1)))
     return np.concatenate(boxes), np.concatenate(sizes)
 
 
-def cluster(shapes: np.ndarray, count: int) -> np.ndarray:
-    """Cluster by k-means with the distance 1 - IoU: the best of several starts, the same on every run.
-
-    Args:
-        shapes: float[N, 2], width and height, at least one of them.
-        count: number of clusters.
-
-    Returns:
-        float64[count, 2]: the centroids, by area.
-    """
-    random = np.random.default_rng(0)
-    found = [_cluster_once(shapes, _start(shapes, count, random)) for _ in range(_RESTARTS)]
-    best = max(found, key=lambda centroids: ssd_anchors.best_overlaps(shapes, centroids).sum())
-    return best[np.argsort(best.prod(axis=1), kind="stable")]
-
-
-def _start(shapes: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """Choose shapes far from each other (k-means++)."""
-    centroids = shapes[[random.integers(len(shapes))]]
-    while len(centroids) < count:
-        distances = 1 - ssd_anchors.best_overlaps(shapes, centroids)
-        share = distances / distances.sum() if distances.sum() > 0 else None
-        centroids = np.vstack([centroids, shapes[random.choice(len(shapes), p=share)]])
-    return centroids
-
-
-def _cluster_once(shapes: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    for _ in range(100):
-        nearest = ssd_anchors.overlaps(shapes, centroids).argmax(axis=1)
-        groups = [shapes[nearest == index] for index in range(len(centroids))]
-        moved = np.stack(
-            [group.mean(axis=0) if len(group) else old for group, old in zip(groups, centroids, strict=True)]
-        )
-        if np.allclose(moved, centroids, rtol=1e-4):
-            break
-        centroids = moved
-    return centroids
+def cluster(values: np.ndarray, count: int) -> list[float]:
+    """Return the centroids of positive numbers by k-means of their logarithms, ascending, to three digits."""
+    if not count:
+        return []
+    centroids, _ = kmeans(np.log(values), count, rng=0)
+    centroids = np.pad(np.sort(centroids), (0, count - len(centroids)), mode="edge")  # fewer different values
+    return [float(f"{value:.3g}") for value in np.exp(centroids)]
 
 
 def _generator(config: Message) -> Message:
@@ -175,15 +142,3 @@ def _anchors(config: Message) -> np.ndarray:
 
 def _num_scales(generator: Message) -> int:
     return generator.num_layers if generator.DESCRIPTOR.name == "SsdAnchorGenerator" else len(generator.scales)
-
-
-def _set_scales(generator: Message, scales: Sequence[float]) -> None:
-    """Set the scales as the config does: one by one, or the smallest and the largest, between which the API spaces."""
-    if generator.scales:
-        generator.scales[:] = scales
-    else:
-        generator.min_scale, generator.max_scale = scales[0], scales[-1]
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.3g}")

@@ -32,22 +32,6 @@ _SHRINK = "shrink the images once by generate_tfrecord.py --max_image_side 640"
 _PROGRAM = 700 * 2**20  # bytes of TensorFlow, the API and their graph
 
 
-class Queue(NamedTuple):
-    """Images that wait.
-
-    Attributes:
-        size: in bytes, at most: random crops are smaller than their images.
-        field: of the pipeline config, which decides on it.
-    """
-
-    size: float
-    field: str
-
-    def value(self, config: Message) -> int:
-        part, _, name = self.field.partition(".")
-        return getattr(getattr(config, part), name)
-
-
 class ImageSizes(NamedTuple):
     """The images of a record: mean and largest number of pixels, and mean number of bytes as they are stored."""
 
@@ -64,28 +48,46 @@ def check(config: Message, path: Path | str, available: float | None = None) -> 
         path: its file, for the finding.
         available: bytes; None: those of this machine, where it tells them.
     """
-    available = available_bytes() if available is None else available
-    images = _image_sizes_if_readable(config.train_input_reader)
-    if available is None or images is None:
+    images = image_sizes(config.train_input_reader.tf_record_input_reader.input_path)
+    if images is None:
         return []
-    waiting = queues(config, images)
-    needed = _PROGRAM + sum(queue.size for queue in waiting)
-    if needed <= available:
-        return []
-    listed = ", ".join(f"{queue.field} {queue.value(config)}: {_gigabytes(queue.size)}" for queue in waiting[:3])
-    sizes = f"{_gigabytes(needed)} of memory, {_gigabytes(available)} are free"
-    message = f"the training's queues take up to {sizes} ({listed})"
-    first, second = waiting[:2]
-    lower = int(first.value(config) * (1 - (needed - available) / first.size))
-    is_enough = lower >= (config.train_config.batch_size if "batch_queue" in first.field else 1)
-    remedy = f"lower {first.field} to {lower}" if is_enough else f"lower {first.field}, then {second.field}"
+    sizes = queues(config, images)
+    listed = ", ".join(f"{field}: {sizes[field] / GIGABYTE:.1f} GB" for field in list(sizes)[:3])
+    remedy = "lower {}, then {}".format(*sizes)
     if images.most_pixels > 640 * 640:
         remedy += f", or {_SHRINK}"
-    return [Finding(WARNING, "training-memory", files.shown_path(path), message, remedy)]
+    what = f"the training's queues ({listed})"
+    return _warning("training-memory", path, what, sum(sizes.values()), available, remedy)
 
 
-def queues(config: Message, images: ImageSizes) -> list[Queue]:
-    """Return what waits at the same time in a training on these images, largest first."""
+def check_evaluation(reader: Message, path: Path | str, available: float | None = None) -> list[Finding]:
+    """Warn where the images that wait for the legacy evaluator, a fixed number of them, need more memory than is free.
+
+    Args:
+        reader: an InputReader whose record lies on this machine.
+        path, available: as in `check`.
+    """
+    images = image_sizes(reader.tf_record_input_reader.input_path)
+    if images is None:
+        return []
+    size = (_EVALUATED_AHEAD + reader.num_parallel_map_calls) * images.mean_pixels * _BYTE_PIXEL
+    what = f"without --fast, the evaluation ({_EVALUATED_AHEAD} decoded images wait)"
+    return _warning("evaluation-memory", path, what, size, available, f"{_SHRINK}, or evaluate with --fast")
+
+
+def _warning(
+    code: str, path: Path | str, what: str, size: float, available: float | None, remedy: str
+) -> list[Finding]:
+    available = available_bytes() if available is None else available
+    needed = size + _PROGRAM
+    if available is None or needed <= available:
+        return []
+    message = f"{what} may take {needed / GIGABYTE:.1f} GB of memory, {available / GIGABYTE:.1f} GB are free"
+    return [Finding(WARNING, code, files.shown_path(path), message, remedy)]
+
+
+def queues(config: Message, images: ImageSizes) -> dict[str, float]:
+    """Return the bytes that wait at the same time in a training, at most, by the field that decides, largest first."""
     train, reader = config.train_config, config.train_input_reader
     resizer = pipeline_config.detector(config).image_resizer
     if resizer.HasField("fixed_shape_resizer"):
@@ -100,57 +102,24 @@ def queues(config: Message, images: ImageSizes) -> list[Queue]:
         "train_config.prefetch_queue_capacity": train.prefetch_queue_capacity * batch,
         "train_config.batch_size": 2 * batch,  # as it is, and cut to the images' sizes
     }
-    return sorted((Queue(size, field) for field, size in sizes.items()), reverse=True)
+    return dict(sorted(sizes.items(), key=lambda item: item[1], reverse=True))
 
 
-def check_evaluation(reader: Message, path: Path | str, available: float | None = None) -> list[Finding]:
-    """Warn where the images that wait for the legacy evaluator, a fixed number of them, need more memory than is free.
-
-    Args:
-        reader: an InputReader whose record lies on this machine.
-        path, available: as in `check`.
-    """
-    available = available_bytes() if available is None else available
-    images = _image_sizes_if_readable(reader)
-    if available is None or images is None:
-        return []
-    needed = _PROGRAM + (_EVALUATED_AHEAD + reader.num_parallel_map_calls) * images.mean_pixels * _BYTE_PIXEL
-    if needed <= available:
-        return []
-    sizes = f"{_gigabytes(needed)} of memory, {_gigabytes(available)} are free"
-    message = f"without --fast, the evaluation takes up to {sizes}: {_EVALUATED_AHEAD} decoded images wait"
-    remedy = f"{_SHRINK}, or evaluate with --fast"
-    return [Finding(WARNING, "evaluation-memory", files.shown_path(path), message, remedy)]
-
-
-def image_sizes(records: Iterable[str]) -> ImageSizes:
-    """Read the sizes of a record's first images.
-
-    Raises:
-        DataError, DecodeError: the record is damaged, or holds no examples.
-        OSError: the bytes of an image are not an image.
-    """
+def image_sizes(records: Iterable[str]) -> ImageSizes | None:
+    """Read the sizes of the first images; None where they cannot be read, which the checks of records report."""
     from PIL import Image
 
     from scripts.lib.records import read
 
     pixels, stored = [], []
-    for example in itertools.islice(itertools.chain.from_iterable(map(read.read, records)), _SAMPLED):
-        with Image.open(io.BytesIO(example.encoded)) as image:
-            pixels.append(image.width * image.height)
-        stored.append(len(example.encoded))
-    return ImageSizes(sum(pixels) / len(pixels), max(pixels), sum(stored) / len(stored))
-
-
-def _image_sizes_if_readable(reader: Message) -> ImageSizes | None:
-    try:
-        return image_sizes(reader.tf_record_input_reader.input_path)
-    except (DataError, DecodeError, OSError):  # which the steps that make and read records report
+    with contextlib.suppress(DataError, DecodeError, OSError):
+        for example in itertools.islice(itertools.chain.from_iterable(map(read.read, records)), _SAMPLED):
+            with Image.open(io.BytesIO(example.encoded)) as image:
+                pixels.append(image.width * image.height)
+            stored.append(len(example.encoded))
+    if not pixels:
         return None
-
-
-def _gigabytes(size: float) -> str:
-    return f"{size / GIGABYTE:.1f} GB"
+    return ImageSizes(sum(pixels) / len(pixels), max(pixels), sum(stored) / len(stored))
 
 
 def available_bytes() -> int | None:

@@ -24,11 +24,10 @@ def shapes_by_layer(config: Message) -> list[np.ndarray] | None:
         float64[anchors of a cell, 2] for each layer: width and height as shares of the shorter side of the detector's
         input; None where the model has no `ssd_anchor_generator`.
     """
-    if config.model.WhichOneof("model") != "ssd" or not config.model.ssd.anchor_generator.HasField(
-        "ssd_anchor_generator"
-    ):
+    anchor_generator = config.model.ssd.anchor_generator
+    if not anchor_generator.HasField("ssd_anchor_generator"):
         return None
-    generator = config.model.ssd.anchor_generator.ssd_anchor_generator
+    generator = anchor_generator.ssd_anchor_generator
     base = generator.base_anchor_width, generator.base_anchor_height
     return [anchor_shapes(specs) * base for specs in _scales_and_ratios(generator)]
 
@@ -96,21 +95,16 @@ def input_sizes(image_sizes: np.ndarray, config: Message | None) -> tuple[np.nda
     return resized, resized
 
 
-def overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Return the IoU of each box with each anchor, both having the same centre: its upper bound.
+def best_overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """Return the highest IoU of each box with an anchor, both having the same centre: its upper bound.
 
     Args:
         shapes: float[N, 2], width and height.
         anchors: float[A, 2], in the same unit.
 
     Returns:
-        float64[N, A]
+        float64[N]
     """
-    intersections = np.minimum(shapes[:, None], anchors[None]).prod(axis=2)
+    intersections = np.minimum(shapes[:, None], anchors[None]).prod(axis=2)  # [N, A]
     unions = shapes.prod(axis=1)[:, None] + anchors.prod(axis=1)[None] - intersections
-    return intersections / unions
-
-
-def best_overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Return the IoU of each box with the anchor whose shape fits it best, float64[N]; see `overlaps`."""
-    return overlaps(shapes, anchors).max(axis=1, initial=0.0)
+    return (intersections / unions).max(axis=1, initial=0.0)
