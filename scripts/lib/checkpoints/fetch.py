@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.lib.checkpoints import archive, pretrained
-from scripts.lib.checkpoints.pretrained import Pin, PretrainedModel
+from scripts.lib.checkpoints.pretrained import PretrainedModel
 from scripts.lib.core import files, http
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.files import shown_path
@@ -26,7 +26,7 @@ def check_present(model: PretrainedModel, folder: Path) -> str:
         raise DataError([f"{shown_path(folder)} {lack}; remove it and run this command again."])
     if pretrained.read_pin(folder):
         return f"{shown_path(folder)} is there already; its files are those of the first use."
-    pretrained.write_pin(folder, Pin("found in its place", None, pretrained.digests(folder)))
+    pretrained.write_pin(folder, "found in its place", None, pretrained.digests(folder))
     return f"{shown_path(folder)} was there already; pinned in {shown_path(pretrained.pin_path(folder))}."
 
 
@@ -97,11 +97,9 @@ def _install(model: PretrainedModel, folder: Path, path: Path, source: str) -> s
     Raises:
         DataError: the archive is not the one of the first use, unsafe, damaged, or of another model.
     """
-    found = pretrained.digest(path)
-    print(f"{model.archive}: {found}")
+    archive_digest = pretrained.digest(path)
+    print(f"{model.archive}: {archive_digest}")
     pin = pretrained.read_pin(folder)
-    if pin and pin.archive not in (None, found):
-        raise _changed(model, folder, source, f"{found}; on first use it had {pin.archive}")
     with files.scratch_beside(folder) as scratch:
         content_dir = scratch / "content"  # one that colleagues may read, unlike the temporary one
         content_dir.mkdir()
@@ -112,17 +110,13 @@ def _install(model: PretrainedModel, folder: Path, path: Path, source: str) -> s
                 raise DataError([f"{source} is the archive of {other.name}, not of {model.name}."])
         if lack := pretrained.lacks(model, unpacked):
             raise DataError([f"the archive of {source} {lack}; it is not that of {model.name}."])
-        content = pretrained.digests(unpacked)
-        if pin and pin.files != content:
-            raise _changed(model, folder, source, "other files than on first use")
+        found = pretrained.digests(unpacked)
+        if pin and pin != found:
+            message = f"{source} is not the {model.archive} of the first use: it holds other files"
+            trust = f"if you trust this one, remove {shown_path(pretrained.pin_path(folder))}"
+            raise DataError([f"{message}; take the former one, or, {trust}."])
         if not pin:
-            pretrained.write_pin(folder, Pin(source, found, content))
+            pretrained.write_pin(folder, source, archive_digest, found)
         files.replace_folder(unpacked, folder)
     how = "the same as on first use" if pin else f"pinned in {shown_path(pretrained.pin_path(folder))}"
-    return f"{shown_path(folder)}: {len(content)} files, {how}."
-
-
-def _changed(model: PretrainedModel, folder: Path, source: str, difference: str) -> DataError:
-    message = f"{source} is not the {model.archive} of the first use, from {pretrained.read_pin(folder).source}"
-    remedy = f"take the former one, or, if you trust this one, remove {shown_path(pretrained.pin_path(folder))}"
-    return DataError([f"{message}: it has {difference}; {remedy}."])
+    return f"{shown_path(folder)}: {len(found)} files, {how}."

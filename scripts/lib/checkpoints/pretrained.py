@@ -83,21 +83,15 @@ def find(name: str) -> PretrainedModel:
     """
     if model := of_name(name):
         return model
-    near = difflib.get_close_matches(_stem(name), _by_name(), n=3, cutoff=0.8) or [model.name for model in MODELS]
+    names = [model.name for model in MODELS]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.8) or names
     raise UsageError(f"there is no pre-trained model {name!r}; there are {', '.join(near)}")
 
 
 def of_name(name: str) -> PretrainedModel | None:
     """Return the model of a name, which may be that of its archive, or None."""
-    return _by_name().get(_stem(name))
-
-
-def _by_name() -> dict[str, PretrainedModel]:
-    return {model.name: model for model in MODELS} | {_stem(model.archive): model for model in MODELS}
-
-
-def _stem(archive: str) -> str:
-    return archive.removesuffix(".tar.gz").removesuffix(".tgz")
+    stem = name.removesuffix(".tar.gz").removesuffix(".tgz")
+    return next((model for model in MODELS if model.name == stem or model.archive.startswith(f"{stem}.t")), None)
 
 
 def of_checkpoint(prefix: Path | str) -> PretrainedModel | None:
@@ -127,42 +121,27 @@ class Digest(NamedTuple):
         return f"{self.bytes:,} bytes, SHA-256 {self.sha256}"
 
 
-class Pin(NamedTuple):
-    """A model as it was on first use.
-
-    Attributes:
-        source: where it came from.
-        archive: of its archive; None where the folder was there already.
-        files: name, with `/`, below the model's folder -> digest.
-    """
-
-    source: str
-    archive: Digest | None
-    files: dict[str, Digest]
-
-
 def pin_path(folder: Path) -> Path:
     """Return pretrained/NAME.json for pretrained/NAME."""
     return folder.with_name(f"{folder.name}.json")
 
 
-def read_pin(folder: Path) -> Pin | None:
-    """Return the pin of a model's folder, or None where there is none, or something else in its place."""
+def read_pin(folder: Path) -> dict[str, Digest] | None:
+    """Return the pinned files of a model's folder: name below it, with `/` -> digest; None where there is no pin."""
     try:
-        content = json.loads(pin_path(folder).read_text(encoding="utf-8"))
-        archive = content["archive"] and Digest(**content["archive"])
-        pinned = {name: Digest(**digest) for name, digest in content["files"].items()}
-        return Pin(content["source"], archive, pinned)
+        pinned = json.loads(pin_path(folder).read_text(encoding="utf-8"))["files"]
+        return {name: Digest(**digest) for name, digest in pinned.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def write_pin(folder: Path, pin: Pin) -> None:
+def write_pin(folder: Path, source: str, archive: Digest | None, pinned: dict[str, Digest]) -> None:
+    """Write where a model came from, and the digests of its archive, if it had one, and of its files."""
     content = {
         "pin": _PIN_VERSION,
-        "source": pin.source,
-        "archive": pin.archive and pin.archive._asdict(),
-        "files": {name: digest._asdict() for name, digest in pin.files.items()},
+        "source": source,
+        "archive": archive and archive._asdict(),
+        "files": {name: digest._asdict() for name, digest in pinned.items()},
     }
     with files.atomic_write(pin_path(folder), "w") as file:
         file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
@@ -184,17 +163,13 @@ def check(folder: Path, prefix: str = "") -> list[Finding]:
         folder: the model's.
         prefix: only files whose names begin so, e.g. "model.ckpt".
     """
-    pin = read_pin(folder)
-    pinned = pin.files.items() if pin else ()
-    return [
-        _differs(folder / name, expected)
-        for name, expected in pinned
-        if name.startswith(prefix) and (not (folder / name).is_file() or digest(folder / name) != expected)
-    ]
-
-
-def _differs(path: Path, expected: Digest) -> Finding:
-    found = f"has {digest(path)}" if path.is_file() else "is missing"
-    message = f"the file {found}; when it was first used it had {expected}"
-    remedy = f"remove {files.shown_path(path.parent)} and run python scripts/download_model.py {path.parent.name}"
-    return Finding(ERROR, "pretrained-changed", files.shown_path(path), message, remedy)
+    findings = []
+    pinned = read_pin(folder) or {}
+    for name in filter(lambda name: name.startswith(prefix), pinned):
+        path, expected = folder / name, pinned[name]
+        found = digest(path) if path.is_file() else None
+        if found != expected:
+            message = f"the file {f'has {found}' if found else 'is missing'}; when it was first used it had {expected}"
+            remedy = f"remove {files.shown_path(folder)} and run python scripts/download_model.py {folder.name}"
+            findings.append(Finding(ERROR, "pretrained-changed", files.shown_path(path), message, remedy))
+    return findings

@@ -52,12 +52,11 @@ def check(config: Message, path: Path | str, available: float | None = None) -> 
     if images is None:
         return []
     sizes = queues(config, images)
-    listed = ", ".join(f"{field}: {sizes[field] / GIGABYTE:.1f} GB" for field in list(sizes)[:3])
-    remedy = "lower {}, then {}".format(*sizes)
+    first, second = [f"{field} ({size / GIGABYTE:.1f} GB)" for field, size in sizes.items()][:2]
+    remedy = f"lower {first}, then {second}"
     if images.most_pixels > 640 * 640:
         remedy += f", or {_SHRINK}"
-    what = f"the training's queues ({listed})"
-    return _warning("training-memory", path, what, sum(sizes.values()), available, remedy)
+    return _warning("training-memory", path, "the training's queues take", sum(sizes.values()), available, remedy)
 
 
 def check_evaluation(reader: Message, path: Path | str, available: float | None = None) -> list[Finding]:
@@ -71,7 +70,7 @@ def check_evaluation(reader: Message, path: Path | str, available: float | None 
     if images is None:
         return []
     size = (_EVALUATED_AHEAD + reader.num_parallel_map_calls) * images.mean_pixels * _BYTE_PIXEL
-    what = f"without --fast, the evaluation ({_EVALUATED_AHEAD} decoded images wait)"
+    what = f"without --fast, {_EVALUATED_AHEAD} decoded images wait for the evaluation, which takes"
     return _warning("evaluation-memory", path, what, size, available, f"{_SHRINK}, or evaluate with --fast")
 
 
@@ -82,7 +81,7 @@ def _warning(
     needed = size + _PROGRAM
     if available is None or needed <= available:
         return []
-    message = f"{what} may take {needed / GIGABYTE:.1f} GB of memory, {available / GIGABYTE:.1f} GB are free"
+    message = f"{what} up to {needed / GIGABYTE:.1f} GB of memory, {available / GIGABYTE:.1f} GB are free"
     return [Finding(WARNING, code, files.shown_path(path), message, remedy)]
 
 

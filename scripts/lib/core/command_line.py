@@ -22,10 +22,9 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 def make_parser(docstring: str | None) -> argparse.ArgumentParser:
     """Return a parser whose help is the script's docstring, with the default of every flag."""
     summary, _, rest = (docstring or "").strip().partition("\n")
-    parser = argparse.ArgumentParser(
+    return argparse.ArgumentParser(
         description=summary, epilog=rest.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False
     )
-    return parser
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -43,12 +42,7 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
 
 
 def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:
-    """Run `main(argv)` and exit with its status; a user's mistake becomes a message, never a traceback.
-
-    Args:
-        main: takes the arguments (None: `sys.argv[1:]`) and returns an exit status, or None for 0.
-        argv: passed on to `main`.
-    """
+    """Run `main(argv)` and exit with its status, 0 for None; a user's mistake becomes a message, never a traceback."""
     make_output_encodable()
     try:
         status = main(argv) or 0
@@ -99,13 +93,9 @@ def explain_os_error(error: OSError) -> str:
 
 
 def check_output(flag: str, path: Path, begins: bytes, what: str) -> None:
-    """Raise UsageError if the file that a flag names would replace a folder or another kind of file.
+    """Raise UsageError if the file that a flag (without dashes) names would replace a folder or another kind of file.
 
-    Args:
-        flag: without its dashes.
-        path: the file to write.
-        begins: the first bytes of a file of this kind; an empty file may be replaced as well.
-        what: the kind, e.g. "labels CSV".
+    A file of this kind, e.g. a "labels CSV", begins with the bytes `begins`; an empty file may be replaced as well.
     """
     if path.is_file():
         with path.open("rb") as file:
@@ -147,41 +137,21 @@ def existing_dir(text: str) -> Path:
     return path
 
 
-def positive_int(text: str) -> int:
-    """Argparse type: an integer of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
-    return value
+def _number(convert: Callable[[str], float], is_allowed: Callable[[float], bool], wrong: str) -> Callable:
+    """Make an argparse type: a number of a range; `wrong` says what another one is."""
+
+    def parse(text: str) -> float:
+        value = convert(text)
+        if not is_allowed(value):
+            raise argparse.ArgumentTypeError(f"{value} is {wrong}")
+        return value
+
+    parse.__name__ = "integer" if convert is int else "number"  # for argparse: "invalid integer value: 'a'"
+    return parse
 
 
-def not_negative_int(text: str) -> int:
-    """Argparse type: an integer of at least 0."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is below 0")
-    return value
-
-
-def positive(text: str) -> float:
-    """Argparse type: a number above 0."""
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{value} is not above 0")
-    return value
-
-
-def not_negative(text: str) -> float:
-    """Argparse type: a number of at least 0."""
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{value} is not a number of at least 0")
-    return value
-
-
-def score(text: str) -> float:
-    """Argparse type: a number from 0 to 1."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 1")
-    return value
+positive_int = _number(int, lambda value: value >= 1, "not at least 1")
+not_negative_int = _number(int, lambda value: value >= 0, "below 0")
+positive = _number(float, lambda value: 0 < value < float("inf"), "not above 0")
+not_negative = _number(float, lambda value: 0 <= value < float("inf"), "not a number of at least 0")
+score = _number(float, lambda value: 0 <= value <= 1, "not between 0 and 1")

@@ -8,21 +8,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import requests
+import urllib3
 
 from scripts.lib.core.progress import StatusLine
-
-if TYPE_CHECKING:
-    import requests  # imported where it is needed, since most runs do without
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 30.0  # of `download`, without a byte
 ATTEMPTS = 5  # of `download`, in a row that bring nothing new
 PAUSE_SECONDS = 1.0  # of `download`; see `DownloadLimits.pause`
+MAX_PAUSE_SECONDS = 120.0
 
 _MAY_PASS = {408, 425, 429, 500, 502, 503, 504}  # statuses of a server that may answer better in a moment
 _local = threading.local()
-_import_lock = threading.Lock()
 
 
 class DownloadLimits(NamedTuple):
@@ -32,8 +32,7 @@ class DownloadLimits(NamedTuple):
         seconds: for one attempt, from the request to the last byte.
         max_bytes: size of the file.
         retries: further attempts after one that failed for a reason that may pass.
-        pause: seconds, `backoff_factor` of urllib3's Retry: the first further attempt comes at once, the next ones
-            after 2, 4, 8... times the pause.
+        pause: seconds; the first further attempt comes at once, the next ones after 2, 4, 8... times the pause.
     """
 
     seconds: float = 20.0
@@ -98,25 +97,19 @@ def retried(attempt: Callable, retries: int, pause: float, arrived: Callable[[],
     Raises:
         DownloadError: the last one.
     """
-    with _import_lock:  # threads that import these packages at the same time may block each other
-        import requests  # noqa: F401
-        from urllib3.exceptions import MaxRetryError
-        from urllib3.util import Retry
-
-    retry, most = Retry(retries, backoff_factor=pause), arrived()
+    failures, most = 0, arrived()
     while True:
         try:
             return attempt()
         except DownloadError as error:
             if not error.may_pass:
                 raise
-            if arrived() > most:
-                retry, most = Retry(retries, backoff_factor=pause), arrived()
-            try:
-                retry = retry.increment(error=error)
-            except MaxRetryError:
-                raise DownloadError(f"{error} ({retries + 1} attempts)" if retries else str(error)) from error
-        retry.sleep()
+            failures = 1 if arrived() > most else failures + 1
+            most = max(most, arrived())
+            if failures > retries:
+                raise DownloadError(f"{error} ({failures} attempts)" if retries else str(error)) from error
+        if failures > 1:
+            time.sleep(min(pause * 2 ** (failures - 1), MAX_PAUSE_SECONDS))
 
 
 def download(url: str, partial: Path, name: str, begins: bytes = b"") -> None:
@@ -162,7 +155,7 @@ class _Transfer:
     """One large file on its way (RFC 9110: sections 13.1.5 If-Range, 14 Range Requests).
 
     Attributes:
-        total: bytes of the whole file; None where the server does not say.
+        total: bytes of the whole file; None where the server does not say, so that nothing can be resumed.
     """
 
     def __init__(self, url: str, partial: Path, name: str, begins: bytes):
@@ -172,14 +165,12 @@ class _Transfer:
             note = json.loads(_note_path(partial).read_text(encoding="utf-8"))
             self.total, self._validator = note["total"], note["validator"]
         except (OSError, ValueError, TypeError, KeyError):
-            self._restart()
-
-    def _restart(self) -> None:
-        discard(self.partial)
-        self.total, self._validator = None, ""
+            self.total = None
 
     def attempt(self) -> None:
         """Get what is missing."""
+        if self.total is None:
+            discard(self.partial)
         arrived, headers = size(self.partial), {}
         if arrived == self.total:
             return
@@ -188,32 +179,29 @@ class _Transfer:
         try:
             with _open(self.url, headers, STALL_SECONDS) as response:
                 self._answered = True
-                if response.status_code == 416 and response.headers.get("Content-Range") == f"bytes */{arrived}":
-                    self.total = arrived  # nothing is missing
-                else:
-                    self._compare(response, arrived)
-                    self._receive(response)
+                content_range = response.headers.get("Content-Range", "")
+                if content_range == f"bytes */{arrived}":  # nothing is missing, whatever was announced
+                    self.total = arrived
+                    return
+                if response.status_code not in (206, 416):
+                    self._begin(response)
+                elif not content_range.startswith(f"bytes {arrived}-") or not content_range.endswith(f"/{self.total}"):
+                    self.total = None
+                    raise DownloadError("the server now has a file of another length", may_pass=True)
+                self._receive(response)
         except DownloadError as error:
             error.may_pass &= error.reached or self._answered  # there are other addresses: do not wait for this one
             raise
 
-    def _compare(self, response: requests.Response, arrived: int) -> None:
-        """Compare the answer with what is here; where the server begins anew, so do we."""
-        if response.status_code in (206, 416):
-            part, _, whole = response.headers.get("Content-Range", "").partition("/")
-            fits = part.startswith(f"bytes {arrived}-") and whole.isdecimal()
-            if not fits or self.total not in (None, int(whole)):
-                self._restart()
-                raise DownloadError("the server now has a file of another length", may_pass=True)
-            self.total = int(whole)
-        else:
-            self._restart()
-            etag = response.headers.get("ETag", "W/")
-            self._validator = response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
-            self.total = _content_length(response)
-            self.partial.parent.mkdir(parents=True, exist_ok=True)
-            note = json.dumps({"url": self.url, "total": self.total, "validator": self._validator})
-            _note_path(self.partial).write_text(note, encoding="utf-8")
+    def _begin(self, response: requests.Response) -> None:
+        """Note what the server says of the file, and start with its first byte."""
+        discard(self.partial)
+        etag = response.headers.get("ETag", "W/")
+        self._validator = response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
+        self.total = _content_length(response)
+        self.partial.parent.mkdir(parents=True, exist_ok=True)
+        note = json.dumps({"total": self.total, "validator": self._validator})
+        _note_path(self.partial).write_text(note, encoding="utf-8")
 
     def _receive(self, response: requests.Response) -> None:
         """Write what arrives to the end of the partial file."""
@@ -228,7 +216,6 @@ class _Transfer:
                     raise DownloadError(f"the server sends not an archive but {kind}, which begins {text!r}")
                 file.write(block)
                 line.update(lambda: f"downloading {self.name}: {file.tell() / 10**6:.1f}{of_total} MB")
-        self.total = size(self.partial) if self.total is None else self.total
 
 
 @contextlib.contextmanager
@@ -242,13 +229,14 @@ def _open(url: str, headers: Mapping[str, str], seconds: float) -> Iterator[requ
         headers: of the request.
         seconds: longest time to wait for the next byte.
     """
-    import requests
-    import urllib3
-
+    if not hasattr(_local, "session"):  # one per thread, which keeps connections open
+        _local.session = requests.Session()
+        _local.session.max_redirects = 5
+        _local.session.headers["Accept-Encoding"] = "identity"  # the bytes as they are
     try:
         timeout = (min(CONNECT_SECONDS, seconds), seconds)
-        with _session().get(url, headers=headers, stream=True, timeout=timeout) as response:
-            if not response.ok and response.status_code != requests.codes.requested_range_not_satisfiable:
+        with _local.session.get(url, headers=headers, stream=True, timeout=timeout) as response:
+            if not response.ok and response.status_code != 416:  # nothing after the range's start
                 reason = f"the server answers {response.status_code} {response.reason or ''}".rstrip()
                 raise DownloadError(reason, may_pass=response.status_code in _MAY_PASS)
             yield response
@@ -261,17 +249,6 @@ def _open(url: str, headers: Mapping[str, str], seconds: float) -> Iterator[requ
         raise DownloadError(f"cannot be reached: {_innermost(error)}", may_pass=True, reached=reached) from error
     except (requests.RequestException, ValueError) as error:  # not a valid URL, redirected too often
         raise DownloadError(f"cannot be fetched: {error}") from error
-
-
-def _session() -> requests.Session:
-    """Return this thread's session, which keeps connections open."""
-    import requests
-
-    if not hasattr(_local, "session"):
-        _local.session = requests.Session()
-        _local.session.max_redirects = 5
-        _local.session.headers["Accept-Encoding"] = "identity"  # the bytes as they are
-    return _local.session
 
 
 def _blocks(response: requests.Response) -> Iterator[bytes]:

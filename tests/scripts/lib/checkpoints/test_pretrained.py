@@ -52,9 +52,8 @@ def test_a_pin_is_read_as_it_was_written_and_names_what_has_changed(tmp_path):
     folder.mkdir()
     (folder / "model.ckpt.index").write_bytes(b"index")
     (folder / "größe.txt").write_bytes(b"")
-    pin = pretrained.Pin("somewhere", None, pretrained.digests(folder))
-    pretrained.write_pin(folder, pin)
-    assert pretrained.read_pin(folder) == pin
+    pretrained.write_pin(folder, "somewhere", None, pretrained.digests(folder))
+    assert pretrained.read_pin(folder) == pretrained.digests(folder)
     assert pretrained.check(folder) == []
     (folder / "größe.txt").write_bytes(b"x")
     (finding,) = pretrained.check(folder)

@@ -97,13 +97,13 @@ def test_where_there_is_less_the_warning_names_the_field_that_holds_most(config_
     needed = 700 * 2**20 + sum(memory.queues(config, memory.image_sizes(paths)).values())
     (finding,) = memory.check(config, path, available=needed - GIGABYTE)
     assert finding.severity == "warning"
-    assert (
-        "the training's queues (train_config.batch_queue_capacity: 1.7 GB, "
-        "train_config.prefetch_queue_capacity: 0.7 GB, " in finding.message
+    assert finding.message == (
+        f"the training's queues take up to {needed / GIGABYTE:.1f} GB of memory, "
+        f"{needed / GIGABYTE - 1:.1f} GB are free"
     )
-    assert f"may take {needed / GIGABYTE:.1f} GB of memory, {needed / GIGABYTE - 1:.1f} GB are free" in finding.message
-    lower = "lower train_config.batch_queue_capacity, then train_config.prefetch_queue_capacity, or shrink"
-    assert finding.remedy.startswith(lower)
+    assert finding.remedy.startswith(
+        "lower train_config.batch_queue_capacity (1.7 GB), then train_config.prefetch_queue_capacity (0.7 GB), or "
+    )
     assert "--max_image_side 640" in finding.remedy
     config.train_config.batch_queue_capacity = 40
     assert memory.check(config, path, available=needed - GIGABYTE) == []
@@ -116,7 +116,7 @@ def test_an_evaluation_keeps_500_images_waiting(config_and_path):
     assert memory.check_evaluation(reader, path, available=needed + GIGABYTE) == []
     (finding,) = memory.check_evaluation(reader, path, available=needed)
     assert finding.message == (
-        "without --fast, the evaluation (500 decoded images wait) may take 3.0 GB of memory, 2.3 GB are free"
+        "without --fast, 500 decoded images wait for the evaluation, which takes up to 3.0 GB of memory, 2.3 GB are free"
     )
     assert finding.remedy.endswith("--max_image_side 640, or evaluate with --fast")
 
