@@ -65,9 +65,9 @@ def _download_and_install(model: PretrainedModel, folder: Path, urls: Sequence[s
     try:
         sentence = _install(model, folder, partial, url)
     except DataError:  # the same bytes would be refused again
-        http.discard(partial)
+        partial.unlink()
         raise
-    http.discard(partial)
+    partial.unlink()
     return sentence
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -112,13 +111,14 @@ def retried(attempt: Callable, retries: int, pause: float, arrived: Callable[[],
             time.sleep(min(pause * 2 ** (failures - 1), MAX_PAUSE_SECONDS))
 
 
-def download(url: str, partial: Path, name: str, begins: bytes = b"") -> None:
+def download(url: str, partial: Path, name: str, begins: bytes) -> None:
     """Download a large file, or the rest of it, into a partial file, which is complete when this returns.
+
+    A rest that belongs to another version of the file is not noticed: such files have checksums of their own.
 
     Args:
         url: http:// or https://.
-        partial: what an earlier call may have left and this one may leave, with a note beside it of what the server
-            said the whole file is; `discard` removes both.
+        partial: what an earlier call may have left and this one may leave.
         name: the file's name for the progress.
         begins: the first bytes of such a file; anything else is a page that a server or proxy shows instead.
 
@@ -132,8 +132,7 @@ def download(url: str, partial: Path, name: str, begins: bytes = b"") -> None:
     except DownloadError as error:
         if not size(partial):
             raise
-        of_total = f" of {transfer.total:,}" if transfer.total is not None else ""
-        raise DownloadError(f"{error}, with {size(partial):,}{of_total} bytes here") from error
+        raise DownloadError(f"{error}, with {size(partial):,}{transfer.of_total} bytes here") from error
 
 
 def size(partial: Path) -> int:
@@ -141,72 +140,50 @@ def size(partial: Path) -> int:
     return partial.stat().st_size if partial.is_file() else 0
 
 
-def discard(partial: Path) -> None:
-    """Remove a partial file and its note."""
-    for path in (partial, _note_path(partial)):
-        path.unlink(missing_ok=True)
-
-
-def _note_path(partial: Path) -> Path:
-    return partial.with_name(f"{partial.name}.json")
-
-
 class _Transfer:
-    """One large file on its way (RFC 9110: sections 13.1.5 If-Range, 14 Range Requests).
+    """One large file on its way (RFC 9110, section 14: Range Requests).
 
     Attributes:
-        total: bytes of the whole file; None where the server does not say, so that nothing can be resumed.
+        of_total: e.g. " of 1,000"; empty where the server does not say how long the file is.
     """
 
     def __init__(self, url: str, partial: Path, name: str, begins: bytes):
         self.url, self.partial, self.name, self.begins = url, partial, name, begins
-        self._answered = False
-        try:
-            note = json.loads(_note_path(partial).read_text(encoding="utf-8"))
-            self.total, self._validator = note["total"], note["validator"]
-        except (OSError, ValueError, TypeError, KeyError):
-            self.total = None
+        self.of_total, self._answered = "", False
+        if size(partial):
+            with partial.open("rb") as file:
+                is_begun = file.read(len(begins)) == begins
+            if not is_begun:
+                partial.unlink()
 
     def attempt(self) -> None:
         """Get what is missing."""
-        if self.total is None:
-            discard(self.partial)
-        arrived, headers = size(self.partial), {}
-        if arrived == self.total:
-            return
-        if arrived:
-            headers = {"Range": f"bytes={arrived}-"} | ({"If-Range": self._validator} if self._validator else {})
+        arrived = size(self.partial)
+        headers = {"Range": f"bytes={arrived}-"} if arrived else {}
         try:
             with _open(self.url, headers, STALL_SECONDS) as response:
                 self._answered = True
                 content_range = response.headers.get("Content-Range", "")
                 if content_range == f"bytes */{arrived}":  # nothing is missing, whatever was announced
-                    self.total = arrived
                     return
-                if response.status_code not in (206, 416):
-                    self._begin(response)
-                elif not content_range.startswith(f"bytes {arrived}-") or not content_range.endswith(f"/{self.total}"):
-                    self.total = None
-                    raise DownloadError("the server now has a file of another length", may_pass=True)
+                if not content_range.startswith(f"bytes {arrived}-"):
+                    self.partial.unlink(missing_ok=True)
+                    arrived = 0
+                    if response.status_code in (206, 416):
+                        raise DownloadError(
+                            "the server sends another part than the one it was asked for", may_pass=True
+                        )
+                length = _content_length(response)
+                self.of_total = f" of {arrived + length:,}" if length else ""
                 self._receive(response)
         except DownloadError as error:
             error.may_pass &= error.reached or self._answered  # there are other addresses: do not wait for this one
             raise
 
-    def _begin(self, response: requests.Response) -> None:
-        """Note what the server says of the file, and start with its first byte."""
-        discard(self.partial)
-        etag = response.headers.get("ETag", "W/")
-        self._validator = response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
-        self.total = _content_length(response)
-        self.partial.parent.mkdir(parents=True, exist_ok=True)
-        note = json.dumps({"total": self.total, "validator": self._validator})
-        _note_path(self.partial).write_text(note, encoding="utf-8")
-
     def _receive(self, response: requests.Response) -> None:
         """Write what arrives to the end of the partial file."""
-        of_total = f" of {self.total / 10**6:.1f}" if self.total else ""
         line = StatusLine()
+        self.partial.parent.mkdir(parents=True, exist_ok=True)
         with self.partial.open("ab") as file, contextlib.ExitStack() as at_end:
             at_end.callback(line.clear)
             for block in _blocks(response):
@@ -215,7 +192,7 @@ class _Transfer:
                     text = " ".join(block[:60].decode("utf-8", "replace").split())
                     raise DownloadError(f"the server sends not an archive but {kind}, which begins {text!r}")
                 file.write(block)
-                line.update(lambda: f"downloading {self.name}: {file.tell() / 10**6:.1f}{of_total} MB")
+                line.update(lambda: f"downloading {self.name}: {file.tell():,}{self.of_total} bytes")
 
 
 @contextlib.contextmanager

@@ -32,11 +32,7 @@ def progress(items: Iterable[Item], description: str, total: int | None = None, 
         yield from tqdm(
             items, description, total, unit=f" {unit}s", delay=QUIET_SECONDS, leave=False, dynamic_ncols=True
         )
-    else:
-        yield from _with_lines(items, description, total, unit)
-
-
-def _with_lines(items: Iterable[Item], description: str, total: int | None, unit: str) -> Iterator[Item]:
+        return
     start = last_line = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item

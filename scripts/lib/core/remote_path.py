@@ -12,21 +12,13 @@ import fnmatch
 import functools
 import posixpath
 from collections.abc import Iterator
-from typing import IO, NamedTuple
-
-
-class Status(NamedTuple):
-    st_size: int
+from types import SimpleNamespace
+from typing import IO
 
 
 @functools.total_ordering
 class RemotePath:
-    """Args:
-    address: with its scheme.
-
-    Raises (whatever looks at the bucket):
-        FileNotFoundError, PermissionError, OSError: with TensorFlow's first line as reason.
-    """
+    """A path on a bucket. All that looks there raises OSError (FileNotFoundError, PermissionError) with the reason."""
 
     def __init__(self, address: str):
         self._scheme, _, path = address.partition("://")
@@ -71,8 +63,6 @@ class RemotePath:
     def with_suffix(self, suffix: str) -> RemotePath:
         return RemotePath(f"{self._scheme}://{posixpath.splitext(self._path)[0]}{suffix}")
 
-    # ------------------------------------------------------------------------------------------- looking at the bucket
-
     def exists(self) -> bool:
         with self._explained() as gfile:
             return gfile.exists(str(self))
@@ -84,9 +74,9 @@ class RemotePath:
     def is_file(self) -> bool:
         return self.exists() and not self.is_dir()
 
-    def stat(self) -> Status:
+    def stat(self) -> SimpleNamespace:
         with self._explained() as gfile:
-            return Status(gfile.stat(str(self)).length)
+            return SimpleNamespace(st_size=gfile.stat(str(self)).length)
 
     def iterdir(self) -> Iterator[RemotePath]:
         with self._explained() as gfile:
@@ -105,8 +95,6 @@ class RemotePath:
                 yield from path.rglob()
             else:
                 yield path
-
-    # ---------------------------------------------------------------------------------------------- reading and writing
 
     @contextlib.contextmanager
     def open(self, mode: str = "rb", **_) -> Iterator[IO[bytes]]:

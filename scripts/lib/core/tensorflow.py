@@ -37,11 +37,7 @@ _GREETING = re.compile(
 
 
 def import_tensorflow(verbose: bool = False) -> ModuleType:
-    """Return `tensorflow.compat.v1`, in graph mode and quiet.
-
-    Args:
-        verbose: show the messages of TensorFlow and its libraries about themselves, too.
-    """
+    """Return `tensorflow.compat.v1`, in graph mode and quiet unless `verbose`."""
     keep_out_noise(verbose)
     use_legacy_keras()
     with without_greeting(verbose):
@@ -53,10 +49,9 @@ def import_tensorflow(verbose: bool = False) -> ModuleType:
 
 
 def use_legacy_keras() -> None:
-    """`tf.keras` is Keras 3 since TensorFlow 2.16; the API and tf-slim are written for Keras 2.
+    """Make `tf.keras` and `tf.compat.v1.layers` Keras 2 (tf_keras), for which the API and tf-slim are written.
 
-    `TF_USE_LEGACY_KERAS=1`, read when TensorFlow is imported, makes `tf.keras` and `tf.compat.v1.layers` the package
-    tf_keras: Keras 2, maintained by its authors.
+    They are Keras 3 since TensorFlow 2.16; the variable is read when TensorFlow is imported.
     """
     if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
         raise RuntimeError("TensorFlow was imported before the Object Detection API's patches; import it after them")
@@ -64,10 +59,9 @@ def use_legacy_keras() -> None:
 
 
 def use_graph_mode() -> None:
-    """TensorFlow 2 runs eagerly; the legacy trainer, evaluator and exporter build TensorFlow 1 graphs.
+    """Leave eager mode: the legacy trainer, evaluator and exporter build TensorFlow 1 graphs.
 
-    `disable_v2_behavior` also makes the API's `tf_version.is_tf1()` true, so that `model_builder` registers the tf-slim
-    feature extractors, `ssd_mobilenet_v1` among them.
+    The API's `tf_version.is_tf1()` is then true, so that `model_builder` registers the tf-slim feature extractors.
     """
     import tensorflow.compat.v1 as tf
 
@@ -80,8 +74,8 @@ def keep_out_noise(verbose: bool) -> None:
     if verbose:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    warnings.filterwarnings("ignore", category=DeprecationWarning)
-    warnings.filterwarnings("ignore", category=FutureWarning)
+    for category in (DeprecationWarning, FutureWarning):
+        warnings.filterwarnings("ignore", category=category)
     warnings.filterwarnings("ignore", module=r"(tensorflow|tf_keras|tf_slim|object_detection|keras)(\.|$)")
     from absl import logging as absl_logging
 
