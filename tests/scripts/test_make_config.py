@@ -20,9 +20,7 @@ from scripts.lib.dataset import labels_csv
 SAMPLE = files.REPOSITORY_ROOT / "configs" / "ssd_mobilenet_v1_sample.config"
 CLASSES = ("cup", "bowl", "plate")
 
-FASTER_RCNN = """# Made up,
-#
-# for a test.
+FASTER_RCNN = """
 model { faster_rcnn {
   num_classes: 90
   image_resizer { keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 } }
@@ -126,11 +124,11 @@ def test_flags_change_what_they_say_and_the_schedule_ends_with_the_training(make
     resizer = config.model.ssd.image_resizer.fixed_shape_resizer
     assert (resizer.width, resizer.height) == (128, 96)
     output = capsys.readouterr().out
-    assert "200 steps of 4 images: each of the 8 images 100.0 times." in output
+    assert "200 steps with batch size 4: each image 100.0 times." in output
     assert "train_config.batch_size: 16 -> 4" in output
 
 
-def test_the_header_says_what_it_is_made_of_and_keeps_the_bases(make, data):
+def test_the_header_says_what_it_is_made_of(make, data):
     make("--batch_size=4")
     header = [line for line in make.text().splitlines() if line.startswith("#")]
     assert header[0] == "# Made by scripts/make_config.py from configs/ssd_mobilenet_v1_sample.config,"
@@ -139,8 +137,6 @@ def test_the_header_says_what_it_is_made_of_and_keeps_the_bases(make, data):
     assert "# - model.ssd.num_classes: 6 -> 3" in header
     assert "# - train_config.batch_size: 16 -> 4" in header
     assert not [line for line in header if "num_steps:" in line], "what is as in the base is not listed"
-    first = SAMPLE.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
-    assert f"#   {first}" in header
 
 
 def test_the_same_command_gives_the_same_config_and_a_made_one_may_be_the_base(make, tmp_path):
@@ -174,7 +170,6 @@ def test_faster_rcnn_with_its_aspect_ratio_and_its_stepwise_schedule(make):
     assert config.model.faster_rcnn.num_classes == 3
     assert len(config.eval_input_reader) == 1 and not config.eval_input_reader[0].shuffle
     assert not config.train_config.fine_tune_checkpoint
-    assert "#   for a test." in make.text().splitlines()
 
 
 def test_the_longest_side_can_be_given(make):
@@ -199,7 +194,7 @@ def test_what_training_would_refuse_is_refused_and_nothing_is_written(make, data
     ("arguments", "expected"),
     [
         (["--train_record=missing.record"], "missing.record: there is no such record"),
-        (["--train_record=gs://bucket/train.record"], "has no manifest that names its label map; give --label_map"),
+        (["--train_record=gs://bucket/train.record"], "names no label map that is there; give --label_map"),
         (["--label_map=missing.pbtxt"], "there is no label map"),
         (["--fine_tune_checkpoint=missing"], "there is no checkpoint missing"),
         (["--fine_tune_checkpoint=gs://bucket/model.ckpt"], "give --fine_tune_checkpoint_type"),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import itertools
-from typing import NamedTuple
 
 import numpy as np
 from google.protobuf.message import Message
@@ -27,26 +26,15 @@ MATCHED = 0.5  # IoU from which the configs' matchers take an anchor for an obje
 _MAX_BOXES = 5_000  # more say nothing new
 
 
-class Fit(NamedTuple):
-    """The anchors before and after.
-
-    Attributes:
-        former, fitted: mean IoU of the boxes with their best anchor.
-        former_matched, fitted_matched: share of the boxes with an anchor of at least `MATCHED`.
-    """
-
-    former: float
-    fitted: float
-    former_matched: float
-    fitted_matched: float
-
-
-def fit(config: Message, boxes_xyxy: np.ndarray, image_sizes: np.ndarray) -> Fit:
+def fit(config: Message, boxes_xyxy: np.ndarray, image_sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Set the scales and aspect ratios of a config's anchors, unless its own fit the boxes as well.
 
     Args:
         config: a TrainEvalPipelineConfig; changed in place.
         boxes_xyxy, image_sizes: as of `read_boxes`.
+
+    Returns:
+        float64[N] twice: the IoU of boxes with their best anchor, before and after.
 
     Raises:
         UsageError: the config's anchors are of another kind, or there are too few boxes.
@@ -71,7 +59,7 @@ def fit(config: Message, boxes_xyxy: np.ndarray, image_sizes: np.ndarray) -> Fit
     if fitted.mean() <= former.mean():
         generator.CopyFrom(kept)
         fitted = former
-    return Fit(former.mean(), fitted.mean(), (former >= MATCHED).mean(), (fitted >= MATCHED).mean())
+    return former, fitted
 
 
 def read_boxes(record: str, total: int | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,19 +58,17 @@ def find_record(path: Path | str) -> DataRecord:
 
 def find_label_map(given: str | None, train: DataRecord) -> str:
     """Return the label map's path; without a given one, that of the training record's manifest."""
-    path = given
+    path, lacks = given, f"{_portable(train.path)} names no label map that is there; give --label_map"
     if path is None:
         try:
             path = train.manifest["inputs"]["label_map"]["path"]
         except (TypeError, KeyError):
-            message = f"{_portable(train.path)} has no manifest that names its label map"
-            raise UsageError(f"{message}; give --label_map") from None
+            raise UsageError(lacks) from None
     if files.is_url(path):
         return path
     resolved = Path(pipeline_config.resolve_path(Path(path).as_posix()))
     if given is None and not resolved.is_file():
-        message = f"{_portable(train.path)} was made with the label map {path}, which is not there"
-        raise UsageError(f"{message}; give --label_map")
+        raise UsageError(f"{lacks} (it was made with {path})")
     return _absolute(resolved)
 
 
@@ -131,12 +128,13 @@ def fit_anchors(config: Message, train: DataRecord) -> str:
 
     if files.is_url(train.path):
         raise UsageError(f"--fit_anchors reads the boxes of local records, not of {train.path}")
-    fit = anchor_fitting.fit(config, *anchor_fitting.read_boxes(train.path, train.examples))
-    if fit.fitted == fit.former:
-        return f"Anchors: those of the base config fit as well, with a mean best IoU of {fit.former:.3f}; they stay."
+    former, fitted = anchor_fitting.fit(config, *anchor_fitting.read_boxes(train.path, train.examples))
+    if fitted.mean() == former.mean():
+        return f"Anchors: those of the base config fit as well, with a mean best IoU of {former.mean():.3f}; they stay."
+    least = anchor_fitting.MATCHED
     return (
-        f"Anchors: mean best IoU {fit.former:.3f} before, {fit.fitted:.3f} after; boxes with an anchor of IoU "
-        f"{anchor_fitting.MATCHED} or more: {fit.former_matched:.1%} before, {fit.fitted_matched:.1%} after."
+        f"Anchors: mean best IoU {former.mean():.3f} before, {fitted.mean():.3f} after; boxes with an anchor of IoU "
+        f"{least} or more: {(former >= least).mean():.1%} before, {(fitted >= least).mean():.1%} after."
     )
 
 
@@ -178,21 +176,14 @@ def _values(message: Message, prefix: str = "") -> Iterator[tuple[str, str]]:
 def passes(config: Message, train: DataRecord) -> str:
     """Say how often the training sees its images."""
     num_steps, batch_size = config.train_config.num_steps, config.train_config.batch_size
-    each = ""
-    if train.examples:
-        each = f": each of the {train.examples:,} images {num_steps * batch_size / train.examples:,.1f} times"
-    return f"{num_steps:,} steps of {batch_size} image{'s' * (batch_size > 1)}{each}."
+    times = f": each image {num_steps * batch_size / train.examples:,.1f} times" if train.examples else ""
+    return f"{num_steps:,} steps with batch size {batch_size}{times}."
 
 
 def text(config: Message, base_path: Path, data: str, command: str, changes: Sequence[str]) -> str:
-    """Return the config file: a comment on what it was made of and what its base says of itself, and all fields."""
-    base_name = _portable(_absolute(base_path))
-    lines = [f"{HEAD} from {base_name},", f"# for {data}:", "#", f"#   {command}"]
+    """Return the config file: a comment on what it was made of, and all fields."""
+    lines = [f"{HEAD} from {_portable(_absolute(base_path))},", f"# for {data}:", "#", f"#   {command}"]
     lines += ["#", "# What differs from there:", *(f"# - {change}" for change in changes)]
-    base_lines = base_path.read_text(encoding="utf-8-sig").splitlines()
-    if former := list(itertools.takewhile(lambda line: line.startswith("#"), base_lines)):
-        lines += ["#", f"# What {base_name} says of itself:"]
-        lines += [f"#   {line.removeprefix('#').strip()}".rstrip() for line in former]
     # A file name may hold a line break, which would end the comment.
     head = "".join(f"{' '.join(line.splitlines())}\n" for line in lines)
     return head + text_format.MessageToString(portable_copy(config), as_utf8=True)

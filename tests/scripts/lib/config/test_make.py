@@ -91,7 +91,7 @@ def test_the_text_is_a_config_again_and_a_line_break_does_not_end_its_comment(pr
 
 @pytest.mark.parametrize(
     ("examples", "expected"),
-    [(80, "100 steps of 2 images: each of the 80 images 2.5 times."), (None, "100 steps of 2 images.")],
+    [(80, "100 steps with batch size 2: each image 2.5 times."), (None, "100 steps with batch size 2.")],
 )
 def test_passes_say_how_often_an_image_is_seen(project, examples, expected):
     config, _ = read(project, ("num_steps: 100", "num_steps: 100 batch_size: 2"))
