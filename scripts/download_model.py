@@ -34,11 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     folder = args.output_dir / model.name
     command_line.check_output("output_dir", pretrained.pin_path(folder), pretrained.PIN_HEAD, "pin of a model")
     print(fetch.check_present(model, folder) if folder.exists() else fetch.get(model, folder, args.source))
-    checkpoint = files.shown_path(folder / model.checkpoint)
-    print(
-        f'In a config: fine_tune_checkpoint: "{checkpoint}" '
-        f'fine_tune_checkpoint_type: "{model.fine_tune_checkpoint_type}"'
-    )
+    checkpoint, kind = files.shown_path(folder / model.checkpoint), model.fine_tune_checkpoint_type
+    print(f'In a config: fine_tune_checkpoint: "{checkpoint}" fine_tune_checkpoint_type: "{kind}"')
     return 0
 
 
@@ -46,12 +43,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument("name", nargs="?", help="one of --list, or the name of its archive")
     parser.add_argument("--list", action="store_true", help="show the models")
-    parser.add_argument(
-        "--from",
-        dest="source",
-        metavar="FILE_OR_URL",
-        help="the archive: a file, or a mirror's http(s) address",
-    )
+    origin = "the archive: a file, or a mirror's http(s) address"
+    parser.add_argument("--from", dest="source", metavar="FILE_OR_URL", help=origin)
     parser.add_argument("--output_dir", type=local_path, default=pretrained.FOLDER, help="where the models lie")
     args = parser.parse_args(argv)
     if not args.name and not args.list:

@@ -27,7 +27,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.config import checks, make, override, pipeline_config
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import existing_file
+from scripts.lib.core.command_line import existing_file, positive_int
 from scripts.lib.core.errors import UsageError
 
 FEW_IMAGES = 1000  # for training; the base config for fewer is another one
@@ -67,12 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     paths = parser.add_argument_group("paths")
-    paths.add_argument(
-        "--base_config",
-        type=existing_file,
-        help="values that are not given here; default: configs/ssd_mobilenet_v1_small_data.config for fewer than "
-        f"{FEW_IMAGES:,} images, else configs/ssd_mobilenet_v1_multi.config",
-    )
+    base = f"default: ssd_mobilenet_v1_small_data.config for fewer than {FEW_IMAGES:,} images, else ..._multi.config"
+    paths.add_argument("--base_config", type=existing_file, help=base)
     paths.add_argument("--train_record", default=files.default_path("data/train.record"), help="or pattern of shards")
     paths.add_argument("--test_record", default=files.default_path("data/test.record"), help="or pattern of shards")
     paths.add_argument("--label_map", metavar="PBTXT", help="default: the one that the training record was made with")
@@ -80,31 +76,16 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     paths.add_argument("--output_config", type=files.path_of, default=output, help="config to write")
 
     training = parser.add_argument_group("training; default: as the base config")
-    training.add_argument("--batch_size", type=command_line.positive_int, metavar="N", help="images per step")
-    training.add_argument(
-        "--num_steps",
-        type=command_line.positive_int,
-        metavar="N",
-        help="steps to train; a learning rate schedule that ends with the training is stretched",
-    )
-    training.add_argument(
-        "--fine_tune_checkpoint",
-        metavar="CHECKPOINT",
-        help=f"a model of download_model.py, a checkpoint's prefix or folder, or '{make.FROM_SCRATCH}'",
-    )
-    training.add_argument(
-        "--fine_tune_checkpoint_type",
-        choices=("detection", "classification"),
-        help="a whole detector or a backbone; default: as the checkpoint's variables are called",
-    )
+    training.add_argument("--batch_size", type=positive_int, metavar="N", help="images per step")
+    training.add_argument("--num_steps", type=positive_int, metavar="N", help="the learning rate schedule is stretched")
+    checkpoint = f"a model of download_model.py, a checkpoint's prefix or folder, or '{make.FROM_SCRATCH}'"
+    training.add_argument("--fine_tune_checkpoint", metavar="CHECKPOINT", help=checkpoint)
+    kinds = ("detection", "classification")
+    training.add_argument("--fine_tune_checkpoint_type", choices=kinds, help="default: seen in the checkpoint")
 
     model = parser.add_argument_group("model; default: as the base config")
-    model.add_argument(
-        "--input_size",
-        type=input_size,
-        metavar="N or NxM",
-        help="pixels: side, or WIDTHxHEIGHT; where the aspect ratio is kept: the shorter side, or SHORTERxLONGEST",
-    )
+    size = "pixels: side, or WIDTHxHEIGHT; where the aspect ratio is kept: shorter side, or SHORTERxLONGEST"
+    model.add_argument("--input_size", type=input_size, metavar="N or NxM", help=size)
     model.add_argument("--fit_anchors", action="store_true", help="fit the anchors to the training record's boxes")
     args = parser.parse_args(argv)
     if args.fine_tune_checkpoint_type and args.fine_tune_checkpoint in (None, make.FROM_SCRATCH):

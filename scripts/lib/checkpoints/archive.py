@@ -57,10 +57,8 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 def _problem(member: tarfile.TarInfo) -> str:
     """Return why a member may not be unpacked, or an empty string."""
-    if member.issym() or member.islnk():
-        return f"is a link, to {member.linkname!r}; only files and folders are unpacked"
     if not member.isfile() and not member.isdir():
-        return "is a device or the like; only files and folders are unpacked"
+        return "is a link, a device or the like; only files and folders are unpacked"
     if member.name.startswith("/") or ".." in PurePosixPath(member.name).parts:
         return "leads outside the folder that it is unpacked to"
     if _UNFIT_CHARACTER.search(member.name):
@@ -84,5 +82,4 @@ def _store(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
 
 
 def _finding(archive: Path, message: str, member: str = "") -> Finding:
-    remedy = "get it again, from another place"
-    return Finding(ERROR, "archive", files.shown_path(archive), message, remedy, object=member)
+    return Finding(ERROR, "archive", files.shown_path(archive), message, "get it from another place", object=member)

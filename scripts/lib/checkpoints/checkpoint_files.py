@@ -24,10 +24,7 @@ def exists(prefix: Path | str) -> bool:
 
 
 def fault(prefix: Path | str) -> str | None:
-    """Return what TensorFlow finds wrong with a checkpoint, or None: it was read to its end and all checksums match.
-
-    TensorFlow stays as the caller has set it up, or is imported as core/tensorflow.py does it.
-    """
+    """Return what TensorFlow finds wrong with a checkpoint, or None: it was read to its end and all checksums match."""
     if "tensorflow" not in sys.modules:
         import_tensorflow()
     import tensorflow.compat.v1 as tf
@@ -44,8 +41,7 @@ def fault(prefix: Path | str) -> str | None:
 def holds_detector(prefix: Path | str) -> bool:
     """Return True for a checkpoint of a detector of the Object Detection API, False for one of a backbone.
 
-    All of a detector's backbone is called FeatureExtractor/..., FirstStageFeatureExtractor/... or the like. The names
-    stand in the index, which is a table that TensorFlow writes uncompressed (core/util/tensor_bundle).
+    A detector's backbone is called (...)FeatureExtractor/... in the index, which TensorFlow writes uncompressed.
     """
     return b"FeatureExtractor/" in files.path_of(f"{prefix}.index").read_bytes()
 
@@ -58,7 +54,7 @@ def prefixes(folder: Path | str) -> list[Path]:
 
 def step_of(prefix: Path | str) -> int | None:
     """Return the step in a checkpoint's name, e.g. 800 of model.ckpt-800."""
-    match = _STEP.search(files.path_of(prefix).name)
+    match = _STEP.search(str(prefix))
     return int(match[1]) if match else None
 
 
@@ -84,13 +80,7 @@ def latest_step(folder: Path | str) -> int | None:
 
 
 def find(path: Path | str) -> str:
-    """Return the checkpoint that a prefix or a folder means.
-
-    Args:
-        path: a prefix such as train/model.ckpt-800, one of its files, or a folder: its latest checkpoint.
-
-    Returns:
-        The prefix, with `/`.
+    """Return the prefix, with `/`, of the checkpoint that a prefix, one of its files, or a folder (its latest) means.
 
     Raises:
         UsageError: there is none; names those that are there.

@@ -52,11 +52,7 @@ def get(model: PretrainedModel, folder: Path, source: str | None) -> str:
             return _install(model, folder, Path(source), shown_path(source))
     except DataError as error:
         raise DataError(error.findings, f"{shown_path(folder)} was not made") from error
-    if Path(source).is_dir():
-        reason = f"is a folder: copy it to {shown_path(folder)} and run this again, without --from"
-    else:
-        reason = "there is no such file"
-    raise UsageError(f"--from {shown_path(source)}: {reason}")
+    raise UsageError(f"--from {shown_path(source)}: there is no such file; a folder is copied to {shown_path(folder)}")
 
 
 def _download_and_install(model: PretrainedModel, folder: Path, urls: Sequence[str]) -> str:

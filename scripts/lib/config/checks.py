@@ -1,7 +1,7 @@
 """Check a pipeline config, and the files that it names, before hours of training or evaluation depend on them.
 
-Each check returns its findings. `on_buckets=False` skips files on a bucket (gs://...), for which TensorFlow would be
-imported.
+Each check returns its findings. It takes a TrainEvalPipelineConfig and its path, which the findings name.
+`on_buckets=False` skips files on a bucket (gs://...), for which TensorFlow would be imported.
 """
 
 from __future__ import annotations
@@ -45,13 +45,7 @@ def check_trainable(config: Message, path: Path | str) -> list[Finding]:
 
 
 def check_training(config: Message, path: Path | str, on_buckets: bool = True) -> list[Finding]:
-    """Check for what would stop the training, or let it learn the wrong thing.
-
-    Args:
-        config: a TrainEvalPipelineConfig.
-        path: its file, for the findings.
-        on_buckets: check files on a bucket, too.
-    """
+    """Check for what would stop the training, or let it learn the wrong thing."""
     findings = check_trainable(config, path)
     checkpoint = config.train_config.fine_tune_checkpoint
     if checkpoint and (on_buckets or not is_url(checkpoint)):
@@ -91,14 +85,7 @@ def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:
 def check_evaluation(
     config: Message, path: Path | str, reader: Message | None = None, on_buckets: bool = True
 ) -> list[Finding]:
-    """Check for what would make the evaluation fail, hang, or measure something else.
-
-    Args:
-        config: a TrainEvalPipelineConfig.
-        path: its file, for the findings.
-        reader: the input reader to evaluate; None: the config's own.
-        on_buckets: check files on a bucket, too.
-    """
+    """Check for what would make the evaluation fail, hang, or measure something else; `reader` None: the config's."""
     findings = check_model(config, path)
     if reader is None:
         if not config.eval_input_reader:
@@ -122,8 +109,7 @@ def check_num_examples(config: Message, found: int, path: Path | str) -> list[Fi
         return []
     effect = "some images would count twice" if stated > found else "some images would never be seen"
     message = f"eval_config.num_examples is {stated}, but the record holds {found} images: {effect}"
-    remedy = f"write num_examples: {found}, or remove the line and all images are evaluated once"
-    return [finding(path, message, remedy)]
+    return [finding(path, message, f"write num_examples: {found}, or remove the line")]
 
 
 def check_input(
@@ -160,8 +146,8 @@ def _read_label_map(
         return [finding(path, f"{place}: there is no file {label_map_path!r}", remedy)], None
     except DataError as error:
         return error.findings, None
-    if config.model.WhichOneof("model") and pipeline_config.detector(config).num_classes != len(classes):
-        num_classes = pipeline_config.detector(config).num_classes
+    num_classes = pipeline_config.detector(config).num_classes if config.model.WhichOneof("model") else len(classes)
+    if num_classes != len(classes):
         message = f"num_classes is {num_classes}, but {label_map_path} holds {len(classes)} classes"
         return [finding(path, message, f"write num_classes: {len(classes)}, or name the right label map")], classes
     return [], classes

@@ -29,12 +29,9 @@ def set_num_steps(config: Message, num_steps: int) -> None:
 
 
 def set_input_size(config: Message, first: int, second: int | None = None) -> None:
-    """Set the size that images are resized to.
+    """Set the size in pixels that images are resized to: width and height, or the shorter side and the longest.
 
-    Args:
-        config: a TrainEvalPipelineConfig; changed in place.
-        first, second: width and height in pixels or, where the aspect ratio is kept, the shorter side and the limit of
-            the longer one. Without the second it is a square, or the longer side grows with the shorter.
+    The latter where the config keeps the aspect ratio. Without the second the longer side grows with the shorter.
 
     Raises:
         UsageError: the config's resizer has no such size.

@@ -78,10 +78,9 @@ def _parse(path: Path | str, message: Message) -> Message:
 
 
 def _resolve_paths(config: Message) -> None:
-    if config.train_config.fine_tune_checkpoint:
-        config.train_config.fine_tune_checkpoint = resolve_path(
-            config.train_config.fine_tune_checkpoint, checkpoint_files.exists
-        )
+    train = config.train_config
+    if train.fine_tune_checkpoint:
+        train.fine_tune_checkpoint = resolve_path(train.fine_tune_checkpoint, checkpoint_files.exists)
     for reader in input_readers(config):
         if reader.label_map_path:
             reader.label_map_path = resolve_path(reader.label_map_path)

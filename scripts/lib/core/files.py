@@ -8,7 +8,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -52,11 +52,7 @@ def names_below(folder: Path | str, suffixes: str | tuple[str, ...] = "") -> lis
 
     Names are relative to the folder, with `/`; they compare character by character, case-sensitively, so that the order
     is the same on every platform. Links are followed. Hidden files and folders are left out (macOS leaves `._name.xml`
-    on foreign disks).
-
-    Args:
-        folder: where to look.
-        suffixes: in lower case, e.g. ".xml"; upper case in a name does not matter. "": all files.
+    on foreign disks). Suffixes are in lower case, e.g. ".xml", and match upper case, too.
 
     Raises:
         OSError: a folder cannot be read; nothing below it is left out silently.
@@ -64,9 +60,7 @@ def names_below(folder: Path | str, suffixes: str | tuple[str, ...] = "") -> lis
     return sorted(_names(os.fspath(folder), suffixes))
 
 
-def _names(
-    folder: str, suffixes: str | tuple[str, ...], prefix: str = "", above: tuple[str, ...] = ()
-) -> Iterator[str]:
+def _names(folder: str, suffixes: str | tuple[str, ...], prefix: str = "", above: Sequence[str] = ()) -> Iterator[str]:
     above = (*above, os.path.realpath(folder))
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -147,13 +141,9 @@ def scratch_beside(place: Path | RemotePath) -> Iterator[Path]:
 
 
 def replace_folder(made: Path, place: Path | RemotePath) -> None:
-    """Move a finished folder to its place; an older one there is removed only when the new one is in place.
+    """Move a finished folder of `scratch_beside` to its place; an older one is removed when the new one is there.
 
     On a bucket, the files are copied, then those of the earlier folder that the new one has not are removed.
-
-    Args:
-        made: the finished folder, in one of `scratch_beside`.
-        place: its final path.
     """
     if is_url(place):
         names = [path.relative_to(made).as_posix() for path in sorted(made.rglob("*")) if path.is_file()]

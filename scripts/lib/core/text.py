@@ -17,12 +17,10 @@ def read_text(path: Path | str) -> str:
         DataError: it is not UTF-8, or too large to be a list of boxes.
         OSError: it cannot be opened.
     """
-    path = Path(path)
+    path, name = Path(path), files.shown_path(path)
     if (size := path.stat().st_size) > MAX_BYTES:
         message = f"has {size / 2**20:.0f} MB, at most {MAX_BYTES / 2**20:.0f} MB are read"
-        raise DataError(
-            [Finding(ERROR, "text-too-large", files.shown_path(path), message, "split it into several files")]
-        )
+        raise DataError([Finding(ERROR, "text-too-large", name, message, "split it into several files")])
     content = path.read_bytes()
     try:
         return content.decode("utf-8-sig")
@@ -30,6 +28,4 @@ def read_text(path: Path | str) -> str:
         message = f"is not UTF-8: byte 0x{content[error.start]:02x} at position {error.start}"
         line = content.count(b"\n", 0, error.start) + 1
         remedy = "save it as UTF-8 (Excel: CSV UTF-8)"
-        raise DataError(
-            [Finding(ERROR, "text-encoding", files.shown_path(path), message, remedy, line=line)]
-        ) from error
+        raise DataError([Finding(ERROR, "text-encoding", name, message, remedy, line=line)]) from error

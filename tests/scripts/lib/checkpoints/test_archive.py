@@ -46,7 +46,7 @@ def member(name: str, kind: bytes = tarfile.SYMTYPE, target: str = "") -> tarfil
         ({"/tmp/outside.txt": b"x"}, [], "leads outside"),
         ({"C:\\outside.txt": b"x"}, [], "means something else on some systems"),
         ({"..\\outside.txt": b"x"}, [], "means something else on some systems"),
-        ({}, [member("link", target="/etc")], "'link': is a link, to '/etc'"),
+        ({}, [member("link", target="/etc")], "'link': is a link, a device or the like"),
         ({}, [member("link", target="../..")], "is a link"),
         ({"link/outside.txt": b"x"}, [member("link", tarfile.LNKTYPE, "../../outside.txt")], "is a link"),
         ({}, [member("device", tarfile.CHRTYPE)], "is a device"),
