@@ -20,7 +20,6 @@ from scripts.lib.config import checks, pipeline_config
 from scripts.lib.config.pipeline_config import Message
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, Finding
-from scripts.lib.dataset import label_map
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import tf_record
 
@@ -178,16 +177,14 @@ def _check_label_map(
     with tempfile.TemporaryDirectory() as folder:
         local = Path(folder) / "label_map.pbtxt"
         local.write_text(text, encoding="utf-8")
-        class_ids, mistakes = label_map.inspect(local)
-        findings = [
-            dataclasses.replace(
-                each,
-                file=each.file.replace(files.shown_path(local), address),
-                message=each.message.replace(local.as_posix(), address),
-            )
-            for each in checks.check_label_map(config, local.as_posix(), path, field)
-        ]
-    return None if mistakes else class_ids, findings
+        findings, class_ids = checks.check_label_map(config, local.as_posix(), path, f"{field}.label_map_path")
+        shown = files.shown_path(local)
+    return class_ids, [
+        dataclasses.replace(
+            each, file=each.file.replace(shown, address), message=each.message.replace(local.as_posix(), address)
+        )
+        for each in findings
+    ]
 
 
 def _error(path: Path | str, message: str, remedy: str) -> Finding:

@@ -118,7 +118,7 @@ def check_input(
     """Check the label map and the records of one input reader."""
     findings, class_ids = [], None
     if on_buckets or not is_url(reader.label_map_path):
-        findings, class_ids = _read_label_map(config, reader.label_map_path, path, f"{field}.label_map_path")
+        findings, class_ids = check_label_map(config, reader.label_map_path, path, f"{field}.label_map_path")
     paths = list(reader.tf_record_input_reader.input_path)
     if not paths:
         findings.append(finding(path, f"{field} has no tf_record_input_reader.input_path", SEE_CONFIGS))
@@ -128,15 +128,10 @@ def check_input(
     return findings
 
 
-def check_label_map(config: Message, label_map_path: str, path: Path | str, field: str = "") -> list[Finding]:
-    """Check that a label map can be read and has as many classes as the model."""
-    return _read_label_map(config, label_map_path, path, f"{field}.label_map_path".lstrip("."))[0]
-
-
-def _read_label_map(
-    config: Message, label_map_path: str, path: Path | str, place: str
+def check_label_map(
+    config: Message, label_map_path: str, path: Path | str, place: str = "label_map_path"
 ) -> tuple[list[Finding], dict[str, int] | None]:
-    """Return the findings about a label map, and its classes where it can be read."""
+    """Check that a label map can be read and has as many classes as the model; return its classes, too, or None."""
     if not label_map_path:
         return [finding(path, f"{place} is missing", SEE_CONFIGS)], None
     try:

@@ -31,7 +31,7 @@ def set_num_steps(config: Message, num_steps: int) -> None:
 def set_input_size(config: Message, first: int, second: int | None = None) -> None:
     """Set the size in pixels that images are resized to: width and height, or the shorter side and the longest.
 
-    The latter where the config keeps the aspect ratio. Without the second the longer side grows with the shorter.
+    The latter where the config keeps the aspect ratio. Without the second it is a square, or the longest grows.
 
     Raises:
         UsageError: the config's resizer has no such size.

@@ -15,14 +15,9 @@ from google.protobuf.message import Message
 
 
 def shapes_by_layer(config: Message) -> list[np.ndarray] | None:
-    """Return the anchors of each feature map, finest first.
+    """Return the anchors of each feature map, finest first; None where the model has no `ssd_anchor_generator`.
 
-    Args:
-        config: a TrainEvalPipelineConfig.
-
-    Returns:
-        float64[anchors of a cell, 2] for each layer: width and height as shares of the shorter side of the detector's
-        input; None where the model has no `ssd_anchor_generator`.
+    float64[anchors of a cell, 2] for each: width and height as shares of the shorter side of the detector's input.
     """
     anchor_generator = config.model.ssd.anchor_generator
     if not anchor_generator.HasField("ssd_anchor_generator"):
@@ -73,14 +68,9 @@ def box_shapes(boxes_xyxy: np.ndarray, image_sizes: np.ndarray, config: Message 
 
 
 def input_sizes(image_sizes: np.ndarray, config: Message | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the size of images once resized, and of the detector's input, which may be padded.
+    """Return the sizes of images once resized, and of the detector's inputs, which may be padded.
 
-    Args:
-        image_sizes: float[N, 2], width and height in pixels.
-        config: a TrainEvalPipelineConfig, whose `image_resizer` counts; None: resized to a square of side 1.
-
-    Returns:
-        Two float64[N, 2], width and height in pixels, before the API rounds them.
+    All are float64[N, 2], width and height in pixels, before the API rounds them; without a config, 1x1.
     """
     resizer = config and getattr(config.model, config.model.WhichOneof("model") or "ssd").image_resizer
     if resizer and resizer.HasField("keep_aspect_ratio_resizer"):
@@ -96,14 +86,11 @@ def input_sizes(image_sizes: np.ndarray, config: Message | None) -> tuple[np.nda
 
 
 def best_overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
-    """Return the highest IoU of each box with an anchor, both having the same centre: its upper bound.
+    """Return the highest IoU of each box with an anchor of the same centre, float64[N]: its upper bound.
 
     Args:
         shapes: float[N, 2], width and height.
         anchors: float[A, 2], in the same unit.
-
-    Returns:
-        float64[N]
     """
     intersections = np.minimum(shapes[:, None], anchors[None]).prod(axis=2)  # [N, A]
     unions = shapes.prod(axis=1)[:, None] + anchors.prod(axis=1)[None] - intersections

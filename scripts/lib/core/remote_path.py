@@ -9,35 +9,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import fnmatch
-import functools
 import posixpath
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import IO
 
 
-@functools.total_ordering
-class RemotePath:
-    """A path on a bucket. All that looks there raises OSError (FileNotFoundError, PermissionError) with the reason."""
+class RemotePath(str):
+    """An address. All that looks at the bucket raises OSError (FileNotFoundError, PermissionError) with the reason."""
 
-    def __init__(self, address: str):
-        self._scheme, _, path = address.partition("://")
-        self._path = posixpath.normpath(path.replace("\\", "/"))
-
-    def __str__(self) -> str:
-        return f"{self._scheme}://{self._path}"
-
-    def __repr__(self) -> str:
-        return f"RemotePath({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RemotePath) and str(self) == str(other)
-
-    def __lt__(self, other: RemotePath) -> bool:
-        return str(self) < str(other)
-
-    def __hash__(self) -> int:
-        return hash(str(self))
+    def __new__(cls, address: str) -> RemotePath:
+        scheme, _, path = address.partition("://")
+        path = posixpath.normpath(path.replace("\\", "/"))
+        return super().__new__(cls, f"{scheme}://{path}")
 
     def __truediv__(self, other: object) -> RemotePath:
         return RemotePath(str(other) if "://" in str(other) else f"{self}/{other}")
@@ -47,21 +31,22 @@ class RemotePath:
 
     @property
     def name(self) -> str:
-        return posixpath.basename(self._path)
+        return posixpath.basename(self)
 
     @property
     def suffix(self) -> str:
-        return posixpath.splitext(self._path)[1]
+        return posixpath.splitext(self)[1]
 
     @property
     def parent(self) -> RemotePath:
-        return RemotePath(f"{self._scheme}://{posixpath.dirname(self._path) or self._path}")
+        folder = posixpath.dirname(self)
+        return RemotePath(folder) if "://" in folder else self
 
     def with_name(self, name: str) -> RemotePath:
         return self.parent / name
 
     def with_suffix(self, suffix: str) -> RemotePath:
-        return RemotePath(f"{self._scheme}://{posixpath.splitext(self._path)[0]}{suffix}")
+        return RemotePath(posixpath.splitext(self)[0] + suffix)
 
     def exists(self) -> bool:
         with self._explained() as gfile:

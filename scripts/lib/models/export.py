@@ -20,7 +20,7 @@ def read_config(path: Path | str) -> pipeline_config.Message:
     """
     config = pipeline_config.read(path)
     findings = checks.check_model(config, path)
-    findings += checks.check_label_map(config, pipeline_config.label_map_path(config), path)
+    findings += checks.check_label_map(config, pipeline_config.label_map_path(config), path)[0]
     checks.raise_errors(findings, "nothing was exported")
     return config
 
