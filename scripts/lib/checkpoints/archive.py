@@ -1,8 +1,7 @@
 """Unpack tar archives from elsewhere: no member can lead outside the folder, or be anything but a file or folder.
 
 `tarfile`'s own filter "data" is missing before Python 3.10.12 and 3.11.4, and lets links that lead inside through,
-which has been circumvented (CVE-2025-4517). No archive of a model needs a link, so none is unpacked: of a member only
-its name, which is checked, and its bytes are used.
+which has been circumvented (CVE-2025-4517). Of a member only its name, which is checked, and its bytes are used.
 """
 
 from __future__ import annotations

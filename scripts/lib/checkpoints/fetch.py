@@ -31,11 +31,10 @@ def check_present(model: PretrainedModel, folder: Path) -> str:
 
 
 def get(model: PretrainedModel, folder: Path, source: str | None) -> str:
-    """Make a model's folder of its archive, which is a file at hand or is downloaded; return a sentence on it.
+    """Make a model's folder, whole or not at all, of its archive; return a sentence on it.
 
     Args:
-        model: the model.
-        folder: appears whole or not at all.
+        model, folder: the model and its place.
         source: the archive's path or address; None: the archive beside the folder, or else the model's addresses.
 
     Raises:

@@ -157,12 +157,7 @@ def digests(folder: Path) -> dict[str, Digest]:
 
 
 def check(folder: Path, prefix: str = "") -> list[Finding]:
-    """Compare a model's files with its pin; no findings where it has none.
-
-    Args:
-        folder: the model's.
-        prefix: only files whose names begin so, e.g. "model.ckpt".
-    """
+    """Compare those of a model's files that begin with a prefix, e.g. "model.ckpt", with its pin, if it has one."""
     findings = []
     pinned = read_pin(folder) or {}
     for name in filter(lambda name: name.startswith(prefix), pinned):

@@ -41,15 +41,17 @@ def fit(config: Message, boxes_xyxy: np.ndarray, image_sizes: np.ndarray) -> tup
     """
     step = -(-len(boxes_xyxy) // _MAX_BOXES) or 1
     generator, shapes = _generator(config), _shapes(config, boxes_xyxy[::step], image_sizes[::step])
-    wanted = max(_num_scales(generator), len(generator.aspect_ratios), 1)
+    is_ssd = config.model.WhichOneof("model") == "ssd"
+    num_scales, num_ratios = generator.num_layers if is_ssd else len(generator.scales), len(generator.aspect_ratios)
+    wanted = max(num_scales, num_ratios, 1)
     if len(np.unique(shapes, axis=0)) < wanted:
         raise UsageError(f"--fit_anchors needs {wanted} boxes of different shapes; the record has {len(shapes)} boxes")
     former = ssd_anchors.best_overlaps(shapes, _anchors(config))
     kept = type(generator).FromString(generator.SerializeToString())
 
-    ratios = cluster(shapes[:, 0] / shapes[:, 1], len(generator.aspect_ratios))
+    ratios = cluster(shapes[:, 0] / shapes[:, 1], num_ratios)
     generator.aspect_ratios[:] = sorted(ratios, key=lambda ratio: abs(np.log(ratio)))
-    scales = cluster(np.sqrt(shapes.prod(axis=1)), _num_scales(generator))
+    scales = cluster(np.sqrt(shapes.prod(axis=1)), num_scales)
     if generator.scales:
         generator.scales[:] = scales
     else:  # the API spaces the others between them
@@ -126,7 +128,3 @@ def _anchors(config: Message) -> np.ndarray:
         return np.concatenate(ssd_anchors.shapes_by_layer(config))
     generator = _generator(config)
     return ssd_anchors.anchor_shapes(list(itertools.product(generator.scales, generator.aspect_ratios)))
-
-
-def _num_scales(generator: Message) -> int:
-    return generator.num_layers if generator.DESCRIPTOR.name == "SsdAnchorGenerator" else len(generator.scales)

@@ -149,10 +149,7 @@ def check_label_map(
 
 
 def _check_record(name: str, field: str, path: Path | str, class_ids: dict[str, int] | None) -> list[Finding]:
-    """Check that a record can be read and still is what its manifest, if it has one, says of it.
-
-    On a bucket only the sizes of the files are compared: reading them would take longer than starting the training.
-    """
+    """Check that a record can be read and fits its manifest; on a bucket only the sizes of its files are compared."""
     try:
         if is_url(name):
             count = sum(file.stat().st_size for file in tf_record.matching_files(name))

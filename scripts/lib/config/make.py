@@ -23,13 +23,7 @@ FROM_SCRATCH = "none"
 
 
 class DataRecord(NamedTuple):
-    """A record as a config needs it.
-
-    Attributes:
-        path: its file or the pattern of its shards.
-        manifest: None where it has none, or is on a bucket.
-        examples: number of images, or None where it is on a bucket.
-    """
+    """A record, or the pattern of its shards; on a bucket it is not read: neither manifest nor number of examples."""
 
     path: str
     manifest: dict | None

@@ -60,12 +60,7 @@ def check(config: Message, path: Path | str, available: float | None = None) -> 
 
 
 def check_evaluation(reader: Message, path: Path | str, available: float | None = None) -> list[Finding]:
-    """Warn where the images that wait for the legacy evaluator, a fixed number of them, need more memory than is free.
-
-    Args:
-        reader: an InputReader whose record lies on this machine.
-        path, available: as in `check`.
-    """
+    """Warn where the images that wait for the legacy evaluator, a fixed number, need more memory than is free."""
     images = image_sizes(reader.tf_record_input_reader.input_path)
     if images is None:
         return []

@@ -43,7 +43,9 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
 
 def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:
     """Run `main(argv)` and exit with its status, 0 for None; a user's mistake becomes a message, never a traceback."""
-    make_output_encodable()
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # characters that a Windows console lacks are escaped
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = main(argv) or 0
         sys.stdout.flush()
@@ -105,13 +107,6 @@ def check_output(flag: str, path: Path, begins: bytes, what: str) -> None:
     elif not path.is_dir():
         return
     raise UsageError(f"--{flag} {files.shown_path(path)} exists but is not a {what}; choose another name")
-
-
-def make_output_encodable() -> None:
-    """Escape characters that the console's code page lacks (Windows) instead of ending the run."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def local_path(text: str) -> Path:

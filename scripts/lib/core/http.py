@@ -63,22 +63,21 @@ def fetch(url: str, limits: DownloadLimits) -> bytes:
     Raises:
         DownloadError: it cannot be had within the limits.
     """
-    return retried(lambda: _fetch_once(url, limits), limits.retries, limits.pause)
 
-
-def _fetch_once(url: str, limits: DownloadLimits) -> bytes:
-    deadline = time.monotonic() + limits.seconds
-    content = bytearray()
-    with _open(url, {"Accept": "image/*"}, limits.seconds) as response:
-        if (_content_length(response) or 0) > limits.max_bytes:
-            raise too_large(limits.max_bytes)
-        for block in _blocks(response):
-            content += block
-            if len(content) > limits.max_bytes:
+    def attempt() -> bytes:
+        deadline, content = time.monotonic() + limits.seconds, bytearray()
+        with _open(url, {"Accept": "image/*"}, limits.seconds) as response:
+            if _content_length(response) > limits.max_bytes:
                 raise too_large(limits.max_bytes)
-            if time.monotonic() > deadline:
-                raise DownloadError(f"took longer than {limits.seconds:g} s", may_pass=True)
-    return bytes(content)
+            for block in _blocks(response):
+                content += block
+                if len(content) > limits.max_bytes:
+                    raise too_large(limits.max_bytes)
+                if time.monotonic() > deadline:
+                    raise DownloadError(f"took longer than {limits.seconds:g} s", may_pass=True)
+        return bytes(content)
+
+    return retried(attempt, limits.retries, limits.pause)
 
 
 def too_large(max_bytes: int) -> DownloadError:
@@ -150,11 +149,6 @@ class _Transfer:
     def __init__(self, url: str, partial: Path, name: str, begins: bytes):
         self.url, self.partial, self.name, self.begins = url, partial, name, begins
         self.of_total, self._answered = "", False
-        if size(partial):
-            with partial.open("rb") as file:
-                is_begun = file.read(len(begins)) == begins
-            if not is_begun:
-                partial.unlink()
 
     def attempt(self) -> None:
         """Get what is missing."""
@@ -234,9 +228,9 @@ def _blocks(response: requests.Response) -> Iterator[bytes]:
         yield block
 
 
-def _content_length(response: requests.Response) -> int | None:
+def _content_length(response: requests.Response) -> int:
     text = response.headers.get("Content-Length", "")
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() else 0
 
 
 def _innermost(error: BaseException) -> str:

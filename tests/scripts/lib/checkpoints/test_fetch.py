@@ -122,12 +122,6 @@ def test_a_file_that_has_changed_in_between_is_refused_and_then_taken_from_its_b
     assert (tmp_path / NAME / "model.ckpt.index").read_bytes() == b"another index"
 
 
-def test_a_partial_file_of_another_kind_is_not_continued(server, tmp_path):
-    (tmp_path / f".{STEM}.tar.gz.partial").write_bytes(b"something else")
-    get(tmp_path, server.url)
-    assert_whole(tmp_path)
-
-
 def test_a_download_that_was_complete_is_not_fetched_again(server, tmp_path, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
