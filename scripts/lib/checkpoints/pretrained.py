@@ -1,7 +1,7 @@
 """The pre-trained models that can be downloaded, and the pins that say what they were on first use.
 
 A model lies in pretrained/NAME/. Beside it, pretrained/NAME.json is its pin, made on first use: size and SHA-256 of the
-archive and of each file. It stays when the folder is removed, so that a later download must be the same.
+archive and of each file. It stays when the folder is removed, so that a later download must have the same files.
 """
 
 from __future__ import annotations

@@ -164,9 +164,7 @@ class _Transfer:
                     self.partial.unlink(missing_ok=True)
                     arrived = 0
                     if response.status_code in (206, 416):
-                        raise DownloadError(
-                            "the server sends another part than the one it was asked for", may_pass=True
-                        )
+                        raise DownloadError("the server sends another part than was asked for", may_pass=True)
                 length = _content_length(response)
                 self.of_total = f" of {arrived + length:,}" if length else ""
                 self._receive(response)
