@@ -49,8 +49,8 @@ def member(name: str, kind: bytes = tarfile.SYMTYPE, target: str = "") -> tarfil
         ({}, [member("link", target="/etc")], "'link': is a link, a device or the like"),
         ({}, [member("link", target="../..")], "is a link"),
         ({"link/outside.txt": b"x"}, [member("link", tarfile.LNKTYPE, "../../outside.txt")], "is a link"),
-        ({}, [member("device", tarfile.CHRTYPE)], "is a device"),
-        ({}, [member("pipe", tarfile.FIFOTYPE)], "is a device"),
+        ({}, [member("device", tarfile.CHRTYPE)], "is a link, a device or the like"),
+        ({}, [member("pipe", tarfile.FIFOTYPE)], "is a link, a device or the like"),
         ({f"{STEM}/model.ckpt.index/x": b"x"}, [], "is in it twice, or as a file and as a folder"),
     ],
 )
