@@ -13,8 +13,7 @@ from collections.abc import Callable
 from scripts.lib.object_detection_api.wrapping import wrap
 from scripts.lib.training.cluster import MASTER, ClusterTask
 
-STEP_REPORT_ENVIRONMENT = "APPAREL_STEP_REPORT_SECS"  # seconds between two lines about a process's steps
-STEP_REPORT_SECS = 60.0
+STEP_REPORT_SECS = 60.0  # between two lines about a process's steps
 EXIT_RESTART = 75  # EX_TEMPFAIL of sysexits.h: start the process again
 EXIT_LEFT = 143  # as shells report SIGTERM
 
@@ -87,7 +86,6 @@ def _report_steps(session, name: str) -> None:
 
     A training step is recognised by what it fetches: [train_op, global step, ...].
     """
-    interval = float(os.environ.get(STEP_REPORT_ENVIRONMENT, STEP_REPORT_SECS))
     start = last_line = time.monotonic()
     steps = 0
     run = session.run
@@ -98,7 +96,7 @@ def _report_steps(session, name: str) -> None:
         if isinstance(fetches, list) and getattr(fetches[0], "name", None) == "train_op:0":
             steps += 1
             now = time.monotonic()
-            if now - last_line >= interval:
+            if now - last_line >= STEP_REPORT_SECS:
                 last_line = now
                 content = {"replica": name, "steps": steps, "global_step": int(result[1])}
                 print(json.dumps({**content, "seconds": round(now - start, 3)}), flush=True)

@@ -91,7 +91,7 @@ def test_other_errors_pass(supervisor):
 
 
 def test_training_steps_are_counted_and_nothing_else(supervisor, monkeypatch, capsys):
-    monkeypatch.setenv(replicas.STEP_REPORT_ENVIRONMENT, "0")
+    monkeypatch.setattr(replicas, "STEP_REPORT_SECS", 0.0)
     replicas.install(WORKER, False, lambda: False)
     with session_of(supervisor()) as session:
         assert session.run([Tensor(), Tensor()]) == [0.5, 42, 0.1]
@@ -104,8 +104,7 @@ def test_training_steps_are_counted_and_nothing_else(supervisor, monkeypatch, ca
     ]
 
 
-def test_steps_are_not_told_one_by_one(supervisor, monkeypatch, capsys):
-    monkeypatch.delenv(replicas.STEP_REPORT_ENVIRONMENT, raising=False)
+def test_steps_are_not_told_one_by_one(supervisor, capsys):
     replicas.install(WORKER, False, lambda: False)
     with session_of(supervisor()) as session:
         session.run([Tensor()])
