@@ -88,17 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             job = find(args.job, "train")
             return transfer.export(start(job.project, job.region), job, args.step, args.output_directory)
         case "batch-detect":
-            options = dataflow.BatchDetection(
-                bucket=args.bucket,
-                input=args.input,
-                model=args.model,
-                output_path=args.output_path,
-                image=args.image,
-                machine_type=args.machine_type,
-                max_num_workers=args.max_num_workers,
-                program_flags=program_flags,
-            )
-            return dataflow.submit(start(args.project, args.region), options)
+            places = args.bucket, args.input, args.model, args.output_path
+            machines = args.image, args.machine_type, args.max_num_workers
+            return dataflow.submit(start(args.project, args.region), *places, *machines, program_flags)
     return 0
 
 

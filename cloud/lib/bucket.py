@@ -78,8 +78,3 @@ def crc32c(path: Path) -> str:
         while chunk := file.read(2**20):
             checksum.update(chunk)
     return base64.b64encode(checksum.digest()).decode()
-
-
-def read(file_address: str) -> str:
-    """Return the text of a small file."""
-    return gcloud.run("storage", "cat", file_address)

@@ -6,11 +6,8 @@ A file has the same path below the bucket as below the repository: data/train.re
 from __future__ import annotations
 
 import copy
-import dataclasses
 import fnmatch
-import tempfile
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cloud.lib import bucket
@@ -26,7 +23,7 @@ from scripts.lib.records import tf_record
 PLACEHOLDER = f"{PREFIX}YOUR_BUCKET"  # in configs/ssd_mobilenet_v1_gcs.config
 TRAIN, EVAL = "train_input_reader", "eval_input_reader"
 UPLOAD = "upload it with: python cloud/submit.py upload, with the same --bucket and --config"
-MAKE_RECORD = "make it again with generate_tfrecord.py"
+CHECKPOINT = "fine_tune_checkpoint"
 
 
 def on_bucket(config: Message, name: str) -> Message:
@@ -79,7 +76,7 @@ def inputs(config: Message, readers: Sequence[str] = (TRAIN, EVAL)) -> dict[str,
         named.update((path, field) for path in reader.tf_record_input_reader.input_path if path not in named)
         named.setdefault(reader.label_map_path, f"{field}.label_map_path")
     if TRAIN in readers:
-        named.setdefault(config.train_config.fine_tune_checkpoint, "fine_tune_checkpoint")
+        named.setdefault(config.train_config.fine_tune_checkpoint, CHECKPOINT)
     named.pop("", None)
     return named
 
@@ -106,7 +103,7 @@ def uploads(config: Message, name: str) -> dict[Path, str]:
 
 
 def _files(path: Path, field: str) -> list[Path]:
-    if field == "fine_tune_checkpoint":
+    if field == CHECKPOINT:
         return sorted(path.parent.glob(f"{path.name}.*")) or [path]
     if field.endswith("label_map_path"):
         return [path]
@@ -115,76 +112,28 @@ def _files(path: Path, field: str) -> list[Path]:
 
 
 def check(config: Message, path: Path, readers: Sequence[str]) -> list[Finding]:
-    """Return what is missing on the bucket, or does not fit together there.
+    """Return what is missing on the bucket; `submit.py upload` checks what is in the files.
 
     Args:
         config: with its files on the bucket.
         path: the config's file, for the findings.
         readers: the readers that the job needs, TRAIN or EVAL; TRAIN also needs the fine-tune checkpoint.
     """
-    named = inputs(config, readers)
-    checkpoint = config.train_config.fine_tune_checkpoint if TRAIN in readers else ""
-    named.pop(checkpoint, None)
-    manifests = {record: _manifest(record) for record, field in named.items() if field in readers}
-    stored = bucket.listing([*named, *manifests.values(), *([f"{checkpoint}*"] if checkpoint else [])])
-    shards = {record: fnmatch.filter(stored, record) for record in manifests}
-    small = [name for name in (*named, *manifests.values()) if name in stored and name not in shards]
-    with ThreadPoolExecutor(4) as pool:  # gcloud takes a second for each
-        texts = dict(zip(small, pool.map(bucket.read, small), strict=True))
-    contents = {record: record_manifest.parsed(texts.get(name, "").encode()) for record, name in manifests.items()}
-
     needed = _readers(config, readers)
-    fields = {field for _, field in needed}
-    findings = [_error(path, f"has no {name}", "see the configs in configs/") for name in readers if name not in fields]
-    for address, field in named.items():
-        if not shards.get(address, address in stored):
-            findings.append(_error(path, f"{field}: there is no {address}", UPLOAD))
-    if checkpoint and not {checkpoint, f"{checkpoint}.index"} & set(stored):
-        findings.append(_error(path, f"fine_tune_checkpoint: there is no {checkpoint}", UPLOAD))
-    for record, found in shards.items():
-        if found and not sum(stored[shard].size for shard in found):
-            findings.append(_error(path, f"{named[record]}: the record {record!r} is empty", MAKE_RECORD))
+    absent = [name for name in readers if name not in {field for _, field in needed}]
+    findings = [_error(path, f"has no {name}", "see the configs in configs/") for name in absent]
     for reader, field in needed:
         findings += checks.check_input(config, reader, field, path, on_buckets=False)  # fields that are empty
-        if reader.label_map_path not in texts:
-            continue
-        text = texts[reader.label_map_path]
-        class_ids, more = _check_label_map(config, reader.label_map_path, text, path, field)
-        findings += more
-        for record in reader.tf_record_input_reader.input_path:
-            if shards[record] and contents[record]:
-                folder = record.rpartition("/")[0]
-                sizes = {address.removeprefix(f"{folder}/"): each.size for address, each in stored.items()}
-                findings += record_manifest.compare(contents[record], record, folder, sizes, class_ids)
-                if not contents[record]["examples"]:
-                    findings.append(_error(record, "is empty", MAKE_RECORD))
-    if EVAL in fields:
-        evaluated = [contents[each] for each in config.eval_input_reader[0].tf_record_input_reader.input_path]
-        if evaluated and all(evaluated):
-            findings += checks.check_num_examples(config, sum(each["examples"] for each in evaluated), path)
+    named = inputs(config, readers)
+    patterns = {each: f"{each}*" if field == CHECKPOINT else each for each, field in named.items()}
+    stored = bucket.listing(patterns.values())
+    for address, field in named.items():
+        found = fnmatch.filter(stored, patterns[address])
+        if field == CHECKPOINT:
+            found = {address, f"{address}.index"} & set(found)
+        if not found:
+            findings.append(_error(path, f"{field}: there is no {address}", UPLOAD))
     return list(dict.fromkeys(findings))
-
-
-def _manifest(record: str) -> str:
-    folder, _, name = record.rpartition("/")
-    return f"{folder}/{record_manifest.path_of(name).name}"
-
-
-def _check_label_map(
-    config: Message, address: str, text: str, path: Path, field: str
-) -> tuple[dict[str, int] | None, list[Finding]]:
-    """Return the class ids of a label map on the bucket (None if it has mistakes), and the findings about it."""
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder) / "label_map.pbtxt"
-        local.write_text(text, encoding="utf-8")
-        findings, class_ids = checks.check_label_map(config, local.as_posix(), path, f"{field}.label_map_path")
-        shown = files.shown_path(local)
-    return class_ids, [
-        dataclasses.replace(
-            each, file=each.file.replace(shown, address), message=each.message.replace(local.as_posix(), address)
-        )
-        for each in findings
-    ]
 
 
 def _error(path: Path | str, message: str, remedy: str) -> Finding:

@@ -103,65 +103,36 @@ def configuration() -> tuple[str, str]:
 
 # What gcloud prints -> what it means and what to do. The first match counts; {0} is the pattern's group that matched.
 _EXPLANATIONS = {
-    r"do not currently have an active account|any credentialed accounts": (
-        "gcloud is not logged in: run `gcloud auth login`, then this again."
-    ),
-    r"(?i:reauthentication|refreshing your current auth tokens)|invalid_grant|UNAUTHENTICATED|HTTPError 401": (
-        "gcloud's login has expired or is not accepted: run `gcloud auth login`, then this again."
+    r"do not currently have an active account|any credentialed accounts|invalid_grant|UNAUTHENTICATED|HTTPError 401|"
+    r"(?i:reauthentication|refreshing your current auth tokens)": (
+        "gcloud is not logged in, or its login has expired: run `gcloud auth login`, then this again."
     ),
     r"(?is)(?:API \[|https://console\.\S+/apis/api/)([\w.-]+googleapis\.com)": (
         "The API {0} is not enabled in this project: run `gcloud services enable {0}`, wait a minute, and run this "
         "again."
     ),
-    r"(?i)SERVICE_DISABLED|has not been used in project|it is disabled": (
-        "An API that this needs is not enabled in this project: run `gcloud services enable "
-        "aiplatform.googleapis.com storage.googleapis.com artifactregistry.googleapis.com`, wait a minute, and run "
-        "this again."
-    ),
-    r"(?i)quota metrics exceed quota limits: (?:aiplatform\.googleapis\.com/)?([^\s\"']+)": (
-        "The project's quota for {0} in this region is too small: ask for more (console, IAM & Admin, Quotas), or give "
-        "fewer machines (--workers), another GPU (--spec), or another --region."
-    ),
-    r"(?i)RESOURCE_EXHAUSTED:? ?(.*)|HTTPError 429:? ?(.*)|(?:exceed\w*|insufficient) (?:the )?(quota.*)": (
+    r"(?i)quota metrics exceed quota limits: (?:aiplatform\.googleapis\.com/)?([^\s\"']+)|RESOURCE_EXHAUSTED:? ?(.*)|"
+    r"HTTPError 429:? ?(.*)|(?:exceed\w*|insufficient) (?:the )?(quota.*)": (
         "The project's quota or the region's capacity is too small ({0}): ask for more (console, IAM & Admin, "
         "Quotas), or give fewer machines (--workers), another GPU (--spec), or another --region."
-    ),
-    r"iam\.serviceAccounts\.actAs|permission to act as service account": (
-        "Your account may not run jobs as this service account: ask an owner of the project for "
-        "roles/iam.serviceAccountUser on it."
     ),
     r"(?i)(?:The specified bucket does not exist|bucket (?:gs://)?(\S+) (?:not found|does not exist)|"
     r"gs://([^/\s]+) not found: 404)": (
         "There is no such bucket ({0}): check --bucket, or make it with "
         "`gcloud storage buckets create gs://BUCKET --location=REGION --uniform-bucket-level-access`."
     ),
-    r"(?i)invalid value for \[(?:--)?region\]|region.{0,80}(?:not (?:supported|available)|unsupported|is invalid)": (
-        "Vertex AI is not available in this region: give another --region, e.g. us-central1 or europe-west4, and a "
-        "bucket in it."
-    ),
     r"(?i)PERMISSION_DENIED:? ?(.*)|HTTPError 403:? ?(.*)|does not have ([\w.]+ access.*)": (
         "Your account may not do this ({0}): ask an owner of the project for the roles in cloud/README.md."
     ),
-    r"(?i)INVALID_ARGUMENT:? ?(.*)": "Vertex AI rejected the job specification ({0}): correct it (--spec).",
-    r"(?i)NOT_FOUND:? ?(.*customJobs.*)": "There is no such job ({0}): `cloud/submit.py status --all` lists the jobs.",
-    r"(?i)matched no objects(?: or files)?:?\s*(.*)": "The bucket has nothing at that address ({0}).",
-    r"(?i)unable to find the server|name or service not known|name resolution|connection (?:refused|reset|aborted)|"
-    r"failed to establish a new connection|timed out|max retries exceeded|network is unreachable|problem reaching": (
-        "Google Cloud cannot be reached: check the network and `gcloud config list proxy/`, then run this again."
-    ),
-    r"(?i)UNAVAILABLE|INTERNAL: |HTTPError 50\d": "Google Cloud does not answer: run this again in a few minutes.",
 }
 
 
 def explain(stderr: str) -> str:
-    """Return one sentence with a remedy for what gcloud printed when it failed."""
+    """Return one sentence for what gcloud printed when it failed, with a remedy for the usual failures."""
     stderr = re.sub(r"This command is (un)?authenticated .*", "", stderr)
     for pattern, sentence in _EXPLANATIONS.items():
-        match = re.search(pattern, stderr)
-        if match:
-            groups = [group.strip(" .\"'") for group in match.groups() if group]
-            text = sentence.format(*(groups or [""]))
-            return text.replace(" ()", "")
-    errors = re.findall(r"ERROR: (?:\(gcloud[\w.-]*\) )?(.+)", stderr)
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    return f"gcloud failed: {(errors or lines or ['it gave no reason'])[-1]}"
+        if match := re.search(pattern, stderr):
+            group = next(filter(None, match.groups()), "").strip(" .\"'")
+            return sentence.format(group).replace(" ()", "")
+    reason = re.sub(r".*ERROR: (\(gcloud[\w.-]*\) )?|\n- .*", "", stderr, flags=re.DOTALL)  # without details in YAML
+    return f"gcloud failed: {' '.join(reason.split()) or 'it gave no reason'}"

@@ -15,19 +15,17 @@ SAID = {
     "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: Vertex AI API has not been used in project 12 before or it "
     "is disabled. Enable it by visiting https://console.developers.google.com/apis/api/aiplatform.googleapis.com/overview": "gcloud services enable aiplatform.googleapis.com",
     "ERROR: (gcloud.ai.custom-jobs.create) RESOURCE_EXHAUSTED: The following quota metrics exceed quota limits: "
-    "aiplatform.googleapis.com/custom_model_training_nvidia_t4_gpus": "quota for custom_model_training_nvidia_t4_gpus in this region is too small",
+    "aiplatform.googleapis.com/custom_model_training_nvidia_t4_gpus": "capacity is too small (custom_model_training_nvidia_t4_gpus): ask for more",
     "ERROR: (gcloud.ai.custom-jobs.create) RESOURCE_EXHAUSTED: Insufficient capacity": "(Insufficient capacity): ask for more",
     "ERROR: (gcloud.storage.buckets.describe) gs://nobucket not found: 404.": "no such bucket (nobucket)",
     "ERROR: (gcloud.storage.cp) HTTPError 404: The specified bucket does not exist.": "gcloud storage buckets create",
-    "ERROR: (gcloud.ai.custom-jobs.create) Invalid value for [region]: Available values are [asia-east1], but found [mars].": "another --region",
     "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: Permission 'aiplatform.customJobs.create' denied": "(Permission 'aiplatform.customJobs.create' denied): ask an owner",
-    "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: You do not have permission to act as service account: a@b": "roles/iam.serviceAccountUser",
-    "ERROR: (gcloud.ai.custom-jobs.create) INVALID_ARGUMENT: Machine type 'n1-nonsense' is not supported.": "rejected the job specification (Machine type 'n1-nonsense' is not supported)",
+    "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: You do not have permission to act as service account: a@b": "act as service account: a@b): ask an owner of the project for the roles in cloud/README.md",
+    "ERROR: (gcloud.ai.custom-jobs.create) INVALID_ARGUMENT: Machine type 'n1-nonsense' is not supported.": "gcloud failed: INVALID_ARGUMENT: Machine type 'n1-nonsense' is not supported.",
     "ERROR: (gcloud.ai.custom-jobs.describe) NOT_FOUND: The customJobs 999 does not exist. This command is "
-    "unauthenticated because the [auth/disable_credentials] property is True.": "There is no such job",
-    "ERROR: (gcloud.storage.cat) The following URLs matched no objects or files:\ngs://b/none": "The bucket has nothing at that address (gs://b/none)",
-    "ERROR: gcloud crashed (ConnectionError): HTTPSConnectionPool: Max retries exceeded with url: /v1/": "cannot be reached",
-    "ERROR: (gcloud.ai.custom-jobs.create) UNAVAILABLE: The service is currently unavailable.": "in a few minutes",
+    "unauthenticated because the [auth/disable_credentials] property is True.": "gcloud failed: NOT_FOUND: The customJobs 999 does not exist.",
+    "ERROR: (gcloud.storage.cat) The following URLs matched no objects or files:\ngs://b/none": "matched no objects or files: gs://b/none",
+    "ERROR: gcloud crashed (ConnectionError): HTTPSConnectionPool: Max retries exceeded with url: /v1/": "Max retries exceeded with url: /v1/",
     "WARNING: something\nERROR: (gcloud.ai) A new kind of failure.": "gcloud failed: A new kind of failure.",
     "": "gcloud failed: it gave no reason",
 }

@@ -24,7 +24,7 @@ VALUES = {
     "SERVICE_ACCOUNT": "",
 }
 TRAINING = files.default_path("cloud/vertex_training.yaml")
-MASTER, WORKERS, SERVERS = range(3)
+MASTER = 0
 
 
 def training() -> dict:
@@ -67,16 +67,11 @@ def pool(spec: dict, number: int) -> dict:
     [
         (lambda s: s.update(workerPoolSpec=[]), 'has no field named "workerPoolSpec"'),
         (lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType="NVIDIA_T4"), "Invalid enum value NVIDIA_T4"),
-        (lambda s: s["workerPoolSpecs"].insert(1, {}), "workerPoolSpecs[1] (workers): is empty, which gcloud rejects"),
+        (lambda s: s["workerPoolSpecs"].insert(1, {}), "workerPoolSpecs[1] (workers): machineType is missing"),
         (lambda s: s.update(workerPoolSpecs=[]), "has 0 worker pools; write 1 to 4: master, workers"),
         (
             lambda s: s.update(workerPoolSpecs=s["workerPoolSpecs"] * 2),
             "has 6 worker pools; write 1 to 4: master, workers",
-        ),
-        (lambda s: pool(s, MASTER).update(replicaCount=2), "workerPoolSpecs[0] (master): replicaCount is 2; write 1"),
-        (
-            lambda s: pool(s, WORKERS).update(replicaCount=0),
-            "replicaCount is 0; write at least 1, or leave the pool out",
         ),
         (lambda s: s["workerPoolSpecs"].pop(), "has workers, but no parameter servers"),
         (
@@ -84,28 +79,9 @@ def pool(spec: dict, number: int) -> dict:
             "NVIDIA_TESLA_K80 was retired on 1 May 2024",
         ),
         (
-            lambda s: pool(s, MASTER)["machineSpec"].update(machineType="e2-standard-8"),
-            "NVIDIA_TESLA_T4 does not go with e2-standard-8",
-        ),
-        (
-            lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorCount=3),
-            "acceleratorCount is 3; write one of 1, 2, 4",
-        ),
-        (
-            lambda s: pool(s, MASTER)["machineSpec"].pop("acceleratorCount"),
-            "acceleratorCount is None; write one of 1, 2, 4",
-        ),
-        (
-            lambda s: pool(s, SERVERS)["machineSpec"].update(acceleratorCount=1),
-            "acceleratorCount is 1, but acceleratorType is missing",
-        ),
-        (lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType="TPU_V3"), "TPU_V3 is not a GPU"),
-        (
             lambda s: pool(s, MASTER)["machineSpec"].pop("machineType"),
             "machineType is missing; write one such as n1-standard-8",
         ),
-        (lambda s: pool(s, MASTER)["containerSpec"].update(imageUri="trainer"), "imageUri is 'trainer'; give --image"),
-        (lambda s: s["scheduling"].update(timeout="700000s"), "timeout is 700000s; write up to 604800s, 7 days"),
         (lambda s: s["scheduling"].update(timeout="1 day"), "is not a CustomJobSpec"),
         (lambda s: s["scheduling"].update(timeout=datetime.date(2026, 1, 1)), "is not a CustomJobSpec"),
         (lambda s: pool(s, MASTER).update(machineSpec=["n1"]), "is not a CustomJobSpec"),

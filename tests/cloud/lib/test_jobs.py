@@ -78,7 +78,7 @@ def test_a_refused_evaluation_says_why_in_one_sentence(cloud):
         submit.main(["eval", "--yes"])
     (sentence,) = failure.value.findings
     assert sentence.startswith(
-        "The project's quota for custom_model_training_nvidia_t4_gpus in this region is too small"
+        "The project's quota or the region's capacity is too small (custom_model_training_nvidia"
     )
     assert failure.value.consequence.startswith("the job was not submitted")
 
@@ -96,7 +96,7 @@ def test_what_a_refused_training_leaves_is_said(cloud, monkeypatch, capsys):
     cloud.refusal = (400, "INVALID_ARGUMENT", "List of found errors: 1.Field: job_spec")
     with pytest.raises(DataError) as failure:
         submit.main(["train", "--bucket", BUCKET, "--job_name", "imgSeg_5", "--yes"])
-    assert failure.value.findings[0].startswith("Vertex AI rejected the job specification (List of found errors")
+    assert failure.value.findings[0].startswith("gcloud failed: INVALID_ARGUMENT: List of found errors")
     uploaded = f"gs://{BUCKET}/imgSeg_5/pipeline.config"
     assert cloud.addresses() == {uploaded}
     assert f"{uploaded} was uploaded; to remove it: gcloud storage rm {uploaded}" in failure.value.consequence
