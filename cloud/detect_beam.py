@@ -31,7 +31,6 @@ import argparse
 import contextlib
 import importlib.util
 import json
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +40,6 @@ import _init_paths  # noqa: F401
 if importlib.util.find_spec("apache_beam") is None:
     raise SystemExit("error: Apache Beam is missing; install it with: python -m pip install -r requirements-beam.txt")
 
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from cloud.lib import beam_detection, beam_support
@@ -51,7 +49,6 @@ from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.detection import detections
 from scripts.lib.models import exported_model
 
-FEW = 100  # images, below which starting takes a good part of the time
 MANIFEST = "detections"  # "kind" of a manifest
 
 
@@ -75,16 +72,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.model, args.output_path, args.num_shards, settings, args.batch_size, args.threads, args.retries
     )
     former_shards = read_manifest(job.output_path)
-    cpu_start = time.process_time()
     with beam_support.scratch_folder(job.output_path) as scratch:
         beam_detection.run(job, args.input, scratch, beam_options)
         shards = [shard for _, shard in sorted(beam_support.read_lines(f"{scratch}/shards-*"))]
-    cpu_seconds = time.process_time() - cpu_start if beam_support.in_this_process(beam_options) else None
     total = sum((Counter(shard["counts"]) for shard in shards), Counter())
     if not total["photos"]:
         raise UsageError(f"--input {args.input}: no image in it")
     publish(job, total, former_shards)
-    report(job, total, [text for shard in shards for text in shard["errors"]], cpu_seconds)
+    report(job, total, [text for shard in shards for text in shard["errors"]])
 
 
 def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
@@ -107,9 +102,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pip
     work.add_argument("--retries", type=command_line.not_negative_int, default=4, help="of reading an image")
     args, beam_flags = parser.parse_known_args(argv)
     args.model = args.model.rstrip("/") or "/"
-    beam_options = beam_support.pipeline_options(beam_flags)
-    beam_support.check_reachable((args.input, args.model, args.output_path))
-    return args, beam_options
+    return args, beam_support.pipeline_options(beam_flags, (args.input, args.model, args.output_path))
 
 
 def read_manifest(output_path: str) -> list[str]:
@@ -141,13 +134,13 @@ def publish(job: DetectionJob, total: Counter, former_shards: Sequence[str]) -> 
         if shard not in shards
         for suffix in PARTS
     ]
-    FileSystems.delete([file for file in stale if beam_support.exists(file)])
+    beam_support.delete(stale)
     counts = {name: total[name] for name in ("photos", "detections", "errors")}
     content = {"kind": MANIFEST, **counts, "settings": job.settings, "shards": shards}
     beam_support.write_whole(path, json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n")
 
 
-def report(job: DetectionJob, total: Counter, errors: Sequence[str], cpu_seconds: float | None) -> None:
+def report(job: DetectionJob, total: Counter, errors: Sequence[str]) -> None:
     """Print the summary.
 
     Raises:
@@ -159,10 +152,6 @@ def report(job: DetectionJob, total: Counter, errors: Sequence[str], cpu_seconds
         f"{total['photos']} images, {total['kept']} of them done before, {total['detections']} detections "
         f"(score thresholds: {thresholds}): {pattern}.csv, {pattern}.jsonl"
     )
-    detected_on = total["photos"] - total["kept"]
-    if cpu_seconds and detected_on >= FEW:
-        milliseconds = 1000 * cpu_seconds / detected_on
-        print(f"{milliseconds:.1f} ms of CPU time per image: {1000 / milliseconds:.1f} images per second and core")
     if total["errors"]:
         more = total["errors"] - len(errors[:SHOWN])
         shown = [*errors[:SHOWN], *[f"{more} more images could not be read."] * bool(more)]

@@ -43,12 +43,11 @@ if importlib.util.find_spec("apache_beam") is None:
     raise SystemExit("error: Apache Beam is missing; install it with: python -m pip install -r requirements-beam.txt")
 
 import apache_beam as beam
-from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from cloud.lib import beam_support
-from cloud.lib.beam_support import exists, local_copy, read_bytes, read_lines, scratch_folder, sibling, write_text
+from cloud.lib.beam_support import exists, local_copy, read_bytes, read_lines, scratch_folder, sibling, write_lines
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import Finding, UsageError
 from scripts.lib.dataset import label_map, labelled_images, labels_csv
@@ -74,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     tally = RecordTally(class_ids)
     with scratch_folder(record.output_path) as scratch:
-        write_text(f"{scratch}/tasks", (task_line(number, image, finder) for number, image in enumerate(images)))
+        write_lines(f"{scratch}/tasks", (task_line(number, image, finder) for number, image in enumerate(images)))
         convert(scratch, image_checker(record, class_ids), record.num_shards, beam_options)
         for image in read_checked_images(scratch):
             tally.add(image)
@@ -97,8 +96,8 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pip
     work = parser.add_argument_group("work")
     work.add_argument("--num_shards", type=options.shard_count, default=10, help="files to spread the record over")
     args, beam_flags = parser.parse_known_args(argv)
-    beam_options = beam_support.pipeline_options(beam_flags)
-    beam_support.check_reachable((args.csv_input, args.output_path, args.image_dir, args.label_map))
+    places = args.csv_input, args.output_path, args.image_dir, args.label_map
+    beam_options = beam_support.pipeline_options(beam_flags, places)
     if not files.is_url(args.image_dir) and not Path(args.image_dir).is_dir():
         raise UsageError(f"there is no image folder {files.shown_path(args.image_dir)}")
     return args, beam_options
@@ -119,8 +118,7 @@ class BucketImageChecker(ImageChecker):
     def _list_folder(self) -> image_names.ImageFolder:
         (match,) = FileSystems.match([f"{self.image_dir}/**"])
         names = (metadata.path[len(self.image_dir) + 1 :] for metadata in match.metadata_list)
-        visible = (name for name in names if image_names.has_image_suffix(name) and "/." not in f"/{name}")
-        return image_names.ImageFolder(self.image_dir, sorted(visible))
+        return image_names.ImageFolder(self.image_dir, sorted(filter(beam_support.is_visible_image, names)))
 
     def _is_file(self, name: str) -> bool:
         return exists(self._path(name))
@@ -186,7 +184,7 @@ def write_shard(scratch: str, index: int, examples: Iterable[bytes]) -> str:
     """Write one file of the record, under a name of its own, since a worker that fails is started again."""
     path = f"{scratch}/{uuid.uuid4().hex}"
     count = size = 0
-    with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+    with beam_support.create(path) as file:
         for data in examples:
             tf_record.write_record(file, data)
             count, size = count + 1, size + len(data) + tf_record.OVERHEAD_BYTES
@@ -211,10 +209,10 @@ def publish(scratch: str, record: RecordOptions, tally: RecordTally, csv_bytes: 
 
     former = manifest.parsed(read_bytes(manifest_path)) if exists(manifest_path) else None
     earlier = [sibling(record.output_path, shard["file"]) for shard in former["shards"]] if former else []
-    FileSystems.delete([path for path in {manifest_path, *earlier, *places} if exists(path)])
+    beam_support.delete({manifest_path, *earlier, *places})
     FileSystems.rename(list(sources), places)
     content = tally.manifest(record, zip(counts, sizes, strict=True), csv_bytes, label_map_bytes)
-    write_text(manifest_path, [manifest.text(content)])
+    beam_support.write_whole(manifest_path, manifest.text(content).encode())
 
 
 def shard_paths(record: RecordOptions) -> list[str]:

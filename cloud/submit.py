@@ -37,7 +37,7 @@ from collections.abc import Sequence
 import _init_paths  # noqa: F401
 
 from cloud.lib import bucket, dataflow, gcloud, job_spec, jobs, submitted, transfer
-from cloud.lib.session import DEFAULT_REGION, open_session
+from cloud.lib.gcloud import DEFAULT_REGION, open_session
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import UsageError
 
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 name=args.job_name or f"imgSeg_{int(time.time())}",
                 template=args.spec,
                 image=args.image,
-                service_account=args.service_account or "",
+                service_account=args.service_account,
                 program_flags=program_flags,
                 read_flags=read_program_flags,
             )
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 jobs.submit_evaluation(start(trained.project, trained.region), options, trained)
         case "logs":
             job = find(args.job)
-            jobs.follow(start(job.project, job.region), job, args.interval)
+            jobs.follow(start(job.project, job.region), job)
         case "status" if args.all:
             jobs.show_all(start(args.project, args.region))
         case "status":
@@ -88,9 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             job = find(args.job, "train")
             return transfer.export(start(job.project, job.region), job, args.step, args.output_directory)
         case "batch-detect":
+            session = start(args.project, args.region)
             places = args.bucket, args.input, args.model, args.output_path
-            machines = args.image, args.machine_type, args.max_num_workers
-            return dataflow.submit(start(args.project, args.region), *places, *machines, program_flags)
+            return dataflow.submit(session, *places, args.image, program_flags)
     return 0
 
 
@@ -114,7 +114,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     new.add_argument("--job_name", type=job_name, help="name of the new job (default: imgSeg_<seconds>)")
     new.add_argument("--image", default="", help=f"container of the job (default: {jobs.DEFAULT_IMAGE})")
     account = "e-mail of the account that the job runs as (default: Vertex AI's own)"
-    new.add_argument("--service_account", type=service_account, help=account)
+    new.add_argument("--service_account", default="", help=account)
 
     on_bucket = argparse.ArgumentParser(add_help=False, parents=[everywhere])
     on_bucket.add_argument("--bucket", type=bucket.bucket_name, required=True, help="name of the bucket")
@@ -132,7 +132,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     train = add_verb("train", parents=[with_config, new], help="submit a training job")
     template = files.default_path("cloud/vertex_training.yaml")
     train.add_argument("--spec", type=command_line.existing_file, default=template, help="template of the job")
-    train.add_argument("--train_dir", type=bucket.folder, help="checkpoints (default: gs://BUCKET/JOB/train)")
+    train.add_argument("--train_dir", type=bucket.address, help="checkpoints (default: gs://BUCKET/JOB/train)")
     workers = "number of workers beside the master (default: the template's)"
     train.add_argument("--workers", type=command_line.not_negative_int, help=workers)
     servers = "number of parameter servers (default: the template's)"
@@ -143,8 +143,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     template = files.default_path("cloud/vertex_evaluation.yaml")
     evaluation.add_argument("--spec", type=command_line.existing_file, default=template, help="template of the job")
 
-    logs = add_verb("logs", parents=[existing], help="follow a job's log until the job ends")
-    logs.add_argument("--interval", type=command_line.positive_int, default=15, help="seconds between two looks")
+    add_verb("logs", parents=[existing], help="follow a job's log until the job ends")
 
     status = add_verb("status", parents=[existing], help="show how far a job is")
     status.add_argument("--all", action="store_true", help="list all jobs of the region")
@@ -162,10 +161,6 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     detect.add_argument("--model", type=bucket.address, required=True, help="address of the exported model")
     detect.add_argument("--output_path", type=bucket.address, required=True, help="what the results' names begin with")
     detect.add_argument("--image", required=True, help="container of the workers (cloud/README.md)")
-    detect.add_argument(
-        "--max_num_workers", type=command_line.positive_int, default=10, help="largest number of machines"
-    )
-    detect.add_argument("--machine_type", default="e2-standard-4", help="type of the machines")
 
     args = parser.parse_args(words[:end])
     if program_flags and args.verb not in ("train", "eval", "batch-detect"):
@@ -177,13 +172,6 @@ def job_name(text: str) -> str:
     """An argparse type: a display name of a job."""
     if not re.fullmatch(r"[A-Za-z][\w-]{0,127}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r}: expected a letter, then up to 127 letters, digits, - and _")
-    return text
-
-
-def service_account(text: str) -> str:
-    """An argparse type: the e-mail address of an account."""
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected the account's e-mail address")
     return text
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import functools
 import io
 import json
 import re
 import tempfile
+import threading
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,14 +22,13 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 from apache_beam.io.fileio import MatchFiles
 from apache_beam.io.filesystem import FileMetadata
-from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
-from cloud.lib import beam_support, bucket_images
-from scripts.lib.core import files, parallel
+from cloud.lib import beam_support
+from scripts.lib.core import files, http, parallel
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.core.http import DownloadLimits
+from scripts.lib.core.http import DownloadError, DownloadLimits
 from scripts.lib.detection import outputs
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.pipeline import Pipeline, version_of
@@ -39,6 +40,8 @@ from scripts.lib.models.detector import Detector
 PARTS = (".csv", ".errors.jsonl", ".jsonl")  # of a shard, in the order of writing: the last one says what is done
 SHOWN = 20  # images that could not be read, by name
 WILDCARD = re.compile(r"[*?\[]")
+_RETRIED = {408, 429}  # HTTP statuses below 500 that are worth a retry
+_local = threading.local()
 
 
 class ListedImage(NamedTuple):
@@ -68,7 +71,7 @@ class DetectionJob:
 def run(job: DetectionJob, input_path: str, scratch: str, options: PipelineOptions) -> None:
     """Write the results to their places, and one line per shard to the scratch folder."""
     if not files.is_url(input_path):
-        beam_support.write_text(f"{scratch}/images", map(json.dumps, local_images(input_path)))
+        beam_support.write_lines(f"{scratch}/images", map(json.dumps, local_images(input_path)))
     with beam_support.new_pipeline(options) as pipeline:
         by_shard = list_images(pipeline, input_path, scratch) | "by shard" >> beam.Map(
             lambda image, num_shards: (zlib.crc32(image.name.encode()) % num_shards, image), job.num_shards
@@ -117,7 +120,7 @@ def from_line(line: str, folder: str) -> Iterator[ListedImage]:
 
 def from_match(metadata: FileMetadata, base: str) -> Iterator[ListedImage]:
     name = metadata.path.removeprefix(base)
-    if image_names.has_image_suffix(name) and "/." not in f"/{name}":
+    if beam_support.is_visible_image(name):
         yield ListedImage(name, metadata.path, f"{metadata.size_in_bytes}-{metadata.last_updated_in_seconds}")
 
 
@@ -127,7 +130,6 @@ class DetectShard(beam.DoFn):
     def __init__(self, job: DetectionJob):
         self.job = job
         self._shared = Shared()
-        self._counters = {name: Metrics.counter("detect", name) for name in ("photos", "kept", "errors", "detections")}
 
     def setup(self) -> None:
         self._detector = self._shared.acquire(self._load)  # one for all threads of the process
@@ -147,8 +149,6 @@ class DetectShard(beam.DoFn):
         counts |= {"errors": len(errors), "detections": sum(len(result.detections) for result in in_order)}
         for suffix, content in zip(PARTS, contents(self.job.settings, in_order, errors), strict=True):
             beam_support.write_whole(f"{self.job.shard(index)}{suffix}", content)
-        for name, count in counts.items():
-            self._counters[name].inc(count)
         yield json.dumps([index, {"counts": counts, "errors": [str(result.error) for result in errors[:SHOWN]]}])
 
     def _earlier_results(self, index: int, images: dict[str, ListedImage]) -> dict[str, ImageResult]:
@@ -180,7 +180,7 @@ class DetectShard(beam.DoFn):
             limits=DownloadLimits(max_bytes=decode.MAX_BYTES, retries=self.job.retries, pause=1.0),
             batch_size=self.job.batch_size,
             num_workers=self.job.threads or parallel.available_cores(),
-            fetch=bucket_images.fetch,
+            fetch=fetch,
         )
         for image, result in zip(images, pipeline.run(map(to_source, images)), strict=True):
             yield image.name, result._replace(version=image.version or result.version)
@@ -189,6 +189,46 @@ class DetectShard(beam.DoFn):
 def to_source(image: ListedImage) -> ImageSource:
     place = image.place if files.is_url(image.place) else Path(image.place)
     return ImageSource(image.name, place, output_name(image.name))
+
+
+def fetch(address: str, limits: DownloadLimits) -> bytes:
+    """Return the content of an image on the web, or wherever Beam reaches; try again after failures that may pass.
+
+    Raises:
+        DownloadError: it cannot be read.
+    """
+    if http.is_web_address(address):
+        return http.fetch(address, limits)
+    return http.retried(functools.partial(_read_once, address, limits.max_bytes), limits.retries, limits.pause)
+
+
+def _read_once(address: str, max_bytes: int) -> bytes:
+    read = _read_from_bucket if address.startswith("gs://") else beam_support.read_bytes
+    try:
+        content = read(address, max_bytes + 1)
+    except Exception as error:  # each file system has its own
+        status = getattr(error, "code", None)
+        if isinstance(error, FileNotFoundError) or status == 404:
+            raise DownloadError("there is no such image") from error
+        final = isinstance(status, int) and status < 500 and status not in _RETRIED
+        raise DownloadError(str(error) or type(error).__name__, may_pass=not final) from error
+    if len(content) > max_bytes:
+        raise http.too_large(max_bytes)
+    return content
+
+
+def _read_from_bucket(address: str, limit: int) -> bytes:
+    """Send one request per image, with one client per thread; Beam makes a client per file, and two requests."""
+    from google.api_core.exceptions import RequestRangeNotSatisfiable
+    from google.cloud import storage
+
+    if not hasattr(_local, "client"):
+        _local.client = storage.Client()
+    bucket, _, name = address.removeprefix("gs://").partition("/")
+    try:
+        return _local.client.bucket(bucket).blob(name).download_as_bytes(end=limit - 1)
+    except RequestRangeNotSatisfiable:  # an empty file
+        return b""
 
 
 def contents(

@@ -10,6 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes, FileSystem
@@ -18,47 +19,30 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.images import image_names
 
 # Beam's DirectRunner is this one, or a program (Prism) that it fetches from the internet first.
 LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
-def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
-    """Return Beam's options; without --runner the pipeline runs in this process.
+def pipeline_options(flags: Sequence[str], paths: Iterable[str]) -> PipelineOptions:
+    """Return Beam's options, and look at each path once, existing or not.
+
+    Without --runner the pipeline runs in this process.
 
     Raises:
-        UsageError: Beam does not know a flag.
+        UsageError: Beam does not know a flag, or none of its file systems knows such an address.
+        DataError: the file system refuses.
     """
-    if unknown := _unknown_to_beam(flags):
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
+    for group in PipelineOptions.__subclasses__():
+        group._add_argparse_args(parser)
+    if unknown := parser.parse_known_args(flags)[1]:
         raise UsageError(f"unrecognized arguments: {' '.join(unknown)}")
     if not any(flag.partition("=")[0] == "--runner" for flag in flags):
         flags = [*flags, f"--runner={LOCAL_RUNNER}"]
     options = PipelineOptions(flags)
     FileSystems.set_options(options)
-    return options
-
-
-def _unknown_to_beam(flags: Sequence[str]) -> list[str]:
-    """Return the flags that none of Beam's option classes has."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(parser)
-    return parser.parse_known_args(flags)[1]
-
-
-def in_this_process(options: PipelineOptions) -> bool:
-    """Return whether this process does all of the work."""
-    given = options.get_all_options()
-    return given["runner"] == LOCAL_RUNNER and given["direct_running_mode"] == "in_memory"
-
-
-def check_reachable(paths: Iterable[str]) -> None:
-    """Look at each path once, existing or not, after `pipeline_options`.
-
-    Raises:
-        UsageError: none of Beam's file systems knows such an address.
-        DataError: the file system refuses.
-    """
     for path in paths:
         if FileSystems.get_scheme(path) not in {system.scheme() for system in FileSystem.get_all_subclasses()}:
             raise UsageError(f'{path}: Beam knows no such place; for gs:// install "apache-beam[gcp]"')
@@ -68,6 +52,7 @@ def check_reachable(paths: Iterable[str]) -> None:
             reason = str(error).partition("\n")[0] or type(error).__name__
             remedy = "check network, address, and the login that Beam uses: gcloud auth application-default login"
             raise DataError([f"{path} cannot be looked at ({reason}); {remedy}"]) from error
+    return options
 
 
 def new_pipeline(options: PipelineOptions) -> beam.Pipeline:
@@ -130,17 +115,27 @@ def read_lines(pattern: str) -> Iterator[list]:
         yield from map(json.loads, read_bytes(metadata.path).decode().splitlines())
 
 
-def write_text(path: str, lines: Iterable[str]) -> None:
-    with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        for line in lines:
-            file.write(line.rstrip("\n").encode() + b"\n")
+def create(path: str) -> IO[bytes]:
+    """Open a file for writing; on a bucket it appears when it is closed."""
+    return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def write_lines(path: str, lines: Iterable[str]) -> None:
+    with create(path) as file:
+        file.writelines(f"{line}\n".encode() for line in lines)
 
 
 def write_whole(path: str, content: bytes) -> None:
     """Write or replace a file, which appears whole or not at all."""
-    if not files.is_url(path):
-        with files.atomic_write(path) as file:
-            file.write(content)
-        return
-    with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:  # appears when it is closed
+    with create(path) if files.is_url(path) else files.atomic_write(path) as file:
         file.write(content)
+
+
+def delete(paths: Iterable[str]) -> None:
+    """Delete the files that exist."""
+    FileSystems.delete([path for path in paths if exists(path)])
+
+
+def is_visible_image(name: str) -> bool:
+    """Return whether a path in a folder is an image's, and nothing in it is hidden."""
+    return image_names.has_image_suffix(name) and "/." not in f"/{name}"

@@ -32,30 +32,19 @@ def bucket_name(text: str) -> str:
 
 def address(text: str) -> str:
     """An argparse type: an address on a bucket, without a slash at its end."""
-    if not text.startswith(PREFIX):
-        raise argparse.ArgumentTypeError(f"{text!r} is not an address on a bucket: expected gs://BUCKET/NAME")
-    return text.rstrip("/")
-
-
-def folder(text: str) -> str:
-    """An argparse type: a folder on a bucket, without a slash at its end."""
     if not re.fullmatch(r"gs://[^/]+/.*[^/]/*", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a folder on a bucket: expected gs://BUCKET/FOLDER")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an address on a bucket: expected gs://BUCKET/NAME")
     return text.rstrip("/")
 
 
 def check_location(name: str, region: str) -> list[str]:
     """Return a sentence if jobs of a region cannot use the bucket."""
     described = gcloud.run_json("storage", "buckets", "describe", f"{PREFIX}{name}")
-    location, kind = described["location"].lower(), described.get("location_type", "region").lower()
-    if kind != "region":
-        command = f"gcloud storage buckets create {PREFIX}NAME --location={region} --uniform-bucket-level-access"
-        found = f"the bucket {PREFIX}{name} is a {kind} bucket ({location})"
-        return [f"{found}, but jobs need a bucket in one region; make one with `{command}`"]
-    if location != region:
-        found = f"the bucket {PREFIX}{name} is in {location}, but the job would run in {region}"
-        return [f"{found} and read from far away in every step; give --region {location}, or a bucket in {region}"]
-    return []
+    location = described["location"].lower()
+    if location == region:
+        return []
+    found = f"the bucket {PREFIX}{name} is in {location}, but the job would run in {region}"
+    return [f"{found} and read from far away in every step; give the bucket's --region, or a bucket in {region}"]
 
 
 def listing(patterns: Iterable[str], limit: int | None = None) -> dict[str, StoredFile]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import google.auth
 
 from cloud.lib import bucket, gcloud, jobs
-from cloud.lib.session import Session
+from cloud.lib.gcloud import Session
 from scripts.lib.core import files
 from scripts.lib.models import exported_model
 
@@ -22,13 +22,11 @@ def submit(
     model: str,
     output_path: str,
     image: str,
-    machine_type: str,
-    max_num_workers: int,
     program_flags: Sequence[str],
 ) -> int:
     """Check the addresses and the container, ask, and run the pipeline; return its exit status.
 
-    `program_flags` are further flags of detect_beam.py.
+    `program_flags` are further flags of detect_beam.py, or others instead of those below.
 
     Raises:
         DataError: something is missing on Google Cloud; all of it is listed.
@@ -45,14 +43,13 @@ def submit(
         f"--temp_location={bucket.PREFIX}{bucket_name}/tmp",
         f"--sdk_container_image={image}",
         f"--job_name=imgseg-{int(time.time())}",
-        f"--max_num_workers={max_num_workers}",
-        f"--machine_type={machine_type}",
+        "--max_num_workers=10",
+        "--machine_type=e2-standard-4",
         "--experiments=no_use_multiple_sdk_containers",  # one process, and so one model, on a machine
         "--number_of_worker_harness_threads=2",
         *program_flags,
     ]
-    machines = f"up to {max_num_workers} x {machine_type}"
-    print(f"Machines: {machines}, until the job ends. Prices: {jobs.CALCULATOR}")
+    print(f"Prices of the machines, until the job ends: {jobs.CALCULATOR}")
     print(f"> {gcloud.shown(['python', *command])}", flush=True)
     if not session.confirm("Submit to Dataflow?"):
         return 0
@@ -65,7 +62,7 @@ def _check(session: Session, bucket_name: str, input_path: str, model: str, imag
         google.auth.default()
     except google.auth.exceptions.DefaultCredentialsError:
         problems.append("Beam does not use gcloud's login; run `gcloud auth application-default login`")
-    problems += jobs.check_image(image, [f"--tag={image}"])
+    problems += jobs.check_image(image)
     if not bucket.listing([f"{model}/{exported_model.ONNX}"]):
         parent = model.rpartition("/")[0]
         problems.append(

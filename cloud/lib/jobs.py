@@ -14,7 +14,7 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from cloud.lib import bucket, bucket_config, gcloud, job_spec, submitted
-from cloud.lib.session import Session
+from cloud.lib.gcloud import Session
 from cloud.lib.submitted import VertexJob
 from scripts.lib.config import checks, pipeline_config
 from scripts.lib.config.pipeline_config import Message
@@ -24,6 +24,7 @@ from scripts.lib.training import cluster
 
 DEFAULT_IMAGE = "REGION-docker.pkg.dev/PROJECT/apparel/trainer:1"
 CALCULATOR = "https://cloud.google.com/products/calculator"
+POLL_SECS = 15  # between two looks of gcloud at a job's log
 LOOK_SECS = 60  # between two looks whether a job that is followed has ended
 LAST_LINES_SECS = 30  # to wait for the last lines of its log
 ENDED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED")
@@ -31,22 +32,13 @@ ENDED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_
 
 @dataclasses.dataclass(frozen=True)
 class JobOptions:
-    """What a new job is submitted with.
+    """What a new job is submitted with."""
 
-    Attributes:
-        name: its display name, and its folder on the bucket.
-        template: file of the job specification.
-        image: address of the container; "" for DEFAULT_IMAGE in the session's region and project.
-        service_account: e-mail of the account that the job runs as; "" for Vertex AI's own.
-        program_flags: added to the flags of train.py or eval.py.
-        read_flags: tells whether a program takes its flags.
-    """
-
-    name: str
-    template: Path
-    image: str
-    service_account: str
-    program_flags: Sequence[str]
+    name: str  # its display name, and its folder on the bucket
+    template: Path  # of the job specification
+    image: str  # address of the container; "": DEFAULT_IMAGE in the session's region and project
+    service_account: str  # e-mail of the account that the job runs as; "": Vertex AI's own
+    program_flags: Sequence[str]  # added to the flags of train.py or eval.py
     read_flags: job_spec.FlagReader
 
 
@@ -132,10 +124,6 @@ def _submit(
         "EVAL_DIR": job.eval_dir,
         "RUN_DIR": job.config.rpartition("/")[0],
         "SERVICE_ACCOUNT": options.service_account,
-        "PROJECT": session.project,
-        "REGION": session.region,
-        "BUCKET": job.bucket,
-        "JOB_NAME": job.name,
     }
     spec = job_spec.fill(template, values, options.program_flags)
     findings = [*findings, *job_spec.check(spec, options.template, options.read_flags)]
@@ -144,8 +132,7 @@ def _submit(
         findings.append(f"there is a job {job.name} already, in {folder}; give another --job_name")
     if session.online:
         findings += bucket.check_location(job.bucket, session.region)
-        build = ("--config=cloud/cloudbuild.yaml", "--ignore-file=cloud/.gcloudignore")
-        findings += check_image(image, [*build, f"--substitutions=_IMAGE={image}"])
+        findings += check_image(image)
         findings += bucket_config.check(config, config_path, readers)
     refuse(findings, "nothing was submitted")
 
@@ -164,33 +151,24 @@ def _submit(
 
     with files.atomic_write(local_spec, "w") as file:
         file.write(spec_text)
-    state = f"nothing was submitted or uploaded; the job's files are in {files.shown_path(job.folder)}"
     try:
         if has_new_config:
             with files.atomic_write(local_config, "w") as file:
                 file.write(text_format.MessageToString(config, as_utf8=True))
             gcloud.run(*copy)
-            state = f"{job.config} was uploaded; to remove it: {gcloud.shown(['gcloud', 'storage', 'rm', job.config])}"
-        state = f"the job was not submitted (after a broken connection look at `submit.py status --all`); {state}"
         number = gcloud.run(*create).strip().rpartition("/")[2]
     except DataError as error:
-        raise DataError(error.findings, state) from error
-    except KeyboardInterrupt:
-        print(f"{state}.", file=sys.stderr)
-        raise
+        places = f"{files.shown_path(job.folder)} and {job.config.rpartition('/')[0]}"
+        state = "the job was not submitted (after a broken connection look at `submit.py status --all`)"
+        raise DataError(error.findings, f"{state}; its files are in {places}") from error
     job = dataclasses.replace(job, id=number)
     print(f"Submitted {job.name}, number {number}: {job.console}", flush=True)
     submitted.remember(job)
     print("Next: python cloud/submit.py logs")
 
 
-def check_image(image: str, build_flags: Sequence[str]) -> list[str]:
-    """Return a sentence if the Artifact Registry does not have the container.
-
-    Args:
-        image: its address; one by digest, or of another registry, is not looked up.
-        build_flags: with which `gcloud builds submit` makes it.
-    """
+def check_image(image: str) -> list[str]:
+    """Return a sentence if the Artifact Registry does not have the container; other registries are not asked."""
     match = re.fullmatch(r"([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/(.+):([\w.-]+)", image)
     if not match:
         return []
@@ -202,8 +180,7 @@ def check_image(image: str, build_flags: Sequence[str]) -> list[str]:
         return []
     if tags.returncode and not re.search(r"NOT_FOUND|not found", tags.stderr, re.IGNORECASE):
         return [f"{image}: {gcloud.explain(tags.stderr)}"]
-    command = gcloud.shown(["gcloud", "builds", "submit", *build_flags, "."])
-    return [f"there is no container {image}; give --image, or build it (cloud/README.md) with: {command}"]
+    return [f"there is no container {image}; give --image, or build it (cloud/README.md)"]
 
 
 def refuse(findings: Iterable[Finding | str], consequence: str) -> None:
@@ -215,10 +192,10 @@ def refuse(findings: Iterable[Finding | str], consequence: str) -> None:
         print(warning, file=sys.stderr)
 
 
-def follow(session: Session, job: VertexJob, interval_secs: int) -> None:
+def follow(session: Session, job: VertexJob) -> None:
     """Show a job's log until the job ends; Ctrl+C stops the following, not the job."""
     describe(session, job)
-    command = ["ai", "custom-jobs", "stream-logs", job.id, *session.flags, f"--polling-interval={interval_secs}"]
+    command = ["ai", "custom-jobs", "stream-logs", job.id, *session.flags, f"--polling-interval={POLL_SECS}"]
     print(f"> {gcloud.shown(['gcloud', *command])}", flush=True)
     if session.dry_run:
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from cloud.lib import bucket, bucket_config, gcloud, jobs
-from cloud.lib.session import Session
+from cloud.lib.gcloud import Session
 from cloud.lib.submitted import VertexJob
 from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import files

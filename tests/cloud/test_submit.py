@@ -67,7 +67,6 @@ def test_help_shows_the_defaults(capsys):
         ("--bucket", "Not_A_Bucket"),
         ("--train_dir", "runs/train"),
         ("--train_dir", "gs://bucket/"),
-        ("--service_account", "me"),
         ("--job_name", "5"),
     ],
 )

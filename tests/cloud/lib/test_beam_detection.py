@@ -9,9 +9,10 @@ import pytest
 
 pytest.importorskip("apache_beam", reason="Apache Beam is not installed (requirements-beam.txt)")
 
-from cloud.lib import beam_detection
+from cloud.lib import beam_detection, beam_support
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import ERROR, Finding, UsageError
+from scripts.lib.core.http import DownloadError, DownloadLimits
 from scripts.lib.detection.journal import ImageResult
 from tests.beam_bucket import Bucket
 
@@ -63,3 +64,50 @@ def test_a_model_on_a_bucket_is_copied_for_as_long_as_it_is_needed(tmp_path, mon
         assert [path.name for path in folder.iterdir()] == ["model.onnx"]
         assert (folder / "model.onnx").read_bytes() == b"a model"
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(("error", "tries"), [(FileNotFoundError(), 1), (PermissionError("no"), 3), (OSError("x"), 3)])
+def test_a_missing_file_is_not_tried_again(monkeypatch, error, tries):
+    calls = []
+
+    def failing(*_):
+        calls.append(1)
+        raise error
+
+    monkeypatch.setattr(beam_support, "read_bytes", failing)
+    with pytest.raises(DownloadError):
+        beam_detection.fetch("bucket://a.jpg", DownloadLimits(retries=2, pause=0))
+    assert len(calls) == tries
+
+
+@pytest.fixture
+def emulator(monkeypatch):
+    server = pytest.importorskip("gcp_storage_emulator.server", reason="gcp-storage-emulator is not installed")
+    pytest.importorskip("google.cloud.storage", reason="google-cloud-storage is not installed (apache-beam[gcp])")
+    running = server.create_server("127.0.0.1", 0, in_memory=True, default_bucket="shop")
+    running.start()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{running._api._httpd.server_address[1]}")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def shop(emulator):
+    """The emulator's bucket, gs://shop."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import storage
+
+    return storage.Client(project="demo", credentials=AnonymousCredentials()).bucket("shop")
+
+
+def test_a_photo_is_read_at_once(shop, monkeypatch):
+    monkeypatch.setattr(beam_detection, "_local", SimpleNamespace(client=shop.client))
+    shop.blob("photos/größe 1.png").upload_from_string(b"0123456789")
+    shop.blob("empty.png").upload_from_string(b"")
+    limits = DownloadLimits(max_bytes=10, retries=0)
+    assert beam_detection.fetch("gs://shop/photos/größe 1.png", limits) == b"0123456789"
+    assert beam_detection.fetch("gs://shop/empty.png", limits) == b""
+    with pytest.raises(DownloadError, match="there is no such image"):
+        beam_detection.fetch("gs://shop/none.png", limits)
+    with pytest.raises(DownloadError, match="has more than"):
+        beam_detection.fetch("gs://shop/photos/größe 1.png", DownloadLimits(max_bytes=9, retries=0))

@@ -24,7 +24,7 @@ def test_a_bucket_that_cannot_be_looked_at_is_one_sentence(bucket, monkeypatch):
 
     monkeypatch.setattr(beam_support, "exists", refused)
     with pytest.raises(DataError) as failure:
-        beam_support.check_reachable(["bucket://photos"])
+        beam_support.pipeline_options([], ["bucket://photos"])
     assert failure.value.findings == [
         "bucket://photos cannot be looked at (403 GET bucket://photos); check network, address, and the login that "
         "Beam uses: gcloud auth application-default login"
@@ -35,17 +35,17 @@ def test_a_bucket_that_cannot_be_looked_at_is_one_sentence(bucket, monkeypatch):
 def test_a_scratch_folder_goes_with_all_that_is_in_it(bucket, monkeypatch, place):
     monkeypatch.chdir(bucket)
     with pytest.raises(OSError, match="power cut"), beam_support.scratch_folder(f"{place}out/run") as folder:
-        beam_support.write_text(f"{folder}/lines-0", ["[1, 2]\n", "[3]"])
+        beam_support.write_lines(f"{folder}/lines-0", ["[1, 2]", "[3]"])
         assert list(beam_support.read_lines(f"{folder}/lines-*")) == [[1, 2], [3]]
         raise OSError("power cut")
     assert [path for path in bucket.rglob("*") if path.is_file()] == []
 
 
 def test_flags_that_beam_does_not_know_are_refused():
-    options = beam_support.pipeline_options(["--direct_num_workers=2"])
-    assert beam_support.in_this_process(options)
+    options = beam_support.pipeline_options(["--direct_num_workers=2"], [])
+    assert options.get_all_options()["runner"] == beam_support.LOCAL_RUNNER
     with pytest.raises(UsageError, match="unrecognized arguments: --num_shard=3"):
-        beam_support.pipeline_options(["--num_shard=3"])
+        beam_support.pipeline_options(["--num_shard=3"], [])
 
 
 def test_a_finding_about_a_local_copy_names_the_original(bucket):

@@ -12,6 +12,7 @@ pytest.importorskip("object_detection", reason="the Object Detection API is not 
 
 from cloud import submit
 from cloud.lib import bucket_config, jobs, submitted
+from scripts.lib.core import files
 from scripts.lib.core.errors import WARNING, DataError, Finding, UsageError
 from tests.cloud.google_cloud_stub import BUCKET
 from tests.cloud.submitted_job import CHECKPOINT, fill_bucket, remember, running_job
@@ -60,7 +61,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(cloud):
     text = "\n".join(map(str, failure.value.findings))
     assert "is in europe-west4, but the job would run in us-central1" in text
     image = "us-central1-docker.pkg.dev/demo/apparel/trainer:1"
-    assert f"there is no container {image}; give --image, or build it (cloud/README.md) with: gcloud builds" in text
+    assert f"there is no container {image}; give --image, or build it (cloud/README.md)" in text
     assert "unrecognized arguments: --num_train_stops=7" in text
     assert f"train_input_reader: there is no gs://{BUCKET}/data/train.record; upload it with" in text
     assert f"fine_tune_checkpoint: there is no gs://{BUCKET}/{CHECKPOINT}" in text
@@ -99,8 +100,10 @@ def test_what_a_refused_training_leaves_is_said(cloud, monkeypatch, capsys):
     assert failure.value.findings[0].startswith("gcloud failed: INVALID_ARGUMENT: List of found errors")
     uploaded = f"gs://{BUCKET}/imgSeg_5/pipeline.config"
     assert cloud.addresses() == {uploaded}
-    assert f"{uploaded} was uploaded; to remove it: gcloud storage rm {uploaded}" in failure.value.consequence
-    assert "(after a broken connection look at `submit.py status --all`)" in failure.value.consequence
+    assert failure.value.consequence == (
+        "the job was not submitted (after a broken connection look at `submit.py status --all`); its files are in "
+        f"{files.shown_path(submitted.FOLDER / 'imgSeg_5')} and gs://{BUCKET}/imgSeg_5"
+    )
     with pytest.raises(UsageError, match="no job was submitted from here"):
         submitted.find(None)
     assert not submit.main(["status", "--all"])
@@ -145,12 +148,13 @@ def test_the_log_of_a_job_is_followed_until_it_ends(cloud, capfd, monkeypatch):
     remember()
     running_job(cloud)
     monkeypatch.setattr(jobs, "LOOK_SECS", 5)
+    monkeypatch.setattr(jobs, "POLL_SECS", 1)
     monkeypatch.setattr(jobs, "LAST_LINES_SECS", 0)
     described = iter(["JOB_STATE_RUNNING"])  # then it has ended; gcloud itself is never told so
     monkeypatch.setattr(
         jobs, "describe", lambda session, job: {"state": next(described, None) or ended_after_the_log(cloud)}
     )
-    assert not submit.main(["logs", "--interval", "1"])
+    assert not submit.main(["logs"])
     shown = capfd.readouterr().out
     assert "step 20: loss 3.2" in shown and "imgSeg_5: succeeded" in shown
 
