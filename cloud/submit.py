@@ -16,7 +16,7 @@ Out:  on the bucket: gs://BUCKET/data/..., and gs://BUCKET/JOB/ with pipeline.co
 
 logs, status, eval, export and cancel take the latest job, or --job NAME. Before it costs money everything is checked:
 the job specification, the programs' flags, the container, and on the bucket its region, config, records, label map and
-checkpoint. The machines and the gcloud command are shown, and you are asked (--yes: not asked); --dry_run stops there.
+checkpoint. The job and the gcloud command are shown, and you are asked (--yes: not asked); --dry_run stops there.
 Flags after `--` go to train.py, eval.py or detect_beam.py:
 
   python cloud/submit.py train --bucket BUCKET -- --num_train_steps 2000
@@ -63,13 +63,14 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 read_flags=read_program_flags,
             )
             if args.verb == "train":
-                replicas = {job_spec.EVALUATOR: int(args.evaluator)}
-                if args.workers is not None:
-                    replicas[job_spec.WORKERS] = args.workers
-                if args.parameter_servers is not None:
-                    replicas[job_spec.PARAMETER_SERVERS] = args.parameter_servers
+                replicas = {
+                    job_spec.WORKERS: args.workers,
+                    job_spec.PARAMETER_SERVERS: args.parameter_servers,
+                    job_spec.EVALUATOR: int(args.evaluator),
+                }
+                given = {pool: count for pool, count in replicas.items() if count is not None}
                 session = start(args.project, args.region)
-                jobs.submit_training(session, options, args.bucket, args.config, args.train_dir, replicas)
+                jobs.submit_training(session, options, args.bucket, args.config, args.train_dir, given)
             else:
                 trained = find(args.job, "train")
                 jobs.submit_evaluation(start(trained.project, trained.region), options, trained)

@@ -52,19 +52,10 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     """Return the flags of this script, and the arguments of train.py."""
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--eval_dir", default="", help="folder for the evaluator's event files and metrics.json")
-    parser.add_argument(
-        "--eval_interval_secs",
-        type=positive,
-        metavar="SECONDS",
-        help="time between the evaluator's looks for a new checkpoint, instead of the config's",
-    )
-    parser.add_argument(
-        "--final_evaluation_secs",
-        type=not_negative,
-        default=1800,
-        metavar="SECONDS",
-        help="longest time that the master waits for the evaluator's last result",
-    )
+    interval = "seconds between the evaluator's looks for a new checkpoint (default: the config's)"
+    parser.add_argument("--eval_interval_secs", type=positive, metavar="SECONDS", help=interval)
+    wait = "longest time that the master waits for the evaluator's last result"
+    parser.add_argument("--final_evaluation_secs", type=not_negative, default=1800, metavar="SECONDS", help=wait)
     return parser.parse_known_args(argv)
 
 

@@ -21,7 +21,6 @@ from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 POOLS = ("master", "workers", "parameter servers", "evaluator")  # Vertex AI tells pools apart by their order
 MASTER, WORKERS, PARAMETER_SERVERS, EVALUATOR = range(4)
 EXAMPLE = "see cloud/vertex_training.yaml"
-DEFAULT_TIMEOUT = f"{7 * 24 * 3600}s"  # also the longest
 
 FlagReader = Callable[[Sequence[str], Sequence[str]], object]
 """Reads a container's command and arguments; raises SystemExit or UsageError if its program would reject them."""
@@ -38,9 +37,7 @@ def read_template(path: Path) -> dict:
     try:
         template = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark, reason = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
-        finding = _error(path, f"is not YAML: {reason}", EXAMPLE, line=mark.line + 1 if mark else None)
-        raise DataError([finding]) from error
+        raise DataError([_error(path, f"is not YAML: {' '.join(str(error).split())}", EXAMPLE)]) from error
     pools = template.get("workerPoolSpecs") if isinstance(template, dict) else None
     if not isinstance(pools, list) or not all(isinstance(pool or {}, dict) for pool in pools):
         raise DataError([_error(path, "has no list workerPoolSpecs of objects", EXAMPLE)])
@@ -103,18 +100,6 @@ def text(spec: dict, comment: str) -> str:
     return f"# {comment}\n{yaml.safe_dump(spec, sort_keys=False, width=120)}"
 
 
-def machines(spec: dict) -> str:
-    """Return one line with the machines of a job and its time limit."""
-    pools = []
-    for pool in spec["workerPoolSpecs"]:
-        machine = pool["machineSpec"]
-        gpu = f" with {machine.get('acceleratorCount')} {machine.get('acceleratorType')}"
-        line = f"{pool.get('replicaCount', 1)} x {machine['machineType']}"
-        pools.append(line + gpu * ("acceleratorType" in machine))
-    timeout = spec.get("scheduling", {}).get("timeout", DEFAULT_TIMEOUT)
-    return f"{', '.join(pools)}; stopped after {float(timeout.removesuffix('s')) / 3600:g} hours at the latest"
-
-
 def check(spec: dict, path: Path | str, read_flags: FlagReader) -> list[Finding]:
     """Return what is wrong with a specification that `fill` has made from the template at `path`.
 
@@ -173,5 +158,5 @@ def _refused_flags(container: dict, read_flags: FlagReader) -> str:
     return ""
 
 
-def _error(path: Path | str, message: str, remedy: str, where: str = "", line: int | None = None) -> Finding:
-    return Finding(ERROR, "job-spec", files.shown_path(path), message, remedy, where, line)
+def _error(path: Path | str, message: str, remedy: str, where: str = "") -> Finding:
+    return Finding(ERROR, "job-spec", files.shown_path(path), message, remedy, where)

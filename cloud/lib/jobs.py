@@ -107,14 +107,7 @@ def _submit(
     readers: Sequence[str],
     findings: Iterable[Finding | str],
 ) -> None:
-    """Check a job, show it, ask, submit it and remember it. The config of a training is uploaded first.
-
-    Args:
-        config: with its files on the bucket.
-        config_path: its file, for messages.
-        readers: the config's input readers that the job needs.
-        findings: what has been found so far.
-    """
+    """Check a job, show it, ask, submit it and remember it. The config of a training is uploaded first."""
     default_image = DEFAULT_IMAGE.replace("REGION", session.region)
     image = options.image or default_image.replace("PROJECT", session.project.replace(":", "/"))
     values = {
@@ -142,7 +135,7 @@ def _submit(
     create = ["ai", "custom-jobs", "create", *session.flags, f"--display-name={job.name}", f"--config={local_spec}"]
     create.append("--format=value(name)")
     print(spec_text)
-    print(f"Machines: {job_spec.machines(spec)}. Prices: {CALCULATOR}")
+    print(f"Prices of the machines: {CALCULATOR}")
     has_new_config = job.verb == "train"
     for command in [copy, create] if has_new_config else [create]:
         print(f"> {gcloud.shown(['gcloud', *command])}", flush=True)

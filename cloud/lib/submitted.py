@@ -15,28 +15,18 @@ FOLDER = files.default_path("runs/cloud")
 
 @dataclasses.dataclass(frozen=True)
 class VertexJob:
-    """A job of Vertex AI.
+    """A job of Vertex AI."""
 
-    Attributes:
-        name: its display name, e.g. imgSeg_1767261600.
-        verb: "train" or "eval".
-        id: the number that the server gave it; empty before it is submitted.
-        project, region, bucket: where it runs; the bucket is its name, without gs://.
-        config: address of the pipeline config.
-        train_dir, eval_dir: addresses of folders.
-        submitted: seconds since 1970.
-    """
-
-    name: str
-    verb: str
-    id: str
+    name: str  # its display name, e.g. imgSeg_1767261600
+    verb: str  # "train" or "eval"
+    id: str  # the number that the server gave it; empty before it is submitted
     project: str
     region: str
-    bucket: str
-    config: str
-    train_dir: str
+    bucket: str  # its name, without gs://
+    config: str  # address of the pipeline config
+    train_dir: str  # address of a folder, as eval_dir
     eval_dir: str
-    submitted: int
+    submitted: int  # seconds since 1970
 
     @property
     def folder(self) -> Path:

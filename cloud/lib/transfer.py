@@ -33,19 +33,19 @@ def upload(session: Session, bucket_name: str, config_path: Path) -> bool:
     if session.online:
         jobs.refuse(bucket.check_location(bucket_name, session.region), "nothing was uploaded")
         stored = bucket.listing(addresses.values())
-    new = [file for file, address in addresses.items() if not _is_same(file, stored.get(address))]
+    new: dict[str, list[str]] = {}
+    megabytes = 0.0
     for file, address in addresses.items():
-        size = f"{file.stat().st_size / 1e6:.1f} MB" if file in new else "there already"
-        print(f"{files.shown_path(file)} -> {address} ({size})")
-    folders = sorted({addresses[file].rpartition("/")[0] for file in new})
-    commands = [
-        ["storage", "cp", *(str(file) for file in new if addresses[file].rpartition("/")[0] == folder), f"{folder}/"]
-        for folder in folders
-    ]
+        same = _is_same(file, stored.get(address))
+        size = file.stat().st_size / 1e6
+        print(f"{files.shown_path(file)} -> {address} ({'there already' if same else f'{size:.1f} MB'})")
+        if not same:
+            new.setdefault(address.rpartition("/")[0], []).append(str(file))
+            megabytes += size
+    commands = [["storage", "cp", *paths, f"{folder}/"] for folder, paths in sorted(new.items())]
     for command in commands:
         print(f"> {gcloud.shown(['gcloud', *command])}")
-    megabytes = sum(file.stat().st_size for file in new) / 1e6
-    if new and not session.confirm(f"Upload {len(new)} files, {megabytes:.0f} MB?"):
+    if new and not session.confirm(f"Upload {sum(map(len, new.values()))} files, {megabytes:.0f} MB?"):
         return False
     for command in commands:
         try:

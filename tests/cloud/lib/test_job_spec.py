@@ -47,9 +47,7 @@ def test_the_templates_are_right(name):
 
 def test_the_training_is_the_reference_cluster():
     assert [pool["replicaCount"] for pool in training()["workerPoolSpecs"]] == [1, 5, 3]
-    gpu_machine = "n1-standard-8 with 1 NVIDIA_TESLA_T4"
-    machines = f"1 x {gpu_machine}, 5 x {gpu_machine}, 3 x n1-standard-8"
-    assert job_spec.machines(training()) == f"{machines}; stopped after 24 hours at the latest"
+    assert {pool["machineSpec"]["machineType"] for pool in training()["workerPoolSpecs"]} == {"n1-standard-8"}
 
 
 def broken(change):
@@ -140,7 +138,7 @@ def test_pools_are_left_out_only_from_the_end():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("workerPoolSpecs: [", "template.yaml:1: is not YAML"),
+        ("workerPoolSpecs: [", "template.yaml: is not YAML: .*line 1, column 19"),
         ("trainingInput: {scaleTier: CUSTOM}", "has no list workerPoolSpecs of objects"),
         ("workerPoolSpecs: [a]", "has no list workerPoolSpecs of objects"),
     ],

@@ -49,8 +49,7 @@ def test_training_is_submitted_as_the_template_says_and_remembered(cloud, capsys
     assert submitted.find(None).id == "100"
     shown = capsys.readouterr().out
     assert "> gcloud ai custom-jobs create --project=demo --region=us-central1 --display-name=imgSeg_5" in shown
-    gpu_machine = "n1-standard-8 with 1 NVIDIA_TESLA_T4"
-    assert f"Machines: 1 x {gpu_machine}, 5 x {gpu_machine}, 3 x n1-standard-8; stopped after 24 hours" in shown
+    assert shown.count("machineType: n1-standard-8") == 3 and "timeout: 86400s" in shown
 
 
 def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(cloud):
