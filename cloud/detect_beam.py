@@ -15,14 +15,7 @@ could not be read; with another model or other score thresholds, on all. So a ru
 with the results of a single run. A text file on a bucket says nothing of changes; its images are done once.
 
 Needs requirements-beam.txt. Flags that are not listed below go to Beam; without any, the pipeline runs in this process.
-On Google Cloud Dataflow, which needs `pip install "apache-beam[gcp]"`, with the model, too, on the bucket:
-
-  python cloud/detect_beam.py --num_shards=10000 --input=gs://BUCKET/photos.txt --model=gs://BUCKET/exported_model
-      --output_path=gs://BUCKET/detections/run1 --runner=DataflowRunner --project=PROJECT --region=REGION
-      --temp_location=gs://BUCKET/tmp --sdk_container_image=REGION-docker.pkg.dev/PROJECT/REPOSITORY/apparel-beam:1
-      --experiments=no_use_multiple_sdk_containers --number_of_worker_harness_threads=2 --max_num_workers=100
-
-cloud/submit.py batch-detect checks and starts that; machines, hours and cost: cloud/README.md.
+cloud/submit.py batch-detect starts it on Google Cloud Dataflow; machines, hours and cost: cloud/README.md.
 """
 
 from __future__ import annotations

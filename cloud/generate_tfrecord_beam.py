@@ -13,16 +13,8 @@ on all cores of this machine with
 
     --direct_running_mode=multi_processing --direct_num_workers=0
 
-and on Google Cloud Dataflow, which needs `pip install "apache-beam[gcp]"`, with
-
-    python cloud/generate_tfrecord_beam.py --num_shards=100
-        --csv_input=gs://BUCKET/data/train_labels.csv --label_map=gs://BUCKET/data/apparel_label_map.pbtxt
-        --image_dir=gs://BUCKET/samples --output_path=gs://BUCKET/data/train.record
-        --runner=DataflowRunner --project=PROJECT --region=REGION --temp_location=gs://BUCKET/tmp
-        --sdk_container_image=REGION-docker.pkg.dev/PROJECT/REPOSITORY/apparel-beam:1 --max_num_workers=20
-
-where the container holds this repository and what it imports (cloud/README.md). The command waits for the job: it
-publishes the files, or lists what is wrong.
+and on Google Cloud Dataflow with the command in cloud/README.md. It waits for the job: it publishes the files, or lists
+what is wrong.
 """
 
 from __future__ import annotations

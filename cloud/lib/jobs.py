@@ -13,7 +13,7 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from cloud.lib import bucket, bucket_config, gcloud, job_spec, submitted
+from cloud.lib import bucket, gcloud, job_spec, submitted
 from cloud.lib.gcloud import Session
 from cloud.lib.submitted import VertexJob
 from scripts.lib.config import checks, pipeline_config
@@ -57,7 +57,7 @@ def submit_training(
         train_dir: address for checkpoints; None for gs://BUCKET/JOB/train.
         replicas: pool -> number of machines, where it differs from the template's.
     """
-    config = bucket_config.on_bucket(pipeline_config.read(config_path), bucket_name)
+    config = bucket.on_bucket(pipeline_config.read(config_path), bucket_name)
     run_dir = f"{bucket.PREFIX}{bucket_name}/{options.name}"
     train_dir = train_dir or f"{run_dir}/train"
     job = VertexJob(
@@ -79,9 +79,9 @@ def submit_training(
     findings += [f"{files.shown_path(config_path)}: {problem}" for problem in cluster.check_sync_replicas(config)]
     if session.online and bucket.listing([job.config]):
         findings.append(f"there is a job {job.name} on the bucket already; give another --job_name")
-    readers = [bucket_config.TRAIN]
+    readers = [bucket.TRAIN]
     if replicas.get(job_spec.EVALUATOR):
-        readers.append(bucket_config.EVAL)
+        readers.append(bucket.EVAL)
     _submit(session, options, job, template, config, config_path, readers, findings)
 
 
@@ -91,10 +91,10 @@ def submit_evaluation(session: Session, options: JobOptions, trained: VertexJob)
     place = {"project": session.project, "region": session.region}
     job = dataclasses.replace(trained, name=options.name, verb="eval", id="", submitted=int(time.time()), **place)
     findings = []
-    if session.online and not bucket_config.checkpoint_steps(trained.train_dir):
+    if session.online and not bucket.checkpoint_steps(trained.train_dir):
         findings.append(f"{trained.train_dir} has no checkpoint yet; `submit.py status` shows how far the job is")
     template, config = job_spec.read_template(options.template), pipeline_config.read(config_path)
-    _submit(session, options, job, template, config, config_path, [bucket_config.EVAL], findings)
+    _submit(session, options, job, template, config, config_path, [bucket.EVAL], findings)
 
 
 def _submit(
@@ -126,7 +126,7 @@ def _submit(
     if session.online:
         findings += bucket.check_location(job.bucket, session.region)
         findings += check_image(image)
-        findings += bucket_config.check(config, config_path, readers)
+        findings += bucket.check(config, config_path, readers)
     refuse(findings, "nothing was submitted")
 
     spec_text = job_spec.text(spec, f"{job.name}, submitted by cloud/submit.py {job.verb}")
@@ -226,7 +226,7 @@ def show(session: Session, job: VertexJob) -> None:
         if key in described:
             print(f"{name:<10} {described[key]}")
     if job.train_dir:
-        steps = bucket_config.checkpoint_steps(job.train_dir)
+        steps = bucket.checkpoint_steps(job.train_dir)
         print(f"checkpoint {f'{job.train_dir}/model.ckpt-{steps[-1]}' if steps else f'none yet in {job.train_dir}'}")
         print(f"curves     tensorboard --load_fast=false --logdir={job.train_dir.rpartition('/')[0]}")
     if "error" in described:

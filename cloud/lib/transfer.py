@@ -9,7 +9,7 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from cloud.lib import bucket, bucket_config, gcloud, jobs
+from cloud.lib import bucket, gcloud, jobs
 from cloud.lib.gcloud import Session
 from cloud.lib.submitted import VertexJob
 from scripts.lib.config import checks, pipeline_config
@@ -24,11 +24,11 @@ def upload(session: Session, bucket_name: str, config_path: Path) -> bool:
         True if all of them are on the bucket now.
     """
     config = pipeline_config.read(config_path)
-    local = bucket_config.on_disk(config, bucket_name)
+    local = bucket.on_disk(config, bucket_name)
     findings = checks.check_training(local, config_path, on_buckets=False)
     findings += checks.check_evaluation(local, config_path, on_buckets=False)
     jobs.refuse(findings, "nothing was uploaded")
-    addresses = bucket_config.uploads(config, bucket_name)
+    addresses = bucket.uploads(config, bucket_name)
     stored = {}
     if session.online:
         jobs.refuse(bucket.check_location(bucket_name, session.region), "nothing was uploaded")
@@ -36,7 +36,7 @@ def upload(session: Session, bucket_name: str, config_path: Path) -> bool:
     new: dict[str, list[str]] = {}
     megabytes = 0.0
     for file, address in addresses.items():
-        same = _is_same(file, stored.get(address))
+        same = address in stored and stored[address] == bucket.crc32c(file)
         size = file.stat().st_size / 1e6
         print(f"{files.shown_path(file)} -> {address} ({'there already' if same else f'{size:.1f} MB'})")
         if not same:
@@ -56,10 +56,6 @@ def upload(session: Session, bucket_name: str, config_path: Path) -> bool:
     return True
 
 
-def _is_same(file: Path, stored: bucket.StoredFile | None) -> bool:
-    return bool(stored and stored.size == file.stat().st_size and stored.crc32c == bucket.crc32c(file))
-
-
 def export(session: Session, job: VertexJob, step: int | None, output_dir: Path | None) -> int:
     """Fetch a checkpoint and the label map from the bucket, and export the model on this machine.
 
@@ -76,7 +72,7 @@ def export(session: Session, job: VertexJob, step: int | None, output_dir: Path 
         DataError: there is no such checkpoint.
     """
     config = pipeline_config.read(job.folder / "pipeline.config")
-    steps = bucket_config.checkpoint_steps(job.train_dir)
+    steps = bucket.checkpoint_steps(job.train_dir)
     if not steps or (step is not None and step not in steps):
         wanted = "no checkpoint" if step is None else f"no checkpoint of step {step}"
         found = ", ".join(map(str, steps)) or "none"

@@ -11,7 +11,7 @@ pytest.importorskip("google.cloud.aiplatform_v1", reason="requirements-cloud.txt
 pytest.importorskip("object_detection", reason="the Object Detection API is not installed (it reads the configs)")
 
 from cloud import submit
-from cloud.lib import bucket_config, jobs, submitted
+from cloud.lib import bucket, jobs, submitted
 from scripts.lib.core import files
 from scripts.lib.core.errors import WARNING, DataError, Finding, UsageError
 from tests.cloud.google_cloud_stub import BUCKET
@@ -92,7 +92,7 @@ def test_a_refused_evaluation_says_why_in_one_sentence(cloud):
 
 def test_what_a_refused_training_leaves_is_said(cloud, monkeypatch, capsys):
     monkeypatch.setattr(jobs, "check_image", lambda *_: [])
-    monkeypatch.setattr(bucket_config, "check", lambda *_: [])
+    monkeypatch.setattr(bucket, "check", lambda *_: [])
     cloud.refusal = (400, "INVALID_ARGUMENT", "List of found errors: 1.Field: job_spec")
     with pytest.raises(DataError) as failure:
         submit.main(["train", "--bucket", BUCKET, "--job_name", "imgSeg_5", "--yes"])
