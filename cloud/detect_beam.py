@@ -49,18 +49,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     args, beam_options = parse_arguments(argv)
     with beam_detection.local_model(args.model) as folder:  # loaded here, for its class names: cheaper than in the job
         class_names = list(beam_detection.Detector(folder, "onnx").class_names.values())
-        settings = {
-            "models": [
-                {
-                    "name": args.model.rpartition("/")[2] if files.is_url(args.model) else folder.resolve().name,
-                    "sha256": files.sha256(folder / exported_model.ONNX),
-                }
-            ],
-            "min_scores": detections.score_thresholds(
-                [folder], class_names, args.min_score, args.class_min_score, args.classes
-            ),
-            "nms_iou": args.nms_iou,
-        }
+        name = args.model.rpartition("/")[2] if files.is_url(args.model) else folder.resolve().name
+        model = {"name": name, "sha256": files.sha256(folder / exported_model.ONNX)}
+        thresholds = detections.score_thresholds(
+            [folder], class_names, args.min_score, args.class_min_score, args.classes
+        )
+    settings = {"models": [model], "min_scores": thresholds, "nms_iou": args.nms_iou}
     job = DetectionJob(
         args.model, args.output_path, args.num_shards, settings, args.batch_size, args.threads, args.retries
     )
@@ -82,16 +76,13 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pip
     paths = parser.add_argument_group("paths of files, or gs://...")
     paths.add_argument("--input", required=True, help="images; see above")
     paths.add_argument("--model", default=str(default_path("exported_model")), help="exported model")
-    paths.add_argument(
-        "--output_path", default=str(default_path("detections/detections")), help="prefix of the results"
-    )
+    output = str(default_path("detections/detections"))
+    paths.add_argument("--output_path", default=output, help="prefix of the results")
     detections.add_flags(parser)
     work = parser.add_argument_group("work")
     work.add_argument("--num_shards", type=positive_int, default=10, help="parts of the results, a thread each")
     work.add_argument("--batch_size", type=positive_int, default=8, help="images per inference batch")
-    work.add_argument(
-        "--threads", type=positive_int, help="threads per part that decode images (default: one per core)"
-    )
+    work.add_argument("--threads", type=positive_int, help="decoding threads per part (default: one per core)")
     work.add_argument("--retries", type=command_line.not_negative_int, default=4, help="of reading an image")
     args, beam_flags = parser.parse_known_args(argv)
     args.model = args.model.rstrip("/") or "/"
@@ -121,13 +112,8 @@ def publish(job: DetectionJob, total: Counter, former_shards: Sequence[str]) -> 
     """Write the manifest; delete the former shards that this run, with another number of shards, did not replace."""
     path = f"{job.output_path}.json"
     shards = [Path(job.shard(index)).name for index in range(job.num_shards)]
-    stale = [
-        f"{beam_support.sibling(path, shard)}{suffix}"
-        for shard in former_shards
-        if shard not in shards
-        for suffix in PARTS
-    ]
-    beam_support.delete(stale)
+    stale = [beam_support.sibling(path, shard) for shard in former_shards if shard not in shards]
+    beam_support.delete(f"{shard}{suffix}" for shard in stale for suffix in PARTS)
     counts = {name: total[name] for name in ("photos", "detections", "errors")}
     content = {"kind": MANIFEST, **counts, "settings": job.settings, "shards": shards}
     beam_support.write_whole(path, json.dumps(content, indent=1, ensure_ascii=False).encode() + b"\n")

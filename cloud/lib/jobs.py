@@ -121,8 +121,7 @@ def _submit(
     spec = job_spec.fill(template, values, options.program_flags)
     findings = [*findings, *job_spec.check(spec, options.template, options.read_flags)]
     if job.record.is_file():
-        folder = files.shown_path(job.folder)
-        findings.append(f"there is a job {job.name} already, in {folder}; give another --job_name")
+        findings.append(f"{files.shown_path(job.folder)} holds a job of this name; give another --job_name")
     if session.online:
         findings += bucket.check_location(job.bucket, session.region)
         findings += check_image(image)

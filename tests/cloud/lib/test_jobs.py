@@ -113,7 +113,7 @@ def test_a_job_s_name_is_not_given_twice(monkeypatch, tmp_path):
     monkeypatch.setattr("shutil.which", lambda name: None)
     monkeypatch.setattr(submitted, "FOLDER", tmp_path)
     remember()
-    with pytest.raises(DataError, match="there is a job imgSeg_5 already, in .*imgSeg_5; give another --job_name"):
+    with pytest.raises(DataError, match="imgSeg_5 holds a job of this name; give another --job_name"):
         submit.main(["eval", "--job_name", "imgSeg_5", "--dry_run"])
     assert submitted.find(None).verb == "train"
 
