@@ -171,8 +171,7 @@ _EXPLANATIONS = {
         "The API {0} is not enabled in this project: run `gcloud services enable {0}`, wait a minute, and run this "
         "again."
     ),
-    r"(?i)quota metrics exceed quota limits: (?:aiplatform\.googleapis\.com/)?([^\s\"']+)|RESOURCE_EXHAUSTED:? ?(.*)|"
-    r"HTTPError 429:? ?(.*)|(?:exceed\w*|insufficient) (?:the )?(quota.*)": (
+    r"(?i)RESOURCE_EXHAUSTED:? ?(.*)|HTTPError 429:? ?(.*)|(?:exceed\w*|insufficient) (?:the )?(quota.*)": (
         "The project's quota or the region's capacity is too small ({0}): ask for more (console, IAM & Admin, "
         "Quotas), or give fewer machines (--workers), another GPU (--spec), or another --region."
     ),

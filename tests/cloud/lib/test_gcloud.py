@@ -16,7 +16,7 @@ SAID = {
     "ERROR: (gcloud.ai.custom-jobs.create) PERMISSION_DENIED: Vertex AI API has not been used in project 12 before or it "
     "is disabled. Enable it by visiting https://console.developers.google.com/apis/api/aiplatform.googleapis.com/overview": "gcloud services enable aiplatform.googleapis.com",
     "ERROR: (gcloud.ai.custom-jobs.create) RESOURCE_EXHAUSTED: The following quota metrics exceed quota limits: "
-    "aiplatform.googleapis.com/custom_model_training_nvidia_t4_gpus": "capacity is too small (custom_model_training_nvidia_t4_gpus): ask for more",
+    "aiplatform.googleapis.com/custom_model_training_nvidia_t4_gpus": "exceed quota limits: aiplatform.googleapis.com/custom_model_training_nvidia_t4_gpus): ask for more",
     "ERROR: (gcloud.ai.custom-jobs.create) RESOURCE_EXHAUSTED: Insufficient capacity": "(Insufficient capacity): ask for more",
     "ERROR: (gcloud.storage.buckets.describe) gs://nobucket not found: 404.": "no such bucket (nobucket)",
     "ERROR: (gcloud.storage.cp) HTTPError 404: The specified bucket does not exist.": "gcloud storage buckets create",
