@@ -77,9 +77,7 @@ def test_a_refused_evaluation_says_why_in_one_sentence(cloud):
     with pytest.raises(DataError) as failure:
         submit.main(["eval", "--yes"])
     (sentence,) = failure.value.findings
-    assert sentence.startswith(
-        "The project's quota or the region's capacity is too small (custom_model_training_nvidia"
-    )
+    assert sentence.startswith("The project's quota or the region's capacity is too small (The following quota metrics")
     assert failure.value.consequence.startswith("the job was not submitted")
 
     cloud.refusal = None
