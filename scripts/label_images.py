@@ -25,7 +25,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.annotations import labelimg_patches, proposals, voc_xml
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import local_path
+from scripts.lib.core.command_line import existing_file, local_path
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.text import read_text
 from scripts.lib.images.image_names import ImageFolder
@@ -58,7 +58,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("image_dir", type=local_path, nargs="?", default=images, help="folder of the images")
     parser.add_argument("class_file", type=local_path, nargs="?", default=classes, help="names of the classes")
     parser.add_argument("--annotations_dir", type=local_path, default=annotations, help="folder for the XML files")
-    parser.add_argument("--queue", type=local_path, metavar="CSV", help="show the images of this list, in its order")
+    parser.add_argument("--queue", type=existing_file, metavar="CSV", help="prelabel.py's list: show these images only")
     return parser.parse_args(argv)
 
 
@@ -85,8 +85,6 @@ def find_images(image_dir: Path) -> set[str]:
 def read_queue(queue: Path, image_names: set[str]) -> list[str]:
     """Return the names that a queue lists; raise UsageError if there is none, or an image is gone."""
     shown = files.shown_path(queue)
-    if not queue.is_file():
-        raise UsageError(f"--queue {shown}: no such file; prelabel.py --queue writes it")
     names = proposals.read_queue(queue)
     if not names:
         raise UsageError(f"--queue {shown} lists no image: none was left to label")

@@ -69,7 +69,7 @@ def test_nothing_to_convert_is_an_error(tmp_path, classes):
     folder.mkdir()
     if classes is not None:
         annotate(folder / "a.xml", "a.jpg", classes)
-    with pytest.raises(DataError, match="no annotations of a known format|no annotation has an object"):
+    with pytest.raises(DataError, match="no annotations; looked for|no annotation has an object"):
         convert(folder)
 
 

@@ -35,8 +35,7 @@ def find_files(path: Path, name: str = AUTO) -> tuple[str, list[str]]:
     found = {name: selected for name in names if (selected := FORMATS[name].select_files(path, listed))}
     if not found:
         titles = "; ".join(f"{name}: {FORMATS[name].TITLE}" for name in names)
-        which = "a known format" if name == AUTO else "this format"
-        raise DataError([f"{files.shown_path(path)}: no annotations of {which} ({titles})"])
+        raise DataError([f"{files.shown_path(path)}: no annotations; looked for {titles}"])
     first = next(iter(found))
     if len(found) > 1 and not FORMATS[first].IS_DATA_SET:
         kinds = " and as ".join(f"{name} ({files.shown_path(selected[0])})" for name, selected in found.items())

@@ -81,9 +81,8 @@ def sharing_an_annotation(names: Iterable[str]) -> list[Finding]:
 
 def write(path: Path | str, annotation: Annotation) -> None:
     """Write one file, whole or not at all; raise ValueError as `document` does."""
-    text = document(annotation)
     with files.atomic_write(path) as file:
-        file.write(text.encode())
+        file.write(document(annotation).encode())
 
 
 def document(annotation: Annotation) -> str:

@@ -69,8 +69,8 @@ def _page(thumbnails: Sequence[tuple[str, Path]]) -> Image.Image:
         left, top = _MARGIN + column * cell_width, _MARGIN + row * cell_height
         with Image.open(path) as image:
             page.paste(image, (left + (SIDE - image.width) // 2, top + (SIDE - image.height) // 2))
-        place = (left + SIDE / 2, top + SIDE + _CAPTION / 2)
-        draw.text(place, _shortened(draw, caption), "black", font, anchor="mm")
+        middle = (left + SIDE / 2, top + SIDE + _CAPTION / 2)
+        draw.text(middle, _shortened(draw, caption), "black", font, anchor="mm")
     return page
 
 

@@ -220,10 +220,8 @@ def store_proposal(
 ) -> tuple[str, list[Finding]]:
     """Write an annotation as a proposal; remove an earlier proposal where it has no object.
 
-    A file that a person has saved is never changed; an unreviewed proposal only with `replace`.
-
-    Returns:
-        The outcome, one of the five above; an error where XML cannot hold the name.
+    A file that a person has saved is never changed; an unreviewed proposal only with `replace`. Return the outcome, one
+    of the five above, and an error where XML cannot hold the name.
     """
     exists = path.exists()
     if exists and not (replace and proposals.is_unreviewed(path.read_bytes())):

@@ -39,7 +39,6 @@ def fuse(
         predictions: of each model, with common class ids; boxes in any one unit.
         weights: how much each model's scores count; None: all the same.
         weight_of_class: class id -> the sum of the weights of the models that know the class, where not all do.
-        iou_threshold: see above.
     """
     weights = np.ones(len(predictions)) if weights is None else np.asarray(weights, float)
     boxes = np.concatenate([found.boxes_yxyx for found in predictions]).astype(float)

@@ -38,15 +38,13 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
         try:
             name, *corners = text.rsplit(None, 4)
             if len(corners) != 4 or name not in category_of:
-                expected = "image x_1 y_1 x_2 y_2, the image being one of list_category_img.txt"
-                raise ValueError(f"is {text[:80]!r}, expected {expected}")
+                raise ValueError(f"is {text[:80]!r}, expected image x_1 y_1 x_2 y_2, one of list_category_img.txt")
             class_name = parsing.class_at(category_of[name], names, "list_category_cloth.txt", first=1)
             annotation = parsing.annotation_of(name, images, file, line)
             annotation.objects = [VocObject(class_name, *map(parse_pixels, corners), line=line)]
             annotations.append(annotation)
         except ValueError as error:
-            remedy = "unpack the data set again"
-            findings.append(error_in(file, "deepfashion-line", str(error), remedy, line=line))
+            findings.append(error_in(file, "deepfashion-line", str(error), "unpack the data set again", line=line))
         except DataError as error:
             findings += error.findings
     return annotations, findings
