@@ -27,10 +27,9 @@ from scripts.lib.core import command_line
 from scripts.lib.core.command_line import not_negative, positive
 from scripts.lib.core.errors import UsageError
 from scripts.lib.evaluation import metrics_file
-from scripts.lib.object_detection_api import watch
+from scripts.lib.object_detection_api import hooks
 from scripts.lib.training import cluster
-from scripts.lib.training.options import TrainOptions
-from scripts.lib.training.plan import read_config
+from scripts.lib.training.plan import TrainOptions, read_config
 
 LOOK_SECS = 5.0  # between two looks whether the evaluator has finished
 
@@ -66,7 +65,7 @@ def train_options(train_argv: Sequence[str]) -> TrainOptions:
 def evaluate(options: TrainOptions, eval_dir: str, eval_interval_secs: float | None) -> int | None:
     """Evaluate each new checkpoint of the training until the one of its last step."""
     object_detection_api.prepare(options.verbose)
-    watch.evaluate_until(last_step_of(options), eval_interval_secs)
+    hooks.evaluate_until(last_step_of(options), eval_interval_secs)
     paths = ["--checkpoint_dir", options.train_dir, "--eval_dir", eval_dir]
     return evaluation.main(["--pipeline_config_path", options.pipeline_config_path, *paths])
 

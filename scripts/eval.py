@@ -38,7 +38,7 @@ from scripts.lib.core.command_line import local_path
 from scripts.lib.dataset import label_map
 from scripts.lib.evaluation import metrics_file
 from scripts.lib.models import export, exported_model
-from scripts.lib.object_detection_api import flags, watch
+from scripts.lib.object_detection_api import flags, hooks
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
@@ -79,9 +79,9 @@ def evaluate_checkpoints(api_flags: Sequence[str], num_examples: int, eval_dir: 
         report(metrics_file.Evaluation(global_step, num_examples, metrics), eval_dir)
 
     def install_hooks() -> None:
-        watch.metrics(report_metrics)
-        watch.grouped_images()
-        watch.small_event_files()
+        hooks.metrics(report_metrics)
+        hooks.grouped_images()
+        hooks.small_event_files()
 
     object_detection_api.run("object_detection.legacy.eval", api_flags, verbose, install_hooks)
 
@@ -112,12 +112,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     flags.add_to(parser, flags.EVAL)
     parser.add_argument("--fast", action="store_true", help="evaluate in batches on an exported model")
-    parser.add_argument(
-        "--model",
-        type=local_path,
-        action="append",
-        help="with --fast: the exported model, instead of a checkpoint; several are an ensemble",
-    )
+    model_help = "with --fast: exported model, instead of a checkpoint; several are an ensemble"
+    parser.add_argument("--model", type=local_path, action="append", help=model_help)
     parser.add_argument("--flip", action="store_true", help="with --fast: look at each image mirrored, too")
     args = parser.parse_args(flags.double_dashed(argv))
     parts = ["model_config_path", "eval_config_path", "input_config_path"]

@@ -42,11 +42,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def find_runs(logdir: Path) -> list[Path]:
-    """Return the folders that hold event files.
-
-    Raises:
-        UsageError: there is none.
-    """
+    """Return the folders that hold event files; raise UsageError where there is none."""
     runs = sorted({path.parent for path in logdir.rglob("*tfevents*")})
     if not runs:
         place = files.shown_path(logdir)
@@ -55,11 +51,7 @@ def find_runs(logdir: Path) -> list[Path]:
 
 
 def start(logdir: Path, host: str, port: int | None) -> str:
-    """Start TensorBoard in threads of this process, and return its address.
-
-    Raises:
-        UsageError: the port is taken.
-    """
+    """Start TensorBoard in threads of this process, and return its address; raise UsageError for a port in use."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorBoard imports TensorFlow, which prints a greeting
     from tensorboard import program
 

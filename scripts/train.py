@@ -26,8 +26,7 @@ from scripts.lib.core import command_line
 from scripts.lib.core.command_line import positive_int
 from scripts.lib.object_detection_api import flags
 from scripts.lib.training import overfit
-from scripts.lib.training.options import TrainOptions
-from scripts.lib.training.plan import plan, prepare
+from scripts.lib.training.plan import TrainOptions, plan, prepare
 from scripts.lib.training.run import run
 
 
@@ -43,72 +42,25 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     flags.add_to(parser, flags.TRAIN)
     parser.add_argument(
-        "--num_train_steps",
-        type=positive_int,
-        metavar="N",
-        help="steps to train, instead of the config's num_steps; a learning rate schedule is stretched with them",
+        "--num_train_steps", type=positive_int, metavar="N", help="steps; default: the config's num_steps"
     )
     saving = parser.add_argument_group("checkpoints and logs")
-    saving.add_argument(
-        "--save_every_steps",
-        type=positive_int,
-        metavar="STEPS",
-        help="steps between two checkpoints, in addition to --save_every_secs",
-    )
-    saving.add_argument(
-        "--save_every_secs",
-        type=positive_int,
-        default=TrainOptions.save_every_secs,
-        metavar="SECONDS",
-        help="time between two checkpoints",
-    )
-    saving.add_argument(
-        "--log_every_steps",
-        type=positive_int,
-        default=TrainOptions.log_every_steps,
-        metavar="STEPS",
-        help="steps between two lines of training_log.jsonl",
-    )
-    saving.add_argument(
-        "--save_summaries_secs",
-        type=positive_int,
-        default=TrainOptions.save_summaries_secs,
-        metavar="SECONDS",
-        help="time between two points of the curves in TensorBoard",
-    )
-    saving.add_argument(
-        "--full_summaries",
-        action="store_true",
-        help="write histograms of all variables and the graph, too (20 MB at the start)",
-    )
+    steps = {"type": positive_int, "metavar": "STEPS"}
+    seconds = {"type": positive_int, "metavar": "SECONDS"}
+    saving.add_argument("--save_every_steps", **steps, help="steps between two checkpoints, besides --save_every_secs")
+    saving.add_argument("--save_every_secs", **seconds, default=120, help="time between two checkpoints")
+    saving.add_argument("--log_every_steps", **steps, default=10, help="steps between two lines of training_log.jsonl")
+    saving.add_argument("--save_summaries_secs", **seconds, default=20, help="time between two points in TensorBoard")
+    saving.add_argument("--full_summaries", action="store_true", help="write histograms and the graph, too (20 MB)")
     evaluating = parser.add_argument_group("evaluations between the steps")
     evaluating.add_argument(
-        "--eval_every",
-        type=positive_int,
-        metavar="STEPS",
-        help="steps between two evaluations, in a second process; the best checkpoint is kept in train_dir/best",
+        "--eval_every", **steps, help="steps between two evaluations; train_dir/best is the best one"
     )
-    evaluating.add_argument(
-        "--patience",
-        type=positive_int,
-        metavar="N",
-        help="end the training after N evaluations in a row without a better mAP@0.5",
-    )
+    evaluating.add_argument("--patience", type=positive_int, metavar="N", help="end after N evaluations without gain")
     evaluating.add_argument("--eval_dir", default="", help="folder for the results; default: train_dir/eval")
-    parser.add_argument(
-        "--overfit",
-        type=positive_int,
-        metavar="N",
-        help="only check that the set-up can learn: train on N images of the record, in a temporary folder, until "
-        f"their mAP@0.5 is {overfit.TARGET}",
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        metavar="N",
-        help="seed of the initial weights and of the augmentation; trainings start alike, but do not stay the same, "
-        "since threads read the images in no fixed order",
-    )
+    learns = f"only check that the set-up learns: train on N images until their mAP@0.5 is {overfit.TARGET}"
+    parser.add_argument("--overfit", type=positive_int, metavar="N", help=learns)
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of weights and augmentation; trainings start alike")
     args = parser.parse_args(flags.double_dashed(argv))
     flags.require_one_of(parser, vars(args), ["train_dir"], ["overfit"])
     parts = ["model_config_path", "train_config_path", "input_config_path"]

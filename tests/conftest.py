@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # whichever test imports TensorFlow first, it is the one the mends need
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # whichever test imports TensorFlow first, it is the one the patches need
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it puts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that tests start and interrupt inherit it

@@ -66,7 +66,7 @@ def running(folder: Path) -> Iterator[Emulator]:
     server = pytest.importorskip(
         "gcp_storage_emulator.server", reason="gcp-storage-emulator is not installed (requirements-dev.txt)"
     )
-    mend(server)
+    patch(server)
     emulator = server.create_server("127.0.0.1", 0, in_memory=True, default_bucket=BUCKET)
     emulator.start()
     proxy = Proxy(certificate(folder), emulator._api._httpd.server_address)
@@ -91,7 +91,7 @@ def running(folder: Path) -> Iterator[Emulator]:
         emulator.stop()
 
 
-def mend(server) -> None:
+def patch(server) -> None:
     """What TensorFlow does and the emulator does not expect."""
     if hasattr(server._read_data, "__wrapped__"):
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from scripts.lib.training.hooks import loop
+from scripts.lib.training import loop
 
 
 def restore_afterwards(monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 
 from cloud import task
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.training.options import TrainOptions
+from scripts.lib.training.plan import TrainOptions
 
 HOSTS = {"chief": ["c:2222"], "worker": ["w0:2222"], "ps": ["p0:2222"]}
 POOLS = {**{f"workerpool{index}": hosts for index, hosts in enumerate(HOSTS.values())}, "workerpool3": ["e:2222"]}
@@ -71,7 +71,7 @@ def test_an_evaluator_without_a_folder_is_told_so(calls, monkeypatch):
 
 def test_a_cluster_that_cannot_work_starts_nothing(calls, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", "{")
-    with pytest.raises(DataError, match="TF_CONFIG is not JSON"):
+    with pytest.raises(DataError, match="expected JSON with cluster"):
         task.main(JOB)
     assert calls == []
 

@@ -2,7 +2,7 @@
 
 `legacy/trainer.py` shuffles encoded examples, decodes some of them, queues the images as float32, pads them to the
 largest of their batch, and queues the batches. For a detector whose input has one size they are resized before they
-are queued (`training/hooks/early_resizing.py`); for another they wait at the size they have in the record. What the
+are queued (`object_detection_api/hooks.py`); for another they wait at the size they have in the record. What the
 detector itself takes comes on top.
 """
 

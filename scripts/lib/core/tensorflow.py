@@ -26,9 +26,6 @@ _SELF_TALK = re.compile(
     r"|Variable \[.*/(RMSProp(_1)?|Momentum|Adam(_1)?|ExponentialMovingAverage)\] is not available"  # slots
 )
 
-# An error about a part of the graph that stays unused because of another error, which is reported.
-_LEFT_BEHIND = "Object was never used"
-
 # Lines that TensorFlow's C++ code prints at import, before its log level is in force.
 _GREETING = re.compile(
     rb"absl::InitializeLog|oneDNN custom operations|Could not find cuda|cuInit|cpu_feature_guard"
@@ -110,4 +107,6 @@ def without_greeting(verbose: bool) -> Iterator[None]:
 class _SelfTalkFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        return _LEFT_BEHIND not in message and (record.levelno >= logging.ERROR or not _SELF_TALK.search(message))
+        if record.levelno >= logging.ERROR:
+            return "Object was never used" not in message  # because of another error, which is reported
+        return not _SELF_TALK.search(message)

@@ -7,12 +7,22 @@ import importlib
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
 from types import ModuleType
 
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.tensorflow import import_tensorflow
-from scripts.lib.object_detection_api import patches, versions
+from scripts.lib.object_detection_api import patches
+
+# distribution -> beginning of the versions with which the patches were tested
+TESTED = {
+    "tensorflow": "2.21.",
+    "tf_keras": "2.21.",
+    "tf-slim": "1.1.",
+    "tf-models-research-object-detection": "2.8.0",
+}
 
 
 def prepare(verbose: bool = False) -> None:
@@ -24,16 +34,38 @@ def prepare(verbose: bool = False) -> None:
     Raises:
         UsageError: TensorFlow, tf_keras or the Object Detection API is missing.
     """
-    versions.check()
+    check_versions()
     import_tensorflow(verbose)
     patches.apply()
 
 
+def check_versions() -> None:
+    """Warn in one line about untested versions.
+
+    Raises:
+        UsageError: distributions are missing; all are named.
+    """
+    missing, untested = [], []
+    for name, tested in TESTED.items():
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+        else:
+            if not version.startswith(tested):
+                untested.append(f"{name} {version} (tested: {tested.rstrip('.')})")
+    if missing:
+        raise UsageError(
+            f"not installed in {sys.prefix}: {', '.join(missing)}; "
+            "install them with: python -m pip install -r requirements.txt, "
+            "then: python -m pip install --no-deps -r requirements-object-detection.txt"
+        )
+    if untested:
+        print(f"warning: untested versions: {', '.join(untested)}; they may cause errors.", file=sys.stderr)
+
+
 def run(
-    module_name: str,
-    argv: Sequence[str],
-    verbose: bool = False,
-    before_main: Callable[[], None] | None = None,
+    module_name: str, argv: Sequence[str], verbose: bool = False, before_main: Callable[[], None] | None = None
 ) -> None:
     """Run an entry point of the API as `python -m MODULE ARGV` would.
 
@@ -69,11 +101,9 @@ def _explained_misfit(tf: ModuleType) -> Iterator[None]:
     except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
         if not error.message.startswith("Restoring from checkpoint failed"):
             raise
-        if missing := re.search(r"Key (\S+) not found in checkpoint", error.message):
-            what = f"it has no {missing[1]}"
-        elif shapes := re.search(r"lhs shape= ?(\[.*?\]) rhs shape= ?(\[.*?\])", error.message):
+        if shapes := re.search(r"lhs shape= ?(\[.*?\]) rhs shape= ?(\[.*?\])", error.message):
             what = f"of one variable the model's shape is {shapes[1]}, the checkpoint's {shapes[2]}"
-        else:
+        else:  # e.g. Key Conv/weights not found in checkpoint
             what = error.message.partition("Original error:")[2].strip().partition("\n")[0][:200]
         remedy = "give the config that it was trained with, or another --train_dir to start from the beginning"
         raise UsageError(f"the checkpoint is of another model than the pipeline config: {what}; {remedy}") from None
@@ -90,12 +120,9 @@ def describe_devices() -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         return ", ".join(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus)
-    return f"CPU, {os.cpu_count()} cores{_why_no_gpu()}"
-
-
-def _why_no_gpu() -> str:
+    cpu = f"CPU, {os.cpu_count()} cores"
     if not shutil.which("nvidia-smi"):
-        return ""
+        return cpu
     if os.name == "nt":
-        return "; there is an NVIDIA GPU, but since 2.11 TensorFlow uses none on native Windows, only under WSL2"
-    return "; there is an NVIDIA GPU, but TensorFlow does not see it: python -m pip install tensorflow[and-cuda]"
+        return f"{cpu}; there is an NVIDIA GPU, but since 2.11 TensorFlow uses it under WSL2 only"
+    return f"{cpu}; there is an NVIDIA GPU, but TensorFlow does not see it: python -m pip install tensorflow[and-cuda]"

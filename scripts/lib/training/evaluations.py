@@ -22,13 +22,11 @@ from scripts.lib.core import files
 from scripts.lib.evaluation import metrics_file
 from scripts.lib.evaluation.metrics_file import Evaluation
 from scripts.lib.training import log as training_log
+from scripts.lib.training import resume
 
 BEST = "best"  # in train_dir: the best checkpoint, its config and metrics.json
 EVALUATIONS = "evaluations.jsonl"  # in train_dir: a line an evaluation
 _PREPARED = ".evaluating-"  # in train_dir: the checkpoint that is being evaluated
-_FORMER = ".former"  # of files.replace_folder
-_METRICS = "metrics.json"
-_LOG = "evaluation.log"
 _SCRIPT = files.default_path("scripts/eval.py")
 
 # Ctrl+C in a terminal reaches all processes of its group; the trainer ends the evaluation itself.
@@ -36,8 +34,6 @@ _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name =
 
 
 class RunningEvaluation(NamedTuple):
-    """An evaluation that is under way."""
-
     step: int
     folder: Path
     process: subprocess.Popen
@@ -111,15 +107,15 @@ class TrainingEvaluations:
         step = checkpoint_files.step_of(prefix)
         folder = self._train_dir / f"{_PREPARED}{step}-{os.getpid()}"
         _copy_checkpoint(Path(prefix), folder)
-        shutil.copyfile(self._train_dir / "pipeline.config", folder / "pipeline.config")
-        command = [sys.executable, str(_SCRIPT), "--run_once", *(["--verbose"] if self._verbose else [])]
-        command += ["--pipeline_config_path", str(folder / "pipeline.config")]
-        command += ["--checkpoint_dir", str(folder), "--eval_dir", str(self._eval_dir)]
+        config = folder / "pipeline.config"
+        shutil.copyfile(self._train_dir / "pipeline.config", config)
+        command = [sys.executable, _SCRIPT, "--run_once", *(["--verbose"] if self._verbose else [])]
+        command += ["--pipeline_config_path", config, "--checkpoint_dir", folder, "--eval_dir", self._eval_dir]
         # No replica of a cluster, and no GPU.
         environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
         environment |= {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONUTF8": "1"}
         self._eval_dir.mkdir(parents=True, exist_ok=True)
-        with (self._eval_dir / _LOG).open("wb") as log:
+        with (self._eval_dir / "evaluation.log").open("wb") as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, **_OWN_GROUP
             )
@@ -138,11 +134,10 @@ class TrainingEvaluations:
     def poll(self) -> None:
         """Take the result of an evaluation that has ended."""
         if self._running and self._running.process.poll() is not None:
-            running, self._running = self._running, None
             try:
-                self._take(running)
+                self._take(self._running)
             finally:
-                shutil.rmtree(running.folder, ignore_errors=True)
+                self.abandon()
 
     def finish(self) -> None:
         """Wait for the evaluation that is under way."""
@@ -152,8 +147,8 @@ class TrainingEvaluations:
 
     def abandon(self) -> None:
         """End the evaluation that is under way, without its result."""
-        if self._running:
-            running, self._running = self._running, None
+        running, self._running = self._running, None
+        if running:
             running.process.kill()
             running.process.wait()
             shutil.rmtree(running.folder, ignore_errors=True)
@@ -161,15 +156,15 @@ class TrainingEvaluations:
     def _take(self, running: RunningEvaluation) -> None:
         result, status = _read_metrics(self._eval_dir), running.process.returncode
         if status or result is None or result.global_step != running.step:
-            log = self._eval_dir / _LOG
-            last = (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no output"])[-1]
+            log = self._eval_dir / "evaluation.log"
+            last = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
             place = files.shown_path(log)
             self.say(f"Evaluation at step {running.step} failed (exit status {status}): {last} ({place})")
             return
         ap = mean_ap(result)
         is_best = not math.isnan(ap) and (self.best is None or ap > mean_ap(self.best))
         if is_best:
-            shutil.copyfile(self._eval_dir / _METRICS, running.folder / _METRICS)
+            shutil.copyfile(self._eval_dir / "metrics.json", running.folder / "metrics.json")
             files.replace_folder(running.folder, self._train_dir / BEST)
             self.best = result
         self._steps.append(running.step)
@@ -180,8 +175,7 @@ class TrainingEvaluations:
 
     def _comparison(self, is_best: bool) -> str:
         if is_best:
-            where = "" if self._target else f", kept in {files.shown_path(self._train_dir / BEST)}"
-            return f"the best so far{where}"
+            return "the best so far"
         if self.best is None:
             return "no class has ground truth in the record"
         of_patience = f" of {self._patience}" if self._patience else ""
@@ -196,7 +190,7 @@ def mean_ap(evaluation: Evaluation) -> float:
 
 def _read_metrics(folder: Path) -> Evaluation | None:
     try:
-        return metrics_file.read(folder / _METRICS)
+        return metrics_file.read(folder / "metrics.json")
     except (OSError, ValueError, KeyError):
         return None
 
@@ -209,14 +203,13 @@ def _copy_checkpoint(prefix: Path, folder: Path) -> None:
             os.link(path, folder / path.name)
         except OSError:
             shutil.copyfile(path, folder / path.name)
-    with files.atomic_write(folder / "checkpoint", "w") as file:
-        file.write(f'model_checkpoint_path: "{prefix.name}"\nall_model_checkpoint_paths: "{prefix.name}"\n')
+    resume.write_state(folder, [prefix])
 
 
 def _clean_up(train_dir: Path) -> None:
-    """Put back the best checkpoint that a killed run was replacing, and remove the copies that it left."""
+    """Put back the best checkpoint that a killed run was replacing (files.replace_folder); remove other leftovers."""
     for path in sorted(train_dir.glob(f"{_PREPARED}*"), reverse=True):
-        if path.name.endswith(_FORMER) and not (train_dir / BEST).exists():
+        if path.name.endswith(".former") and not (train_dir / BEST).exists():
             path.rename(train_dir / BEST)
         else:
             shutil.rmtree(path, ignore_errors=True)

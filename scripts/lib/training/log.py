@@ -8,7 +8,7 @@ import math
 import time
 from pathlib import Path
 
-from scripts.lib.training.hooks.loop import TrainingStep
+from scripts.lib.training.loop import TrainingStep
 
 FILE_NAME = "training_log.jsonl"
 
@@ -61,15 +61,10 @@ class TrainingLog:
     def after_step(self, step: TrainingStep, images_per_second: float | None) -> None:
         if step.number % self._every:
             return
-        line = {
-            "step": step.number,
-            "loss": step.loss,
-            "losses": step.losses,
-            "learning_rate": step.learning_rate,
-            "images_per_second": images_per_second and round(images_per_second, 2),
-            "seconds": round(time.monotonic() - self._start, 2),  # since the start of this run
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        }
+        line = {"step": step.number, "loss": step.loss, "losses": step.losses, "learning_rate": step.learning_rate}
+        line["images_per_second"] = images_per_second and round(images_per_second, 2)
+        line["seconds"] = round(time.monotonic() - self._start, 2)  # since the start of this run
+        line["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         append(self._path, line)
 
 

@@ -3,22 +3,57 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core.errors import DataError
 from scripts.lib.training.evaluations import TrainingEvaluations
-from scripts.lib.training.hooks.loop import TrainingStep
-from scripts.lib.training.hooks.step_tensors import NonFiniteLossError
-from scripts.lib.training.interruption import Interruption
 from scripts.lib.training.log import TrainingLog
+from scripts.lib.training.loop import NonFiniteLossError, TrainingStep
 from scripts.lib.training.progress import TrainingProgress
 
-_LIKELY_CAUSES = (
-    "a learning rate that is too high (try a tenth of it, or gradient_clipping_by_norm: 10 in train_config), "
-    "or boxes of a record that generate_tfrecord.py did not make and check"
-)
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]  # Windows'
+
+
+class Interruption:
+    """The request to end the training by Ctrl+C or another signal, if there was one.
+
+    Attributes:
+        signal: the signal's number, or None.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """Return 0, or what shells report for a signal: 130 for Ctrl+C, 143 for SIGTERM."""
+        return 128 + self.signal if self.signal else 0
+
+    @contextlib.contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Note the first signal in this block instead of ending the process; a second one ends it.
+
+        A step that is being computed cannot be left: the training ends when it is done.
+        """
+        former = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, _frame) -> None:
+        again = self.signal is not None
+        self.signal = number
+        text = "interrupted" if again else "\nEnding after this step, with a checkpoint (again: at once, without one)."
+        with contextlib.suppress(OSError):
+            os.write(2, f"{text}\n".encode())  # Python's own stream may be in use when the signal comes
+        if again:
+            os._exit(128 + number)
 
 
 class TrainingObserver:
@@ -86,7 +121,9 @@ class TrainingObserver:
         if self._log:
             self._log.after_step(step, self._progress.images_per_second)
         evaluates = bool(self._evaluations and not ends and self._evaluations.is_due(step.number))
-        if evaluates or self._is_save_due(former, step.number):
+        every = self._save_every_steps
+        is_save_due = every and step.number // every > former // every
+        if evaluates or is_save_due or time.monotonic() - self._last_save >= self._save_every_secs:
             prefix = self._save()
             self._last_save = time.monotonic()
             if evaluates:
@@ -95,12 +132,6 @@ class TrainingObserver:
             self._evaluations.poll()
             ends = ends or self._evaluations.end_reached is not None
         return ends
-
-    def _is_save_due(self, former: int, step: int) -> bool:
-        every = self._save_every_steps
-        if every and step // every > former // every:
-            return True
-        return time.monotonic() - self._last_save >= self._save_every_secs
 
     def _explain(self, error: NonFiniteLossError) -> str:
         parts = ", ".join(f"{name} {value}" for name, value in error.losses.items())
@@ -112,5 +143,6 @@ class TrainingObserver:
             f"the loss of {which} is infinite or not a number{before}:\n"
             f"  {parts}{rate}\n"
             f"  images of the batch: {', '.join(error.filenames)}\n"
-            f"  likely causes: {_LIKELY_CAUSES}"
+            "  likely causes: a learning rate that is too high (try a tenth of it, or gradient_clipping_by_norm: 10 in "
+            "train_config), or boxes of a record that generate_tfrecord.py did not make and check"
         )

@@ -20,21 +20,15 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 from scripts.lib.records import tf_example, tf_record
 from scripts.lib.training.evaluations import mean_ap
-from scripts.lib.training.hooks.loop import TrainingStep
-from scripts.lib.training.plan import PreparedTraining, plan
+from scripts.lib.training.loop import TrainingStep
+from scripts.lib.training.plan import TrainingPlan, plan
 from scripts.lib.training.run import train
 
 TARGET = 0.9  # mAP@0.5
 NUM_STEPS = 1000  # at most
-EVAL_EVERY = 100
-_LEARNING_RATE = 0.001
-_WARMUP_STEPS = 20
-_BATCH_SIZE = 8
-_BATCH_NORM_DECAY = 0.9  # averages of the last ten steps or so
-_GRADIENT_NORM = 10.0
 
 
-def check(prepared: PreparedTraining) -> int:
+def check(prepared: TrainingPlan) -> int:
     """Train on `options.overfit` images in a temporary folder, print the verdict, and return the exit status.
 
     Raises:
@@ -47,8 +41,8 @@ def check(prepared: PreparedTraining) -> int:
         record = folder / "overfit.record"
         write_record(prepared.config.train_input_reader.tf_record_input_reader.input_path, options.overfit, record)
         config = small_config(prepared.config, record, options.overfit, options.num_train_steps or NUM_STEPS)
-        options = dataclasses.replace(options, train_dir=str(folder / "train"), eval_every=EVAL_EVERY, eval_dir="")
-        overfitting = plan(PreparedTraining(options, config, target=TARGET))
+        options = dataclasses.replace(options, train_dir=str(folder / "train"), eval_every=100, eval_dir="")
+        overfitting = plan(TrainingPlan(options, config), target=TARGET)
         observer = train(overfitting)
         if observer.interruption.signal:
             return observer.interruption.exit_status
@@ -75,10 +69,8 @@ def write_record(sources: list[str], num_images: int, path: Path) -> None:
                 tf_record.write_record(file, data)
                 if len(seen) == num_images:
                     return
-        raise DataError(
-            [f"--overfit {num_images}: {', '.join(sources)} holds {len(seen)} images with an object; give no more"],
-            "the check was not started",
-        )
+        problem = f"--overfit {num_images}: {', '.join(sources)} holds {len(seen)} images with an object; give no more"
+        raise DataError([problem], "the check was not started")
 
 
 def small_config(config: Message, record: Path, num_images: int, num_steps: int) -> Message:
@@ -87,30 +79,29 @@ def small_config(config: Message, record: Path, num_images: int, num_steps: int)
     small.CopyFrom(config)
     train_config = small.train_config
     del train_config.data_augmentation_options[:]
-    train_config.batch_size = min(num_images, _BATCH_SIZE)
+    train_config.batch_size = min(num_images, 8)
     train_config.num_steps = num_steps
-    train_config.gradient_clipping_by_norm = train_config.gradient_clipping_by_norm or _GRADIENT_NORM
+    train_config.gradient_clipping_by_norm = train_config.gradient_clipping_by_norm or 10.0
     train_config.optimizer.Clear()
     train_config.optimizer.use_moving_average = False
     schedule = train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate
-    schedule.learning_rate_base, schedule.warmup_learning_rate = _LEARNING_RATE, _LEARNING_RATE / 10
-    schedule.total_steps, schedule.warmup_steps = num_steps, min(_WARMUP_STEPS, num_steps // 2)
+    schedule.learning_rate_base, schedule.warmup_learning_rate = 0.001, 0.0001
+    schedule.total_steps, schedule.warmup_steps = num_steps, min(20, num_steps // 2)
     for message in _messages_below(pipeline_config.detector(small)):
         for field, value in (("use_dropout", False), ("override_base_feature_extractor_hyperparams", True)):
             if field in message.DESCRIPTOR.fields_by_name:
                 setattr(message, field, value)
         if message.DESCRIPTOR.name == "BatchNorm":
-            message.decay = _BATCH_NORM_DECAY
-    small.train_input_reader.tf_record_input_reader.input_path[:] = [record.as_posix()]
-    small.train_input_reader.ClearField("sample_1_of_n_examples")
+            message.decay = 0.9  # averages of the last ten steps or so
+    reader = small.train_input_reader
+    reader.tf_record_input_reader.input_path[:] = [record.as_posix()]
+    reader.ClearField("sample_1_of_n_examples")
     del small.eval_input_reader[:]
-    reader = small.eval_input_reader.add()
-    reader.CopyFrom(small.train_input_reader)
-    reader.shuffle, reader.num_readers = False, 1
+    small.eval_input_reader.add().CopyFrom(reader)
+    small.eval_input_reader[0].shuffle, small.eval_input_reader[0].num_readers = False, 1
     small.eval_config.Clear()
     small.eval_config.metrics_set.append("pascal_voc_detection_metrics")
-    small.eval_config.num_examples = num_images
-    small.eval_config.num_visualizations = 0
+    small.eval_config.num_examples, small.eval_config.num_visualizations = num_images, 0
     return small
 
 
@@ -124,12 +115,7 @@ def _messages_below(message: Message) -> Iterator[Message]:
 
 
 def verdict(step: TrainingStep, best: float, config: Message) -> str:
-    """Return the sentence for a set-up that learned.
-
-    Args:
-        step: the last one.
-        best: the best mAP@0.5.
-        config: see `small_config`.
+    """Return the sentence for a set-up that learned, after its last step and with its best mAP@0.5.
 
     Raises:
         DataError: it did not learn.
@@ -139,10 +125,9 @@ def verdict(step: TrainingStep, best: float, config: Message) -> str:
         return f"The set-up can learn: mAP@0.5 {best:.3f} on {images}, after {step.number} steps."
     resizer = pipeline_config.detector(config).image_resizer
     problem = (
-        f"mAP@0.5 on {images} is {best:.3f} after {step.number} steps, expected {TARGET}; "
-        f"loss {step.loss:.3f}. Likely causes: boxes or classes that do not belong to the images (look at them with "
-        f"check_dataset.py), objects that are too small for the model's input ({' '.join(str(resizer).split())}), "
-        "anchors of other shapes than the boxes, frozen layers (freeze_variables), or too few steps "
-        "(--num_train_steps) where the loss was still falling"
+        f"mAP@0.5 on {images} is {best:.3f} after {step.number} steps, expected {TARGET}; loss {step.loss:.3f}. Likely "
+        "causes: boxes or classes that do not belong to the images (look at them with check_dataset.py), objects that "
+        f"are too small for the model's input ({' '.join(str(resizer).split())}), anchors of other shapes than the "
+        "boxes, frozen layers (freeze_variables), or too few steps (--num_train_steps)"
     )
     raise DataError([problem], "the set-up did not learn")

@@ -15,24 +15,59 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.training import cluster, resume
 from scripts.lib.training.cluster import ClusterTask
 from scripts.lib.training.evaluations import TrainingEvaluations
-from scripts.lib.training.options import TrainOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class PreparedTraining:
-    """A training whose config is checked.
+class TrainOptions:
+    """The flags of scripts/train.py, by name; its --help describes them. The first group is the API's own."""
+
+    pipeline_config_path: str = ""
+    train_dir: str = ""
+    train_config_path: str = ""
+    input_config_path: str = ""
+    model_config_path: str = ""
+    num_clones: int = 1
+    clone_on_cpu: bool = False
+    master: str = ""
+    task: int = 0
+    worker_replicas: int = 1
+    ps_tasks: int = 0
+
+    num_train_steps: int | None = None
+    save_every_steps: int | None = None
+    save_every_secs: int = 120
+    log_every_steps: int = 10
+    save_summaries_secs: int = 20
+    full_summaries: bool = False
+    eval_every: int | None = None
+    eval_dir: str = ""
+    patience: int | None = None
+    overfit: int | None = None
+    seed: int | None = None
+    verbose: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingPlan:
+    """A training whose config is checked, and that knows where it starts.
 
     Attributes:
         options: the flags.
         config: the pipeline config, with the flags' overrides.
         task: this process's part in a cluster; None: no cluster.
-        target: mAP@0.5 that ends the training; None: none does.
+        checkpoint: the checkpoint to go on from; None: from the beginning.
+        evaluations: between the steps; None: none.
+        notes: lines for the user, before the training starts.
+        is_done: whether no step is left.
     """
 
     options: TrainOptions
     config: Message
     task: ClusterTask | None = None
-    target: float | None = None
+    checkpoint: Path | None = None
+    evaluations: TrainingEvaluations | None = None
+    notes: tuple[str, ...] = ()
+    is_done: bool = False
 
     @property
     def is_master(self) -> bool:
@@ -40,25 +75,8 @@ class PreparedTraining:
         return self.task is None or self.task.type == cluster.MASTER
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainingPlan(PreparedTraining):
-    """A training that knows where it starts.
-
-    Attributes:
-        checkpoint: the checkpoint to go on from; None: from the beginning.
-        evaluations: between the steps; None: none.
-        notes: lines for the user, before the training starts.
-        is_done: whether no step is left.
-    """
-
-    checkpoint: Path | None = None
-    evaluations: TrainingEvaluations | None = None
-    notes: tuple[str, ...] = ()
-    is_done: bool = False
-
-
-def prepare(options: TrainOptions) -> PreparedTraining:
-    """Read and check the config, and enter the cluster that the environment describes.
+def prepare(options: TrainOptions) -> TrainingPlan:
+    """Read and check the config, and enter the cluster that the environment describes; `plan` completes the rest.
 
     Raises:
         UsageError: a file is missing.
@@ -75,7 +93,7 @@ def prepare(options: TrainOptions) -> PreparedTraining:
     if config.eval_input_reader and not (options.eval_every or options.overfit):
         for finding in checks.check_evaluation(config, path):
             print(f"later, for eval.py: {finding}")
-    return PreparedTraining(options, config, None if options.overfit else cluster.enter(config))
+    return TrainingPlan(options, config, None if options.overfit else cluster.enter(config))
 
 
 def read_config(options: TrainOptions) -> tuple[Message, str]:
@@ -88,19 +106,28 @@ def read_config(options: TrainOptions) -> tuple[Message, str]:
     return config, options.train_config_path
 
 
-def plan(prepared: PreparedTraining) -> TrainingPlan:
+def plan(prepared: TrainingPlan, target: float | None = None) -> TrainingPlan:
     """Find the checkpoint to go on from, and whether any step is left.
+
+    Args:
+        prepared: see `prepare`.
+        target: mAP@0.5 that ends the training; None: none does.
 
     Raises:
         UsageError: train_dir is on a bucket, where no evaluation can run between the steps.
         DataError: train_dir holds checkpoints, but none can be read.
     """
-    train_dir, num_steps = prepared.options.train_dir, prepared.config.train_config.num_steps
-    evaluations = None
-    if prepared.options.eval_every and prepared.is_master:
-        evaluations = _find_evaluations(prepared.options, prepared.target)
+    options, num_steps = prepared.options, prepared.config.train_config.num_steps
+    train_dir, evaluations = options.train_dir, None
+    if options.eval_every and prepared.is_master:
+        if files.is_url(train_dir):
+            raise UsageError("--eval_every needs a train_dir on this machine; on a bucket, run eval.py beside it")
+        eval_dir = Path(options.eval_dir or Path(train_dir) / "eval")
+        evaluations = TrainingEvaluations(
+            Path(train_dir), eval_dir, options.eval_every, options.patience, target, options.verbose
+        )
     if checkpoint_files.prefixes(train_dir):  # TensorFlow finds out which of them are whole
-        object_detection_api.prepare(prepared.options.verbose)
+        object_detection_api.prepare(options.verbose)
     checkpoint, note = resume.find_readable(train_dir, repair=prepared.is_master)
     step = checkpoint_files.step_of(checkpoint) if checkpoint else None
     if evaluations:
@@ -114,15 +141,6 @@ def plan(prepared: PreparedTraining) -> TrainingPlan:
         is_done = False
         if step is not None:
             notes.append(f"Going on from step {step} in {train_dir}.")
-    return TrainingPlan(
-        **vars(prepared), checkpoint=checkpoint, evaluations=evaluations, notes=tuple(notes), is_done=is_done
+    return dataclasses.replace(
+        prepared, checkpoint=checkpoint, evaluations=evaluations, notes=tuple(notes), is_done=is_done
     )
-
-
-def _find_evaluations(options: TrainOptions, target: float | None) -> TrainingEvaluations:
-    """Return the evaluations between the steps, with the results of earlier runs in this train_dir."""
-    if files.is_url(options.train_dir):
-        raise UsageError("--eval_every needs a train_dir on this machine; on a bucket, run eval.py beside the training")
-    train_dir = Path(options.train_dir)
-    eval_dir = Path(options.eval_dir or train_dir / "eval")
-    return TrainingEvaluations(train_dir, eval_dir, options.eval_every, options.patience, target, options.verbose)

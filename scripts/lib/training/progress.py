@@ -6,7 +6,7 @@ import time
 from collections import deque
 
 from scripts.lib.core.progress import StatusLine, duration
-from scripts.lib.training.hooks.loop import TrainingStep
+from scripts.lib.training.loop import TrainingStep
 
 _WINDOW_SECONDS = 60.0  # over which the speed is measured
 
@@ -32,8 +32,10 @@ class TrainingProgress:
     @property
     def images_per_second(self) -> float | None:
         """Return the speed in the last minute, or None before the second step."""
-        steps_per_second = self._steps_per_second()
-        return steps_per_second and steps_per_second * self._batch_size
+        if len(self._points) < 2:
+            return None
+        (start, first), (end, last) = self._points[0], self._points[-1]
+        return (last - first) * self._batch_size / (end - start) if end > start else None
 
     def after_step(self, step: TrainingStep) -> None:
         now = time.monotonic()
@@ -48,14 +50,8 @@ class TrainingProgress:
         name = f"{self._name}: " if self._name else ""
         of_all = f"/{self._num_steps}" if self._num_steps else ""
         text = f"{name}step {step.number}{of_all}: loss {step.loss:.3f}"
-        if speed := self._steps_per_second():
-            text += f", {speed * self._batch_size:.1f} images/s"
+        if speed := self.images_per_second:
+            text += f", {speed:.1f} images/s"
             if self._num_steps > step.number:
-                text += f", {duration((self._num_steps - step.number) / speed)} left"
+                text += f", {duration((self._num_steps - step.number) * self._batch_size / speed)} left"
         return text
-
-    def _steps_per_second(self) -> float | None:
-        if len(self._points) < 2:
-            return None
-        (start, first), (end, last) = self._points[0], self._points[-1]
-        return (last - first) / (end - start) if end > start else None

@@ -43,7 +43,7 @@ def find_readable(train_dir: Path | str, repair: bool = True) -> tuple[Path | No
     by_step = [prefix for prefix in checkpoint_files.prefixes(folder) if checkpoint_files.step_of(prefix) is not None]
     readable = [prefix for prefix in by_step if prefix != named and not checkpoint_files.fault(prefix)]
     if readable:
-        _write_state(state, readable[-_KEPT:])
+        write_state(folder, readable[-_KEPT:])
         return readable[-1], f"{what}; going on from the newest that can, {readable[-1].name}."
     if state.exists():
         problem = (
@@ -51,9 +51,7 @@ def find_readable(train_dir: Path | str, repair: bool = True) -> tuple[Path | No
             "put back a copy, or give another --train_dir to start from the beginning"
         )
         raise DataError([problem], "the training was not started")
-    if by_step:
-        return None, f"{by_step[-1].name} was not written to its end; starting from the beginning."
-    return None, ""
+    return None, f"{by_step[-1].name} was not written to its end; starting from the beginning." if by_step else ""
 
 
 def remove_half_written(folder: Path) -> None:
@@ -63,8 +61,8 @@ def remove_half_written(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _write_state(path: Path, prefixes: list[Path]) -> None:
-    """Write the `checkpoint` file (tensorflow/python/training/checkpoint_state.proto), the newest one last."""
+def write_state(folder: Path, prefixes: list[Path]) -> None:
+    """Write the `checkpoint` file of a folder (tensorflow/python/training/checkpoint_state.proto), the newest last."""
     names = [f'all_model_checkpoint_paths: "{prefix.name}"\n' for prefix in prefixes]
-    with files.atomic_write(path, "w") as file:
+    with files.atomic_write(folder / "checkpoint", "w") as file:
         file.writelines([f'model_checkpoint_path: "{prefixes[-1].name}"\n', *names])

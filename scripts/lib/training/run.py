@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from scripts.lib import object_detection_api
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
-from scripts.lib.object_detection_api import flags, watch
+from scripts.lib.object_detection_api import flags, hooks
+from scripts.lib.training import loop, replicas
 from scripts.lib.training.cluster import PS
-from scripts.lib.training.hooks import early_resizing, loop, replicas, restored_variables
 from scripts.lib.training.log import TrainingLog
 from scripts.lib.training.observer import TrainingObserver
 from scripts.lib.training.plan import TrainingPlan
@@ -19,11 +19,7 @@ from scripts.lib.training.progress import TrainingProgress
 
 
 def run(plan: TrainingPlan) -> int:
-    """Train, print how it went, and return the exit status.
-
-    Raises:
-        DataError: see `train`.
-    """
+    """Train, print how it went, and return the exit status; see `train` for errors."""
     for note in plan.notes:
         print(note, flush=True)
     if plan.is_done:
@@ -64,12 +60,12 @@ def install_hooks(plan: TrainingPlan, observer: TrainingObserver) -> None:
     if plan.task and plan.task.addresses.get(PS):
         synchronous = plan.config.train_config.sync_replicas
         replicas.install(plan.task, synchronous, lambda: observer.interruption.signal is not None)
-    early_resizing.install(plan.config.model)
+    hooks.early_resizing(plan.config.model)
     if not plan.checkpoint:  # with one, fine_tune_checkpoint is not used any more
-        restored_variables.install()
+        hooks.restored_variables()
     loop.install(observer, plan.options.save_summaries_secs, plan.options.seed)
     if not plan.options.full_summaries:
-        watch.small_event_files()
+        hooks.small_event_files()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -12,18 +13,22 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.object_detection_api import entry_points
 
 
-@pytest.mark.parametrize("os_name, expected", [("nt", "only under WSL2"), ("posix", "tensorflow[and-cuda]")])
-def test_a_gpu_that_tensorflow_does_not_use_gets_a_hint(monkeypatch, os_name, expected):
+@pytest.mark.parametrize("os_name, expected", [("nt", "under WSL2 only"), ("posix", "tensorflow[and-cuda]")])
+def test_a_gpu_that_tensorflow_does_not_use_gets_a_hint(tf, monkeypatch, os_name, expected):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     monkeypatch.setattr(entry_points.shutil, "which", lambda program: None)
-    assert entry_points._why_no_gpu() == ""
+    assert re.fullmatch(r"CPU, \d+ cores", entry_points.describe_devices())
     monkeypatch.setattr(entry_points.shutil, "which", lambda program: f"/usr/bin/{program}")
-    monkeypatch.setattr(entry_points, "os", SimpleNamespace(name=os_name))
-    assert expected in entry_points._why_no_gpu()
+    monkeypatch.setattr(entry_points, "os", SimpleNamespace(name=os_name, cpu_count=lambda: 2))
+    assert expected in entry_points.describe_devices()
 
 
 @pytest.mark.parametrize(
     ("name", "shape", "says"),
-    [("weights", [4], r"the model's shape is \[4\], the checkpoint's \[3\]"), ("biases", [3], "it has no biases;")],
+    [
+        ("weights", [4], r"the model's shape is \[4\], the checkpoint's \[3\]"),
+        ("biases", [3], "Key biases not found in checkpoint;"),
+    ],
 )
 def test_a_checkpoint_of_another_model_is_one_sentence(tf, tmp_path, name, shape, says):
     prefix = str(tmp_path / "model.ckpt")
@@ -64,3 +69,37 @@ def test_run_calls_main_with_its_flags_and_returns(tf, repository_root, tmp_path
     lines = result.stdout.splitlines()
     assert lines[0].startswith("Device: ")
     assert lines[1:] == ["before main", "main says größe", "after"], result.stderr
+
+
+def test_the_tested_versions_are_installed_and_pass_in_silence(tf, capsys):
+    entry_points.check_versions()
+    assert capsys.readouterr().err == ""
+
+
+def test_untested_versions_are_one_line(monkeypatch, capsys):
+    found = {
+        "tensorflow": "2.99.0",
+        "tf_keras": "2.21.0",
+        "tf-slim": "1.1.0",
+        "tf-models-research-object-detection": "3.0",
+    }
+    monkeypatch.setattr(entry_points.metadata, "version", found.__getitem__)
+    entry_points.check_versions()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "tensorflow 2.99.0 (tested: 2.21)" in lines[0]
+    assert "tf-models-research-object-detection 3.0" in lines[0]
+    assert "tf_keras" not in lines[0]
+
+
+def test_what_is_missing_is_named_with_the_command_that_installs_it(monkeypatch):
+    def version(name: str) -> str:
+        if name.startswith("tf-"):
+            raise entry_points.metadata.PackageNotFoundError(name)
+        return "2.21.0"
+
+    monkeypatch.setattr(entry_points.metadata, "version", version)
+    with pytest.raises(
+        UsageError, match=r"tf-slim, tf-models-research-object-detection; .*requirements-object-detection"
+    ):
+        entry_points.check_versions()

@@ -91,4 +91,4 @@ def test_names_and_defaults_are_those_of_the_api(module, ours, tf):
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("flags.DEFINE_")
     ]
     theirs = {ast.literal_eval(call.args[0]): ast.literal_eval(call.args[1]) for call in calls}
-    assert {flag.name: flag.default for flag in ours} == theirs
+    assert {flag.removeprefix("--"): default for flag, (default, _) in ours.items()} == theirs

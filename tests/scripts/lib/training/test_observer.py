@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from scripts.lib.core.errors import DataError
 from scripts.lib.training import observer as training_observer
-from scripts.lib.training.hooks.loop import TrainingStep
-from scripts.lib.training.hooks.step_tensors import NonFiniteLossError
-from scripts.lib.training.observer import TrainingObserver
+from scripts.lib.training.loop import NonFiniteLossError, TrainingStep
+from scripts.lib.training.observer import Interruption, TrainingObserver
 from scripts.lib.training.progress import TrainingProgress
 
 
@@ -124,3 +127,26 @@ def test_a_loss_that_is_no_number_is_said_with_all_that_is_known(now, steps, sai
     assert "images of the batch: a.jpg, b.jpg" in message
     assert "likely causes: a learning rate that is too high" in message
     assert caught.value.consequence == "the checkpoints up to there are in runs/train"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_signal_is_noted_and_the_handlers_are_put_back(number, status, capfd):
+    before = signal.getsignal(number)
+    interruption = Interruption()
+    assert interruption.exit_status == 0
+    with interruption.awaited():
+        signal.raise_signal(number)
+    assert (interruption.signal, interruption.exit_status) == (number, status)
+    assert signal.getsignal(number) is before
+    assert "Ending after this step, with a checkpoint" in capfd.readouterr().err
+
+
+def test_the_second_signal_ends_the_process(repository_root):
+    code = (
+        "import signal; from scripts.lib.training.observer import Interruption\n"
+        "with Interruption().awaited():\n"
+        "    signal.raise_signal(signal.SIGINT)\n    signal.raise_signal(signal.SIGINT)\n    print('goes on')"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=repository_root, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (130, "")
+    assert result.stderr.endswith("interrupted\n")

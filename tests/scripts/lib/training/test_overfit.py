@@ -9,7 +9,7 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 from scripts.lib.records import tf_example, tf_record
 from scripts.lib.training import overfit
-from scripts.lib.training.hooks.loop import TrainingStep
+from scripts.lib.training.loop import TrainingStep
 from tests import tiny_training
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from scripts import train
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.object_detection_api import flags
 from scripts.lib.training.evaluations import BEST, EVALUATIONS
-from scripts.lib.training.options import TrainOptions
-from scripts.lib.training.plan import PreparedTraining, plan, prepare
+from scripts.lib.training.plan import TrainingPlan, TrainOptions, plan, prepare
 from tests import tiny_training
 
 
@@ -102,6 +103,18 @@ def test_a_training_that_was_ended_by_its_evaluations_has_no_step_left(options, 
 
 
 def test_a_bucket_has_no_evaluations_between_the_steps(options):
-    prepared = PreparedTraining(changed(options, train_dir="gs://shop/train", eval_every=5), prepare(options).config)
-    with pytest.raises(UsageError, match="run eval.py beside the training"):
+    prepared = TrainingPlan(changed(options, train_dir="gs://shop/train", eval_every=5), prepare(options).config)
+    with pytest.raises(UsageError, match="run eval.py beside it"):
         plan(prepared)
+
+
+def test_every_flag_is_an_option_and_the_defaults_are_the_same():
+    args = train.parse_arguments(["--pipeline_config_path=p.config", "--train_dir=t"])
+    options = TrainOptions(**vars(args))
+    assert options == TrainOptions(pipeline_config_path="p.config", train_dir="t")
+
+
+def test_the_defaults_of_the_api_s_flags_are_its_own():
+    assert flags.to_argv(flags.TRAIN, vars(TrainOptions())) == []
+    options = TrainOptions(train_dir="t", num_clones=2)
+    assert flags.to_argv(flags.TRAIN, vars(options)) == ["--train_dir=t", "--num_clones=2"]

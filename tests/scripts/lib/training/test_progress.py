@@ -6,7 +6,7 @@ import pytest
 
 from scripts.lib.core import progress
 from scripts.lib.training import progress as training_progress
-from scripts.lib.training.hooks.loop import TrainingStep
+from scripts.lib.training.loop import TrainingStep
 
 
 @pytest.fixture

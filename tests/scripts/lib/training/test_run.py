@@ -11,9 +11,8 @@ import pytest
 from scripts.lib.config import pipeline_config
 from scripts.lib.core.errors import UsageError
 from scripts.lib.training import run
-from scripts.lib.training.hooks.loop import TrainingStep
-from scripts.lib.training.options import TrainOptions
-from scripts.lib.training.plan import TrainingPlan
+from scripts.lib.training.loop import TrainingStep
+from scripts.lib.training.plan import TrainingPlan, TrainOptions
 from tests import tiny_training
 
 
@@ -35,10 +34,10 @@ def test_a_training_that_takes_no_step_leaves_the_former_config(tmp_path, step, 
 
 def test_the_variables_of_the_fine_tune_checkpoint_are_counted_only_from_the_beginning(plan, monkeypatch):
     installed = []
-    monkeypatch.setattr(run.early_resizing, "install", lambda *_: None)
+    monkeypatch.setattr(run.hooks, "early_resizing", lambda *_: None)
     monkeypatch.setattr(run.loop, "install", lambda *_: None)
-    monkeypatch.setattr(run.watch, "small_event_files", lambda: installed.append("small"))
-    monkeypatch.setattr(run.restored_variables, "install", lambda: installed.append("restored"))
+    monkeypatch.setattr(run.hooks, "small_event_files", lambda: installed.append("small"))
+    monkeypatch.setattr(run.hooks, "restored_variables", lambda: installed.append("restored"))
     run.install_hooks(plan, None)
     assert installed == ["restored", "small"]
     full = dataclasses.replace(plan.options, full_summaries=True)

@@ -11,6 +11,8 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 from scripts.lib.training import resume
 
+_KNOWN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.EIO)
+
 
 class CheckpointGuard:
     """Takes the place of a saver's `save`.
@@ -43,36 +45,30 @@ class CheckpointGuard:
 
         step = tf.train.global_step(session, global_step)
         prefix = f"{save_path}-{step}"
-        if prefix != self._last_prefix:
-            try:
-                self._check_variables(session, step, prefix)
-                self._write(session, save_path, step, prefix, options)
-            except DataError as error:
-                self.failure = self.failure or error
-                raise
-            self._last_prefix = prefix
-        return prefix
-
-    def _check_variables(self, session, step: int, prefix: str) -> None:
-        if not session.run(self._all_finite):
-            problem = (
-                f"after step {step} the model's variables are not finite, though its loss was: the gradients were "
-                "not; try a tenth of the learning rate, or gradient_clipping_by_norm: 10 in train_config"
-            )
-            raise DataError([problem], f"they were not saved; {self._last_good(prefix)}")
-
-    def _write(self, session, save_path: str, step: int, prefix: str, options: dict) -> None:
-        import tensorflow.compat.v1 as tf
-
+        if prefix == self._last_prefix:
+            return prefix
         try:
+            if not session.run(self._all_finite):
+                problem = (
+                    f"after step {step} the model's variables are not finite, though its loss was: the gradients were "
+                    "not; try a tenth of the learning rate, or gradient_clipping_by_norm: 10 in train_config"
+                )
+                raise DataError([problem], f"they were not saved; {self._last_good(prefix)}")
             self._original_save(session, save_path, global_step=step, **options)
+        except DataError as error:
+            self.failure = self.failure or error
+            raise
         except (tf.errors.OpError, OSError) as error:
             _remove_failed(prefix)
             problem = (
                 f"the checkpoint of step {step} cannot be written to {_shown_folder(prefix)}: {_reason(error)}; free "
                 "some disk space, or check that the folder can be written to, and run the same command again"
             )
-            raise DataError([problem], self._last_good(prefix)) from error
+            failure = DataError([problem], self._last_good(prefix))
+            self.failure = self.failure or failure
+            raise failure from error
+        self._last_prefix = prefix
+        return prefix
 
     def _last_good(self, prefix: str) -> str:
         saved = [path for path in self._saver.last_checkpoints if files.is_url(path) or checkpoint_files.exists(path)]
@@ -89,10 +85,7 @@ def _shown_folder(prefix: str) -> str:
 def _reason(error: Exception) -> str:
     """Return what the operating system said, which TensorFlow wraps in a page about the graph."""
     text = getattr(error, "message", None) or str(error)
-    names = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "ENOENT", "EIO")
-    known = [os.strerror(getattr(errno, name)) for name in names if hasattr(errno, name)]
-    lines = [line for line in text.splitlines() if line.strip() and "Graph execution error" not in line]
-    return next((reason for reason in known if reason in text), lines[0] if lines else type(error).__name__)
+    return next((reason for reason in map(os.strerror, _KNOWN) if reason in text), text[:300])
 
 
 def _remove_failed(prefix: str) -> None:

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from scripts.lib.training import replicas
 from scripts.lib.training.cluster import ClusterTask
-from scripts.lib.training.hooks import replicas
 
 ADDRESSES = {"master": ("m:1",), "worker": ("w:1", "w:2"), "ps": ("p:1",)}
 WORKER = ClusterTask("worker", 1, ADDRESSES)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from scripts.lib.object_detection_api.wrapping import wrap
+from scripts.lib.object_detection_api.hooks import wrap
 from scripts.lib.training.cluster import MASTER, ClusterTask
 
 STEP_REPORT_SECS = 60.0  # between two lines about a process's steps
@@ -21,11 +21,9 @@ EXIT_LEFT = 143  # as shells report SIGTERM
 def install(task: ClusterTask, synchronous: bool, is_leaving: Callable[[], bool]) -> None:
     """Keep the session when other processes end and are started again, and count this process's steps.
 
-    Without this, a session spans the whole cluster: it waits for every worker at its start, and is lost with any.
-    `device_filters` leave it this process and the parameter servers: a worker or the master that is preempted disturbs
-    nobody. A parameter server takes its variables with it. tf-slim's loop retries after AbortedError only, not after
-    UnavailableError, the usual one; and its retry finds the input queues closed, which outlive the session in the
-    process's server. So the process restarts: the master restores the last checkpoint, and the workers wait for that.
+    Without `device_filters`, a session spans the whole cluster: it waits for every worker, and is lost with any. With
+    them only the end of a parameter server, which takes its variables with it, is felt. tf-slim's retry would find the
+    input queues closed, so the process restarts: the master restores the last checkpoint, and the workers wait for it.
 
     Args:
         task: this process's part.
@@ -56,10 +54,9 @@ def install(task: ClusterTask, synchronous: bool, is_leaving: Callable[[], bool]
 def _end_synchronous_training(sv, session, is_leaving: Callable[[], bool]) -> None:
     """Let the master of a synchronous training (`SyncReplicasOptimizer`) end without an error.
 
-    At the end it asks its threads to stop, which closes the queue of tokens, and so tells the workers. But the thread
-    that waits for the gradients of the next step, which nobody computes any more, hears nothing, and after two minutes
-    the supervisor calls it an error. Closing the session ends it. A master that is only asked to leave, because its
-    machine is about to be taken away, must leave the queue open: it belongs to the cluster, and cannot be reopened.
+    Its end closes the queue of tokens, and so tells the workers. But the thread that waits for the next gradients hears
+    nothing, and after two minutes the supervisor calls it an error; closing the session ends it. A master that is asked
+    to leave, because its machine is taken away, must leave the queue open: it belongs to the cluster.
     """
     request_stop, stop = sv.request_stop, sv.stop
 
@@ -82,18 +79,14 @@ def _end_synchronous_training(sv, session, is_leaving: Callable[[], bool]) -> No
 
 
 def _report_steps(session, name: str) -> None:
-    """Print a JSON line about this process's steps now and then, so that a job's log tells who did how much.
-
-    A training step is recognised by what it fetches: [train_op, global step, ...].
-    """
+    """Print a JSON line about this process's steps now and then, so that a job's log tells who did how much."""
     start = last_line = time.monotonic()
-    steps = 0
-    run = session.run
+    steps, run = 0, session.run
 
     def run_and_report(fetches, *args, **kwargs):
         nonlocal last_line, steps
         result = run(fetches, *args, **kwargs)
-        if isinstance(fetches, list) and getattr(fetches[0], "name", None) == "train_op:0":
+        if isinstance(fetches, list) and getattr(fetches[0], "name", None) == "train_op:0":  # as loop.py fetches it
             steps += 1
             now = time.monotonic()
             if now - last_line >= STEP_REPORT_SECS:

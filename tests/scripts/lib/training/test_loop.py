@@ -7,7 +7,8 @@ import signal
 import pytest
 
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.training.interruption import Interruption
+from scripts.lib.training import loop
+from scripts.lib.training.observer import Interruption
 from tests import slim_training
 
 
@@ -59,3 +60,26 @@ def test_a_signal_is_heeded_after_the_step_and_saves(tf, slim, tmp_path, capfd):
     assert checkpoint_files.latest_step(tmp_path) == 3
     assert "Ending after this step, with a checkpoint" in capfd.readouterr().err
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_loss_that_is_no_number_names_the_parts_the_rate_and_the_images_and_changes_nothing(tf, slim, tmp_path):
+    observer = slim_training.Observer(lambda step, save: save() and False if step.number == 2 else None)
+    with pytest.raises(loop.NonFiniteLossError) as caught:
+        slim_training.train(
+            tf, slim, tmp_path, observer, loss_of=lambda x: x * x + tf.where(x < 1.0, float("nan"), 0.0)
+        )
+    assert [step.number for step in observer.steps] == [1, 2]
+    assert caught.value.losses == {"Loss/square": "nan", "total loss": "nan"}
+    assert caught.value.learning_rate == "0.25"
+    assert caught.value.filenames == ["a b.jpg", "größe.jpg"]
+    assert checkpoint_files.latest_step(tmp_path) == 2
+
+
+def test_the_seed_is_the_graphs_before_its_first_random_number(tf, slim, monkeypatch):
+    from object_detection.legacy import trainer
+
+    monkeypatch.setattr(trainer, "create_input_queue", lambda number: (number, tf.get_default_graph().seed))
+    for seed in (7, None):
+        loop.collect_tensors(seed)
+        with tf.Graph().as_default():
+            assert trainer.create_input_queue(5) == (5, seed)

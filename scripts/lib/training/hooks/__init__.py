@@ -1,1 +1,0 @@
-"""Hooks into the Object Detection API's trainer: its functions, called through ours. Install them before its `main`."""
