@@ -76,10 +76,7 @@ def last_step_of(options: TrainOptions) -> int:
 
 
 def wait_for_evaluation(options: TrainOptions, eval_dir: str, seconds: float) -> None:
-    """Wait until the evaluator has written its last metrics; both folders may be on a bucket.
-
-    They are of the last checkpoint, or of an earlier one with all steps: workers may go on while the master saves.
-    """
+    """Wait until the evaluator has written metrics of the last checkpoint, or of one before it that has all steps."""
     last_step = checkpoint_files.latest_step(options.train_dir) or 0
     first_step = min(last_step_of(options), last_step)
     end = time.monotonic() + seconds

@@ -26,10 +26,7 @@ TESTED = {
 
 
 def prepare(verbose: bool = False) -> None:
-    """Make `object_detection` importable: check the versions, set up the log, apply the patches. Idempotent.
-
-    Args:
-        verbose: show TensorFlow's messages about itself, too.
+    """Make `object_detection` importable: check the versions, set up the log (quiet, or `verbose`), apply the patches.
 
     Raises:
         UsageError: TensorFlow, tf_keras or the Object Detection API is missing.
@@ -40,11 +37,7 @@ def prepare(verbose: bool = False) -> None:
 
 
 def check_versions() -> None:
-    """Warn in one line about untested versions.
-
-    Raises:
-        UsageError: distributions are missing; all are named.
-    """
+    """Warn in one line about untested versions; raise UsageError where distributions are missing."""
     missing, untested = [], []
     for name, tested in TESTED.items():
         try:
@@ -72,7 +65,6 @@ def run(
     Args:
         module_name: e.g. "object_detection.legacy.train".
         argv: its flags, without the program's name.
-        verbose: as in `prepare`.
         before_main: called when the module is imported, before its `main`, e.g. to install hooks.
 
     Raises:
@@ -85,12 +77,12 @@ def run(
     if before_main:
         before_main()
 
-    def main(argv: list[str]) -> None:
-        module.main(argv)
-        raise _FinishedError
+    from absl import flags, logging
 
-    with contextlib.suppress(_FinishedError), _explained_misfit(tf):
-        tf.app.run(main, [module_name, *argv])
+    logging.use_absl_handler()  # as tf.app.run does, which would end the process
+    flags.FLAGS([module_name, *argv], known_only=True)
+    with _explained_misfit(tf):
+        module.main([module_name])
 
 
 @contextlib.contextmanager
@@ -107,10 +99,6 @@ def _explained_misfit(tf: ModuleType) -> Iterator[None]:
             what = error.message.partition("Original error:")[2].strip().partition("\n")[0][:200]
         remedy = "give the config that it was trained with, or another --train_dir to start from the beginning"
         raise UsageError(f"the checkpoint is of another model than the pipeline config: {what}; {remedy}") from None
-
-
-class _FinishedError(BaseException):
-    """Leaves `tf.app.run` before its `sys.exit`, so that the caller goes on."""
 
 
 def describe_devices() -> str:

@@ -39,12 +39,3 @@ class MovingAverageOptimizer(tf.train.Optimizer):
             is_first = tf.equal(step.read_value(), 1)
             averages = tf.train.ExponentialMovingAverage(tf.where(is_first, 0.0, self._average_decay))
             return tf.group(averages.apply(tf.trainable_variables()), name=name or "update_with_averages")
-
-    def get_slot(self, *args, **kwargs):
-        return self._optimizer.get_slot(*args, **kwargs)
-
-    def get_slot_names(self, *args, **kwargs):
-        return self._optimizer.get_slot_names(*args, **kwargs)
-
-    def variables(self):
-        return self._optimizer.variables()

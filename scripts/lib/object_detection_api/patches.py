@@ -2,13 +2,8 @@
 
 The API itself stays as it was published. Each patch is a function that puts back one thing which the API imports or
 calls. `apply()` runs them all, in order, before `object_detection` is imported; running it again changes nothing.
-
-To add a patch:
-1. Write a function here. Its docstring says who uses the thing, what became of it, and why the replacement is right.
-   Import libraries inside the function: `use_legacy_keras` must run before TensorFlow is imported, `use_graph_mode`
-   before `object_detection`.
-2. Add it to PATCHES, at the end of this module.
-3. Add code that needs it, and the error without it, to NEEDS in tests/scripts/lib/object_detection_api/test_patches.py.
+CONTRIBUTING.md says how to add one. Libraries are imported inside the functions: `use_legacy_keras` must run before
+TensorFlow is imported, `use_graph_mode` before `object_detection`.
 """
 
 from __future__ import annotations
@@ -21,15 +16,11 @@ from pathlib import Path
 from types import ModuleType
 
 from scripts.lib.core.tensorflow import use_graph_mode, use_legacy_keras
-from scripts.lib.object_detection_api import protos
+from scripts.lib.object_detection_api.protos import rebuild_protobuf_messages
 
 
 def apply(without: Sequence[str] = ()) -> None:
-    """Apply every patch.
-
-    Args:
-        without: names of patches to leave out; the tests use it to show what breaks without each.
-    """
+    """Apply every patch but those named in `without`, which the tests use to show what breaks without each."""
     for patch in PATCHES:
         if patch.__name__ not in without:
             patch()
@@ -43,11 +34,6 @@ def put_slim_on_path() -> None:
     folder = str(Path(importlib.util.find_spec("object_detection").origin).parent)
     if folder not in sys.path:
         sys.path.append(folder)
-
-
-def rebuild_protobuf_messages() -> None:
-    """protobuf refuses the API's generated `*_pb2.py` since 4.21; see `protos`."""
-    protos.rebuild_protobuf_messages()
 
 
 def restore_numpy_aliases() -> None:
@@ -64,27 +50,20 @@ def restore_numpy_aliases() -> None:
 
 
 def restore_control_flow_names() -> None:
-    """tf-slim's `tfexample_decoder` calls `control_flow_ops.case`, `.cond` and `.while_loop`.
-
-    TensorFlow 2.14 moved them to modules of their own and left the functions as they were.
-    """
+    """tf-slim's `tfexample_decoder` calls `control_flow_ops.case`, `.cond` and `.while_loop`; TensorFlow moved them."""
     from tensorflow.python.ops import cond, control_flow_case, control_flow_ops, while_loop
 
-    for name, module in (("case", control_flow_case), ("cond", cond), ("while_loop", while_loop)):
-        if not hasattr(control_flow_ops, name):
-            setattr(control_flow_ops, name, getattr(module, name))
+    control_flow_ops.case = control_flow_case.case
+    control_flow_ops.cond = cond.cond
+    control_flow_ops.while_loop = while_loop.while_loop
 
 
 def restore_tensor_names() -> None:
-    """tf-slim clips gradients, which `gradient_clipping_by_norm` asks for, and looks for `ops.IndexedSlices` in it.
-
-    TensorFlow moved `ops.Tensor` and `ops.IndexedSlices` to modules of their own and left the classes as they were.
-    """
+    """tf-slim clips gradients by `ops.Tensor` and `ops.IndexedSlices`; TensorFlow moved them."""
     from tensorflow.python.framework import indexed_slices, ops, tensor
 
-    for name, module in (("Tensor", tensor), ("IndexedSlices", indexed_slices)):
-        if not hasattr(ops, name):
-            setattr(ops, name, getattr(module, name))
+    ops.Tensor = tensor.Tensor
+    ops.IndexedSlices = indexed_slices.IndexedSlices
 
 
 def restore_legacy_layers_path() -> None:
@@ -93,7 +72,7 @@ def restore_legacy_layers_path() -> None:
     tf-slim takes its convolution and batch normalization layers from there. The modules are the same: an alias serves.
     """
     alias = "tf_keras.legacy_tf_layers"
-    if alias not in sys.modules and importlib.util.find_spec(alias) is None:
+    if _is_missing(alias):
         for name in ("", ".base", ".convolutional", ".core", ".normalization", ".pooling"):
             sys.modules[alias + name] = importlib.import_module(f"tf_keras.src.legacy_tf_layers{name}")
 
@@ -125,29 +104,12 @@ def restore_moving_average_optimizer() -> None:
 
 
 def restore_model_analyzer() -> None:
-    """`exporter` prints the model's size with `tensorflow.contrib.tfprof`, gone with contrib in TensorFlow 2.0.
-
-    `tf.compat.v1.profiler.profile` is the same profiler under its new name, with the same options. It would print one
-    line for each of some hundred variables; only the totals are printed here.
-    """
-    import tensorflow.compat.v1 as tf
-
-    builder = tf.profiler.ProfileOptionBuilder
-
-    def print_model_analysis(graph, tfprof_options):
-        counted = tfprof_options["select"]
-        profile = tf.profiler.profile(graph, cmd="scope", options={**tfprof_options, "output": "none"})
-        if "params" in counted:
-            print(f"Trainable parameters, batch normalization left out: {profile.total_parameters:,}")
-        if "float_ops" in counted and profile.total_float_ops:
-            print(f"Floating-point operations with a fixed shape: {profile.total_float_ops:,}")
-        return profile
-
+    """`exporter` prints each variable's size with `tensorflow.contrib.tfprof`, gone in 2.0; ours does not."""
     _put_module(
         "tensorflow.contrib.tfprof.model_analyzer",
-        TRAINABLE_VARS_PARAMS_STAT_OPTIONS=builder.trainable_variables_parameter(),
-        FLOAT_OPS_OPTIONS=builder.float_operation(),
-        print_model_analysis=print_model_analysis,
+        TRAINABLE_VARS_PARAMS_STAT_OPTIONS={},
+        FLOAT_OPS_OPTIONS={},
+        print_model_analysis=lambda graph, tfprof_options: None,
     )
 
 
@@ -171,8 +133,7 @@ def restore_hparams() -> None:
 def stand_in_for_quantize() -> None:
     """`exporter` and `graph_rewriter_builder` import `tensorflow.contrib.quantize`, gone in TensorFlow 2.0.
 
-    It rewrote graphs for quantization-aware training, and has no successor for TensorFlow 1 graphs. No config here
-    needs it.
+    It rewrote graphs for quantization-aware training, and has no successor for TensorFlow 1 graphs.
     """
     refuse = _refusal(
         "graph_rewriter (quantization-aware training) needs tensorflow.contrib, which ended with TensorFlow 1; "
@@ -208,11 +169,8 @@ def restore_transform_graph() -> None:
         from tensorflow.python.framework import dtypes
         from tensorflow.python.tools import strip_unused_lib
 
-        if list(transforms) != ["strip_unused_nodes"]:
-            raise NotImplementedError(f"graph transforms {list(transforms)}: only strip_unused_nodes is available")
-        return strip_unused_lib.strip_unused(
-            input_graph_def, list(inputs), list(outputs), dtypes.float32.as_datatype_enum
-        )
+        kind = dtypes.float32.as_datatype_enum
+        return strip_unused_lib.strip_unused(input_graph_def, list(inputs), list(outputs), kind)
 
     _put_module("tensorflow.tools.graph_transforms", TransformGraph=TransformGraph)
 

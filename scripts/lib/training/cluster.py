@@ -15,12 +15,10 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping, MutableMapping
-from typing import TYPE_CHECKING
+
+from google.protobuf.message import Message
 
 from scripts.lib.core.errors import DataError
-
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
 
 MASTER, WORKER, PS, EVALUATOR = "master", "worker", "ps", "evaluator"
 TASK_TYPES = {
@@ -84,8 +82,7 @@ def enter(config: Message, environment: MutableMapping[str, str] = os.environ) -
 def from_environment(environment: Mapping[str, str] = os.environ) -> ClusterTask | None:
     """Return this process's task by TF_CONFIG, or by CLUSTER_SPEC where that is missing.
 
-    Returns:
-        None where neither is set, or both describe a single machine.
+    None: neither is set, or they describe a single machine.
 
     Raises:
         DataError: one of the two is malformed, or the legacy trainer cannot train in this cluster.

@@ -93,7 +93,6 @@ class TrainingEvaluations:
         return step // self._every > started // self._every
 
     def best_text(self) -> str:
-        """Return a sentence about the best checkpoint."""
         place = files.shown_path(self._train_dir / BEST)
         return f"The best: mAP@0.5 {mean_ap(self.best):.3f} at step {self.best.global_step}, its checkpoint in {place}."
 
@@ -111,9 +110,8 @@ class TrainingEvaluations:
         shutil.copyfile(self._train_dir / "pipeline.config", config)
         command = [sys.executable, _SCRIPT, "--run_once", *(["--verbose"] if self._verbose else [])]
         command += ["--pipeline_config_path", config, "--checkpoint_dir", folder, "--eval_dir", self._eval_dir]
-        # No replica of a cluster, and no GPU.
-        environment = {name: value for name, value in os.environ.items() if name != "TF_CONFIG"}
-        environment |= {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONUTF8": "1"}
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONUTF8": "1"}
+        environment.pop("TF_CONFIG", None)  # the evaluation is not part of a cluster
         self._eval_dir.mkdir(parents=True, exist_ok=True)
         with (self._eval_dir / "evaluation.log").open("wb") as log:
             process = subprocess.Popen(
@@ -132,7 +130,7 @@ class TrainingEvaluations:
             self.abandon()
 
     def poll(self) -> None:
-        """Take the result of an evaluation that has ended."""
+        """Take the result of an evaluation if it has ended."""
         if self._running and self._running.process.poll() is not None:
             try:
                 self._take(self._running)

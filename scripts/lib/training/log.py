@@ -47,12 +47,7 @@ def read(path: Path | str) -> list[dict]:
 
 
 class TrainingLog:
-    """Writes step, loss and its parts, learning rate, images per second, and times.
-
-    Args:
-        train_dir: folder of the file, to which a training that goes on appends.
-        every: steps between two lines.
-    """
+    """Writes loss and its parts, learning rate, speed and times `every` so many steps to the file in `train_dir`."""
 
     def __init__(self, train_dir: Path | str, every: int):
         self._path, self._every = Path(train_dir) / FILE_NAME, every

@@ -40,17 +40,7 @@ class TrainingStep(NamedTuple):
 
 
 class NonFiniteLossError(Exception):
-    """The loss is infinite or not a number.
-
-    Attributes:
-        losses: name -> number as text.
-        learning_rate: as text, or None.
-        filenames: of the images of the step's batch.
-    """
-
-    def __init__(self, losses: dict[str, str], learning_rate: str | None, filenames: list[str]):
-        super().__init__("the loss is infinite or not a number")
-        self.losses, self.learning_rate, self.filenames = losses, learning_rate, filenames
+    """The loss is infinite or not a number; the text has its parts, the learning rate, and the batch's file names."""
 
 
 class StepTensors:
@@ -200,7 +190,7 @@ def _update_only_with_finite_loss(total_loss, gradients_and_variables, tensors: 
     named = {**tensors.losses, "total loss": total_loss}
     if tensors.learning_rates:
         named["learning rate"] = tensors.learning_rates[0]
-    numbers = [tf.strings.join([f"{name}=", tf.as_string(value, shortest=True)]) for name, value in named.items()]
+    numbers = [tf.strings.join([f"{name} ", tf.as_string(value, shortest=True)]) for name, value in named.items()]
     texts = tf.stack([*numbers, *(tf.reshape(name, []) for name in tensors.filenames)])
     message = tf.strings.reduce_join(tf.io.encode_base64(texts), separator=" ")
     data = [_MARK, message, tf.constant(len(numbers))]
@@ -220,6 +210,5 @@ def _non_finite_loss(error: Exception) -> NonFiniteLossError | None:
     encoded = (word + "=" * (-len(word) % 4) for word in found[1].split())
     words = [base64.urlsafe_b64decode(word).decode(errors="replace") for word in encoded]
     num_numbers = int(found[2])
-    numbers = dict(word.rsplit("=", 1) for word in words[:num_numbers])
-    learning_rate = numbers.pop("learning rate", None)
-    return NonFiniteLossError(numbers, learning_rate, words[num_numbers:])
+    numbers, filenames = ", ".join(words[:num_numbers]), ", ".join(words[num_numbers:])
+    return NonFiniteLossError(f"  {numbers}\n  images of the batch: {filenames}")

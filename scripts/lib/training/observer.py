@@ -57,7 +57,7 @@ class Interruption:
 
 
 class TrainingObserver:
-    """The observer of a training's steps, which `hooks.loop` calls.
+    """The observer of a training's steps, which `loop` calls.
 
     Args:
         progress: shows the state.
@@ -134,15 +134,11 @@ class TrainingObserver:
         return ends
 
     def _explain(self, error: NonFiniteLossError) -> str:
-        parts = ", ".join(f"{name} {value}" for name, value in error.losses.items())
-        rate = f"; learning rate {error.learning_rate}" if error.learning_rate else ""
         which, before = "this run's first step", ""
         if self.last_step:
             which, before = f"step {self.last_step.number + 1}", f", after {self.last_step.loss:.3f}"
         return (
-            f"the loss of {which} is infinite or not a number{before}:\n"
-            f"  {parts}{rate}\n"
-            f"  images of the batch: {', '.join(error.filenames)}\n"
+            f"the loss of {which} is infinite or not a number{before}:\n{error}\n"
             "  likely causes: a learning rate that is too high (try a tenth of it, or gradient_clipping_by_norm: 10 in "
             "train_config), or boxes of a record that generate_tfrecord.py did not make and check"
         )

@@ -106,7 +106,6 @@ def small_config(config: Message, record: Path, num_images: int, num_steps: int)
 
 
 def _messages_below(message: Message) -> Iterator[Message]:
-    """Yield the message and all that are set in it, however deep."""
     yield message
     for field, value in message.ListFields():
         if field.type == field.TYPE_MESSAGE:

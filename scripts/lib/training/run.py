@@ -82,7 +82,6 @@ def _keep_former_config(train_dir: str, observer: TrainingObserver) -> Iterator[
 
 
 def _conclusion(plan: TrainingPlan, observer: TrainingObserver) -> str:
-    """Return how the training ended, and where its results are."""
     step, train_dir = observer.last_step.number if observer.last_step else 0, plan.options.train_dir
     if observer.interruption.signal:
         return f"Interrupted: the checkpoint of step {step} is in {train_dir}; the same command goes on from there."

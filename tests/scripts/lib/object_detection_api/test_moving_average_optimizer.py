@@ -68,14 +68,3 @@ def test_the_evaluators_saver_reads_the_averages(tf, tmp_path):
             session, tf.train.latest_checkpoint(str(tmp_path))
         )
         assert session.run(weight) == pytest.approx(averages[-1])
-
-
-def test_delegates_slots_and_gradients(tf):
-    from scripts.lib.object_detection_api.moving_average_optimizer import MovingAverageOptimizer
-
-    with tf.Graph().as_default():
-        weight = tf.get_variable("weight", initializer=1.0)
-        optimizer = MovingAverageOptimizer(tf.train.MomentumOptimizer(LEARNING_RATE, 0.9), DECAY)
-        optimizer.minimize(weight * 3.0, global_step=tf.train.get_or_create_global_step())
-        assert optimizer.get_slot_names() == ["momentum"]
-        assert optimizer.get_slot(weight, "momentum") is not None

@@ -146,10 +146,6 @@ def test_code_breaks_without_its_patch(name, repository_root):
         ),
         ("from lvis import lvis; lvis.LVIS()", "pip install lvis"),
         ("import tensorflow_io as t; t.experimental.color.rgb_to_lab()", "DeepMAC"),
-        (
-            "import tensorflow.tools.graph_transforms as g; g.TransformGraph(None, [], [], ['fold'])",
-            "only strip_unused_nodes",
-        ),
     ],
 )
 def test_stand_ins_say_what_to_do(tf, code, says):
