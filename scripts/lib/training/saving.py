@@ -21,8 +21,7 @@ class CheckpointGuard:
         saver: a `tf.train.Saver`; its graph is complete.
 
     Attributes:
-        failure: the first error of `save`: the disk is full, the folder cannot be written to, or a variable is not
-            finite.
+        failure: the first error of `save`: it cannot write to the disk, or a variable is not finite.
     """
 
     def __init__(self, saver):
