@@ -53,7 +53,7 @@ def test_the_chief_waits_for_the_evaluator(calls, monkeypatch):
 
 def test_the_evaluator_evaluates_until_the_last_step(tf, calls, monkeypatch, repository_root):
     until = []
-    monkeypatch.setattr(task.watch, "evaluate_until", lambda *args: until.append(args))
+    monkeypatch.setattr(task.hooks, "evaluate_until", lambda *args: until.append(args))
     be(monkeypatch, "evaluator", 3)
     config = str(repository_root / "configs" / "ssd_mobilenet_v1_sample.config")
     job = ["--pipeline_config_path", config, *JOB[2:]]

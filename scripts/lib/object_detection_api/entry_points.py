@@ -95,8 +95,9 @@ def _explained_misfit(tf: ModuleType) -> Iterator[None]:
             raise
         if shapes := re.search(r"lhs shape= ?(\[.*?\]) rhs shape= ?(\[.*?\])", error.message):
             what = f"of one variable the model's shape is {shapes[1]}, the checkpoint's {shapes[2]}"
-        else:  # e.g. Key Conv/weights not found in checkpoint
-            what = error.message.partition("Original error:")[2].strip().partition("\n")[0][:200]
+        else:
+            missing = re.search(r"Key \S+ not found in checkpoint", error.message)
+            what = missing[0] if missing else error.message[:200]
         remedy = "give the config that it was trained with, or another --train_dir to start from the beginning"
         raise UsageError(f"the checkpoint is of another model than the pipeline config: {what}; {remedy}") from None
 
