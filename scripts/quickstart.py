@@ -5,7 +5,8 @@ Out:  runs/quickstart/: the sample, CSV files and records, checkpoints and event
       the exported model (exported_model/), and the test pictures with boxes and detections.csv (detections/).
 
 Each step is a script that can also be run by hand; its command is shown. A second run installs nothing again and
-resumes the training from its last checkpoint. The sample is synthetic: drawn garments, not photos.
+resumes the training from its last checkpoint; remove runs/quickstart to begin anew. The sample is synthetic: drawn
+garments, not photos.
 
   python scripts/quickstart.py
   python scripts/quickstart.py --steps 4000
@@ -13,7 +14,6 @@ resumes the training from its last checkpoint. The sample is synthetic: drawn ga
 
 import argparse
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError
+from scripts.lib.core.progress import stage
 from scripts.lib.environment import venv
-from scripts.lib.environment.stages import Stages
 from scripts.lib.evaluation import metrics_file
 
 ROOT = files.REPOSITORY_ROOT
@@ -45,16 +45,13 @@ class PipelineStep(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
-    stages = Stages()
     print(f"All commands are run in {ROOT}", flush=True)
-    venv.check_disk_space({args.output_dir: RESULTS_BYTES})
-    python = venv.prepare(venv.PIPELINE, stages)
-    if args.fresh:
-        remove_results(args.output_dir)
+    venv.check_disk_space(args.output_dir, RESULTS_BYTES)
+    python = venv.prepare(venv.PIPELINE)
     for step in pipeline(args.output_dir, config_for(args.output_dir), args.steps):
-        with stages.stage(step.title):
+        with stage(step.title):
             run(step, python)
-    print(summary(args.output_dir, python, stages))
+    print(summary(args.output_dir, python))
     return 0
 
 
@@ -62,7 +59,6 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--steps", type=command_line.positive_int, help="training steps, instead of the config's")
     parser.add_argument("--output_dir", type=absolute, default=RESULTS, help="folder for all results")
-    parser.add_argument("--fresh", action="store_true", help="remove the results of an earlier run first")
     return parser.parse_args(argv)
 
 
@@ -141,18 +137,8 @@ def run(step: PipelineStep, python: Path) -> None:
         raise DataError([f"{step.title} failed ({how}): {text}"], "the quickstart stops here")
 
 
-def remove_results(output_dir: Path) -> None:
-    """Remove what the steps write, and no other files."""
-    for name in ("sample", "train", "eval", "exported_model", "detections"):
-        if (output_dir / name).exists():
-            shutil.rmtree(output_dir / name)
-    for pattern in ("labels.csv", "*_labels.csv", "summary.csv", "*.record", "*.json"):
-        for path in output_dir.glob(pattern):
-            path.unlink()
-
-
-def summary(output_dir: Path, python: Path, stages: Stages) -> str:
-    """Return the metrics, where the results are, how to view them, and how long each stage took."""
+def summary(output_dir: Path, python: Path) -> str:
+    """Return the metrics, where the results are, and how to view them."""
     places = {
         "checkpoints, event files": "train",
         "metrics": "eval/metrics.json",
@@ -170,8 +156,6 @@ def summary(output_dir: Path, python: Path, stages: Stages) -> str:
             *(f"  {what:<24}  {shown(output_dir / name)}" for what, name in places.items()),
             "Curves and pictures in TensorBoard:",
             f"  {tensorboard}",
-            "Time:",
-            stages.table(),
         ]
     )
 

@@ -16,7 +16,6 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
 from scripts.lib.environment import venv
-from scripts.lib.environment.stages import Stages
 
 # All cores; the tests of a file in one process, since they share what its fixtures made. A worker that dies is not
 # replaced: with replacements pytest-xdist 3.8 waits for ever (its issues 784 and 1378), without them the run fails.
@@ -25,7 +24,7 @@ PYTEST = ("-m", "pytest", "-n", "auto", "--dist", "loadfile", "--max-worker-rest
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     _, pytest_arguments = command_line.make_parser(__doc__).parse_known_args(argv)
-    python = venv.prepare(venv.TESTS, Stages())
+    python = venv.prepare(venv.TESTS)
     command = [str(python), *PYTEST, *pytest_arguments]
     print("+ " + " ".join(command), flush=True)
     return subprocess.run(command, cwd=files.REPOSITORY_ROOT, check=False).returncode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -81,6 +82,19 @@ class StatusLine:
     def _rewrite(self, text: str) -> None:
         print(f"\r{text:<{self._length}}", end="", file=sys.stderr, flush=True)
         self._length = len(text)
+
+
+@contextlib.contextmanager
+def stage(title: str) -> Iterator[None]:
+    """Print the title of a stage of a longer run, and how long the block took when it has ended."""
+    print(f"\n=== {title}", flush=True)
+    start = time.monotonic()
+    end = "stopped after "
+    try:
+        yield
+        end = ""
+    finally:
+        print(f"=== {title}: {end}{duration(time.monotonic() - start)}", flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -15,16 +15,14 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.lib.core.errors import DataError
 from scripts.lib.core.files import REPOSITORY_ROOT, atomic_write, sha256, shown_path
-from scripts.lib.environment.stages import Stages
+from scripts.lib.core.progress import stage
 
 VENV = REPOSITORY_ROOT / ".venv"
-PROBE = "six"  # a small wheel (11 kB) that is required anyway
 MEGABYTE = 1_000_000
 
 
@@ -65,30 +63,25 @@ TESTS = (
 )
 
 
-def prepare(wanted: Sequence[Requirements], stages: Stages, folder: Path = VENV) -> Path:
+def prepare(wanted: Sequence[Requirements], folder: Path = VENV) -> Path:
     """Create the environment and install the requirements, if they are missing; return the environment's Python.
 
     Args:
         wanted: in the order of installation.
-        stages: announces the work.
         folder: the environment.
 
     Raises:
         DataError: the environment cannot be made; says why in one sentence.
     """
     why_unusable = fault(folder)
-    missing = [] if why_unusable else missing_requirements(wanted, folder)
-    if why_unusable or missing:
-        check_disk_space(space_needed(missing or wanted, folder))
-    if why_unusable:
-        with stages.stage(f"Making {shown_path(folder)} ({why_unusable})"):
-            create(folder)
-        missing = list(wanted)
+    missing = wanted if why_unusable else missing_requirements(wanted, folder)
     if missing:
-        with stages.stage("Asking the package index"):
-            check_package_index(python_of(folder))
+        check_disk_space(folder, sum(each.installed_mb + each.download_mb for each in missing) * MEGABYTE)
+    if why_unusable:
+        with stage(f"Making {shown_path(folder)} ({why_unusable})"):
+            create(folder)
     for requirements in missing:
-        with stages.stage(f"Installing {requirements.file}"):
+        with stage(f"Installing {requirements.file}"):
             install(requirements, folder)
     return python_of(folder)
 
@@ -102,17 +95,12 @@ def fault(folder: Path) -> str | None:
     """Return in a few words why the environment has to be created or recreated, None if it is usable."""
     if not folder.exists():
         return "there is none yet"
-    state = _read_state(folder)
-    if state.get("unfinished"):
+    if _read_state(folder).get("unfinished"):
         return "an installation was interrupted"
     try:
-        probe = _run([python_of(folder), "-c", "import sys, pip; print('%d.%d' % sys.version_info[:2])"])
-        probe.check_returncode()
+        _run([python_of(folder), "-c", "import pip"]).check_returncode()
     except (OSError, subprocess.CalledProcessError):
         return "the one there is broken"
-    version = probe.stdout.strip()
-    if state.get("python", version) != version:
-        return f"the one there was made with Python {state['python']} and finds Python {version}"
     return None
 
 
@@ -127,7 +115,7 @@ def _state_file(folder: Path) -> Path:
 
 
 def _read_state(folder: Path) -> dict:
-    """Return {"python": "3.11", "requirements": {file: SHA-256}, "unfinished": file}, empty if nothing is installed."""
+    """Return {"requirements": {file: SHA-256}, "unfinished": file}, empty if nothing is installed."""
     try:
         state = json.loads(_state_file(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -146,13 +134,14 @@ def create(folder: Path) -> None:
     Raises:
         DataError: this Python cannot create one, or the folder holds something else and is left alone.
     """
-    package = "python{}.{}-venv".format(*sys.version_info[:2])
-    no_venv = (
-        f"The Python at {sys.executable} comes without venv and ensurepip, which .venv needs: install them "
-        f"(Debian and Ubuntu: sudo apt install {package}) and run this again."
-    )
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
-        raise DataError([no_venv])
+        package = "python{}.{}-venv".format(*sys.version_info[:2])
+        raise DataError(
+            [
+                f"The Python at {sys.executable} comes without venv and ensurepip, which .venv needs: install them "
+                f"(Debian and Ubuntu: sudo apt install {package}) and run this again."
+            ]
+        )
     if Path(sys.prefix).resolve() == folder.resolve():
         raise DataError(
             [f"{shown_path(folder)} must be recreated, which its own Python cannot do: use another Python."]
@@ -164,10 +153,7 @@ def create(folder: Path) -> None:
     made = _run([sys.executable, "-I", "-m", "venv", folder])
     if made.returncode:
         shutil.rmtree(folder, ignore_errors=True)
-        if "ensurepip" in made.stdout and sys.platform == "linux":
-            raise DataError([no_venv])
         raise DataError([f"{sys.executable} -m venv failed: {_last_line(made.stdout)}"])
-    _write_state(folder, python="{}.{}".format(*sys.version_info[:2]))
 
 
 def install(requirements: Requirements, folder: Path) -> None:
@@ -179,10 +165,12 @@ def install(requirements: Requirements, folder: Path) -> None:
     log = folder / "install.log"
     logged_before = log.stat().st_size if log.exists() else 0
     _write_state(folder, unfinished=requirements.file)
-    pip_install = [*pip(python_of(folder)), "install", "--prefer-binary", "--use-pep517", "--no-compile"]
-    status = _install_with_progress(
-        [*pip_install, "--log", str(log), *requirements.options, "-r", str(requirements.path)]
-    )
+    # without PYTHONPATH and the like; pip's own configuration (PIP_..., pip.conf) holds
+    command = [str(python_of(folder)), "-I", "-X", "utf8", "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    command += ["install", "--prefer-binary", "--use-pep517", "--no-compile", "--log", str(log)]
+    command += [*requirements.options, "-r", str(requirements.path)]
+    command += [] if sys.stdout.isatty() else ["--quiet"]
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
     said = log.read_bytes()[logged_before:].decode("utf-8", "replace") if log.exists() else ""
     if status:
         if "Installing collected packages" not in said:  # it failed before it had changed anything
@@ -192,90 +180,22 @@ def install(requirements: Requirements, folder: Path) -> None:
     _write_state(folder, requirements=installed, unfinished=None)
 
 
-def _install_with_progress(command: Sequence[str]) -> int:
-    """Run pip: a terminal shows all of its output, a log only the lines about large downloads, and errors."""
-    if sys.stdout.isatty():
-        return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    with subprocess.Popen(command, **_CAPTURED) as process:
-        for line in process.stdout:
-            if re.search(r"\([\d.]+ [MG]B\)|^\s*(Building|Installing|ERROR)", line):
-                print(f"    {line.strip()[:110]}", flush=True)
-    return process.returncode
-
-
-def pip(python: Path) -> list[str]:
-    """Return the command of pip without PYTHONPATH and the like; its own configuration (PIP_..., pip.conf) holds."""
-    return [str(python), "-I", "-X", "utf8", "-m", "pip", "--disable-pip-version-check", "--no-input"]
-
-
-def space_needed(requirements: Sequence[Requirements], folder: Path) -> dict[Path, int]:
-    """Return folder -> bytes needed there: the environment, pip's temporary files, pip's cache."""
-    downloads = sum(each.download_mb for each in requirements) * MEGABYTE
-    installed = sum(each.installed_mb for each in requirements) * MEGABYTE
-    needed = {folder: installed, Path(tempfile.gettempdir()): downloads}
-    if not os.environ.get("PIP_NO_CACHE_DIR"):
-        needed[_cache_folder()] = downloads
-    return needed
-
-
-def _cache_folder() -> Path:
-    """Return the folder of pip's downloads, as documented by pip."""
-    if "PIP_CACHE_DIR" in os.environ:
-        return Path(os.environ["PIP_CACHE_DIR"])
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home()))
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-
-
-def check_disk_space(needed: Mapping[Path, int]) -> None:
-    """Raise DataError for each disk that is too small, with the free and the needed space.
-
-    Args:
-        needed: folder, existing or not -> bytes; folders on one disk are added up.
-    """
-    by_disk: dict[int, list[Path]] = {}
-    for folder in needed:
-        by_disk.setdefault(_existing(folder).stat().st_dev, []).append(folder)
-    sentences = []
-    for folders in by_disk.values():
-        total, free = sum(needed[folder] for folder in folders), shutil.disk_usage(_existing(folders[0])).free
-        if free < total:
-            purposes = ", ".join(f"{_gigabytes(needed[folder])} in {folder}" for folder in folders)
-            sentences.append(
-                f"The disk is too small: {_gigabytes(free)} are free and {_gigabytes(total)} are needed ({purposes}); "
-                "free some space, or let TMPDIR and PIP_CACHE_DIR point to another disk."
-            )
-    if sentences:
-        raise DataError(sentences)
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that exists."""
+def check_disk_space(folder: Path, needed: int) -> None:
+    """Raise DataError if the disk of the folder, which need not exist, has fewer bytes free than needed."""
     folder = folder.absolute()
-    return next(place for place in (folder, *folder.parents) if place.exists())
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        space = f"{free / 1e9:.1f} GB are free and {needed / 1e9:.1f} GB are needed"
+        raise DataError([f"The disk is too small: {space} in {folder}; free some space."])
 
 
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
-
-
-def check_package_index(python: Path) -> None:
-    """Download one small wheel with short timeouts, so that a missing network shows in seconds; else DataError."""
-    with tempfile.TemporaryDirectory() as scratch:
-        download = [*pip(python), "download", "-vv", "--no-deps", "--no-cache-dir"]
-        probe = _run([*download, "--retries", "1", "--timeout", "10", "--dest", scratch, PROBE])
-    if probe.returncode:
-        raise DataError([explain(probe.stdout)], "nothing was installed")
-
-
-_UNREACHABLE = (
-    "The package index {0} cannot be reached ({1}): check the network, HTTPS_PROXY and `pip config list`, and run this "
-    "again."
+_NO_INDEX = (
+    "The package index cannot be used: check the network, HTTPS_PROXY, PIP_CERT and `pip config list`, and run this "
+    "again. pip says: {0}"
 )
 
-# Pattern in pip's log -> explanation. The first match counts; {0}, {1} are the pattern's groups.
+# Pattern in pip's log -> explanation. The first match counts; {0} is the pattern's group.
 _EXPLANATIONS = {
     r"No space left on device|There is not enough space on the disk": (
         "The disk filled up during the installation: free some space, or let TMPDIR and PIP_CACHE_DIR point to another "
@@ -285,25 +205,10 @@ _EXPLANATIONS = {
         "A path became too long for Windows: move the project to a short folder such as C:\\apparel, or switch on long "
         "paths (https://pip.pypa.io/warnings/enable-long-paths), and run this again."
     ),
-    r"(?i)ProxyError|proxy connection error|connect to proxy|Tunnel connection failed": (
-        "The proxy to the package index does not answer: check HTTPS_PROXY and `pip config list`, and run this again."
-    ),
-    r"Could not fetch URL (\S+): There was a problem confirming the ssl certificate": (
-        "The certificate of the package index {0} is not trusted: where a company inspects the traffic, let PIP_CERT "
-        "point to its certificate, and run this again."
-    ),
-    r"The repository located at (\S+) is not a trusted or secure host": (
-        "pip does not take packages from {0} without encryption: configure its https address (`pip config list`)."
-    ),
-    r"Could not fetch URL (\S+): (401|403|407) Client Error": (
-        "The package index {0} refuses access (HTTP {1}): check the name and password in `pip config list`."
-    ),
-    r"Could not fetch URL (\S+): connection error: .*\[\w+ -?\d+\] (.+?)(?:['\")]| - skipping)": _UNREACHABLE,
-    r"Could not fetch URL (\S+): (connection error|5\d\d Server Error)": _UNREACHABLE,
-    r"Read timed out|read operation timed out|IncompleteRead|ConnectionResetError|connection broken by": (
-        "The connection to the package index broke off: run this again; what has been downloaded is kept."
-    ),
-    r"No matching distribution found for (\S+)": ("The package index has no {0} for {computer}."),
+    r"(Could not fetch URL .*)": _NO_INDEX,
+    r"(The repository located at \S+ is not a trusted or secure host)": _NO_INDEX,
+    r"(.*(?:ProxyError|timed out|IncompleteRead|ConnectionResetError|connection broken by).*)": _NO_INDEX,
+    r"No matching distribution found for (\S+)": "The package index has no {0} for {computer}.",
 }
 
 
@@ -318,18 +223,10 @@ def explain(log: str) -> str:
     return f"pip failed: {errors[-1] if errors else _last_line(log)}"
 
 
-_CAPTURED = {
-    "stdin": subprocess.DEVNULL,
-    "stdout": subprocess.PIPE,
-    "stderr": subprocess.STDOUT,
-    "encoding": "utf-8",
-    "errors": "replace",
-}
-
-
 def _run(command: Sequence[str | Path]) -> subprocess.CompletedProcess:
     """Run a command without a terminal; `stdout` has all of its output."""
-    return subprocess.run([str(part) for part in command], check=False, **_CAPTURED)
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.run(list(map(str, command)), check=False, encoding="utf-8", errors="replace", **streams)
 
 
 def _last_line(text: str) -> str:

@@ -1,10 +1,11 @@
-"""Progress, and durations as text."""
+"""Stages of a run, and durations as text."""
 
 from __future__ import annotations
 
 import pytest
 
-from scripts.lib.core.progress import duration
+from scripts.lib.core import progress
+from scripts.lib.core.progress import duration, stage
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,17 @@ from scripts.lib.core.progress import duration
 )
 def test_durations_read_well(seconds, expected):
     assert duration(seconds) == expected
+
+
+def test_a_stage_is_announced_and_timed(monkeypatch, capsys):
+    clock = iter([0.0, 65.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with stage("Training"):
+        print("step 1")
+    assert capsys.readouterr().out.splitlines() == ["", "=== Training", "step 1", "=== Training: 1 min 05 s"]
+
+
+def test_a_stage_that_fails_says_so(capsys):
+    with pytest.raises(ValueError), stage("Training"):
+        raise ValueError
+    assert "=== Training: stopped after 0.0 s" in capsys.readouterr().out

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
 import zipfile
 from collections import namedtuple
 from pathlib import Path
@@ -18,7 +16,6 @@ import pytest
 
 from scripts.lib.core.errors import DataError
 from scripts.lib.environment import venv
-from scripts.lib.environment.stages import Stages
 from scripts.lib.environment.venv import Requirements
 
 DiskUsage = namedtuple("DiskUsage", "total used free")
@@ -51,14 +48,13 @@ def pip_settings(monkeypatch, tmp_path):
 
 @pytest.fixture
 def wheels(pip_settings, tmp_path) -> Path:
-    """A folder of wheels that is all the index there is: `probe`, `alpha` and `beta`."""
+    """A folder of wheels that is all the index there is: `alpha` and `beta`."""
     folder = tmp_path / "wheels"
     folder.mkdir()
-    for name in ("probe", "alpha", "beta"):
+    for name in ("alpha", "beta"):
         write_wheel(folder, name)
     pip_settings.setenv("PIP_NO_INDEX", "1")
     pip_settings.setenv("PIP_FIND_LINKS", str(folder))
-    pip_settings.setattr(venv, "PROBE", "probe")
     return folder
 
 
@@ -68,7 +64,6 @@ def create_with_the_tests_pip(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     (lib,) = folder.rglob("site-packages")
     (lib / "borrowed.pth").write_text(str(Path(pip.__file__).parents[1]), encoding="utf-8")
-    venv._write_state(folder, python="{}.{}".format(*sys.version_info[:2]))
 
 
 @pytest.fixture
@@ -95,10 +90,12 @@ def beta(tmp_path) -> Requirements:
 
 
 def prepare(wanted, folder) -> list[str]:
-    """Runs `prepare`; returns the titles of the stages, i.e. what was done."""
-    stages = Stages()
-    venv.prepare(wanted, stages, folder)
-    return [title.partition(" (")[0] for title in stages.seconds]
+    """Run `prepare`; return the titles of the stages, i.e. what was done."""
+    titles: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(venv, "stage", lambda title: titles.append(title) or contextlib.nullcontext())
+        venv.prepare(wanted, folder)
+    return [title.partition(" (")[0] for title in titles]
 
 
 def can_import(folder: Path, module: str) -> bool:
@@ -114,18 +111,17 @@ class TestPrepare:
         (folder / "pyvenv.cfg").touch()  # half-made: to be replaced
         (folder / "leftover").touch()
         done = prepare([alpha, beta], folder)
-        assert [title.split()[0] for title in done] == ["Making", "Asking", "Installing", "Installing"]
+        assert [title.split()[0] for title in done] == ["Making", "Installing", "Installing"]
         assert can_import(folder, "alpha") and can_import(folder, "beta")
         assert not (folder / "leftover").exists()
-        assert json.loads((folder / "installed.json").read_text())["python"] in sys.version
         shutil.rmtree(wheels)  # whatever were installed again now would fail
         assert prepare([alpha, beta], folder) == []
 
     def test_installs_only_what_is_new_or_changed(self, wheels, alpha, beta, empty_environment):
         prepare([alpha], empty_environment)
-        assert prepare([alpha, beta], empty_environment)[1:] == [f"Installing {beta.file}"]
+        assert prepare([alpha, beta], empty_environment) == [f"Installing {beta.file}"]
         Path(alpha.file).write_text("alpha>=1\n", encoding="utf-8")
-        assert prepare([alpha, beta], empty_environment)[1:] == [f"Installing {alpha.file}"]
+        assert prepare([alpha, beta], empty_environment) == [f"Installing {alpha.file}"]
 
     def test_an_interrupted_installation_is_begun_anew(self, wheels, alpha, empty_environment):
         prepare([alpha], empty_environment)
@@ -167,14 +163,6 @@ class TestFault:
         venv.python_of(empty_environment).unlink()
         assert venv.fault(empty_environment) == "the one there is broken"
 
-    def test_its_python_was_replaced_by_another_version(self, empty_environment):
-        venv._write_state(empty_environment, python="3.9")
-        assert "made with Python 3.9 and finds Python 3.1" in venv.fault(empty_environment)
-
-    def test_one_that_was_made_by_hand_is_taken(self, empty_environment):
-        venv._state_file(empty_environment).unlink()
-        assert venv.fault(empty_environment) is None
-
     @pytest.mark.parametrize("content", ["", "{", "[]", '"text"'])
     def test_an_unreadable_state_means_that_nothing_was_installed(self, empty_environment, alpha, content):
         venv._state_file(empty_environment).write_text(content, encoding="utf-8")
@@ -214,42 +202,28 @@ class TestCreate:
 
 class TestDiskSpace:
     def test_enough_is_enough(self, tmp_path):
-        venv.check_disk_space({tmp_path / "not" / "there": 1})
+        venv.check_disk_space(tmp_path / "not" / "there", 1)
 
-    def test_places_on_one_disk_are_added_up(self, tmp_path, monkeypatch):
+    def test_too_little_is_refused_with_both_figures(self, tmp_path, monkeypatch):
         monkeypatch.setattr(shutil, "disk_usage", lambda path: DiskUsage(10**10, 7 * 10**9, 3 * 10**9))
-        venv.check_disk_space({tmp_path / "a": 2 * 10**9})
-        with pytest.raises(
-            DataError, match=r"3\.0 GB are free and 4\.0 GB are needed \(2\.0 GB in .*a, 2\.0 GB in .*b\)"
-        ):
-            venv.check_disk_space({tmp_path / "a": 2 * 10**9, tmp_path / "b": 2 * 10**9})
-
-    def test_the_pipeline_counts_the_environment_temporary_files_and_the_cache(self, pip_settings, tmp_path):
-        needed = venv.space_needed(venv.PIPELINE, tmp_path / "venv")
-        assert list(needed) == [tmp_path / "venv", Path(tempfile.gettempdir()), tmp_path / "pip-cache"]
-        assert needed[tmp_path / "venv"] > 2.4e9
-
-    def test_no_cache_takes_no_space(self, pip_settings, tmp_path):
-        pip_settings.setenv("PIP_NO_CACHE_DIR", "1")
-        assert tmp_path / "pip-cache" not in venv.space_needed(venv.PIPELINE, tmp_path)
+        venv.check_disk_space(tmp_path / "a", 2 * 10**9)
+        with pytest.raises(DataError, match=r"3\.0 GB are free and 4\.0 GB are needed in .*a;"):
+            venv.check_disk_space(tmp_path / "a", 4 * 10**9)
 
 
 class TestPackageIndex:
-    def test_one_that_answers_passes(self, wheels):
-        venv.check_package_index(Path(sys.executable))
-
-    def test_one_that_is_down_is_named_within_seconds(self, pip_settings):
+    def test_one_that_is_down_is_named(self, pip_settings, alpha, empty_environment):
         pip_settings.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # the port "discard": nobody listens
-        start = time.monotonic()
-        with pytest.raises(DataError, match=r"index http://127\.0\.0\.1:9/simple/six/ cannot be reached \(.*refused"):
-            venv.check_package_index(Path(sys.executable))
-        assert time.monotonic() - start < 30
+        pip_settings.setenv("PIP_RETRIES", "1")
+        with pytest.raises(DataError, match=r"index cannot be used: .*http://127\.0\.0\.1:9/simple/alpha/: .*refused"):
+            venv.install(alpha, empty_environment)
 
-    def test_a_proxy_that_is_down_is_named(self, pip_settings):
+    def test_a_proxy_that_is_down_is_named(self, pip_settings, alpha, empty_environment):
         pip_settings.setenv("PIP_INDEX_URL", "https://index.invalid/simple")
         pip_settings.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-        with pytest.raises(DataError, match="proxy to the package index does not answer"):
-            venv.check_package_index(Path(sys.executable))
+        pip_settings.setenv("PIP_RETRIES", "1")
+        with pytest.raises(DataError, match="check the network, HTTPS_PROXY.*[Pp]roxy"):
+            venv.install(alpha, empty_environment)
 
 
 @pytest.mark.parametrize(
@@ -267,28 +241,31 @@ class TestPackageIndex:
         (
             "Could not fetch URL https://index.example/simple/six/: There was a problem confirming the ssl certificate: "
             "HTTPSConnectionPool(...) - skipping",
-            "certificate of the package index https://index.example/simple/six/ is not trusted",
+            "https://index.example/simple/six/: There was a problem confirming the ssl certificate",
         ),
         (
             "Could not fetch URL https://index.example/simple/six/: 401 Client Error: Unauthorized for url: - skipping",
-            "refuses access (HTTP 401)",
+            "401 Client Error: Unauthorized",
         ),
         (
             "Could not fetch URL https://index.example/simple/six/: connection error: HTTPSConnectionPool(host='index.example', "
             "port=443): Max retries exceeded (Caused by ConnectTimeoutError('timed out. (connect timeout=10)')) - skipping",
-            "https://index.example/simple/six/ cannot be reached (connection error)",
+            "https://index.example/simple/six/: connection error: ",
         ),
         (
             "Could not fetch URL https://index.example/simple/six/: connection error: Failed to establish a new connection: "
             "[Errno 11001] getaddrinfo failed')) - skipping\nSkipping link: 'x'",
-            "cannot be reached (getaddrinfo failed)",
+            "getaddrinfo failed",
         ),
-        ("Could not fetch URL https://i.example/six/: 503 Server Error: x - skipping", "(503 Server Error)"),
+        ("Could not fetch URL https://i.example/six/: 503 Server Error: x - skipping", "503 Server Error"),
         (
             "WARNING: The repository located at i.example is not a trusted or secure host and is being ignored",
-            "i.example",
+            "located at i.example is not a trusted",
         ),
-        ("pip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out.", "broke off: run this again"),
+        (
+            "pip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out.",
+            "run this again. pip says: pip._vendor.urllib3.exceptions.ReadTimeoutError: Read timed out.",
+        ),
         ("ERROR: No matching distribution found for tensorflow<2.22,>=2.21.0", "has no tensorflow<2.22,>=2.21.0 for "),
         ("ERROR: first\nERROR: something new\nTraceback", "pip failed: something new"),
         ("Segmentation fault\n\n", "pip failed: Segmentation fault"),
