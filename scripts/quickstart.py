@@ -83,23 +83,20 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
     def result(name: str) -> str:
         return shown(output_dir / name)
 
-    config = shown(config)
-    sample, images, labels = result("sample"), result("sample/samples"), result("labels.csv")
-    train_csv, test_csv, summary_csv = result("train_labels.csv"), result("test_labels.csv"), result("summary.csv")
-    train, model = result("train"), result("exported_model")
+    config_flag = ["--pipeline_config_path", shown(config)]
+    images, labels, train, model = map(result, ("sample/samples", "labels.csv", "train", "exported_model"))
+    train_csv, test_csv, summary_csv = map(result, ("train_labels.csv", "test_labels.csv", "summary.csv"))
+    drawing = ["--output_dir", result("sample"), "--num_images", "1000"]
+    annotations = ["--annotations_dir", result("sample/annotations"), "--output_csv", labels]
     split = ["--input_csv", labels, "--train_csv", train_csv, "--test_csv", test_csv, "--summary_csv", summary_csv]
     record = ["--image_dir", images, "--max_image_side", "224"]
     train_record = ["--csv_input", train_csv, "--output_path", result("train.record"), *record, "--oversample", "0.5"]
     test_record = ["--csv_input", test_csv, "--output_path", result("test.record"), *record]
-    with_config = ["--pipeline_config_path", config]
-    training = [*with_config, "--train_dir", train]
-    if num_steps:
-        training += ["--num_train_steps", str(num_steps)]
-    evaluation = [*with_config, "--checkpoint_dir", train, "--eval_dir", result("eval"), "--run_once"]
-    export = ["--input_type", "image_tensor", *with_config, "--trained_checkpoint_prefix", train]
+    training = [*config_flag, "--train_dir", train, *(["--num_train_steps", str(num_steps)] if num_steps else [])]
+    evaluation = [*config_flag, "--checkpoint_dir", train, "--eval_dir", result("eval"), "--run_once"]
+    export = [*config_flag, "--input_type", "image_tensor", "--trained_checkpoint_prefix", train]
+    export += ["--output_directory", model]
     detection = ["--model", model, "--input", test_csv, "--image_dir", images, "--output_dir", result("detections")]
-    annotations = ["--annotations_dir", result("sample/annotations"), "--output_csv", labels]
-    drawing = ["--output_dir", sample, "--num_images", "1000"]
     return [
         PipelineStep("Drawing the sample data set", "scripts/make_sample_dataset.py", drawing),
         PipelineStep("Reading the annotations", "xml_to_csv.py", annotations),
@@ -108,9 +105,7 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
         PipelineStep("Writing test.record", "generate_tfrecord.py", test_record),
         PipelineStep("Training", "scripts/train.py", training),
         PipelineStep("Evaluating", "scripts/eval.py", evaluation),
-        PipelineStep(
-            "Exporting the model", "scripts/export_inference_graph.py", [*export, "--output_directory", model]
-        ),
+        PipelineStep("Exporting the model", "scripts/export_inference_graph.py", export),
         PipelineStep("Detecting on the test images", "scripts/detect.py", [*detection, "--min_score", "0.5"]),
     ]
 

@@ -23,24 +23,17 @@ from scripts.lib.core.files import REPOSITORY_ROOT, atomic_write, sha256, shown_
 from scripts.lib.core.progress import stage
 
 VENV = REPOSITORY_ROOT / ".venv"
+STATE = "installed.json"
 MEGABYTE = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Requirements:
-    """A requirements file.
+    """A requirements file."""
 
-    Attributes:
-        file: path relative to the repository root.
-        options: for pip.
-        installed_mb: disk space in .venv, in megabytes; measured on Linux, where it is largest.
-        download_mb: size of the wheels, likewise.
-    """
-
-    file: str
-    options: tuple[str, ...] = ()
-    installed_mb: int = 0
-    download_mb: int = 0
+    file: str  # path relative to the repository root
+    options: tuple[str, ...] = ()  # for pip
+    megabytes: int = 0  # disk space for the wheels and what is installed; measured on Linux, where it is largest
 
     @property
     def path(self) -> Path:
@@ -52,14 +45,14 @@ class Requirements:
 
 
 PIPELINE = (
-    Requirements("requirements.txt", installed_mb=2650, download_mb=840),
-    Requirements("requirements-object-detection.txt", ("--no-deps",), installed_mb=40, download_mb=10),
+    Requirements("requirements.txt", megabytes=3490),
+    Requirements("requirements-object-detection.txt", ("--no-deps",), megabytes=50),
 )
 TESTS = (
     *PIPELINE,
-    Requirements("requirements-runtimes.txt", installed_mb=270, download_mb=90),
-    Requirements("requirements-cloud.txt", installed_mb=240, download_mb=40),
-    Requirements("requirements-dev.txt", installed_mb=50, download_mb=20),
+    Requirements("requirements-runtimes.txt", megabytes=360),
+    Requirements("requirements-cloud.txt", megabytes=280),
+    Requirements("requirements-dev.txt", megabytes=70),
 )
 
 
@@ -76,7 +69,7 @@ def prepare(wanted: Sequence[Requirements], folder: Path = VENV) -> Path:
     why_unusable = fault(folder)
     missing = wanted if why_unusable else missing_requirements(wanted, folder)
     if missing:
-        check_disk_space(folder, sum(each.installed_mb + each.download_mb for each in missing) * MEGABYTE)
+        check_disk_space(folder, sum(each.megabytes for each in missing) * MEGABYTE)
     if why_unusable:
         with stage(f"Making {shown_path(folder)} ({why_unusable})"):
             create(folder)
@@ -110,21 +103,17 @@ def missing_requirements(wanted: Sequence[Requirements], folder: Path) -> list[R
     return [requirements for requirements in wanted if installed.get(requirements.file) != requirements.digest]
 
 
-def _state_file(folder: Path) -> Path:
-    return folder / "installed.json"
-
-
 def _read_state(folder: Path) -> dict:
     """Return {"requirements": {file: SHA-256}, "unfinished": file}, empty if nothing is installed."""
     try:
-        state = json.loads(_state_file(folder).read_text(encoding="utf-8"))
+        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return state if isinstance(state, dict) else {}
 
 
 def _write_state(folder: Path, **changes: object) -> None:
-    with atomic_write(_state_file(folder), "w") as file:
+    with atomic_write(folder / STATE, "w") as file:
         json.dump({**_read_state(folder), **changes}, file, indent=2)
 
 
@@ -205,7 +194,7 @@ _EXPLANATIONS = {
         "A path became too long for Windows: move the project to a short folder such as C:\\apparel, or switch on long "
         "paths (https://pip.pypa.io/warnings/enable-long-paths), and run this again."
     ),
-    r"(Could not fetch URL .*)": _NO_INDEX,
+    r"(Could not fetch URL \S+: (?!404).*)": _NO_INDEX,
     r"(The repository located at \S+ is not a trusted or secure host)": _NO_INDEX,
     r"(.*(?:ProxyError|timed out|IncompleteRead|ConnectionResetError|connection broken by).*)": _NO_INDEX,
     r"No matching distribution found for (\S+)": "The package index has no {0} for {computer}.",

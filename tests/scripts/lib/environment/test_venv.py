@@ -142,7 +142,7 @@ class TestPrepare:
 
     def test_the_disk_is_checked_before_anything_is_made(self, wheels, alpha, tmp_path, monkeypatch):
         monkeypatch.setattr(shutil, "disk_usage", lambda path: DiskUsage(10**9, 10**9 - 1000, 1000))
-        large = Requirements(alpha.file, installed_mb=2500, download_mb=800)
+        large = Requirements(alpha.file, megabytes=3300)
         with pytest.raises(DataError, match="disk is too small"):
             prepare([large], tmp_path / "venv")
         assert not (tmp_path / "venv").exists()
@@ -165,7 +165,7 @@ class TestFault:
 
     @pytest.mark.parametrize("content", ["", "{", "[]", '"text"'])
     def test_an_unreadable_state_means_that_nothing_was_installed(self, empty_environment, alpha, content):
-        venv._state_file(empty_environment).write_text(content, encoding="utf-8")
+        (empty_environment / venv.STATE).write_text(content, encoding="utf-8")
         assert venv.missing_requirements([alpha], empty_environment) == [alpha]
 
 
