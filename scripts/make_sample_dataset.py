@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import collections
 import concurrent.futures
-import dataclasses
 import functools
 import io
 import re
@@ -100,11 +99,10 @@ def write_image(output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:
     sample = studio.take_photo(seed, index)
     width, height = sample.image.size
     name = f"sample_{index + 1:05d}"
-    objects = []
-    for class_name, *box in map(dataclasses.astuple, sample.boxes):
-        xmin, ymin, xmax, ymax = box
-        truncated = xmin == 0 or ymin == 0 or xmax == width or ymax == height
-        objects.append(voc_xml.VocObject(class_name, *box, truncated=truncated))
+    objects = [
+        voc_xml.VocObject(*box, truncated=0 in (box.xmin, box.ymin) or box.xmax == width or box.ymax == height)
+        for box in sample.boxes
+    ]
     annotation = voc_xml.Annotation(f"{name}.jpg", width, height, objects, IMAGES, f"{IMAGES}/{name}.jpg")
     jpeg = io.BytesIO()
     sample.image.save(jpeg, "JPEG", quality=JPEG_QUALITY)

@@ -6,12 +6,12 @@ import random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from scripts.lib.sample_photos.fabrics import RGB, any_colour, blend, light, shade
+from scripts.lib.sample_photos.fabrics import any_colour, blend, faint, gradient, light, noise, shade
 
 Size = tuple[int, int]
 
 PALE = ("white", "cream", "beige", "silver", "sky", "mint", "lavender", "pink", "nude", "grey")
-WOODS: tuple[RGB, ...] = ((176, 128, 84), (134, 92, 60), (206, 172, 130), (96, 68, 50), (188, 178, 166))
+WOODS = ((176, 128, 84), (134, 92, 60), (206, 172, 130), (96, 68, 50), (188, 178, 166))
 
 
 def standing(rng: random.Random, size: Size) -> Image.Image:
@@ -27,7 +27,7 @@ def lying(rng: random.Random, size: Size) -> Image.Image:
 def studio(rng: random.Random, size: Size) -> Image.Image:
     """Draw a seamless paper roll: a soft gradient with a glow behind the garment."""
     base = any_colour(rng, *PALE, "white", "white", "charcoal", "teal")
-    return _lit(rng, _gradient(size, shade(base, 1.06), shade(base, rng.uniform(0.78, 0.96))), 14)
+    return _lit(rng, gradient(size, shade(base, 1.06), shade(base, rng.uniform(0.78, 0.96))), 14)
 
 
 def wall(rng: random.Random, size: Size) -> Image.Image:
@@ -58,13 +58,13 @@ def room(rng: random.Random, size: Size) -> Image.Image:
     draw = ImageDraw.Draw(image)
     furnishings = (_window, _picture, _shelf, _plant, _lamp, _door, _armchair, _mirror)
     for furniture in rng.sample(furnishings, k=rng.randint(2, 4)):
-        furniture(rng, draw, size, rng.choice((rng.uniform(0.0, 0.25), rng.uniform(0.7, 0.95))))
+        furniture(rng, draw, *size, rng.choice((rng.uniform(0.0, 0.25), rng.uniform(0.7, 0.95))))
     return _lit(rng, image.filter(ImageFilter.GaussianBlur(rng.uniform(0.8, 2.6))), 30)
 
 
 def shop(rng: random.Random, size: Size) -> Image.Image:
     """Draw shelves of a shop with folded goods, far out of focus."""
-    image = _gradient(size, any_colour(rng, "cream", "beige", "silver"), any_colour(rng, "brown", "camel", "grey"))
+    image = gradient(size, any_colour(rng, "cream", "beige", "silver"), any_colour(rng, "brown", "camel", "grey"))
     draw = ImageDraw.Draw(image)
     rows, width, height = rng.randint(3, 5), *size
     for row in range(rows):
@@ -91,12 +91,10 @@ def wooden_floor(rng: random.Random, size: Size, planks: int | None = None) -> I
         for start, end in ((0, cut), (cut, length)):
             box = (low, start, high, end) if upright else (start, low, end, high)
             draw.rectangle(box, fill=shade(base, rng.uniform(0.86, 1.12)), outline=shade(base, 0.55))
-    grain = Image.frombytes("L", (32, 32), rng.randbytes(1024)).resize(
-        (size[0], size[1] * 8) if upright else (size[0] * 8, size[1]), Image.Resampling.BILINEAR
-    )
-    fine = Image.frombytes("L", (64, 8) if upright else (8, 64), rng.randbytes(512))
-    grain = ImageChops.add(grain.resize(size), fine.resize(size, Image.Resampling.BILINEAR), 2)
-    return light(image, grain.point([128 + (value - 128) // 4 for value in range(256)]))
+    long = (size[0], size[1] * 8) if upright else (size[0] * 8, size[1])
+    grain = noise(rng, (32, 32)).resize(long, Image.Resampling.BILINEAR).resize(size)
+    fine = noise(rng, (64, 8) if upright else (8, 64)).resize(size, Image.Resampling.BILINEAR)
+    return light(image, faint(ImageChops.add(grain, fine, 2), 1, 4))
 
 
 def bed_sheet(rng: random.Random, size: Size) -> Image.Image:
@@ -128,12 +126,11 @@ def carpet(rng: random.Random, size: Size) -> Image.Image:
     draw = ImageDraw.Draw(image)
     for inset, colour in ((14, any_colour(rng)), (24, base)):
         draw.rectangle((inset, inset, size[0] - inset, size[1] - inset), fill=colour)
-    pile = Image.frombytes("L", (size[0] // 2, size[1] // 2), rng.randbytes((size[0] // 2) * (size[1] // 2)))
-    return _lit(rng, light(image, pile.point([128 + (v - 128) // 4 for v in range(256)]).resize(size)), 24)
+    pile = faint(noise(rng, (size[0] // 2, size[1] // 2)), 1, 4)
+    return _lit(rng, light(image, pile.resize(size)), 24)
 
 
-def _window(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
-    w, h = size
+def _window(rng: random.Random, draw: ImageDraw.ImageDraw, w: int, h: int, x: float) -> None:
     left, top, right, bottom = int(x * w - 0.14 * w), int(0.06 * h), int(x * w + 0.14 * w), int(0.5 * h)
     draw.rectangle((left - 6, top - 6, right + 6, bottom + 6), fill=(244, 244, 242))
     draw.rectangle((left, top, right, bottom), fill=(196, 222, 238))
@@ -143,15 +140,13 @@ def _window(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float)
     draw.rectangle((right - 4, top - 12, right + w // 14, bottom + h // 5), fill=curtain)
 
 
-def _picture(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
-    w, h = size
+def _picture(rng: random.Random, draw: ImageDraw.ImageDraw, w: int, h: int, x: float) -> None:
     left, top, side = int(x * w - 0.08 * w), int(rng.uniform(0.06, 0.3) * h), int(rng.uniform(0.12, 0.22) * w)
     draw.rectangle((left, top, left + side, top + side * 5 // 4), fill=(250, 250, 248), outline=(60, 50, 44), width=4)
     draw.ellipse((left + side // 4, top + side // 3, left + side * 3 // 4, top + side * 5 // 6), fill=any_colour(rng))
 
 
-def _shelf(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
-    w, h = size
+def _shelf(rng: random.Random, draw: ImageDraw.ImageDraw, w: int, h: int, x: float) -> None:
     left, right, top = int((x - 0.14) * w), int((x + 0.14) * w), int(0.15 * h)
     wood = rng.choice(WOODS)
     draw.rectangle((left, top, right, int(0.88 * h)), fill=shade(wood, 0.7))
@@ -166,8 +161,7 @@ def _shelf(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) 
         draw.rectangle((left, y, right, y + 6), fill=wood)
 
 
-def _plant(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
-    w, h = size
+def _plant(rng: random.Random, draw: ImageDraw.ImageDraw, w: int, h: int, x: float) -> None:
     foot, middle = int(0.92 * h), int(x * w)
     rim, wide, narrow = foot - h // 8, w // 18, w // 26
     pot = any_colour(rng, "brown", "white", "charcoal", "orange")
@@ -179,8 +173,7 @@ def _plant(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) 
         draw.polygon([(middle, rim), (x - 8, (y + rim) // 2), (x, y), (x + 8, (y + rim) // 2)], fill=green)
 
 
-def _lamp(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
-    w, h = size
+def _lamp(rng: random.Random, draw: ImageDraw.ImageDraw, w: int, h: int, x: float) -> None:
     middle, top = int(x * w), int(0.22 * h)
     draw.line((middle, top, middle, int(0.92 * h)), fill=(60, 58, 56), width=4)
     narrow, wide, end = w // 22, w // 11, top + h // 8
@@ -188,8 +181,7 @@ def _lamp(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -
     draw.polygon(lampshade, fill=(250, 232, 180))
 
 
-def _door(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
-    w, h = size
+def _door(rng: random.Random, draw: ImageDraw.ImageDraw, w: int, h: int, x: float) -> None:
     left, right, colour = int((x - 0.13) * w), int((x + 0.13) * w), rng.choice(((238, 236, 230), *WOODS))
     draw.rectangle((left, int(0.1 * h), right, int(0.9 * h)), fill=colour, outline=shade(colour, 0.7), width=4)
     for low, high in ((0.15, 0.45), (0.52, 0.84)):
@@ -197,8 +189,7 @@ def _door(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -
     draw.ellipse((right - 14, int(0.5 * h), right - 6, int(0.5 * h) + 8), fill=(190, 170, 110))
 
 
-def _armchair(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
-    w, h = size
+def _armchair(rng: random.Random, draw: ImageDraw.ImageDraw, w: int, h: int, x: float) -> None:
     left, right, colour = int((x - 0.2) * w), int((x + 0.2) * w), any_colour(rng)
     draw.rounded_rectangle((left, int(0.56 * h), right, int(0.86 * h)), 22, fill=shade(colour, 0.85))
     draw.rounded_rectangle((left + w // 20, int(0.72 * h), right - w // 20, int(0.82 * h)), 10, fill=colour)
@@ -206,19 +197,11 @@ def _armchair(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: floa
         draw.rectangle((leg, int(0.86 * h), leg + 6, int(0.93 * h)), fill=(70, 50, 36))
 
 
-def _mirror(rng: random.Random, draw: ImageDraw.ImageDraw, size: Size, x: float) -> None:
-    w, h = size
+def _mirror(rng: random.Random, draw: ImageDraw.ImageDraw, w: int, h: int, x: float) -> None:
     box = (int((x - 0.1) * w), int(0.15 * h), int((x + 0.1) * w), int(0.6 * h))
     draw.ellipse(box, fill=(214, 224, 228), outline=rng.choice(WOODS), width=8)
 
 
-def _gradient(size: Size, upper: RGB, lower: RGB) -> Image.Image:
-    image = Image.new("RGB", (1, 2), upper)
-    image.putpixel((0, 1), lower)
-    return image.resize(size, Image.Resampling.BILINEAR)
-
-
 def _lit(rng: random.Random, image: Image.Image, strength: int) -> Image.Image:
     """Light the image unevenly, brighter in some places and darker in others."""
-    patches = Image.frombytes("L", (3, 3), rng.randbytes(9)).resize(image.size, Image.Resampling.BICUBIC)
-    return light(image, patches.point([128 + (value - 128) * strength // 128 for value in range(256)]))
+    return light(image, faint(noise(rng, (3, 3)).resize(image.size, Image.Resampling.BICUBIC), strength, 128))

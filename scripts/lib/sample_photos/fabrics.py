@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from collections.abc import Callable
+from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw
 
@@ -43,21 +45,13 @@ DENIMS: tuple[RGB, ...] = ((42, 62, 104), (62, 90, 138), (104, 136, 178), (150, 
 
 @dataclasses.dataclass(frozen=True)
 class Fabric:
-    """A fabric.
+    """A fabric."""
 
-    Attributes:
-        pattern: a key of `PATTERNS`.
-        colours: the ground first, then the pattern's.
-        pitch: the pattern's repeat in garment units.
-        weave: a key of `WEAVES`, the texture of the surface.
-        gloss: how strongly light and shadow show, 1 for cotton.
-    """
-
-    pattern: str
-    colours: tuple[RGB, ...]
-    pitch: float = 0.3
-    weave: str = "cotton"
-    gloss: float = 1.0
+    pattern: str  # a key of `PATTERNS`
+    colours: tuple[RGB, ...]  # the ground first, then the pattern's
+    pitch: float = 0.3  # the pattern's repeat in garment units
+    weave: str = "cotton"  # a key of `WEAVES`, the texture of the surface
+    gloss: float = 1.0  # how strongly light and shadow show, 1 for cotton
 
     @property
     def ground(self) -> RGB:
@@ -105,13 +99,24 @@ def any_fabric(rng: random.Random, *patterns: str) -> Fabric:
         ground = any_colour(rng, "black", "black", "white", "red", "burgundy", "pink", "nude", "navy", "lavender")
     colours = (ground, contrasting(rng, ground), contrasting(rng, ground, 120))
     weave = rng.choice(("cotton", "cotton", "knit", "satin")) if pattern == "plain" else "cotton"
-    low, high = PITCHES.get(pattern, (0.3, 0.3))
-    return Fabric(pattern, colours, rng.uniform(low, high), weave, 1.5 if weave == "satin" else rng.uniform(0.8, 1.1))
+    return Fabric(
+        pattern,
+        colours,
+        rng.uniform(*PATTERNS[pattern].pitches),
+        weave,
+        1.5 if weave == "satin" else rng.uniform(0.8, 1.1),
+    )
 
 
 def swatch(fabric: Fabric, size: tuple[int, int], scale: float, rng: random.Random) -> Image.Image:
     """Draw the cloth, flat and unlit: RGB of `size`, `scale` pixels a garment unit."""
-    return PATTERNS[fabric.pattern](fabric, size, max(4, round(fabric.pitch * scale)), rng)
+    if fabric.pattern == "ombre":
+        return gradient(size, fabric.ground, fabric.colours[2])
+    pattern, pitch = PATTERNS[fabric.pattern], max(4, round(fabric.pitch * scale))
+    tile = Image.new("RGB", (pitch * pattern.pitches_a_side,) * 2, fabric.ground)
+    if pattern.draw:
+        pattern.draw(tile, fabric, pitch, rng)
+    return tiled(tile, size)
 
 
 def sheerness(fabric: Fabric, size: tuple[int, int], scale: float, rng: random.Random) -> Image.Image | None:
@@ -131,9 +136,8 @@ def sheerness(fabric: Fabric, size: tuple[int, int], scale: float, rng: random.R
 
 def grain(weave: str, size: tuple[int, int], rng: random.Random) -> Image.Image:
     """Draw the texture of the surface: L, 128 changes nothing."""
-    noise = Image.frombytes("L", (64, 64), rng.randbytes(64 * 64))
     strength, lines = WEAVES[weave]
-    tile = noise.point([128 + (value - 128) * strength // 100 for value in range(256)])
+    tile = faint(noise(rng, (64, 64)), strength, 100)
     draw = ImageDraw.Draw(tile)
     if lines == "diagonal":
         for offset in range(-64, 64, 4):
@@ -155,90 +159,74 @@ def tiled(tile: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image
 
 
-def _plain(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random) -> Image.Image:
-    return Image.new("RGB", size, fabric.ground)
+def noise(rng: random.Random, size: tuple[int, int]) -> Image.Image:
+    """Return random pixels, L."""
+    return Image.frombytes("L", size, rng.randbytes(size[0] * size[1]))
 
 
-def _stripes(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random) -> Image.Image:
-    """Across, as on a sailor's shirt."""
-    tile = Image.new("RGB", (8, pitch), fabric.ground)
-    ImageDraw.Draw(tile).rectangle((0, 0, 8, pitch * 45 // 100), fill=fabric.colours[1])
-    return tiled(tile, size)
+def faint(lighting: Image.Image, part: int, whole: int) -> Image.Image:
+    """Return a lighting (L) with only `part` / `whole` of its effect; 128, which changes nothing, stays."""
+    return lighting.point([128 + (value - 128) * part // whole for value in range(256)])
 
 
-def _pinstripes(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random) -> Image.Image:
-    """Lengthwise, and thin."""
-    tile = Image.new("RGB", (pitch, 8), fabric.ground)
-    ImageDraw.Draw(tile).rectangle((0, 0, max(1, pitch // 6), 8), fill=fabric.colours[1])
-    return tiled(tile, size)
+def gradient(size: tuple[int, int], upper: RGB, lower: RGB) -> Image.Image:
+    image = Image.new("RGB", (1, 2), upper)
+    image.putpixel((0, 1), lower)
+    return image.resize(size, Image.Resampling.BILINEAR)
 
 
-def _dots(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random) -> Image.Image:
-    tile = Image.new("RGB", (pitch, pitch), fabric.ground)
+def _stripes(tile: Image.Image, fabric: Fabric, pitch: int, rng: random.Random) -> None:
+    """Draw stripes across, as on a sailor's shirt."""
+    ImageDraw.Draw(tile).rectangle((0, 0, pitch, pitch * 45 // 100), fill=fabric.colours[1])
+
+
+def _pinstripes(tile: Image.Image, fabric: Fabric, pitch: int, rng: random.Random) -> None:
+    """Draw thin stripes lengthwise."""
+    ImageDraw.Draw(tile).rectangle((0, 0, max(1, pitch // 6), pitch), fill=fabric.colours[1])
+
+
+def _dots(tile: Image.Image, fabric: Fabric, pitch: int, rng: random.Random) -> None:
     draw = ImageDraw.Draw(tile)
-    radius = pitch * 0.2
     for x, y in ((0, 0), (pitch, 0), (0, pitch), (pitch, pitch), (pitch / 2, pitch / 2)):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fabric.colours[1])
-    return tiled(tile, size)
+        _ellipse(draw, x, y, pitch * 0.2, pitch * 0.2, fabric.colours[1])
 
 
-def _gingham(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random) -> Image.Image:
-    white, colour, half = COLOURS["white"], fabric.ground, pitch // 2
-    tile = Image.new("RGB", (pitch, pitch), white)
-    draw = ImageDraw.Draw(tile)
-    middle = blend(white, colour, 0.55)
+def _gingham(tile: Image.Image, fabric: Fabric, pitch: int, rng: random.Random) -> None:
+    draw, half, middle = ImageDraw.Draw(tile), pitch // 2, blend(COLOURS["white"], fabric.ground, 0.55)
+    draw.rectangle((0, 0, pitch, pitch), fill=COLOURS["white"])
     draw.rectangle((0, 0, half, pitch), fill=middle)
     draw.rectangle((0, 0, pitch, half), fill=middle)
-    draw.rectangle((0, 0, half, half), fill=colour)
-    return tiled(tile, size)
+    draw.rectangle((0, 0, half, half), fill=fabric.ground)
 
 
-def _tartan(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random) -> Image.Image:
-    tile = Image.new("RGB", (pitch, pitch), fabric.ground)
+def _tartan(tile: Image.Image, fabric: Fabric, pitch: int, rng: random.Random) -> None:
     draw = ImageDraw.Draw(tile, "RGBA")
     for start, stop, colour in ((5, 40, (10, 10, 20)), (50, 56, fabric.colours[1]), (70, 90, fabric.colours[2])):
         low, high = pitch * start // 100, pitch * stop // 100
         draw.rectangle((low, 0, high, pitch), fill=(*colour, 120))
         draw.rectangle((0, low, pitch, high), fill=(*colour, 120))
-    return tiled(tile, size)
 
 
-def _floral(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random) -> Image.Image:
-    side = pitch * 5
-    tile = Image.new("RGB", (side, side), fabric.ground)
-    draw = ImageDraw.Draw(tile)
-    for x, y in _scattered(rng, side, pitch):
-        leaf = pitch * 0.3
+def _floral(tile: Image.Image, fabric: Fabric, pitch: int, rng: random.Random) -> None:
+    draw, leaf = ImageDraw.Draw(tile), pitch * 0.3
+    for x, y in _scattered(rng, tile.width, pitch):
         draw.ellipse((x + leaf, y + leaf / 2, x + leaf * 3, y + leaf * 1.4), fill=(70, 120, 70))
         _flower(draw, x, y, pitch * rng.uniform(0.3, 0.5), rng.choice(fabric.colours[1:]), (246, 216, 110), rng)
-    return tiled(tile, size)
 
 
-def _leopard(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random) -> Image.Image:
-    side = pitch * 5
-    tile = Image.new("RGB", (side, side), fabric.ground)
+def _leopard(tile: Image.Image, fabric: Fabric, pitch: int, rng: random.Random) -> None:
     draw = ImageDraw.Draw(tile)
-    for x, y in _scattered(rng, side, pitch):
+    for x, y in _scattered(rng, tile.width, pitch):
         rx, ry = pitch * rng.uniform(0.25, 0.42), pitch * rng.uniform(0.2, 0.35)
-        draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=(46, 32, 26))
-        rx, ry, x, y = rx * 0.55, ry * 0.55, x + rx * 0.2, y - ry * 0.2
-        draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=shade(fabric.ground, 0.8))
-    return tiled(tile, size)
+        _ellipse(draw, x, y, rx, ry, (46, 32, 26))
+        _ellipse(draw, x + rx * 0.2, y - ry * 0.2, rx * 0.55, ry * 0.55, shade(fabric.ground, 0.8))
 
 
-def _camouflage(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random) -> Image.Image:
-    side = pitch * 4
-    noise = Image.frombytes("L", (8, 8), rng.randbytes(64)).resize((side, side), Image.Resampling.BICUBIC)
+def _camouflage(tile: Image.Image, fabric: Fabric, pitch: int, rng: random.Random) -> None:
+    patches = noise(rng, (8, 8)).resize(tile.size, Image.Resampling.BICUBIC)
     browns = ((88, 92, 58), (122, 116, 78), (58, 60, 44), (156, 146, 108))
     bands = [browns[0]] * 96 + [browns[1]] * 40 + [browns[2]] * 48 + [browns[3]] * 72
-    channels = [noise.point([band[channel] for band in bands]) for channel in range(3)]
-    return tiled(Image.merge("RGB", channels), size)
-
-
-def _ombre(fabric: Fabric, size: tuple[int, int], pitch: int, rng: random.Random) -> Image.Image:
-    gradient = Image.new("RGB", (1, 2), fabric.ground)
-    gradient.putpixel((0, 1), fabric.colours[2])
-    return gradient.resize(size, Image.Resampling.BILINEAR)
+    tile.paste(Image.merge("RGB", [patches.point([band[channel] for band in bands]) for channel in range(3)]))
 
 
 def _scattered(rng: random.Random, side: int, pitch: int) -> list[tuple[float, float]]:
@@ -252,34 +240,34 @@ def _scattered(rng: random.Random, side: int, pitch: int) -> list[tuple[float, f
 def _flower(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float, petal, heart, rng: random.Random) -> None:
     tilt = rng.choice((1, -1))
     for dx, dy in ((0, -0.55), (0.52, -0.17), (0.32, 0.45), (-0.32, 0.45), (-0.52, -0.17)):
-        cx, cy, r = x + dx * radius, y + dy * radius * tilt, radius * 0.42
-        draw.ellipse((cx - r, cy - r, cx + r, cy + r), fill=petal)
-    draw.ellipse((x - radius * 0.25, y - radius * 0.25, x + radius * 0.25, y + radius * 0.25), fill=heart)
+        _ellipse(draw, x + dx * radius, y + dy * radius * tilt, radius * 0.42, radius * 0.42, petal)
+    _ellipse(draw, x, y, radius * 0.25, radius * 0.25, heart)
+
+
+def _ellipse(draw: ImageDraw.ImageDraw, x: float, y: float, rx: float, ry: float, colour: RGB | int) -> None:
+    draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=colour)
+
+
+class Pattern(NamedTuple):
+    """How a pattern is drawn on a square tile that has the colour of the fabric's ground."""
+
+    draw: Callable[[Image.Image, Fabric, int, random.Random], None] | None = None
+    pitches: tuple[float, float] = (0.3, 0.3)  # range of the repeat in garment units
+    pitches_a_side: int = 1  # of the tile
 
 
 PATTERNS = {
-    "plain": _plain,
-    "stripes": _stripes,
-    "pinstripes": _pinstripes,
-    "dots": _dots,
-    "gingham": _gingham,
-    "tartan": _tartan,
-    "floral": _floral,
-    "leopard": _leopard,
-    "camouflage": _camouflage,
-    "ombre": _ombre,
-    "lace": _plain,
-}
-PITCHES = {
-    "stripes": (0.14, 0.4),
-    "pinstripes": (0.12, 0.25),
-    "dots": (0.2, 0.5),
-    "gingham": (0.15, 0.4),
-    "tartan": (0.5, 1.0),
-    "floral": (0.25, 0.6),
-    "leopard": (0.2, 0.4),
-    "camouflage": (0.35, 0.6),
-    "lace": (0.14, 0.24),
+    "plain": Pattern(),
+    "stripes": Pattern(_stripes, (0.14, 0.4)),
+    "pinstripes": Pattern(_pinstripes, (0.12, 0.25)),
+    "dots": Pattern(_dots, (0.2, 0.5)),
+    "gingham": Pattern(_gingham, (0.15, 0.4)),
+    "tartan": Pattern(_tartan, (0.5, 1.0)),
+    "floral": Pattern(_floral, (0.25, 0.6), 5),
+    "leopard": Pattern(_leopard, (0.2, 0.4), 5),
+    "camouflage": Pattern(_camouflage, (0.35, 0.6), 4),
+    "ombre": Pattern(),  # see `swatch`
+    "lace": Pattern(pitches=(0.14, 0.24)),  # see `sheerness`
 }
 WEAVES = {"cotton": (10, ""), "twill": (22, "diagonal"), "knit": (10, "ribs"), "satin": (3, "")}
 

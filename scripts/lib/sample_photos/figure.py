@@ -6,19 +6,12 @@ import dataclasses
 import random
 from collections.abc import Callable
 
-from scripts.lib.sample_photos.fabrics import RGB, Fabric, any_colour
+from scripts.lib.sample_photos.fabrics import Fabric, any_colour
 from scripts.lib.sample_photos.shapes import Dot, Item, Line, Piece, Point, curve, ellipse, pair, ribbon, symmetric
 
-SKINS: tuple[RGB, ...] = (
-    (244, 212, 190),
-    (232, 190, 160),
-    (212, 162, 126),
-    (176, 122, 88),
-    (124, 82, 58),
-    (86, 56, 42),
-)
-MANNEQUINS: tuple[RGB, ...] = ((226, 222, 216), (196, 188, 178), (70, 68, 70), (222, 196, 168))
-HAIRS: tuple[RGB, ...] = ((30, 24, 24), (62, 40, 28), (104, 70, 40), (196, 156, 92), (130, 56, 30))
+SKINS = ((244, 212, 190), (232, 190, 160), (212, 162, 126), (176, 122, 88), (124, 82, 58), (86, 56, 42))
+MANNEQUINS = ((226, 222, 216), (196, 188, 178), (70, 68, 70), (222, 196, 168))
+HAIRS = ((30, 24, 24), (62, 40, 28), (104, 70, 40), (196, 156, 92), (130, 56, 30))
 
 SHOULDER: Point = (0.9, 0.3)
 WAIST_Y, HIP_Y, CROTCH_Y, KNEE_Y, ANKLE_Y = 2.4, 3.35, 3.8, 5.6, 7.6
@@ -26,16 +19,13 @@ WAIST_Y, HIP_Y, CROTCH_Y, KNEE_Y, ANKLE_Y = 2.4, 3.35, 3.8, 5.6, 7.6
 
 @dataclasses.dataclass(frozen=True)
 class Pose:
-    """The position of arms and legs: points of the right side in garment units, mirrored on the left.
-
-    `worn` is False for what is laid out or hangs.
-    """
+    """The position of arms and legs: points of the right side in garment units, mirrored on the left."""
 
     elbow: Point
     wrist: Point
     knee: Point
     ankle: Point
-    worn: bool = True
+    worn: bool = True  # False for what is laid out or hangs
 
 
 def standing(rng: random.Random) -> Pose:
@@ -158,14 +148,8 @@ def _shell(rng: random.Random) -> Fabric:
 def _shoes(rng: random.Random, pose: Pose) -> list[Item]:
     leather = Fabric("plain", (any_colour(rng, "black", "white", "brown", "red", "beige"),))
     x, y = pose.ankle
-    shoe = curve(
-        (x - 0.17, y - 0.02),
-        (x + 0.17, y - 0.02),
-        (x + 0.3, y + 0.42),
-        (x + 0.05, y + 0.52),
-        (x - 0.2, y + 0.42),
-        (x - 0.17, y - 0.02),
-    )
+    outline = ((-0.17, -0.02), (0.17, -0.02), (0.3, 0.42), (0.05, 0.52), (-0.2, 0.42), (-0.17, -0.02))
+    shoe = curve(*((x + dx, y + dy) for dx, dy in outline))
     return pair(Piece(shoe, leather))
 
 

@@ -45,6 +45,7 @@ DRESSES = {
     "shirt": ((4.8, 6.2), (1.4, 2.2)),
     "tiered": ((4.8, 6.2), (1.4, 2.2)),
 }
+TOP_LENGTHS, SHORT_TOP_LENGTHS = (2.9, 3.7), (2.6, 2.95)  # ranges; a short top leaves a skirt or trousers visible
 # how far a top stands off the body; how much of the arm its sleeves cover
 TOPS = {
     "t-shirt": (0.14, (0.28, 0.35, 0.45)),
@@ -65,7 +66,7 @@ def pants(rng: random.Random, pose: Pose) -> list[Item]:
     ankle_x, _ = lerp(pose.knee, pose.ankle, (end_y - KNEE_Y) / (ANKLE_Y - KNEE_Y))
     apart = max(0.0, hem - ankle_x + 0.03)  # wide legs stand further apart
     knee_x, ankle = pose.knee[0] + apart / 2, (ankle_x + apart, end_y)
-    items = [*tailoring.trouser_legs(rng, fabric, knee_x, knee, ankle, hem), tailoring.crotch_seam()]
+    items = [*tailoring.trouser_legs(rng, fabric, knee_x, knee, ankle, hem), tailoring.CROTCH_SEAM]
     if cut == "leggings":
         items.append(Piece(tailoring.waistband(WAIST_Y - 0.05, 0.3, 0.68, 0.75), fabric.plain(0.9)))
         if rng.random() < 0.3:
@@ -98,7 +99,7 @@ def shorts(rng: random.Random, pose: Pose) -> list[Item]:
     items: list[Item] = [
         Piece(symmetric([(0, WAIST_Y), (0.7, WAIST_Y)], outer, end, [(0.03, CROTCH_Y)]), fabric, folds),
         *pair(Line([(point_x, y - 0.14) for point_x, y in end], 0.03)),
-        tailoring.crotch_seam(),
+        tailoring.CROTCH_SEAM,
     ]
     if cut == "denim" and rng.random() < 0.6:
         items += tailoring.frayed_hems(rng, fabric, (x, end_y), half)
@@ -174,7 +175,7 @@ def dress(rng: random.Random, pose: Pose) -> list[Item]:
     return items
 
 
-def top(rng: random.Random, pose: Pose, lengths: tuple[float, float] = (2.9, 3.7)) -> list[Item]:
+def top(rng: random.Random, pose: Pose, lengths: tuple[float, float] = TOP_LENGTHS) -> list[Item]:
     """Draw T-shirts, blouses, shirts, jumpers, hoodies, tanks, that end somewhere between the two `lengths`."""
     cut = rng.choice(("t-shirt", "t-shirt", "shirt", *TOPS))
     fabric = any_fabric(rng, *PRINTS, *(("stripes",) if cut in ("t-shirt", "jumper") else ()))
@@ -215,11 +216,6 @@ def top(rng: random.Random, pose: Pose, lengths: tuple[float, float] = (2.9, 3.7
     if cut in ("t-shirt", "shirt") and fabric.pattern != "plain" and rng.random() < 0.4:
         items += tailoring.patch_pocket(fabric, 0.43, 1.05, 0.35, 0.4)
     return items
-
-
-def short_top(rng: random.Random, pose: Pose) -> list[Item]:
-    """Draw a top that leaves a skirt or trousers visible."""
-    return top(rng, pose, lengths=(2.6, 2.95))
 
 
 def lingerie(rng: random.Random, pose: Pose) -> list[Item]:

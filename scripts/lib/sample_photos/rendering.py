@@ -6,6 +6,7 @@ import dataclasses
 import math
 import random
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
@@ -18,7 +19,7 @@ LIGHT_REDUCTION = 4  # light and shadow are soft: worked out at a quarter of the
 
 @dataclasses.dataclass(frozen=True)
 class Placement:
-    """Where garment units lie on the photo: x_px = left + scale (xx x + xy y), y_px = top + scale (yx x + yy y)."""
+    """Where garment units lie in the image: x_px = left + scale (xx x + xy y), y_px = top + scale (yx x + yy y)."""
 
     left: float
     top: float
@@ -38,19 +39,12 @@ class Placement:
         return dataclasses.replace(self, left=self.left * factor, top=self.top * factor, scale=self.scale * factor)
 
 
-@dataclasses.dataclass(frozen=True)
-class Layer:
-    """Something rendered, at its place.
+class Layer(NamedTuple):
+    """Something rendered, at its place."""
 
-    Attributes:
-        corner: (x, y) of its upper left pixel on the photo.
-        image: RGBA.
-        solid: L, 255 where the thing is, whether or not its cloth is sheer; of the image's size.
-    """
-
-    corner: tuple[int, int]
-    image: Image.Image
-    solid: Image.Image
+    corner: tuple[int, int]  # (x, y) of its upper left pixel in the finished image
+    image: Image.Image  # RGBA
+    solid: Image.Image  # L, 255 where the thing is, whether or not its cloth is sheer; of the image's size
 
 
 def silhouette(items: Iterable[Item], placement: Placement, size: tuple[int, int]) -> Image.Image:
@@ -128,8 +122,7 @@ class _Table:
         if piece.folds:
             lighting = ImageChops.add(lighting, self._folds(piece, small, corner), 1, -128)
         wrinkles = (max(2, round(small[0] / scale * 1.5)), max(2, round(small[1] / scale * 1.2)))
-        noise = Image.frombytes("L", wrinkles, self.rng.randbytes(wrinkles[0] * wrinkles[1]))
-        noise = noise.resize(small, Image.Resampling.BICUBIC).point([128 + (v - 128) // 7 for v in range(256)])
+        noise = fabrics.faint(fabrics.noise(self.rng, wrinkles).resize(small, Image.Resampling.BICUBIC), 1, 7)
         lighting = ImageChops.add(lighting, noise, 1, -128).resize(mask.size, Image.Resampling.BILINEAR)
         return ImageChops.add(lighting, fabrics.grain(piece.fabric.weave, mask.size, self.rng), 1, -128)
 

@@ -72,7 +72,7 @@ def curve(*points: Point, steps: int = 8) -> Points:
 
 
 def _catmull_rom(p0: float, p1: float, p2: float, p3: float, t: float) -> float:
-    """Catmull & Rom, "A class of local interpolating splines", 1974, uniform, tension 1/2."""
+    """Return a coordinate between p1 and p2 (Catmull, Rom, "A class of local interpolating splines", 1974)."""
     return 0.5 * (
         2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t * t + (3 * (p1 - p2) + p3 - p0) * t * t * t
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
@@ -19,15 +20,14 @@ from scripts.lib.sample_photos.rendering import Layer, Placement, render, silhou
 from scripts.lib.sample_photos.shapes import Item, Piece, bounds
 
 CLASS_WEIGHTS = {"Dresses": 454, "Pants_Leggings": 301, "Tops": 451, "Shorts": 151, "Lingerie": 120, "Skirts": 109}
-COUNT_WEIGHTS = {1: 48, 2: 34, 3: 13, 4: 5}  # garments on a photo: 1.75 on average, the original's 1,586 boxes / 911
+COUNT_WEIGHTS = {1: 48, 2: 34, 3: 13, 4: 5}  # garments in an image: 1.75 on average, the original's 1,586 boxes / 911
 SIDES = (300, 640)  # pixels, shortest and longest
 LEAST_VISIBLE = 0.62  # of a garment's area; what is hidden further is arranged anew
-ARRANGEMENTS = 12  # tries; each is more orderly than the one before, in the last everybody keeps to his cell
+ARRANGEMENTS = 12  # tries; each is more orderly than the one before, in the last each wearer stays in its cell
 CHECK_REDUCTION = 4  # visibility is estimated on silhouettes of a quarter of the size
 
 
-@dataclasses.dataclass(frozen=True)
-class Box:
+class Box(NamedTuple):
     """A garment's visible extent: pixel columns xmin to xmax - 1, rows ymin to ymax - 1, counted from 0."""
 
     name: str
@@ -37,15 +37,13 @@ class Box:
     ymax: int
 
 
-@dataclasses.dataclass(frozen=True)
-class SampleImage:
+class SampleImage(NamedTuple):
     image: Image.Image
     boxes: list[Box]
 
 
-@dataclasses.dataclass(frozen=True)
-class Thing:
-    """One thing on the photo: a garment of a class, or what wears it (`name` empty)."""
+class Thing(NamedTuple):
+    """One thing in the image: a garment of a class, or what wears it (`name` empty)."""
 
     name: str
     items: Sequence[Item]
@@ -107,10 +105,8 @@ def _arrange(
         corner = (position % columns * cell[0], position // columns * cell[1])
         support = _support(rng, names, lying or rows > 1)
         pose = (figure.standing if support in figure.BODIES else figure.laid_out)(rng)
-        cut = [
-            garments.short_top(rng, pose) if name == "Tops" and len(names) > 1 else garments.CUTS[name](rng, pose)
-            for name in names
-        ]
+        cut = [garments.CUTS[name](rng, pose) for name in names[:1]]
+        cut += [garments.top(rng, pose, garments.SHORT_TOP_LENGTHS) for _ in names[1:]]
         placement = _fit(rng, [item for items in cut for item in items], corner, cell, disorder)
         things += [Thing("", support(rng, pose), placement)] if support else []
         things += [Thing(name, items, placement) for name, items in zip(names, cut, strict=True)]
@@ -214,13 +210,9 @@ def _cast_shadow(image: Image.Image, layer: Layer, scale: float, lying: bool) ->
     small = small.filter(ImageFilter.GaussianBlur(reach / 3))
     lighting = small.point([128 - value * 45 // 255 for value in range(256)])
     left, top = layer.corner[0] - margin, layer.corner[1] - margin
-    box = (
-        max(0, left),
-        max(0, top),
-        min(image.width, left + small.width * 4),
-        min(image.height, top + small.height * 4),
-    )
-    lighting = lighting.resize((small.width * 4, small.height * 4), Image.Resampling.BILINEAR)
+    width, height = small.width * 4, small.height * 4
+    box = (max(0, left), max(0, top), min(image.width, left + width), min(image.height, top + height))
+    lighting = lighting.resize((width, height), Image.Resampling.BILINEAR)
     lighting = lighting.crop((box[0] - left, box[1] - top, box[2] - left, box[3] - top))
     image.paste(fabrics.light(image.crop(box), lighting), box)
 
@@ -232,13 +224,11 @@ def _exposed(rng: random.Random, image: Image.Image) -> Image.Image:
     image = image.point([min(255, int(value * gain)) for gain in gains for value in range(256)])
     if rng.random() < 0.2:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.0)))
-    noise = Image.frombytes("L", (128, 128), rng.randbytes(128 * 128)).point(
-        [128 + (v - 128) // 24 for v in range(256)]
-    )
+    noise = fabrics.faint(fabrics.noise(rng, (128, 128)), 1, 24)
     return fabrics.light(image, fabrics.tiled(noise, image.size))
 
 
 def box_of(name: str, mask: Image.Image) -> Box:
     extent = mask.point([255 if value > 127 else 0 for value in range(256)]).getbbox()
-    assert extent, f"a garment ({name}) that nothing is seen of"  # all_visible has seen most of it
+    assert extent, f"{name}: a garment is hidden"  # all_visible has seen most of it
     return Box(name, *extent)

@@ -35,6 +35,7 @@ from scripts.lib.sample_photos.shapes import (
 STITCH = (206, 150, 84, 220)  # the yellow thread of jeans
 BRASS = (206, 182, 126, 255)
 BUTTON_SPACING = 0.42
+CROTCH_SEAM = Line([(0, WAIST_Y + 0.2), (0, CROTCH_Y)], 0.03, (0, 0, 0, 110))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +73,6 @@ def trouser_legs(
         Fold((x - hem, y - 0.25), (x + hem * 0.7, y - 0.4), 0.12, -24),
     )
     return pair(Piece(leg, fabric, folds), Line(curve((x - hem, y - 0.1), (x, y - 0.04), (x + hem, y - 0.1))))
-
-
-def crotch_seam() -> Line:
-    return Line([(0, WAIST_Y + 0.2), (0, CROTCH_Y)], 0.03, (0, 0, 0, 110))
 
 
 def ankle_cuffs(fabric: Fabric, ankle: Point, half: float) -> list[Item]:
@@ -164,9 +161,9 @@ def pleated_skirt(rng: random.Random, fabric: Fabric, waist: Point, hem: Point) 
     pleats = rng.randint(6, 11)
     folds = []
     for index in range(2 * pleats):
-        x = (index + 0.5) / pleats - 1
+        x, tone = (index + 0.5) / pleats - 1, -40 if index % 2 else 22
         end = (x * hem[0] * 0.97, hem[1] + 0.05)
-        folds.append(Fold((x * waist[0], waist[1]), end, 0.6 * hem[0] / pleats, -40 if index % 2 else 22))
+        folds.append(Fold((x * waist[0], waist[1]), end, 0.6 * hem[0] / pleats, tone))
     return _cone(fabric, waist, hem, 2 * pleats, 0.05, folds)
 
 
@@ -299,7 +296,7 @@ def placket(fabric: Fabric, start_y: float, end_y: float) -> list[Item]:
 
 
 def folds_of_a_top(rng: random.Random, hem_y: float) -> tuple[Fold, ...]:
-    """From the armpits towards the middle, and upwards from the hem."""
+    """Return folds from the armpits towards the middle, and upwards from the hem."""
     slanting = [
         Fold((side * rng.uniform(0.6, 0.8), 1.2), (side * rng.uniform(0.1, 0.4), rng.uniform(1.8, 2.6)), 0.2, tone)
         for side, tone in ((-1, -24), (1, -28), (1, 18))
