@@ -70,7 +70,6 @@ def test_all_files_are_there(place):
         "average_precision.png",
         "dark/Total_Loss.png",
         "images/01.png",
-        "images/index.png",
     }
     assert not [name for name in there if "partial" in name]
 

@@ -15,44 +15,26 @@ from scripts.lib.core.boxes import iou
 
 
 class EvaluatedImage(NamedTuple):
-    """An image with its ground truth and a model's detections.
+    """An image with its ground truth and a model's detections, best score first."""
 
-    Attributes:
-        name: as in the record.
-        width, height: pixels.
-        true_boxes_yxyx: float32 [num_true, 4], pixels.
-        true_class_ids: int [num_true].
-        is_difficult: bool [num_true].
-        boxes_yxyx: float32 [num_detections, 4], pixels; best score first.
-        scores: float32 [num_detections].
-        class_ids: int [num_detections].
-    """
-
-    name: str
-    width: int
+    name: str  # as in the record
+    width: int  # pixels
     height: int
-    true_boxes_yxyx: np.ndarray
-    true_class_ids: np.ndarray
-    is_difficult: np.ndarray
-    boxes_yxyx: np.ndarray
-    scores: np.ndarray
-    class_ids: np.ndarray
+    true_boxes_yxyx: np.ndarray  # float32 [num_true, 4], pixels
+    true_class_ids: np.ndarray  # int [num_true]
+    is_difficult: np.ndarray  # bool [num_true]
+    boxes_yxyx: np.ndarray  # float32 [num_detections, 4], pixels
+    scores: np.ndarray  # float32 [num_detections]
+    class_ids: np.ndarray  # int [num_detections]
 
 
 class ClassMatches(NamedTuple):
-    """The detections of one class on all images, best score first.
+    """The detections of one class on all images, best score first."""
 
-    Attributes:
-        image_index: int [num_detections], into the images.
-        scores: float [num_detections].
-        is_true_positive: bool [num_detections].
-        num_true: int [num_images], objects of the class on each image without the difficult ones.
-    """
-
-    image_index: np.ndarray
-    scores: np.ndarray
-    is_true_positive: np.ndarray
-    num_true: np.ndarray
+    image_index: np.ndarray  # int [num_detections], into the images
+    scores: np.ndarray  # float [num_detections]
+    is_true_positive: np.ndarray  # bool [num_detections]
+    num_true: np.ndarray  # int [num_images], objects of the class on each image without the difficult ones
 
 
 class PrecisionRecall(NamedTuple):
@@ -197,17 +179,11 @@ def best_threshold(matches: ClassMatches) -> tuple[float, float]:
 
 
 class Calibration(NamedTuple):
-    """How often detections of a score are right; float [num_bins] each, without empty bins.
+    """How often detections of a score are right; [num_bins] each, without empty bins."""
 
-    Attributes:
-        mean_score: of the detections in a bin.
-        fraction_true: true positives among them.
-        count: number of detections.
-    """
-
-    mean_score: np.ndarray
-    fraction_true: np.ndarray
-    count: np.ndarray
+    mean_score: np.ndarray  # of the detections in a bin
+    fraction_true: np.ndarray  # true positives among them
+    count: np.ndarray  # number of detections
 
     @property
     def expected_error(self) -> float:

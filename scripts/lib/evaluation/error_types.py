@@ -32,19 +32,12 @@ ERROR_TYPES = ("classification", "localisation", "both", "duplicate", "backgroun
 
 
 class Pairing(NamedTuple):
-    """The detections of one image that reach their class's score threshold, each with the object that it found.
+    """The detections of one image that reach their class's score threshold, each with the object that it found."""
 
-    Attributes:
-        detections: int [num_paired], indices into the image's detections, best score first, without duplicates.
-        objects: int [num_paired], index of the object; -1 for background.
-        missed: int [num_missed], indices of the objects that no detection found.
-        duplicates: int [num_duplicates], indices of the detections of objects that a better detection has taken.
-    """
-
-    detections: np.ndarray
-    objects: np.ndarray
-    missed: np.ndarray
-    duplicates: np.ndarray
+    detections: np.ndarray  # int [num_paired], into the image's detections, best score first, without duplicates
+    objects: np.ndarray  # int [num_paired], index of the object; -1 for background
+    missed: np.ndarray  # int [num_missed], indices of the objects that no detection found
+    duplicates: np.ndarray  # int [num_duplicates], detections of objects that a better detection has taken
 
 
 def pair(image: EvaluatedImage, thresholds: Mapping[int, float]) -> Pairing:
@@ -61,16 +54,29 @@ def pair(image: EvaluatedImage, thresholds: Mapping[int, float]) -> Pairing:
     kept = np.flatnonzero(image.scores >= lowest) if len(lowest) else np.zeros(0, int)
     kept = kept[np.argsort(-image.scores[kept], kind="stable")]
     overlaps = iou(image.boxes_yxyx[kept], image.true_boxes_yxyx)
-    objects = np.full(len(kept), -1)
-    on_object = (overlaps >= FOREGROUND_IOU).any(axis=1)
-    for place in np.flatnonzero(on_object):
-        nearest = overlaps[place].argmax()
-        if overlaps[place, nearest] >= FOREGROUND_IOU:
-            objects[place] = nearest
-            overlaps[:, nearest] = 0
+    objects = _take_objects(overlaps)
     missed = np.setdiff1d(np.flatnonzero(~image.is_difficult), objects)
-    is_duplicate = on_object & (objects < 0)
+    is_duplicate = (overlaps >= FOREGROUND_IOU).any(axis=1) & (objects < 0)
     return Pairing(kept[~is_duplicate], objects[~is_duplicate], missed, kept[is_duplicate])
+
+
+def _take_objects(overlaps: np.ndarray) -> np.ndarray:
+    """Return the object that each detection finds: by falling score, each takes the nearest one still free.
+
+    Args:
+        overlaps: IoU, float [num_detections by falling score, num_objects].
+
+    Returns:
+        int [num_detections], -1 for no object.
+    """
+    objects = np.full(len(overlaps), -1)
+    free = overlaps.copy()
+    for place in np.flatnonzero((overlaps >= FOREGROUND_IOU).any(axis=1)):
+        nearest = free[place].argmax()
+        if free[place, nearest] >= FOREGROUND_IOU:
+            objects[place] = nearest
+            free[:, nearest] = 0
+    return objects
 
 
 def confusion_matrix(images: Sequence[EvaluatedImage], pairings: Sequence[Pairing], num_classes: int) -> np.ndarray:
@@ -92,17 +98,11 @@ def confusion_matrix(images: Sequence[EvaluatedImage], pairings: Sequence[Pairin
 
 
 class Errors(NamedTuple):
-    """The errors of all detections.
+    """The errors of all detections."""
 
-    Attributes:
-        counts: kind -> number of errors.
-        costs: kind -> mAP@0.5 gained by correcting all errors of the kind, 0..1.
-        mean_ap: mAP@0.5 as it is; as in TIDE, a detection may take its second-nearest object here.
-    """
-
-    counts: dict[str, int]
-    costs: dict[str, float]
-    mean_ap: float
+    counts: dict[str, int]  # kind -> number of errors
+    costs: dict[str, float]  # kind -> mAP@0.5 gained by correcting all errors of the kind, 0..1
+    mean_ap: float  # mAP@0.5 as it is; as in TIDE, a detection may take its second-nearest object here
 
 
 class _Detection(NamedTuple):
@@ -131,19 +131,14 @@ def errors(images: Sequence[EvaluatedImage], num_classes: int) -> Errors:
     mean_ap = _mean_ap(detections, num_true)
     costs = {}
     for kind in ERROR_TYPES:
-        corrected = [_corrected(one) if one.error == kind else one for one in detections]
-        still_true = num_true - missed if kind == "missed" else num_true
+        kept = [one for one in detections if one.error != kind or one.corrected_class_id]
+        corrected = [
+            one._replace(class_id=one.corrected_class_id, error="") if one.error == kind else one for one in kept
+        ]
         # A class without an object left to find drops out of the mean.
-        costs[kind] = max(0.0, _mean_ap([one for one in corrected if one], still_true) - mean_ap)
+        costs[kind] = max(0.0, _mean_ap(corrected, num_true - missed if kind == "missed" else num_true) - mean_ap)
     counts = {kind: kinds.count(kind) for kind in ERROR_TYPES} | {"missed": int(missed.sum())}
     return Errors(counts, costs, mean_ap)
-
-
-def _corrected(detection: _Detection) -> _Detection | None:
-    """Return the detection without its error, or None if the correction removes it."""
-    if not detection.corrected_class_id:
-        return None
-    return detection._replace(class_id=detection.corrected_class_id, error="")
 
 
 def _mean_ap(detections: Sequence[_Detection], num_true: np.ndarray) -> float:
@@ -169,42 +164,25 @@ def _errors_of_image(index: int, image: EvaluatedImage) -> tuple[list[_Detection
     true_class_ids = image.true_class_ids[truth]
     overlaps = iou(boxes, image.true_boxes_yxyx[truth])
     same_class = class_ids[:, np.newaxis] == true_class_ids
-    found_by = _match_each_class(np.where(same_class, overlaps, 0))  # [num_true], -1: none
-    of_difficult = _of_difficult(image, boxes, class_ids)
+    objects = _take_objects(np.where(same_class, overlaps, 0))
+    on_difficult = iou(boxes, image.true_boxes_yxyx[image.is_difficult]) >= FOREGROUND_IOU
+    on_difficult &= class_ids[:, np.newaxis] == image.true_class_ids[image.is_difficult]
 
     detections: list[_Detection] = []
     claimed: set[int] = set()  # objects that a correction of class or box would find
     for place, (class_id, score) in enumerate(zip(class_ids.tolist(), scores.tolist(), strict=True)):
         detection = _Detection(index, score, class_id, "")
-        if place not in found_by:
-            if of_difficult[place]:
+        if objects[place] < 0:
+            if on_difficult[place].any():
                 continue
             kind, nearest = _kind(overlaps[place], same_class[place])
             detection = detection._replace(error=kind)
-            if kind in ("classification", "localisation") and found_by[nearest] < 0:
+            if kind in ("classification", "localisation") and nearest not in objects:
                 if nearest not in claimed:  # the best detection of either kind, as in the authors' implementation
                     detection = detection._replace(corrected_class_id=int(true_class_ids[nearest]))
                 claimed.add(nearest)
         detections.append(detection)
-    return detections, np.setdiff1d(np.flatnonzero(found_by < 0), list(claimed))
-
-
-def _match_each_class(overlaps: np.ndarray) -> np.ndarray:
-    """Return the detection that finds each object: by falling score, each takes the nearest object still free."""
-    found_by = np.full(overlaps.shape[1], -1)
-    free = overlaps.copy()
-    for place in range(len(free) if free.size else 0):
-        nearest = free[place].argmax()
-        if free[place, nearest] >= FOREGROUND_IOU:
-            found_by[nearest] = place
-            free[:, nearest] = 0
-    return found_by
-
-
-def _of_difficult(image: EvaluatedImage, boxes_yxyx: np.ndarray, class_ids: np.ndarray) -> np.ndarray:
-    """Return bool [num_detections]: True for detections of a difficult object of their class."""
-    overlaps = iou(boxes_yxyx, image.true_boxes_yxyx[image.is_difficult]) >= FOREGROUND_IOU
-    return (overlaps & (class_ids[:, np.newaxis] == image.true_class_ids[image.is_difficult])).any(axis=1)
+    return detections, np.setdiff1d(np.arange(len(true_class_ids)), [*objects, *claimed])
 
 
 def _kind(overlaps: np.ndarray, same_class: np.ndarray) -> tuple[str, int]:

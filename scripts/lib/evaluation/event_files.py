@@ -2,13 +2,12 @@
 
 An event file is a TFRecord file of `Event` messages (tensorflow/core/util/event.proto). The first one holds the version
 of the format, "brain.Event:2". Graph-mode TensorFlow stores a scalar as `simple_value` and an image as `image` of a
-summary's value. Newer writers store a scalar as a tensor, which is read as well.
+summary's value.
 """
 
 from __future__ import annotations
 
 import contextlib
-import struct
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -20,8 +19,6 @@ from tensorboard.compat.proto import event_pb2
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 from scripts.lib.records import tf_record
-
-_FLOAT = 1  # DataType.DT_FLOAT of tensorflow/core/framework/types.proto
 
 
 class Scalar(NamedTuple):
@@ -61,20 +58,9 @@ def read_scalars(folder: Path | str) -> dict[str, list[Scalar]]:
             for data in tf_record.read_records(path):
                 event = event_pb2.Event.FromString(data)
                 for value in event.summary.value:
-                    number = _number(value)
-                    if number is not None:
-                        curves[value.tag][event.step] = number
+                    if value.HasField("simple_value"):
+                        curves[value.tag][event.step] = value.simple_value
     return {tag: [Scalar(*point) for point in sorted(points.items())] for tag, points in sorted(curves.items())}
-
-
-def _number(value) -> float | None:
-    """Return the scalar of a summary's value, None for an image, a histogram or a text."""
-    if value.WhichOneof("value") == "simple_value":
-        return value.simple_value
-    tensor = value.tensor
-    if value.WhichOneof("value") == "tensor" and tensor.dtype == _FLOAT and not tensor.tensor_shape.dim:
-        return tensor.float_val[0] if tensor.float_val else struct.unpack("<f", tensor.tensor_content)[0]
-    return None
 
 
 def new_path(folder: Path | str, writer: str) -> Path:

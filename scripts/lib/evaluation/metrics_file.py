@@ -14,17 +14,11 @@ CLASS_AP_PREFIX = "PascalBoxes_PerformanceByCategory/AP@0.5IOU/"
 
 
 class Evaluation(NamedTuple):
-    """One evaluation.
+    """One evaluation."""
 
-    Attributes:
-        global_step: training step of the checkpoint.
-        num_examples: number of evaluated images.
-        metrics: the Object Detection API's TensorBoard tag -> value; NaN without ground truth.
-    """
-
-    global_step: int
-    num_examples: int
-    metrics: dict[str, float]
+    global_step: int  # training step of the checkpoint
+    num_examples: int  # number of evaluated images
+    metrics: dict[str, float]  # the Object Detection API's TensorBoard tag -> value; NaN without ground truth
 
 
 def class_aps(evaluation: Evaluation) -> dict[str, float]:

@@ -6,6 +6,7 @@ time through a queue and a graph with the losses; only the losses are missing he
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,15 +29,10 @@ VERSION = 1
 
 
 class RecordDetections(NamedTuple):
-    """A model's detections on a record.
+    """A model's detections on a record."""
 
-    Attributes:
-        global_step: of the model's checkpoint, None if the export does not hold it.
-        images: with their ground truth, in the order of the record.
-    """
-
-    global_step: int | None
-    images: list[EvaluatedImage]
+    global_step: int | None  # of the model's checkpoint, None if the export does not hold it
+    images: list[EvaluatedImage]  # with their ground truth, in the order of the record
 
 
 def evaluate(detector: Detector, records: Sequence[Path | str], class_ids: Mapping[str, int]) -> Evaluation:
@@ -69,20 +65,20 @@ def detect(model: Path, records: Sequence[Path | str], cache: Path | None = None
     paths = [path for record in records for path in tf_record.matching_files(record)]
     exported_model.check(model)
     key = {"model_sha256": exported_model.sha256(model), "record_sha256": files.sha256(*paths)}
-    found = _read_cache(cache, key) if cache else None
-    if found is None:
-        found = run(Detector(model), records)
-        if cache:
-            write(cache, key, found)
+    if cache:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # missing or broken
+            found_key, found = read(cache)
+            if found_key == key:
+                return found
+    found = run(Detector(model), records)
+    if cache:
+        write(cache, key, found)
     return found
 
 
 def run(detector: Detector, records: Sequence[Path | str]) -> RecordDetections:
     """Run a detector, or an ensemble, on all images of a record; raise as `detect` does."""
-    return RecordDetections(detector.global_step(), list(_evaluated_images(detector, records)))
-
-
-def _evaluated_images(detector: Detector, records: Sequence[Path | str]) -> Iterator[EvaluatedImage]:
+    images: list[EvaluatedImage] = []
     waiting: list[tuple[record_images.RecordImage, tuple[int, ...]]] = []
 
     def pixels() -> Iterator[np.ndarray]:
@@ -95,35 +91,21 @@ def _evaluated_images(detector: Detector, records: Sequence[Path | str]) -> Iter
     for done, found in enumerate(progress(detector.detect_each(pixels()), "detecting", total)):
         image, (height, width, _) = waiting[done]
         true_boxes = image.boxes_yxyx_normalized * np.array([height, width, height, width], np.float32)
-        yield EvaluatedImage(image.name, width, height, true_boxes, image.class_ids, image.is_difficult, *found)
+        truth = (true_boxes, image.class_ids, image.is_difficult)
+        images.append(EvaluatedImage(image.name, width, height, *truth, *found))
+    return RecordDetections(detector.global_step(), images)
 
 
 def write(path: Path, key: dict[str, str], found: RecordDetections) -> None:
-    """Write detections.json; every float32 has the digits that restore it exactly."""
+    """Write detections.json."""
     rows = [
-        {name: _as_list(value) if isinstance(value, np.ndarray) else value for name, value in image._asdict().items()}
+        {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in image._asdict().items()}
         for image in found.images
     ]
     with files.atomic_write(path, "w") as file:
         head = json.dumps({"version": VERSION, **key, "global_step": found.global_step}, ensure_ascii=False)
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         file.write(f'{head[:-1]}, "images": [\n{lines}\n]}}\n')
-
-
-def _as_list(values: np.ndarray) -> list:
-    if values.dtype != np.float32:
-        return values.tolist()
-    digits = [float(f"{number:.9g}") for number in values.ravel().tolist()]  # nine digits tell all float32 apart
-    return [digits[start : start + 4] for start in range(0, len(digits), 4)] if values.ndim == 2 else digits
-
-
-def _read_cache(path: Path, key: dict[str, str]) -> RecordDetections | None:
-    """Return what was written under this key; None for a missing or broken file or another model or record."""
-    try:
-        found_key, found = read(path)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found if found_key == key else None
 
 
 def read(path: Path) -> tuple[dict[str, str], RecordDetections]:

@@ -7,7 +7,6 @@ interval of a difference is narrower than the intervals of the two figures would
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +36,10 @@ class Difference(NamedTuple):
         """True if the interval excludes 0."""
         return self.difference.low > 0 or self.difference.high < 0
 
+    def as_json(self) -> dict:
+        value, low, high = self.difference
+        return {"a": self.a, "b": self.b, "difference": value, "interval_95_percent": [low, high]}
+
 
 class SavedReport(NamedTuple):
     """A report that was read back."""
@@ -60,16 +63,7 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
     differences = compare(*results, options.num_resamples)
     findings = sentences(differences)
     num_images = len(results[0].images)
-    drawn = _draw(*results, options)
-    as_json = {
-        name: {
-            "a": one.a,
-            "b": one.b,
-            "difference": one.difference.value,
-            "interval_95_percent": [one.difference.low, one.difference.high],
-        }
-        for name, one in differences.items()
-    }
+    as_json = {name: one.as_json() for name, one in differences.items()}
     content = {"a": name_a, "b": name_b, "num_examples": num_images, "findings": findings, "differences": as_json}
     figures.write_json(options.output_dir / "compare.json", figures.without_nan(content))
     render.write(
@@ -83,7 +77,7 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
         num_resamples=options.num_resamples,
         differences=differences,
         findings=findings,
-        examples=drawn,
+        examples=_draw(*results, options),
         errors={kind: [one.errors.costs[kind] for one in results] for kind in error_types.ERROR_TYPES},
     )
 
@@ -150,7 +144,9 @@ def sentences(differences: dict[str, Difference]) -> list[str]:
 
 def _draw(run_a: Results, run_b: Results, options: PageOptions) -> list[ExampleImage]:
     """Draw the images whose errors differ most: ground truth, A, B."""
-    errors_a, errors_b = (_errors(run) for run in (run_a, run_b))
+    errors_a, errors_b = (
+        [examples.tally(*pair).errors for pair in zip(run.images, run.pairings, strict=True)] for run in (run_a, run_b)
+    )
     difference = np.subtract(errors_b, errors_a)
     order = [index for index in np.argsort(-np.abs(difference), kind="stable").tolist() if difference[index]]
     chosen = [
@@ -159,7 +155,3 @@ def _draw(run_a: Results, run_b: Results, options: PageOptions) -> list[ExampleI
     ]
     runs = {"A": run_a, "B": run_b}
     return examples.draw(options.output_dir / examples.FOLDER, chosen, options.image_records, runs)
-
-
-def _errors(run: Results) -> Sequence[int]:
-    return [examples.tally(*pair).errors for pair in zip(run.images, run.pairings, strict=True)]

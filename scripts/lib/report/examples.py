@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,6 @@ from scripts.lib.report import sentences
 from scripts.lib.report.figures import Results
 
 FOLDER = "images"
-SHEET = "index.png"
 HEADINGS = {"confused": "Most confused classes", "missed": "Missed objects", "worst": "Most errors", "best": "Best"}
 _PER_KIND = 6
 _LONGEST_SIDE = 360  # pixels of one half of an example
@@ -59,7 +59,6 @@ class Tally(NamedTuple):
     missed: int
     background: int  # detections without an object
     duplicate: int
-    mean_score: float
 
     @property
     def errors(self) -> int:
@@ -79,12 +78,10 @@ class Tally(NamedTuple):
 def choose(results: Results) -> list[Example]:
     """Choose the examples, each image once."""
     tallies = [tally(image, pairing) for image, pairing in zip(results.images, results.pairings, strict=True)]
-    of_kinds = (_confused(results), _missed(results), _worst(tallies), _best(tallies))
     chosen: dict[int, Example] = {}
-    for of_kind in of_kinds:
+    for of_kind in (_confused(results), _missed(results), _worst(tallies), _best(tallies)):
         new = (example for example in of_kind if example.image_index not in chosen)
-        for example in itertools.islice(new, _PER_KIND):
-            chosen[example.image_index] = example
+        chosen |= {example.image_index: example for example in itertools.islice(new, _PER_KIND)}
     return list(chosen.values())
 
 
@@ -93,15 +90,8 @@ def tally(image: EvaluatedImage, pairing: Pairing) -> Tally:
     on_object = pairing.objects >= 0
     classes = image.class_ids[pairing.detections][on_object]
     correct = int((classes == image.true_class_ids[pairing.objects[on_object]]).sum())
-    scores = image.scores[pairing.detections]
-    return Tally(
-        correct,
-        len(classes) - correct,
-        len(pairing.missed),
-        int((~on_object).sum()),
-        len(pairing.duplicates),
-        float(scores.mean()) if scores.size else 0.0,
-    )
+    wrong_class, background = len(classes) - correct, int((~on_object).sum())
+    return Tally(correct, wrong_class, len(pairing.missed), background, len(pairing.duplicates))
 
 
 def _worst(tallies: Sequence[Tally]) -> Iterable[Example]:
@@ -111,7 +101,7 @@ def _worst(tallies: Sequence[Tally]) -> Iterable[Example]:
 
 def _best(tallies: Sequence[Tally]) -> Iterable[Example]:
     faultless = [index for index, one in enumerate(tallies) if one.correct and not one.errors]
-    order = sorted(faultless, key=lambda index: (-tallies[index].correct, -tallies[index].mean_score))
+    order = sorted(faultless, key=lambda index: -tallies[index].correct)
     return (Example(index, "best", str(tallies[index])) for index in order)
 
 
@@ -151,7 +141,7 @@ def _missed(results: Results) -> Iterable[Example]:
 def draw(
     folder: Path, examples: Sequence[Example], records: Sequence[Path | str], runs: Mapping[str, Results]
 ) -> list[ExampleImage]:
-    """Draw the examples as NN.png, and all on one sheet, in a folder that replaces an earlier one.
+    """Draw the examples as NN.png in a folder that replaces an earlier one.
 
     Args:
         folder: of the examples.
@@ -172,30 +162,22 @@ def draw(
     with files.scratch_beside(folder) as scratch:
         made = scratch / FOLDER
         made.mkdir()
-        drawn, images = [], []
+        drawn = []
         for number, (index, kind, caption) in enumerate(examples, start=1):
             image = side_by_side(photos[index], index, runs)
             (made / f"{number:02d}.png").write_bytes(png(image))
             drawn.append(ExampleImage(f"{number:02d}.png", *image.size, kind, results.images[index].name, caption))
-            images.append(image)
-        if images:
-            (made / SHEET).write_bytes(png(_sheet(images)))
         files.replace_folder(made, folder)
     return drawn
 
 
 def check_folder(folder: Path) -> None:
     """Raise UsageError if the folder, which will be replaced, holds anything but examples of an earlier report."""
-    foreign = [path.name for path in folder.iterdir() if not _is_example(path.name)] if folder.is_dir() else []
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    foreign = [name for name in names if not re.fullmatch(r"\d+\.png|index\.png", name)]
     if foreign:
-        raise UsageError(
-            f"{files.shown_path(folder)} holds {', '.join(sorted(foreign)[:3])}, which no report wrote; "
-            "give another --output_dir"
-        )
-
-
-def _is_example(name: str) -> bool:
-    return name == SHEET or (name.endswith(".png") and name[:-4].isdigit())
+        listed = ", ".join(foreign[:3])
+        raise UsageError(f"{files.shown_path(folder)} holds {listed}, which no report wrote; give another --output_dir")
 
 
 def _photos(records: Iterable[Path | str], wanted: set[int]) -> dict[int, Image.Image]:
@@ -204,13 +186,7 @@ def _photos(records: Iterable[Path | str], wanted: set[int]) -> dict[int, Image.
 
 
 def side_by_side(photo: Image.Image, index: int, runs: Mapping[str, Results]) -> Image.Image:
-    """Draw the photo with its ground truth, and for each run with the detections that reach their threshold.
-
-    Args:
-        photo: as in the record.
-        index: of the image.
-        runs: title -> results.
-    """
+    """Draw an image of the record: its ground truth, and for each run the detections that reach their threshold."""
     (results, *_) = runs.values()
     image, names = results.images[index], [one.name for one in results.classes]
     scale = _LONGEST_SIDE / max(photo.size)
@@ -244,21 +220,6 @@ def _boxes(boxes_yxyx: np.ndarray, class_ids: np.ndarray, scores: np.ndarray, na
         Detection(names[class_id - 1], score, xmin, ymin, xmax, ymax)
         for (ymin, xmin, ymax, xmax), class_id, score in rows
     ]
-
-
-def _sheet(images: Sequence[Image.Image], columns: int = 3) -> Image.Image:
-    """Paste all images on one sheet, each with its number."""
-    cell_width, cell_height = 360, 220
-    rows = math.ceil(len(images) / columns)
-    sheet = Image.new("RGB", (columns * cell_width, rows * (cell_height + _HEADER)), "white")
-    pen = ImageDraw.Draw(sheet)
-    for number, image in enumerate(images):
-        left, top = number % columns * cell_width, number // columns * (cell_height + _HEADER)
-        pen.text((left + 4, top + 2), f"{number + 1:02d}", fill="black", font=ImageFont.load_default(12))
-        small = image.copy()
-        small.thumbnail((cell_width - _GAP, cell_height))
-        sheet.paste(small, (left + (cell_width - small.width) // 2, top + _HEADER))
-    return sheet
 
 
 def png(image: Image.Image) -> bytes:

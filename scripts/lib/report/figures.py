@@ -24,7 +24,6 @@ from scripts.lib.evaluation.on_record import RecordDetections
 
 BACKGROUND = "background"
 MEAN = "mean (mAP@0.5)"
-NUM_RESAMPLES = 1000
 
 
 class Figure(NamedTuple):
@@ -39,26 +38,16 @@ class Figure(NamedTuple):
 
 
 class ClassResult(NamedTuple):
-    """The numbers of one class.
-
-    Attributes:
-        name: of the class.
-        average_precision: AP@0.5.
-        threshold: score threshold with the best F1.
-        precision, recall, f1: at that threshold.
-        boxes_test: objects in the test record.
-        boxes_train: objects in the training record, None if its manifest is missing.
-        matches: true and false positives.
-    """
+    """The numbers of one class."""
 
     name: str
-    average_precision: Figure
-    threshold: float
-    precision: float
+    average_precision: Figure  # AP@0.5
+    threshold: float  # score threshold with the best F1
+    precision: float  # at that threshold
     recall: float
     f1: float
-    boxes_test: int
-    boxes_train: int | None
+    boxes_test: int  # objects in the test record
+    boxes_train: int | None  # objects in the training record, None if its manifest is missing
     matches: ClassMatches
 
     @property
@@ -67,17 +56,11 @@ class ClassResult(NamedTuple):
 
 
 class ReportedModel(NamedTuple):
-    """What a report needs to know about a model.
+    """The classes and the input of a model."""
 
-    Attributes:
-        class_ids: class name -> id, in the order of the ids 1..N.
-        boxes_train: class name -> objects in the training record, None if its manifest is missing.
-        input_size: height and width of the model's input in pixels, None if they are not fixed.
-    """
-
-    class_ids: Mapping[str, int]
-    boxes_train: Mapping[str, int] | None = None
-    input_size: tuple[int, int] | None = None
+    class_ids: Mapping[str, int]  # class name -> id, in the order of the ids 1..N
+    boxes_train: Mapping[str, int] | None = None  # class name -> objects in the training record, None if unknown
+    input_size: tuple[int, int] | None = None  # height and width in pixels, None if they are not fixed
 
 
 class Matches(NamedTuple):
@@ -88,33 +71,19 @@ class Matches(NamedTuple):
 
 
 class Results(NamedTuple):
-    """All numbers of a report.
+    """All numbers of a report."""
 
-    Attributes:
-        global_step: of the checkpoint, None if unknown.
-        input_size: of the model, as in `ReportedModel`.
-        images: with ground truth and detections.
-        classes: in the order of their ids, 1..N.
-        mean_ap: mAP@0.5.
-        coco: name -> figure; all that `measure` returns beside the AP of the classes and their mean.
-        confusion: int [N + 1, N + 1], rows are the true classes, the last one is background.
-        pairings: of each image, at the best thresholds of the classes.
-        errors: TIDE's.
-        calibration: of all classes together.
-        matches: what the figures are measured on.
-    """
-
-    global_step: int | None
-    input_size: tuple[int, int] | None
+    global_step: int | None  # of the checkpoint, None if unknown
+    input_size: tuple[int, int] | None  # of the model, as in `ReportedModel`
     images: Sequence[EvaluatedImage]
-    classes: list[ClassResult]
-    mean_ap: Figure
-    coco: dict[str, Figure]
-    confusion: np.ndarray
-    pairings: list[Pairing]
+    classes: list[ClassResult]  # in the order of their ids, 1..N
+    mean_ap: Figure  # mAP@0.5
+    coco: dict[str, Figure]  # all that `measure` returns beside the AP of the classes and their mean
+    confusion: np.ndarray  # int [N + 1, N + 1], rows are the true classes, the last one is background
+    pairings: list[Pairing]  # of each image, at the best thresholds of the classes
     errors: Errors
-    calibration: Calibration
-    matches: Matches
+    calibration: Calibration  # of all classes together
+    matches: Matches  # what the figures are measured on
 
     @property
     def labels(self) -> list[str]:
@@ -126,7 +95,7 @@ class Results(NamedTuple):
         return sum(one.boxes_test for one in self.classes)
 
 
-def compute(found: RecordDetections, model: ReportedModel, num_resamples: int = NUM_RESAMPLES) -> Results:
+def compute(found: RecordDetections, model: ReportedModel, num_resamples: int) -> Results:
     """Compute all numbers of a model's detections on a record."""
     images, class_ids = found.images, model.class_ids
     of_classes = {name: ap.match(images, class_id) for name, class_id in class_ids.items()}

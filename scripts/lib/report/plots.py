@@ -62,12 +62,7 @@ class PlotImage(NamedTuple):
 def save(folder: Path, name: str, draw: Draw[Data], data: Data, alt: str) -> PlotImage:
     """Write a plot for the light page, `folder/name`, and for the dark one, `folder/dark/name`.
 
-    Args:
-        folder: of the page.
-        name: file name, ending in .png.
-        draw: draws the data on a figure.
-        data: to plot.
-        alt: what the plot shows.
+    `draw` draws the data on a figure; `alt` says what the plot shows.
     """
     for theme, path in (("dark", folder / "dark" / name), ("light", folder / name)):
         encoded = png(draw, data, theme)

@@ -38,21 +38,13 @@ class ReportInputs:
 
 @dataclasses.dataclass(frozen=True)
 class PageOptions:
-    """Where the page of a report or of a comparison is written, and with what.
-
-    Attributes:
-        output_dir: folder of the page.
-        image_records: records with the images of the examples; without records there are no examples.
-        title: heading; empty for the default.
-        note: remark under the heading, may be empty.
-        num_resamples: bootstrap resamples for the intervals.
-    """
+    """Where the page of a report or of a comparison is written, and with what."""
 
     output_dir: Path
-    image_records: Sequence[str]
-    title: str
-    note: str
-    num_resamples: int
+    image_records: Sequence[str]  # records with the images of the examples; without records there are none
+    title: str  # heading; empty for the default
+    note: str  # remark under the heading, may be empty
+    num_resamples: int  # bootstrap resamples for the intervals
 
 
 def measure(inputs: ReportInputs, options: PageOptions) -> Results:
@@ -96,9 +88,9 @@ def write(results: Results, inputs: ReportInputs, options: PageOptions) -> list[
     training = _training_plots(folder, results, inputs)
     detection = plots.save_all(folder, plots.DETECTION, results)
     errors = plots.save_all(folder, plots.ERRORS, results)
-    chosen = examples.choose(results)
-    drawn = examples.draw(folder / examples.FOLDER, chosen, options.image_records, {"detections": results})
-
+    drawn = examples.draw(
+        folder / examples.FOLDER, examples.choose(results), options.image_records, {"detections": results}
+    )
     figures.write_confusion_csv(folder / "confusion_matrix.csv", results)
     figures.write_json(folder / METRICS, figures.as_json(results, findings))
     by_kind = {kind: [example for example in drawn if example.kind == kind] for kind in examples.HEADINGS}

@@ -15,7 +15,7 @@ SMALL_PIXELS = 32  # side of an object in the model's input; the first feature m
 _REMEDIES = {
     "classification": "the classes look alike to the model: add images of the confused classes",
     "localisation": "boxes are not placed well: check how tightly they were drawn, or train longer",
-    "both": "",
+    "both": "neither class nor place is right: train longer, or add images",
     "duplicate": "one object is found twice: use a lower iou_threshold in the non-maximum suppression",
     "background": "objects are seen where there are none: add images without objects (generate_tfrecord.py)",
     "missed": "objects are not found at all: add more of their kind to the training set",
@@ -45,7 +45,7 @@ def confusions(results: Results) -> list[Confusion]:
 
 def sentences(results: Results) -> list[str]:
     """Return the findings."""
-    groups = (_overall, _confused, _duplicates, _rare, _error_types, _small, _calibration, _thresholds)
+    groups = (_overall, _confused, _rare, _error_types, _small, _thresholds)
     return [sentence for group in groups for sentence in group(results)]
 
 
@@ -78,12 +78,6 @@ def _confused(results: Results) -> Iterator[str]:
             )
 
 
-def _duplicates(results: Results) -> Iterator[str]:
-    count = sum(len(pairing.duplicates) for pairing in results.pairings)
-    if count >= max(5, 0.05 * results.num_objects):
-        yield f"{count} objects are detected a second time, usually as another class."
-
-
 def _rare(results: Results) -> Iterator[str]:
     counts = {one.name: one.boxes_train for one in results.classes if one.boxes_train is not None}
     rare = {name: count for name, count in counts.items() if count < FEW_BOXES}
@@ -98,9 +92,8 @@ def _rare(results: Results) -> Iterator[str]:
 def _error_types(results: Results) -> Iterator[str]:
     costs = {kind: cost for kind, cost in results.errors.costs.items() if cost >= 0.01}
     for kind in sorted(costs, key=costs.get, reverse=True)[:2]:
-        remedy = f": {_REMEDIES[kind]}" if _REMEDIES[kind] else ""
         errors = "missed objects" if kind == "missed" else f"{kind} errors"
-        yield f"Without its {errors} the mAP@0.5 would be {costs[kind]:.3f} higher{remedy}."
+        yield f"Without its {errors} the mAP@0.5 would be {costs[kind]:.3f} higher: {_REMEDIES[kind]}."
 
 
 def _small(results: Results) -> Iterator[str]:
@@ -122,16 +115,6 @@ def _small(results: Results) -> Iterator[str]:
         yield f"A larger input would help: {small / len(missed):.0%} {of_missed}"
     elif len(missed) >= 10:
         yield f"A larger input would change little: {small or 'none'} {of_missed}"
-
-
-def _calibration(results: Results) -> Iterator[str]:
-    calibration = results.calibration
-    error = calibration.expected_error
-    if calibration.count.sum() < 30 or error < 0.05:
-        return
-    gap = np.average(calibration.mean_score - calibration.fraction_true, weights=calibration.count)
-    direction = "overconfident: fewer of its detections are right" if gap > 0 else "underconfident: more are right"
-    yield f"The model is {direction} than their scores say, by {error:.2f} on average."
 
 
 def _thresholds(results: Results) -> Iterator[str]:
