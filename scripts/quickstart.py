@@ -94,7 +94,7 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
     test_record = ["--csv_input", test_csv, "--output_path", result("test.record"), *record]
     training = [*config_flag, "--train_dir", train, *(["--num_train_steps", str(num_steps)] if num_steps else [])]
     evaluation = [*config_flag, "--checkpoint_dir", train, "--eval_dir", result("eval"), "--run_once"]
-    export = [*config_flag, "--input_type", "image_tensor", "--trained_checkpoint_prefix", train]
+    export = ["--input_type", "image_tensor", *config_flag, "--trained_checkpoint_prefix", train]
     export += ["--output_directory", model]
     detection = ["--model", model, "--input", test_csv, "--image_dir", images, "--output_dir", result("detections")]
     return [

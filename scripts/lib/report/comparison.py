@@ -63,6 +63,7 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
     differences = compare(*results, options.num_resamples)
     findings = sentences(differences)
     num_images = len(results[0].images)
+    drawn = _draw(*results, options)
     as_json = {name: one.as_json() for name, one in differences.items()}
     content = {"a": name_a, "b": name_b, "num_examples": num_images, "findings": findings, "differences": as_json}
     figures.write_json(options.output_dir / "compare.json", figures.without_nan(content))
@@ -77,7 +78,7 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
         num_resamples=options.num_resamples,
         differences=differences,
         findings=findings,
-        examples=_draw(*results, options),
+        examples=drawn,
         errors={kind: [one.errors.costs[kind] for one in results] for kind in error_types.ERROR_TYPES},
     )
 
