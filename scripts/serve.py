@@ -22,9 +22,8 @@ from collections.abc import Sequence
 
 import _init_paths  # noqa: F401
 
-from scripts.lib.core import command_line, files, parallel
+from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import UsageError
-from scripts.lib.images import decode
 from scripts.lib.models import runtimes
 
 
@@ -33,67 +32,34 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     from scripts.lib.serving import server
     from scripts.lib.serving.served_model import ServedModel
 
-    limits = server.Limits(
-        max_bytes=int(args.max_megabytes * 2**20),
-        max_requests=args.max_requests,
-        num_workers=args.num_workers,
-        read_seconds=args.read_seconds,
-        request_seconds=args.request_seconds,
-    )
-    model = ServedModel(args.model, args.runtime, int(args.max_megapixels * 1e6))
-    app = server.application(model, limits, [args.host, *args.allowed_host])
+    model = ServedModel(args.model, args.runtime)
+    app = server.application(model, [args.host, *args.allowed_host])
     try:
         listening = server.listen(args.host, args.port)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         where = f"--host {args.host} --port {args.port}"
-        raise UsageError(f"cannot listen at {where}: {error.strerror or error}; --port 0 takes a free one") from None
+        raise UsageError(f"cannot listen at {where}: {error}; --port 0 takes a free one") from None
     with listening:
         host = f"[{args.host}]" if ":" in args.host else args.host
         names = ", ".join(model.score_thresholds)
         print(f"{files.shown_path(args.model)} ({names}) runs in {model.detector.runtime}", flush=True)
         print(f"Serving at http://{host}:{listening.getsockname()[1]}/ (end with Ctrl+C)", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
-            server.server(app, limits).run(sockets=[listening])
+            server.server(app).run(sockets=[listening])
     print("stopped", flush=True)
     return 0
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    positive, positive_int = command_line.positive, command_line.positive_int
     parser = command_line.make_parser(__doc__)
     model = files.default_path("exported_model")
     parser.add_argument("--model", type=command_line.local_path, default=model, help="exported model")
     runtimes.add_flag(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: other machines can connect")
-    parser.add_argument("--port", type=port, default=8501, help="port to listen at; 0: any free one")
+    parser.add_argument("--port", type=int, default=8501, help="port to listen at; 0: any free one")
     help_text = "further host name of this server, beside localhost and IP addresses; may be repeated"
     parser.add_argument("--allowed_host", action="append", default=[], metavar="NAME", help=help_text)
-
-    limits = parser.add_argument_group("limits")
-    limits.add_argument("--max_megabytes", type=positive, default=32.0, help="size of a request's body")
-    limits.add_argument("--max_megapixels", type=megapixels, default=50.0, help="size of an image")
-    limits.add_argument("--max_requests", type=positive_int, default=16, help="requests at a time; 503 beyond")
-    cores = parallel.available_cores()
-    limits.add_argument("--num_workers", type=positive_int, default=cores, help="images detected on at a time")
-    limits.add_argument("--read_seconds", type=positive, default=20.0, help="until a request has arrived")
-    limits.add_argument("--request_seconds", type=positive, default=30.0, help="from then until it is answered")
     return parser.parse_args(argv)
-
-
-def port(text: str) -> int:
-    """An argparse type: a TCP port."""
-    value = int(text)
-    if not 0 <= value < 2**16:
-        raise argparse.ArgumentTypeError(f"{value} is not between 0 and 65535")
-    return value
-
-
-def megapixels(text: str) -> float:
-    """An argparse type: at most what this project decodes at all."""
-    value, most = command_line.positive(text), decode.MAX_PIXELS / 1e6
-    if value > most:
-        raise argparse.ArgumentTypeError(f"{value:g} is above {most:.0f}, the most that is decoded")
-    return value
 
 
 if __name__ == "__main__":

@@ -27,14 +27,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from scripts.lib.core import command_line
+from scripts.lib.core import command_line, parallel
 from scripts.lib.pages import render
 from scripts.lib.serving.served_model import RequestError, ServedModel
 
 _TRY_AGAIN = {"Retry-After": "1"}
-_MAX_CONNECTIONS = 100
 _HEADERS = {  # of every answer
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -44,30 +42,22 @@ _HEADERS = {  # of every answer
 
 
 class Limits(NamedTuple):
-    """What requests are allowed.
+    """What requests are allowed."""
 
-    Attributes:
-        max_bytes: of a request's body.
-        max_requests: at a time; further ones are refused.
-        num_workers: requests that are worked on at a time; the others wait.
-        read_seconds: until a request's headers have arrived, and again until its body has.
-        request_seconds: from then until it is answered.
-    """
-
-    max_bytes: int
-    max_requests: int
-    num_workers: int
-    read_seconds: float
-    request_seconds: float
+    max_bytes: int = 32 * 2**20  # of a request's body
+    max_requests: int = 16  # at a time; further ones are refused
+    num_workers: int = parallel.available_cores()  # requests that are worked on at a time; the others wait
+    read_seconds: float = 20.0  # until a request's body has arrived
+    request_seconds: float = 30.0  # from then until it is answered
 
 
-def application(model: ServedModel, limits: Limits, allowed_hosts: Collection[str]) -> Gate:
+_LIMITS = Limits()
+
+
+def application(model: ServedModel, allowed_hosts: Collection[str], limits: Limits = _LIMITS) -> Gate:
     """Return the ASGI application.
 
-    Args:
-        model: what it serves.
-        limits: of a request.
-        allowed_hosts: names by which browsers may call this server, beside IP addresses and localhost.
+    `allowed_hosts` are the names by which browsers may call this server, beside IP addresses and localhost.
     """
     page, page_headers = _page(model)
     queue = _Queue(model, limits)
@@ -88,28 +78,20 @@ def application(model: ServedModel, limits: Limits, allowed_hosts: Collection[st
 
 def _page(model: ServedModel) -> tuple[str, dict[str, str]]:
     """Return the page at / and headers that let a browser run only its own script and style."""
-    page = render.render(
-        "serve.html",
-        title="What is in an image?",
-        note="",
-        classes=[
-            {"name": name, "color": color, "score_threshold": model.score_thresholds[name]}
-            for name, color in model.colors.items()
-        ],
-    )
-    script, style = (_hashes(page, tag) for tag in ("script", "style"))
-    policy = (
-        f"default-src 'none'; script-src {script}; style-src {style}; img-src blob: data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return page, {"Content-Security-Policy": policy}
-
-
-def _hashes(page: str, tag: str) -> str:
-    """Return 'sha256-...' of each inline script or style (Content Security Policy Level 3, 2.3.1)."""
-    contents = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-    digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
-    return " ".join(f"'sha256-{digest}'" for digest in digests)
+    classes = [
+        {"name": name, "color": color, "score_threshold": model.score_thresholds[name]}
+        for name, color in model.colors.items()
+    ]
+    page = render.render("serve.html", title="What is in an image?", note="", classes=classes)
+    policy = [
+        "default-src 'none'; img-src blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+    for tag in ("script", "style"):  # Content Security Policy Level 3, 2.3.1: the hash of each inline element
+        contents = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digests = (base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() for content in contents)
+        policy.append(f"{tag}-src " + " ".join(f"'sha256-{digest}'" for digest in digests))
+    return page, {"Content-Security-Policy": "; ".join(policy)}
 
 
 def _min_score(request: Request) -> float | None:
@@ -141,11 +123,7 @@ class _Queue:
         self._pool = ThreadPoolExecutor(limits.num_workers, thread_name_prefix="detect")
 
     async def detect(self, request: Request, min_score: float | None) -> dict:
-        """Return the model's answer to the image in the request's body.
-
-        Raises:
-            RequestError: a limit is exceeded, or the model refuses the image.
-        """
+        """Return the model's answer to the image in the body; raise RequestError beyond a limit."""
         if not self._places.acquire(blocking=False):
             raise RequestError(503, "too many requests at a time; try again", _TRY_AGAIN)
         try:
@@ -163,11 +141,7 @@ class _Queue:
             raise RequestError(504, f"it took longer than {seconds:g} s") from None
 
     async def _body(self, request: Request) -> bytes:
-        """Read the body, as far as the limits allow.
-
-        The rest of a body that is refused is read by uvicorn and dropped, so that the client gets to read the answer;
-        `_ImpatientProtocol` ends that.
-        """
+        """Read the body; uvicorn reads and drops the rest of one that is refused, so that the client sees why."""
         body = bytearray()
 
         async def read() -> None:
@@ -187,11 +161,10 @@ class _Queue:
 
 
 class Gate:
-    """What every request passes: refuses those of other sites' pages, adds headers, prints a line.
+    """Refuse requests of other sites' pages, add headers to every answer, and print a line for each request.
 
-    A page of another site could send requests from the visitor's browser. Its script cannot read the answers, since no
-    CORS header allows it to, unless its host's name is made to point to this machine (DNS rebinding): therefore the
-    name is checked, too.
+    A page of another site may send requests from the visitor's browser, and may let its own name point to this machine
+    (DNS rebinding): both `Origin` and `Host` are checked.
     """
 
     def __init__(self, app: Starlette, allowed_hosts: Collection[str]):
@@ -239,52 +212,23 @@ class Gate:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
-
-    Raises:
-        OSError: the port is taken, or the address is not one of this machine's.
-    """
+    """Return a listening socket; raise OSError where the port is taken, OverflowError where it is not one."""
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     return socket.create_server((host, port), family=family)
 
 
-def server(app: Gate, limits: Limits) -> uvicorn.Server:
+def server(app: Gate) -> uvicorn.Server:
     """Return uvicorn, quiet; its `run(sockets=[...])` returns after Ctrl+C."""
-
-    class Protocol(_ImpatientProtocol):
-        read_seconds = limits.read_seconds
-
     config = uvicorn.Config(
         app,
-        http=Protocol,
+        http="h11",
         ws="none",
         lifespan="off",
         log_config=None,
         log_level="critical",
         access_log=False,
         server_header=False,
-        limit_concurrency=_MAX_CONNECTIONS,
+        limit_concurrency=100,
         timeout_graceful_shutdown=5,
     )
     return uvicorn.Server(config)
-
-
-class _ImpatientProtocol(H11Protocol):
-    """Hang up on a client whose request headers do not arrive; uvicorn would wait for ever."""
-
-    read_seconds: float
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
-        self._expect_request()
-
-    def on_response_complete(self) -> None:
-        self._expect_request()
-        super().on_response_complete()
-
-    def _expect_request(self) -> None:
-        self.loop.call_later(self.read_seconds, self._hang_up, self.cycle)
-
-    def _hang_up(self, last_cycle: object) -> None:
-        if self.cycle is last_cycle:  # no request has begun since
-            self.transport.close()

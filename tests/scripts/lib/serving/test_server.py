@@ -34,10 +34,10 @@ class Served:
     """A server in a thread of this process."""
 
     def __init__(self, model: ServedModel, limits: serving.Limits = LIMITS):
-        app = serving.application(model, limits, ["shop.example"])
+        app = serving.application(model, ["shop.example"], limits)
         self._socket = serving.listen("127.0.0.1", 0)
         self.port = self._socket.getsockname()[1]
-        self._server = serving.server(app, limits)
+        self._server = serving.server(app)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
 
     def __enter__(self) -> Served:
@@ -60,7 +60,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return ServedModel(made_onnx.write(tmp_path_factory.mktemp("model"), Green=0.8), "onnx", max_pixels=1_000_000)
+    return ServedModel(made_onnx.write(tmp_path_factory.mktemp("model"), Green=0.8), "onnx")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,6 @@ def test_health_and_detect_answer_in_json(served):
         ("POST", "/detect", encoded_image(format="JPEG")[:700], 400, "the image is damaged"),
         ("POST", "/detect", b"", 400, "the image file is empty"),
         ("POST", "/detect", b"<html>", 400, "the file is a web page"),
-        ("POST", "/detect", encoded_image(size=(1100, 1000)), 413, "has 1100x1000 pixels; at most 1 million"),
         ("POST", "/detect", bytes(20_000_000), 413, "the body exceeds 0.190735 MiB"),
         ("POST", "/detect", (bytes(50_000) for _ in range(100)), 413, "the body exceeds"),
         ("GET", "/detect", None, 405, "Method Not Allowed"),
@@ -148,19 +147,14 @@ def test_what_takes_too_long_is_504_and_what_did_not_begin_503(model):
         slow.go.set()
 
 
-def test_a_client_that_is_too_slow_is_hung_up_on(model):
+def test_a_body_that_does_not_arrive_is_408_and_the_connection_is_closed(model):
     with Served(model, LIMITS._replace(read_seconds=0.5)) as server:
-        for sent, status in (
-            (b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nbegin", b"HTTP/1.1 408 "),
-            (b"GET / HTTP/1.1\r\nHost: loc", b""),
-            (b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HT", b"HTTP/1.1 200 "),
-        ):
-            with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
-                connection.sendall(sent)
-                received = b""
-                while more := connection.recv(1 << 16):  # until the server closes it
-                    received += more
-            assert received[: len(status)] == status and bool(received) == bool(status)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+            connection.sendall(b"POST /detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nbegin")
+            received = b""
+            while more := connection.recv(1 << 16):  # until the server closes it
+                received += more
+        assert received.startswith(b"HTTP/1.1 408 ") and b"did not arrive within 0.5 s" in received
 
 
 @pytest.mark.parametrize(
