@@ -26,7 +26,7 @@ eval_input_reader {{
 """
 
 
-def write_model(tf, folder: Path, record: Path | None = None, shrink: float = 0.0, looks_back: bool = False) -> Path:
+def write_model(tf, folder: Path, record: Path | None = None, shrink: float = 0.0) -> Path:
     """Writes frozen_inference_graph.pb, label_map.pbtxt and pipeline.config.
 
     Args:
@@ -34,7 +34,6 @@ def write_model(tf, folder: Path, record: Path | None = None, shrink: float = 0.
         folder: of the model.
         record: that the config names.
         shrink: part of the image's side by which boxes are too small, for a model that is worse.
-        looks_back: an output depends on the images before they are resized.
     """
     graph = tf.Graph()
     with graph.as_default():
@@ -59,7 +58,7 @@ def write_model(tf, folder: Path, record: Path | None = None, shrink: float = 0.
         tf.identity(boxes, name="detection_boxes")
         tf.stack([scores, scores * 0.3], axis=1, name="detection_scores")
         tf.stack([1 + tf.cast(is_green, tf.float32)] * 2, axis=1, name="detection_classes")
-        tf.fill([tf.shape(images if looks_back else resized)[0]], 2.0, name="num_detections")
+        tf.fill([tf.shape(resized)[0]], 2.0, name="num_detections")
     folder.mkdir(parents=True)
     (folder / "frozen_inference_graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
     (folder / "label_map.pbtxt").write_text(LABEL_MAP, encoding="utf-8")

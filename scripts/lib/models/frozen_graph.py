@@ -14,25 +14,19 @@ from scripts.lib.models import exported_model
 INPUT = "image_tensor"
 DETECTIONS = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
 PROPOSALS = ("raw_detection_boxes", "raw_detection_scores")  # an SSD's, before its suppression
-# An SSD resizes its images one by one, in a loop. What comes out: images of one size, and how much of each is not
-# padding. What goes in: images scaled to the feature extractor's range.
-RESIZED = tuple(f"Preprocessor/map/{name}/TensorArrayGatherV3" for name in ("TensorArrayStack", "TensorArrayStack_1"))
+# An SSD resizes its images one by one, in a loop. In go images scaled to the feature extractor's range.
+RESIZED = "Preprocessor/map/TensorArrayStack/TensorArrayGatherV3"
 INTO_RESIZER = "Preprocessor/map/TensorArrayUnstack/TensorArrayScatter/TensorArrayScatterV3"
 
 
 def read(folder: Path) -> Message:
-    """Return an exported model's frozen graph, a TensorFlow GraphDef.
-
-    Raises:
-        UsageError: the file is not a graph.
-    """
+    """Return an exported model's frozen graph, a TensorFlow GraphDef; raise UsageError where the file is not one."""
     path = folder / exported_model.FROZEN_GRAPH
     try:
         return import_tensorflow().GraphDef.FromString(path.read_bytes())
     except DecodeError:
-        raise UsageError(
-            f"{files.shown_path(path)} is damaged, or not a frozen graph; export the model again"
-        ) from None
+        shown = files.shown_path(path)
+        raise UsageError(f"{shown} is damaged, or not a frozen graph; export the model again") from None
 
 
 def node(graph_def: Message, name: str) -> Message:

@@ -1,4 +1,4 @@
-"""What a converted model says about itself (classes, input, suppression), so that it needs no other file."""
+"""The metadata in a converted model (classes, input, suppression), so that it needs no other file."""
 
 from __future__ import annotations
 
@@ -68,12 +68,15 @@ class ModelMetadata:
 
 def fixed_input_size(config: pipeline_config.Message) -> tuple[int, int] | None:
     """Return height and width of the images to which an SSD resizes all others; None for any other model."""
-    if config.model.WhichOneof("model") != "ssd":
-        return None
     resizer = config.model.ssd.image_resizer
-    if not resizer.HasField("fixed_shape_resizer"):
+    if not config.model.HasField("ssd") or not resizer.HasField("fixed_shape_resizer"):
         return None
     return resizer.fixed_shape_resizer.height, resizer.fixed_shape_resizer.width
+
+
+def class_names(folder: Path) -> dict[int, str]:
+    """Return class id -> name, by an exported model's label map."""
+    return {class_id: name for name, class_id in label_map.read(folder / exported_model.LABEL_MAP).items()}
 
 
 def write_json(config: pipeline_config.Message, folder: Path) -> None:
@@ -82,7 +85,7 @@ def write_json(config: pipeline_config.Message, folder: Path) -> None:
     if size := fixed_input_size(config):
         model_input |= {"height": size[0], "width": size[1], "resizing": RESIZING, **_scaling(folder)}
     values = {
-        "class_names": {class_id: name for name, class_id in label_map.read(folder / exported_model.LABEL_MAP).items()},
+        "class_names": class_names(folder),
         "global_step": exported_model.global_step(folder),
         "input": model_input,
     }
@@ -93,12 +96,10 @@ def write_json(config: pipeline_config.Message, folder: Path) -> None:
 def read_json(folder: Path) -> dict[str, Any]:
     """Return what `write_json` wrote.
 
-    Returns:
-        class_names: class id -> name; global_step: int or None; input: color_order, and of an SSD height, width,
-        resizing, and for each channel scale and offset: value = pixel * scale + offset, with pixels of 0..255.
+    Its "input" holds color_order, and of an SSD height, width, resizing, and for each channel scale and offset:
+    value = pixel * scale + offset, with pixels of 0..255.
     """
-    values = json.loads((folder / exported_model.METADATA).read_text(encoding="utf-8"))
-    return {**values, "class_names": {int(class_id): name for class_id, name in values["class_names"].items()}}
+    return json.loads((folder / exported_model.METADATA).read_text(encoding="utf-8"))
 
 
 def _scaling(folder: Path) -> dict[str, list[float]]:

@@ -38,7 +38,7 @@ RUNTIMES = {
     "openvino_float32": Runtime("openvino", "openvino", ("f32",)),
     "litert": Runtime("litert", "ai_edge_litert"),
     "litert_int8": Runtime("litert", "ai_edge_litert", (exported_model.TFLITE_INT8,)),
-    "saved_model": Runtime("saved_model", "tensorflow"),
+    "saved_model": Runtime("tensorflow", "tensorflow", (exported_model.SAVED_MODEL,)),
 }
 NAMES = ("onnx", "openvino", "tensorflow")
 AUTO = "auto"
@@ -67,25 +67,11 @@ class NormalizedDetections(NamedTuple):
 class Model(Protocol):
     """An exported model in a runtime. Several threads may use it at once.
 
-    Args:
-        folder: of the exported model.
-
-    Raises:
-        UsageError: the folder lacks what the runtime needs.
-        ImportError: the runtime is not installed.
-        ConversionError: the runtime cannot run this model.
-
-    Attributes:
-        class_names: class id -> name.
-        global_step: the training step of the checkpoint that was exported, or None where it is not known.
+    It is made from the model's folder, and raises UsageError, ImportError or ConversionError where that cannot be.
     """
 
-    class_names: Mapping[int, str]
-
-    def __init__(self, folder: Path): ...
-
-    @property
-    def global_step(self) -> int | None: ...
+    class_names: Mapping[int, str]  # by class id
+    global_step: int | None  # of the checkpoint that was exported, where it is known
 
     def prepare(self, image_rgb: np.ndarray) -> Any:
         """Return what `run` takes, from an image uint8 [height, width, 3]: resized, unless the model does it itself."""
@@ -108,36 +94,29 @@ def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
 
     "auto" is ONNX Runtime: in float32 everywhere, faster than TensorFlow, and loaded in a tenth of the time. Where it
     is not installed or cannot run the model, TensorFlow does, and a line says so. "auto" chooses OpenVINO only where
-    the export has no other format: in float32 it gains little, and in bfloat16, its choice on a CPU that has it, scores
-    change.
+    the export has no other format: in bfloat16, its choice on a CPU that has it, scores change.
 
     Raises:
         UsageError: there is no such model, or the runtime that was asked for is missing or cannot run it.
     """
-    has_graph = (folder / exported_model.FROZEN_GRAPH).is_file()
     shown = files.shown_path(folder)
-    if name == AUTO and not has_graph and not (folder / exported_model.ONNX).is_file():
-        name = "openvino"
-    if name == "tensorflow" and not has_graph:
+    has_graph = (folder / exported_model.FROZEN_GRAPH).is_file()
+    wanted = name
+    if name == AUTO:
+        wanted = "onnx" if has_graph or (folder / exported_model.ONNX).is_file() else "openvino"
+    elif name == "tensorflow" and not has_graph:
         raise UsageError(f"runtime tensorflow: {shown} has no {exported_model.FROZEN_GRAPH}")
-    wanted = "onnx" if name == AUTO else name
-    library = RUNTIMES[wanted].library
     try:
         return _model(folder, wanted), wanted
     except ModuleNotFoundError as error:
-        if error.name != library:
+        if error.name != RUNTIMES[wanted].library:
             raise
-        reason = f"{library} is not installed"
-        suffix = "" if library in ("onnxruntime", "tensorflow") else "-runtimes"
-        failure = f"runtime {wanted}: {reason}; python -m pip install -r requirements{suffix}.txt"
+        requirements = "requirements.txt" if wanted in ("onnx", "tensorflow") else "requirements-runtimes.txt"
+        reason = f"{error.name} is not installed; python -m pip install -r {requirements}"
     except ConversionError as error:
         reason = str(error)
-        remedy = "take tensorflow" if has_graph else "export the model again"
-        failure = f"runtime {wanted} cannot run {shown}: {reason}; {remedy}"
-    if name != AUTO:
-        raise UsageError(failure)
-    if not has_graph:
-        raise UsageError(f"{failure}, since there is no {exported_model.FROZEN_GRAPH} for TensorFlow")
+    if name != AUTO or not has_graph:
+        raise UsageError(f"runtime {wanted} cannot run {shown}: {reason}. Take another one, or export the model again")
     print(f"ONNX Runtime cannot run {shown} ({reason}): TensorFlow does", file=sys.stderr, flush=True)
     return _model(folder, "tensorflow"), "tensorflow"
 

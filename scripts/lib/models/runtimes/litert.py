@@ -16,17 +16,13 @@ class Model:
 
     It runs on one thread: LiteRT 2.3 with N threads loses class N + 1 of N + 1 or more in TFLite_Detection_PostProcess
     with its regular suppression, which goes class by class (tensorflow/tensorflow issue 56058).
-
-    Args:
-        folder: of the exported model.
-        file: in it.
     """
 
     def __init__(self, folder: Path, file: str = exported_model.TFLITE):
         from ai_edge_litert.interpreter import Interpreter
 
         values = metadata.read_json(folder)
-        self.class_names = values["class_names"]
+        self.class_names = metadata.class_names(folder)
         self.global_step = values["global_step"]
         self._input = values["input"]
         self._interpreter = Interpreter(str(folder / file), num_threads=1)

@@ -44,13 +44,6 @@ def test_batches_of_images_of_different_sizes_give_what_single_images_give(model
         assert same(single, detector.detect_each(images, batch_size))
 
 
-def test_a_graph_that_looks_back_at_its_input_is_run_image_by_image(tf, record, tmp_path, model):
-    looking_back = made_model.write_model(tf, tmp_path / "model", looks_back=True)
-    images = [image.pixels() for image in read.read(record)]
-    detectors = (Detector(folder, "tensorflow") for folder in (model, looking_back))
-    assert same(*(detector.detect_each(images) for detector in detectors))
-
-
 def test_the_shards_of_a_record_are_read_as_one(model, record, tmp_path):
     examples = list(tf_record.read_records(record))
     for index, path in enumerate(tf_record.shard_paths(tmp_path / "test.record", 3)):

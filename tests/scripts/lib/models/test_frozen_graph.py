@@ -23,6 +23,6 @@ def test_a_damaged_frozen_graph_is_named(exported, tmp_path, runtime):
 def test_the_nodes_of_an_ssd_are_found_by_their_names(exported):
     graph_def = frozen_graph.read(exported)
     names = {node.name for node in graph_def.node}
-    assert {frozen_graph.INPUT, *frozen_graph.DETECTIONS, *frozen_graph.PROPOSALS, *frozen_graph.RESIZED} <= names
+    assert {frozen_graph.INPUT, *frozen_graph.DETECTIONS, *frozen_graph.PROPOSALS, frozen_graph.RESIZED} <= names
     assert frozen_graph.node(graph_def, frozen_graph.INPUT).op == "Placeholder"
     assert frozen_graph.scaled_image(graph_def) in names

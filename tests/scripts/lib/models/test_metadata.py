@@ -30,13 +30,17 @@ def test_metadata_of_other_makers_are_refused():
 
 def test_model_json_says_what_goes_in(exported):
     values = metadata.read_json(exported)
-    assert values["class_names"] == {1: "Red", 2: "Green", 3: "Blue"}
+    assert values["class_names"] == {"1": "Red", "2": "Green", "3": "Blue"}
     assert values["global_step"] == 7
     size = values["input"]["height"], values["input"]["width"]
     assert size == (untrained_model.SIDE, untrained_model.SIDE)
     assert values["input"]["color_order"] == "RGB"
     assert values["input"]["scale"] == pytest.approx([2 / 255] * 3)  # a MobileNet's -1..1
     assert values["input"]["offset"] == pytest.approx([-1] * 3)
+
+
+def test_class_names_are_the_label_maps(exported):
+    assert metadata.class_names(exported) == {1: "Red", 2: "Green", 3: "Blue"}
 
 
 def test_the_classes_are_written_into_the_onnx_file(exported):

@@ -41,19 +41,15 @@ def test_two_that_convert_at_once_both_get_a_whole_file(tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {exported_model.FROZEN_GRAPH, exported_model.ONNX}
 
 
-def test_an_export_that_cannot_be_written_to_is_converted_elsewhere(exported, tmp_path, capsys, monkeypatch):
-    for name in (exported_model.FROZEN_GRAPH, exported_model.LABEL_MAP, exported_model.PIPELINE_CONFIG):
-        shutil.copy(exported / name, tmp_path)
+def test_an_export_that_cannot_be_written_to_is_run_by_tensorflow(tf, tmp_path, capsys, monkeypatch):
+    model = made_model.write_model(tf, tmp_path / "model")
 
     def refuse(path, *_):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(onnx_conversion.files, "atomic_write", refuse)
-    monkeypatch.setattr(onnx_conversion, "convert", lambda folder: b"converted")
-    made = onnx_conversion.find_or_make(tmp_path)
-    assert made.parent != tmp_path
-    assert made.read_bytes() == b"converted"
-    assert "cannot be written to (Permission denied)" in capsys.readouterr().err
+    assert Detector(model).runtime == "tensorflow"
+    assert "model.onnx cannot be written: Permission denied): TensorFlow does" in capsys.readouterr().err
 
 
 def test_a_large_graph_that_would_be_converted_whole_is_run_by_tensorflow(tf, tmp_path, capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""TensorFlow on the frozen graph: images of different sizes in one batch, and graphs that it cannot run so."""
+"""TensorFlow on the frozen graph and on the SavedModel, and a graph that takes no pixels."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from scripts.lib.core.errors import UsageError
 from scripts.lib.models import exported_model
 from scripts.lib.models.runtimes import tensorflow
-from tests import made_model
+from tests import exporting, made_model
 
 
-def images() -> list[np.ndarray]:
+def squares() -> list[np.ndarray]:
     """Red squares of different sizes, on images of different sizes."""
     made = [np.zeros((height, width, 3), np.uint8) for height, width in ((100, 120), (90, 90), (64, 64))]
     for number, image in enumerate(made):
@@ -19,18 +19,16 @@ def images() -> list[np.ndarray]:
     return made
 
 
-@pytest.mark.parametrize("looks_back", [False, True])
-def test_a_batch_gives_the_detections_of_one_image_at_a_time(tf, tmp_path, looks_back):
-    folder = made_model.write_model(tf, tmp_path / "model", looks_back=looks_back)
-    model = tensorflow.Model(folder)
-    prepared = [model.prepare(image) for image in images()]
-    sizes = {values[0].shape for values in prepared}
-    assert len(sizes) == (3 if looks_back else 1), "resized, unless the graph needs the original"
-    one_by_one = [next(model.run([values])) for values in prepared]
-    for found, expected in zip(model.run(prepared), one_by_one, strict=True):
-        assert found.class_ids.tolist() == expected.class_ids.tolist() == [1, 1]
-        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
-        np.testing.assert_allclose(found.boxes_yxyx_normalized, expected.boxes_yxyx_normalized, atol=1e-6)
+def test_a_batch_of_images_of_different_sizes_gives_the_detections_of_each(tf, tmp_path):
+    model = tensorflow.Model(made_model.write_model(tf, tmp_path / "model"))
+    assert (model.class_names, model.global_step) == ({1: "Red", 2: "Green"}, None)
+    found = list(model.run([model.prepare(image) for image in squares()]))
+    assert [one.class_ids.tolist() for one in found] == [[1, 1]] * 3
+    assert [one.scores[0] for one in found] == pytest.approx([value / 256 for value in (200, 201, 202)], abs=1e-6)
+
+
+def test_the_best_detections_of_the_saved_model_are_those_of_the_frozen_graph(exported, images):
+    exporting.assert_best_detections_of_tensorflow(exported, "saved_model", images)
 
 
 def test_a_graph_that_takes_no_pixels_is_named(tf, tmp_path):
