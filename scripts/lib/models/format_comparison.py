@@ -1,10 +1,8 @@
-"""Compare the formats of an exported model with its frozen graph: detections, size, speed."""
+"""Compare the formats of an exported model with its frozen graph."""
 
 from __future__ import annotations
 
 import itertools
-import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,18 +16,19 @@ from scripts.lib.models.formats import FormatCheck
 MAX_BOX_DIFFERENCE = 0.5  # pixels
 MAX_SCORE_DIFFERENCE = 0.01
 MIN_SCORE = 0.1  # detections below are not compared, but the best of each image always is
-_TURNS = 5
 
 
 class FormatResult(NamedTuple):
-    """The measurements of a format; differences are the largest from the frozen graph, boxes in pixels."""
+    """The largest differences of a format from the frozen graph, boxes in pixels."""
 
     check: FormatCheck
-    megabytes: float
-    milliseconds: float
     box_difference: float
     score_difference: float
     mean_ap: float | None
+
+    def __str__(self) -> str:
+        differences = f"boxes differ by {self.box_difference:.3f} pixels, scores by {self.score_difference:.4f}"
+        return f"{self.check.title}: {differences}" + ("" if self.mean_ap is None else f"; mAP@0.5 {self.mean_ap:.3f}")
 
 
 def compare(
@@ -38,13 +37,9 @@ def compare(
     images_rgb: Sequence[np.ndarray],
     mean_ap: Callable[[Detector], float] | None,
 ) -> Iterator[FormatResult]:
-    """Run every format on the images; compare it with the first.
+    """Run every format of an exported model on images, uint8 [height, width, 3] each; compare it with the first.
 
-    Args:
-        checks: of the formats.
-        folder: of the exported model.
-        images_rgb: uint8 [height, width, 3] each.
-        mean_ap: returns a detector's mAP@0.5; called for formats that round, and for the first beside one of those.
+    `mean_ap` returns a detector's mAP@0.5; it is called for formats that round, and for the first beside one of those.
     """
     reference: list[DetectionArrays] = []
     rounds = not all(check.is_exact for check in checks)
@@ -52,26 +47,9 @@ def compare(
         detector = Detector(folder, check.runtime)
         found = list(detector.detect_each(images_rgb, batch_size=1))
         reference = reference or found
-        differences = list(itertools.starmap(largest_difference, zip(reference, found, strict=True)))
-        is_measured = rounds and (check is checks[0] or not check.is_exact)
-        yield FormatResult(
-            check,
-            _num_bytes(folder / check.path) / 1e6,
-            1000 * statistics.median(_seconds(detector, image) for image in images_rgb for _ in range(_TURNS)),
-            max(boxes for boxes, _ in differences),
-            max(scores for _, scores in differences),
-            mean_ap(detector) if mean_ap and is_measured else None,
-        )
-
-
-def _seconds(detector: Detector, image_rgb: np.ndarray) -> float:
-    start = time.perf_counter()
-    list(detector.detect_each([image_rgb], batch_size=1))
-    return time.perf_counter() - start
-
-
-def _num_bytes(path: Path) -> int:
-    return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+        boxes, scores = zip(*itertools.starmap(largest_difference, zip(reference, found, strict=True)), strict=True)
+        is_measured = mean_ap and rounds and (check is checks[0] or not check.is_exact)
+        yield FormatResult(check, max(boxes), max(scores), mean_ap(detector) if is_measured else None)
 
 
 def largest_difference(one: DetectionArrays, other: DetectionArrays) -> tuple[float, float]:
@@ -101,27 +79,11 @@ def _one_way_difference(wanted: DetectionArrays, found: DetectionArrays) -> tupl
     return boxes, scores
 
 
-def table(results: Sequence[FormatResult]) -> str:
-    """Return the results as aligned columns; the first is the frozen graph's."""
-    cells = [("format", "MB", "ms per image", "largest difference: box (pixels)", "score", "mAP@0.5")]
-    for result in results:
-        mean_ap = "" if result.mean_ap is None else f"{result.mean_ap:.3f}"
-        differences = f"{result.box_difference:.3f}", f"{result.score_difference:.4f}"
-        differences = ("", "") if result is results[0] else differences
-        cells.append(
-            (result.check.title, f"{result.megabytes:.1f}", f"{result.milliseconds:.1f}", *differences, mean_ap)
-        )
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
-    return "\n".join(lines)
-
-
 def raise_differences(results: Sequence[FormatResult]) -> None:
     """Raise DataError where a format that should be exact is not."""
+    limits = f"at most {MAX_BOX_DIFFERENCE} and {MAX_SCORE_DIFFERENCE} are allowed; leave the format out"
     wrong = [
-        f"{result.check.title}: boxes differ by up to {result.box_difference:.2f} pixels (at most "
-        f"{MAX_BOX_DIFFERENCE}), scores by up to {result.score_difference:.3f} (at most {MAX_SCORE_DIFFERENCE}); "
-        "leave the format out"
+        f"{result}; {limits}"
         for result in results
         if result.check.is_exact
         and (result.box_difference > MAX_BOX_DIFFERENCE or result.score_difference > MAX_SCORE_DIFFERENCE)

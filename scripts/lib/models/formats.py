@@ -24,49 +24,27 @@ from scripts.lib.records import read
 
 
 class ExportJob(NamedTuple):
-    """What is exported, and to where.
-
-    Attributes:
-        config: the pipeline config.
-        checkpoint: its prefix.
-        folder: of the exported model; the first format, the frozen graph, makes it.
-        calibration_images: training images that set the ranges of 8-bit integers; 0: no int8.
-        verbose: show what TensorFlow logs of itself.
-    """
+    """What is exported, and to where."""
 
     config: pipeline_config.Message
-    checkpoint: str
-    folder: Path
-    calibration_images: int = 0
-    verbose: bool = False
+    checkpoint: str  # prefix
+    folder: Path  # of the exported model; the first format, the frozen graph, makes it
+    calibration_images: int = 0  # training images that set the ranges of 8-bit integers; 0: no int8
+    verbose: bool = False  # show what TensorFlow logs of itself
 
 
 class FormatCheck(NamedTuple):
-    """How a format is checked.
-
-    Attributes:
-        title: in the table.
-        runtime: that runs it; see `runtimes.RUNTIMES`.
-        path: of the file or folder, in the export.
-        is_exact: it has to give the frozen graph's detections.
-    """
+    """How a format is checked: its name for people, the runtime that runs it, and whether it may not round."""
 
     title: str
     runtime: str
-    path: str
     is_exact: bool = True
 
 
 class ExportFormat(NamedTuple):
-    """A format.
+    """A format: what makes its files, their names as patterns, and the libraries that have to be installed."""
 
-    Attributes:
-        write: makes its files; raises ConversionError where the model cannot have the format.
-        files: of it in the exported model's folder, as patterns.
-        libraries: that have to be installed.
-    """
-
-    write: Callable[[ExportJob], list[FormatCheck]]
+    write: Callable[[ExportJob], list[FormatCheck]]  # raises ConversionError where the model cannot have the format
     files: tuple[str, ...]
     libraries: tuple[str, ...] = ()
 
@@ -74,7 +52,7 @@ class ExportFormat(NamedTuple):
 def _write_frozen(job: ExportJob) -> list[FormatCheck]:
     export.export(job.config, job.checkpoint, job.folder, verbose=job.verbose)
     metadata.write_json(job.config, job.folder)
-    return [FormatCheck("frozen graph, TensorFlow", "tensorflow", exported_model.FROZEN_GRAPH)]
+    return [FormatCheck("frozen graph, TensorFlow", "tensorflow")]
 
 
 def _write_saved_model(job: ExportJob) -> list[FormatCheck]:
@@ -85,12 +63,12 @@ def _write_saved_model(job: ExportJob) -> list[FormatCheck]:
         export.export(job.config, job.checkpoint, made, ["--input_type=encoded_image_string_tensor"], job.verbose)
         shutil.rmtree(place)
         shutil.move(made / exported_model.SAVED_MODEL, place)
-    return [FormatCheck("SavedModel, TensorFlow", "saved_model", exported_model.SAVED_MODEL)]
+    return [FormatCheck("SavedModel, TensorFlow", "saved_model")]
 
 
 def _write_onnx(job: ExportJob) -> list[FormatCheck]:
     (job.folder / exported_model.ONNX).write_bytes(onnx_conversion.convert(job.folder))
-    return [FormatCheck("ONNX, ONNX Runtime", "onnx", exported_model.ONNX)]
+    return [FormatCheck("ONNX, ONNX Runtime", "onnx")]
 
 
 def _write_openvino(job: ExportJob) -> list[FormatCheck]:
@@ -106,9 +84,9 @@ def _write_openvino(job: ExportJob) -> list[FormatCheck]:
     path = job.folder / exported_model.OPENVINO
     path.parent.mkdir()
     openvino.save_model(core.read_model(job.folder / exported_model.ONNX), path, compress_to_fp16=False)
-    checks = [FormatCheck("OpenVINO", "openvino_float32", "openvino")]
+    checks = [FormatCheck("OpenVINO", "openvino_float32")]
     if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        checks.append(FormatCheck("OpenVINO, bfloat16", "openvino", "openvino", is_exact=False))
+        checks.append(FormatCheck("OpenVINO, bfloat16", "openvino", is_exact=False))
     return checks
 
 
@@ -118,10 +96,9 @@ def _write_tflite(job: ExportJob) -> list[FormatCheck]:
         print("No int8: the config's training record, with the images to calibrate it on, is not there")
     images = first_images(records, job.calibration_images)
     tflite_conversion.write(job.config, job.folder, images)
-    checks = [FormatCheck("TensorFlow Lite, one thread", "litert", exported_model.TFLITE)]
+    checks = [FormatCheck("TensorFlow Lite, one thread", "litert")]
     if images:
-        title = "TensorFlow Lite int8, one thread"
-        checks.append(FormatCheck(title, "litert_int8", exported_model.TFLITE_INT8, is_exact=False))
+        checks.append(FormatCheck("TensorFlow Lite int8, one thread", "litert_int8", is_exact=False))
     return checks
 
 

@@ -18,7 +18,7 @@ def made(name: str, fails: bool = False) -> ExportFormat:
         if fails:
             raise ConversionError("no such operation")
         (job.folder / name).touch()
-        return [FormatCheck(name, "onnx", name)]
+        return [FormatCheck(name, "onnx")]
 
     return ExportFormat(write, (name, f"{name}.*"))
 
