@@ -83,26 +83,13 @@ class Detector:
     def detect_each(
         self, images_rgb: Iterable[np.ndarray], batch_size: int = 16, min_score: float = 0.0
     ) -> Iterator[DetectionArrays]:
-        """Yield the detections on each of many images, which are run in batches.
-
-        They are those of one image at a time, to float32's last digits. Each image is prepared as it comes, so that a
-        batch holds images of the model's size.
-
-        Args:
-            images_rgb: uint8 [height, width, 3] each, as in `detect`.
-            batch_size: images per inference batch.
-            min_score: leave out detections below.
-        """
+        """Yield the detections on each of many images, run in batches: those of `detect`, to float32's last digits."""
         prepared = map(self.prepare, images_rgb)
         while batch := list(itertools.islice(prepared, batch_size)):
             yield from self.detect_prepared(batch, min_score)
 
     def prepare(self, image_rgb: np.ndarray) -> PreparedImage:
-        """Resize an image as the model takes it; to do that in one thread and detect in another.
-
-        Args:
-            image_rgb: uint8 [height, width, 3], as in `detect`.
-        """
+        """Resize an image as the model takes it; to do that in one thread and detect in another."""
         return PreparedImage(self._model.prepare(image_rgb), *image_rgb.shape[:2])
 
     def detect_prepared(self, batch: Sequence[PreparedImage], min_score: float = 0.0) -> Iterator[DetectionArrays]:

@@ -13,11 +13,7 @@ from scripts.lib.models import exported_model
 
 
 def read_config(path: Path | str) -> pipeline_config.Message:
-    """Return a pipeline config whose model and label map can be exported.
-
-    Raises:
-        DataError: they cannot.
-    """
+    """Return a pipeline config; raise DataError where its model and label map cannot be exported."""
     config = pipeline_config.read(path)
     findings = checks.check_model(config, path)
     findings += checks.check_label_map(config, pipeline_config.label_map_path(config), path)[0]
@@ -38,8 +34,7 @@ def export(
         config: the pipeline config, with a label map.
         checkpoint: its prefix.
         folder: of the exported model; it is made.
-        api_flags: further flags of the exporter, such as --input_type=encoded_image_string_tensor for a SavedModel
-            that takes the bytes of image files; without it, it takes pixels.
+        api_flags: further flags of the exporter.
         verbose: show what TensorFlow logs of itself.
     """
     with pipeline_config.written(config) as config_path, import_tensorflow(verbose).Graph().as_default():

@@ -50,21 +50,15 @@ def sha256(folder: Path) -> str:
 
 
 def check_output_directory(flag: str, folder: Path) -> None:
-    """Raise UsageError where a folder that is about to be replaced holds anything but an earlier export.
-
-    Args:
-        flag: that names it, without its dashes.
-        folder: may be missing.
-    """
+    """Raise UsageError where the folder that a flag names holds anything but an earlier export; it may be missing."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--{flag} {files.shown_path(folder)} is a file; give a folder")
     there = folder.iterdir() if folder.is_dir() else ()
     foreign = sorted(path.name for path in there if not is_part(path.name))
     if foreign:
-        names = ", ".join(foreign[:5]) + (" ..." if len(foreign) > 5 else "")
         raise UsageError(
-            f"--{flag} {files.shown_path(folder)} holds files that are not part of an export ({names}); "
-            "give an empty or a new folder"
+            f"--{flag} {files.shown_path(folder)} holds files that are not part of an export "
+            f"({', '.join(foreign[:5])}); give an empty or a new folder"
         )
 
 

@@ -48,12 +48,7 @@ def write(config: pipeline_config.Message, folder: Path, calibration_images_rgb:
 
 
 def as_input(image_rgb: np.ndarray, model_input: Mapping[str, Any]) -> np.ndarray:
-    """Return an image as the model takes it: float32 [height, width, 3].
-
-    Args:
-        image_rgb: uint8 [any height, any width, 3].
-        model_input: "input" of `metadata.read_json`.
-    """
+    """Return an image, uint8 of any size, as the model takes it: float32; model_input is `metadata.read_json`'s."""
     scale, offset = (np.array(model_input[name], np.float32) for name in ("scale", "offset"))
     return resizing.bilinear(image_rgb, model_input["height"], model_input["width"]) * scale + offset
 
