@@ -50,7 +50,7 @@ class ExportFormat(NamedTuple):
 
 
 def _write_frozen(job: ExportJob) -> list[FormatCheck]:
-    export.export(job.config, job.checkpoint, job.folder, verbose=job.verbose)
+    export.export(job.config, job.checkpoint, job.folder, ["--input_type=image_tensor"], job.verbose)
     metadata.write_json(job.config, job.folder)
     return [FormatCheck("frozen graph, TensorFlow", "tensorflow")]
 
