@@ -18,6 +18,7 @@ train.record-00000-of-00010 and so on; a pipeline config reads them as data/trai
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
@@ -51,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     images = labelled_images.labelled_images(labels_csv.read_rows(record.csv_input))
     checker = ImageChecker(record.image_dir, class_ids, not record.trust_images, record.max_image_side)
     checker.refuse_shared_images(images)
-    images = oversampling.oversampled(images, class_ids, record.oversample)
+    images, lines = oversampling.oversampled(images, class_ids, record.oversample)
+    for line in lines:
+        print(line)
 
     tally = RecordTally(class_ids)
     with manifest.whole_record(record.output_path, record.num_shards) as (writer, manifest_file):
@@ -66,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         shards = zip(writer.counts, writer.sizes, strict=True)
         inputs = record.csv_input.read_bytes(), record.label_map.read_bytes()
         manifest_file.write(manifest.text(tally.manifest(record, shards, *inputs)))
-    tally.print_report(record)
+    for line in tally.finding_lines():
+        print(line, file=sys.stderr)
+    print(*tally.report(record), sep="\n")
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -45,23 +45,14 @@ DUPLICATES = "duplicates"  # the value of --group_by that is not a regular expre
 NOT_WRITTEN = "nothing was written"
 
 
-class SplitPaths(NamedTuple):
-    """The files of one split."""
-
-    train_csv: Path
-    test_csv: Path
-    summary_csv: Path
-
-    def fold(self, fold: int) -> SplitPaths:
-        return SplitPaths(*(path.with_name(f"{path.stem}_fold_{fold}{path.suffix}") for path in self))
-
-
 class Split(NamedTuple):
     """A training and a test set, and the files they go to."""
 
     train: list[LabelRow]
     test: list[LabelRow]
-    paths: SplitPaths
+    train_csv: Path
+    test_csv: Path
+    summary_csv: Path
 
     def summary(self) -> list[tuple[str, int, int, int]]:
         """Return one tuple per class, by name: its name, its boxes in the training set, in the test set, in both."""
@@ -73,27 +64,23 @@ class Split(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
-    paths = SplitPaths(args.train_csv, args.test_csv, args.summary_csv)
     rows = labels_csv.read_rows(args.input_csv)
-    if not rows:
-        raise DataError([f"{files.shown_path(args.input_csv)} holds no row, nothing to split"], NOT_WRITTEN)
     images = sorted({row.filename for row in rows})
     sizes = fold_sizes(len(images), args.folds) if args.folds else split_sizes(len(images), args.test_fraction)
     units = make_units(rows, group_images(images, args.group_by, args.image_dir))
-    subsets = divide(units, sizes, args.seed, args.stratify)
-    if not all(subsets):
-        raise DataError([f"{len(units)} groups cannot fill {len(sizes)} sets: one is empty"], NOT_WRITTEN)
+    if not all(sizes) or not all(subsets := divide(units, sizes, args.seed, args.stratify)):
+        found = f"{len(images)} images in {len(units)} groups cannot fill {len(sizes)} sets: one would be empty"
+        raise DataError([f"{files.shown_path(args.input_csv)}: {found}; label more images"], NOT_WRITTEN)
 
+    paths = args.train_csv, args.test_csv, args.summary_csv
     if args.folds:
-        splits = [make_split(rows, units, paths.fold(fold)) for fold, units in enumerate(subsets)]
+        splits = [make_split(rows, units, fold_paths(paths, fold)) for fold, units in enumerate(subsets)]
     else:
         splits = [make_split(rows, subsets[1], paths)]
     refuse_other_files(splits, args.manifest_json)
     for split in splits:
         write_split(split)
         print_split(split, args.stratify)
-    if args.folds:
-        remove_further_folds(paths, args.folds)
     settings = {
         "input_csv": files.shown_path(args.input_csv),
         "input_sha256": files.sha256(args.input_csv),
@@ -166,21 +153,18 @@ def grouping(text: str) -> str | re.Pattern[str]:
 
 
 def split_sizes(num_images: int, test_fraction: Decimal) -> list[int]:
-    """Return the number of images for training and for testing; raise DataError where one is 0."""
+    """Return the number of images for training and for testing."""
     num_train = int((1 - test_fraction) * num_images)
-    num_test = num_images - num_train
-    if not num_train or not num_test:
-        sizes = f"{num_train} for training and {num_test} for testing"
-        message = f"{num_images} images with --test_fraction {test_fraction} give {sizes}; both need at least one"
-        raise DataError([message], NOT_WRITTEN)
-    return [num_train, num_test]
+    return [num_train, num_images - num_train]
 
 
 def fold_sizes(num_images: int, folds: int) -> list[int]:
-    """Return the number of images of each fold, as equal as possible; raise DataError where there are too few."""
-    if num_images < folds:
-        raise DataError([f"{num_images} images cannot make {folds} folds"], NOT_WRITTEN)
+    """Return the number of images of each fold, as equal as possible."""
     return [num_images // folds + (fold < num_images % folds) for fold in range(folds)]
+
+
+def fold_paths(paths: Iterable[Path], fold: int) -> list[Path]:
+    return [path.with_name(f"{path.stem}_fold_{fold}{path.suffix}") for path in paths]
 
 
 def group_images(images: Sequence[str], group_by: str | re.Pattern | None, image_dir: Path) -> list[tuple[str, ...]]:
@@ -199,9 +183,8 @@ def group_images(images: Sequence[str], group_by: str | re.Pattern | None, image
 def name_keys(images: Sequence[str], expression: re.Pattern[str]) -> list[object]:
     """Return what the expression's first group finds in each name; names that do not match are groups of their own."""
     found = [match[1] if (match := expression.search(image)) else None for image in images]
-    if unmatched := [image for image, text in zip(images, found, strict=True) if text is None]:
-        shown = ", ".join(unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
-        print(f"{len(unmatched)} images do not match --group_by, each is a group of its own: {shown}")
+    if None in found:
+        print(f"{found.count(None)} images do not match --group_by, each is a group of its own")
     return [(image,) if text is None else text for image, text in zip(images, found, strict=True)]
 
 
@@ -210,9 +193,9 @@ def duplicate_keys(images: Sequence[str], image_dir: Path) -> list[object]:
     from scripts.lib.dataset import near_duplicates
     from scripts.lib.dataset.labelled_images import ImageChecker
 
-    names, name_findings = zip(*map(ImageChecker(image_dir, class_ids={}).find, images), strict=True)
-    findings = errors(itertools.chain.from_iterable(name_findings))
-    hashes, image_findings = near_duplicates.hash_images([image_dir / name for name in names if name])
+    found = list(map(ImageChecker(image_dir, class_ids={}).find, images))
+    findings = errors(finding for _, name_findings in found for finding in name_findings)
+    hashes, image_findings = near_duplicates.hash_images([image_dir / name for name, _ in found if name])
     if findings := findings + image_findings:
         raise DataError(findings, NOT_WRITTEN)
     return near_duplicates.group(hashes).tolist()
@@ -227,39 +210,27 @@ def make_units(rows: Iterable[LabelRow], groups: Iterable[tuple[str, ...]]) -> l
     return [Unit(group, sum((boxes_of[image] for image in group), Counter())) for group in groups]
 
 
-def make_split(rows: Sequence[LabelRow], test_units: Iterable[Unit], paths: SplitPaths) -> Split:
+def make_split(rows: Sequence[LabelRow], test_units: Iterable[Unit], paths: Iterable[Path]) -> Split:
     """Return the split whose test set is the given units; rows keep their order."""
     tested = {image for unit in test_units for image in unit.images}
     train = [row for row in rows if row.filename not in tested]
-    return Split(train, [row for row in rows if row.filename in tested], paths)
+    return Split(train, [row for row in rows if row.filename in tested], *paths)
 
 
 def refuse_other_files(splits: Iterable[Split], manifest_json: Path) -> None:
     """Raise UsageError where a file of another kind would be overwritten."""
     for split in splits:
-        command_line.check_output("train_csv", split.paths.train_csv, labels_csv.HEAD, "labels CSV")
-        command_line.check_output("test_csv", split.paths.test_csv, labels_csv.HEAD, "labels CSV")
-        command_line.check_output("summary_csv", split.paths.summary_csv, SUMMARY_HEAD, "summary")
+        command_line.check_output("train_csv", split.train_csv, labels_csv.HEAD, "labels CSV")
+        command_line.check_output("test_csv", split.test_csv, labels_csv.HEAD, "labels CSV")
+        command_line.check_output("summary_csv", split.summary_csv, SUMMARY_HEAD, "summary")
     command_line.check_output("manifest_json", manifest_json, MANIFEST_HEAD, "manifest of a split")
 
 
 def write_split(split: Split) -> None:
-    labels_csv.write_rows(split.train, split.paths.train_csv)
-    labels_csv.write_rows(split.test, split.paths.test_csv)
-    with files.atomic_write(split.paths.summary_csv, "w") as file:
+    labels_csv.write_rows(split.train, split.train_csv)
+    labels_csv.write_rows(split.test, split.test_csv)
+    with files.atomic_write(split.summary_csv, "w") as file:
         csv.writer(file, lineterminator="\n").writerows([SUMMARY_COLUMNS, *split.summary()])
-
-
-def remove_further_folds(paths: SplitPaths, folds: int) -> None:
-    """Remove what an earlier run with more folds wrote, and say so: it would be taken for a part of this one."""
-    for fold in itertools.count(folds):
-        former = [path for path in paths.fold(fold) if path.is_file()]
-        former = [path for path in former if path.read_bytes().startswith((labels_csv.HEAD, SUMMARY_HEAD))]
-        if not former:
-            return
-        for path in former:
-            path.unlink()
-            print(f"removed, of an earlier run with more folds: {files.shown_path(path)}")
 
 
 def print_split(split: Split, stratify: bool) -> None:
@@ -270,7 +241,7 @@ def print_split(split: Split, stratify: bool) -> None:
     for column, purpose in ((1, "training"), (2, "testing")):
         if lacking := [counts[0] for counts in summary if not counts[column]]:
             print(f"warning: no box for {purpose}: {', '.join(lacking)}; {remedy}")
-    parts = (("training", split.train, split.paths.train_csv), ("testing", split.test, split.paths.test_csv))
+    parts = (("training", split.train, split.train_csv), ("testing", split.test, split.test_csv))
     for purpose, rows, path in parts:
         negatives = sum(not row.class_name for row in rows)
         without = f", {negatives} of them without objects" if negatives else ""
@@ -287,8 +258,8 @@ def write_manifest(settings: dict, splits: Sequence[Split], path: Path) -> None:
         **settings,
         "splits": [
             {
-                "train_csv": files.shown_path(split.paths.train_csv),
-                "test_csv": files.shown_path(split.paths.test_csv),
+                "train_csv": files.shown_path(split.train_csv),
+                "test_csv": files.shown_path(split.test_csv),
                 "images_train": count_images(split.train),
                 "images_test": count_images(split.test),
                 "boxes": {name: {"train": train, "test": test} for name, train, test, _ in split.summary()},

@@ -25,6 +25,7 @@ import functools
 import importlib.util
 import io
 import json
+import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -61,7 +62,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     refuse_other_files(record)
     finder = image_checker(record, class_ids)
     finder.refuse_shared_images(images)
-    images = oversampling.oversampled(images, class_ids, record.oversample)
+    images, lines = oversampling.oversampled(images, class_ids, record.oversample)
+    for line in lines:
+        print(line)
 
     tally = RecordTally(class_ids)
     with scratch_folder(record.output_path) as scratch:
@@ -71,7 +74,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             tally.add(image)
         tally.refuse_bad_record(record)
         publish(scratch, record, tally, csv_bytes, label_map_bytes)
-    tally.print_report(record)
+    for line in tally.finding_lines():
+        print(line, file=sys.stderr)
+    print(*tally.report(record), sep="\n")
 
 
 def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:

@@ -11,8 +11,7 @@ Out: a report; with --json FILE every finding with severity, kind, file, object,
 
 An error is what xml_to_csv.py and generate_tfrecord.py refuse, in the same words; a warning is accepted there, but most
 likely not what was meant; a note is worth knowing. Annotations are in any format that xml_to_csv.py reads. Images that
-show the same are found by a perceptual hash, above all those on both sides of the split: that of --train_csv and
---test_csv, or the one that split_dataset.py would make without flags.
+show the same are found by a perceptual hash; with --train_csv and --test_csv, above all those on both sides.
 
 Exit status: 0 no errors (there may be warnings and notes), 1 errors, 2 wrong usage.
 """
@@ -29,7 +28,7 @@ from scripts.lib.annotations import registry
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import EXIT_DATA, existing_file, local_path, not_negative_int, positive_int
-from scripts.lib.core.errors import UsageError, errors
+from scripts.lib.core.errors import UsageError, count_by_severity, errors
 from scripts.lib.dataset.doctor import checks, data_set, findings_report
 from scripts.lib.dataset.doctor.data_set import DataSet
 from scripts.lib.images.image_names import ImageFolder
@@ -61,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{number:7}  {name}")
     if config is not None:
         print_anchor_fit(data, config)
-    print("", *findings_report.summary(findings), sep="\n")
+    print(f"\n{count_by_severity(findings) or 'nothing found'}")
     for step in findings_report.next_steps(findings, facts["images"], image_dir, from_csv=bool(args.csv_input)):
         print(f"- {step}")
     if args.json:
@@ -106,21 +105,13 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         raise UsageError(f"--annotations_dir {files.shown_path(args.annotations_dir)}: no such folder")
     if not args.image_dir.is_dir():
         raise UsageError(f"--image_dir {files.shown_path(args.image_dir)}: no such folder")
-    inputs = (args.image_dir, args.annotations_dir)
-    check_report_file("json", args.json, ".json", findings_report.HEAD, inputs)
-    check_report_file("plot", args.plot, ".png", b"\x89PNG", inputs)
+    if args.json:
+        command_line.check_output("json", args.json, findings_report.HEAD, "JSON report of this script")
+    if args.plot and args.plot.resolve().is_relative_to(args.image_dir.resolve()):
+        raise UsageError(f"--plot {files.shown_path(args.plot)} would be among the images that are checked")
+    if args.plot:
+        command_line.check_output("plot", args.plot, b"\x89PNG", "PNG image")
     return args
-
-
-def check_report_file(flag: str, path: Path | None, suffix: str, head: bytes, inputs: Sequence[Path]) -> None:
-    """Raise UsageError for another suffix, a place among the data, or a file of another kind."""
-    if path is None:
-        return
-    if path.suffix.lower() != suffix:
-        raise UsageError(f"--{flag} {files.shown_path(path)}: expected the name of a file that ends in {suffix}")
-    if any(path.resolve().is_relative_to(folder.resolve()) for folder in inputs):
-        raise UsageError(f"--{flag} {files.shown_path(path)} would be among the data that is checked")
-    command_line.check_output(flag, path, head, f"{suffix[1:].upper()} report of this script")
 
 
 def print_anchor_fit(data: DataSet, config: pipeline_config.Message) -> None:

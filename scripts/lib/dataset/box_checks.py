@@ -6,6 +6,7 @@ Boxes are corners in pixels as LabelImg writes them: xmin, ymin from 0, xmax, ym
 from __future__ import annotations
 
 import difflib
+import functools
 from collections import Counter
 from collections.abc import Collection, Sequence
 
@@ -31,26 +32,31 @@ def check_boxes(
     Args:
         file: named in the findings.
         class_names: class of each box.
-        boxes_xyxy: the boxes in pixels of the frame that the annotation is in.
-        annotated_size: width and height of the image as the annotation states them; 0 where it does not.
-        raw_size: width and height of the image as its file stores it.
+        boxes_xyxy: in pixels of the frame that the annotation is in.
+        annotated_size: of the image as the annotation states it; 0 where it does not.
+        raw_size: of the image as its file stores it.
         orientation: EXIF orientation of the file, 1..8; 1 is upright.
 
     Returns:
-        The boxes in pixels of the upright image, in the order they came in, clipped; good only where no finding is an
-        error. And the findings.
+        The boxes in pixels of the upright image, clipped; good only where no finding is an error. And the findings.
     """
     upright_size = raw_size[::-1] if orientation >= 5 else raw_size
     if not boxes_xyxy and (0 in annotated_size or annotated_size in (raw_size, upright_size)):
         return [], []  # without boxes, neither size nor frame matters
     in_raw_frame, findings = _frame(file, annotated_size, raw_size, upright_size, orientation)
-    findings += _check_size(file, annotated_size, raw_size if in_raw_frame else upright_size)
+    size = raw_size if in_raw_frame else upright_size
+    stated = f"the annotation states a size of {_times(annotated_size)}, the image has {_times(size)}"
+    if 0 in annotated_size:
+        findings.append(Finding(NOTE, "size-missing", file, f"{stated}; the image's is used"))
+    elif annotated_size != size:
+        remedy = "if the image was resized after it was labelled, label it again"
+        findings.append(Finding(WARNING, "size-mismatch", file, f"{stated}; the image's is used", remedy))
     if in_raw_frame:
         boxes_xyxy = [upright_box(box, raw_size, orientation) for box in boxes_xyxy]
 
     checked = []
     for number, (name, box) in enumerate(zip(class_names, boxes_xyxy, strict=True), start=1):
-        box, box_findings = check_box(box, upright_size, file, _object(number, name))
+        box, box_findings = check_box(box, upright_size, file, f"object {number} ({name})")
         findings += box_findings
         checked.append(box)
     findings += _duplicates(file, class_names, checked)
@@ -60,7 +66,7 @@ def check_boxes(
 def check_classes(file: str, class_names: Sequence[str], known_classes: Collection[str]) -> list[Finding]:
     """Return an error for each box whose class is not in the label map."""
     return [
-        unknown_class(name, known_classes, file, _object(number, name))
+        unknown_class(name, known_classes, file, f"object {number} ({name})")
         for number, name in enumerate(class_names, start=1)
         if name not in known_classes
     ]
@@ -70,55 +76,35 @@ def unknown_class(name: str, known_classes: Collection[str], file: str, object: 
     """Return the error of a class that the label map lacks, with the known one that is spelled most like it."""
     by_lower = {known.lower(): known for known in known_classes}
     matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    nearest = by_lower[matches[0]] if matches else None
-    meant = f"did you mean {nearest!r}? If not, " if nearest else ""
+    meant = f"did you mean {by_lower[matches[0]]!r}? If not, " if matches else ""
     message = f"class {name!r} is not in the label map ({', '.join(known_classes)})"
     remedy = f"{meant}correct the annotation, or add the class to the label map"
     return Finding(ERROR, "unknown-class", file, message, remedy, object=object)
 
 
-def _object(number: int, class_name: str) -> str:
-    return f"object {number} ({class_name})"
-
-
 def check_box(box_xyxy: Box, size: Size, file: str, object: str = "") -> tuple[Box, list[Finding]]:
-    """Check one box against the upright image.
-
-    Args:
-        box_xyxy: in pixels of the upright image.
-        size: width and height of the upright image.
-        file, object: named in the findings.
-
-    Returns:
-        The box, clipped where it reaches out by up to `CLIP_PIXELS`, and the findings.
-    """
-
-    def finding(severity: str, code: str, message: str, remedy: str = "") -> Finding:
-        return Finding(severity, code, file, message, remedy, object=object)
-
+    """Check a box in pixels of the upright image; return it, clipped if it reaches out a little, and the findings."""
+    finding = functools.partial(Finding, file=file, object=object)
     width, height = size
     xmin, ymin, xmax, ymax = box_xyxy
     shown = f"box ({xmin}, {ymin}, {xmax}, {ymax})"
     redraw = "draw the box again in LabelImg"
 
     if xmin > xmax or ymin > ymax:
-        return box_xyxy, [finding(ERROR, "box-inverted", f"{shown} is inverted: a minimum exceeds its maximum", redraw)]
+        message = f"{shown} is inverted: a minimum exceeds its maximum"
+        return box_xyxy, [finding(ERROR, "box-inverted", message=message, remedy=redraw)]
     outside = max(-xmin, -ymin, xmax - width, ymax - height)
+    message = f"{shown} reaches {outside:g} pixels out of the image of {width}x{height}"
     if outside > CLIP_PIXELS:
-        message = f"{shown} reaches {outside:g} pixels out of the image of {width}x{height}"
-        return box_xyxy, [finding(ERROR, "box-outside-image", message, redraw)]
+        return box_xyxy, [finding(ERROR, "box-outside-image", message=message, remedy=redraw)]
 
-    findings = []
-    if outside > 0:
-        xmin, ymin, xmax, ymax = max(xmin, 0), max(ymin, 0), min(xmax, width), min(ymax, height)
-        message = f"{shown} reaches {outside:g} pixels out of the image of {width}x{height}; clipped"
-        findings.append(finding(NOTE, "box-clipped", message))
-    clipped = (xmin, ymin, xmax, ymax)
+    findings = [finding(NOTE, "box-clipped", message=f"{message}; clipped")] if outside > 0 else []
+    xmin, ymin, xmax, ymax = clipped = max(xmin, 0), max(ymin, 0), min(xmax, width), min(ymax, height)
     if xmin >= xmax or ymin >= ymax:
-        return clipped, [*findings, finding(ERROR, "box-zero-area", f"{shown} has no area", redraw)]
-    if xmax - xmin < TINY_SHARE * width or ymax - ymin < TINY_SHARE * height:
+        findings.append(finding(ERROR, "box-zero-area", message=f"{shown} has no area", remedy=redraw))
+    elif xmax - xmin < TINY_SHARE * width or ymax - ymin < TINY_SHARE * height:
         message = f"{shown} is narrower than {TINY_SHARE:.0%} of the {width}x{height} image: no detector can see it"
-        findings.append(finding(WARNING, "box-tiny", message, "remove it unless it is meant"))
+        findings.append(finding(WARNING, "box-tiny", message=message, remedy="remove it unless it is meant"))
     return clipped, findings
 
 
@@ -145,17 +131,6 @@ def _frame(
     return False, [Finding(WARNING, "exif-frame-undecidable", file, message, remedy)]
 
 
-def _check_size(file: str, annotated_size: Size, size: Size) -> list[Finding]:
-    """Compare the annotation's size with the image's, which is the one that counts."""
-    if annotated_size == size:
-        return []
-    stated = f"the annotation states a size of {_times(annotated_size)}, the image has {_times(size)}"
-    if 0 in annotated_size:
-        return [Finding(NOTE, "size-missing", file, f"{stated}; the image's is used")]
-    remedy = "if the image was resized after it was labelled, label it again"
-    return [Finding(WARNING, "size-mismatch", file, f"{stated}; the image's is used", remedy)]
-
-
 def _times(size: Size) -> str:
     return f"{size[0]}x{size[1]}"
 
@@ -169,19 +144,15 @@ def _duplicates(file: str, class_names: Sequence[str], boxes_xyxy: Sequence[Box]
         names = [name for name, other in zip(class_names, boxes_xyxy, strict=True) if other == box]
         numbers = [str(number) for number, other in enumerate(boxes_xyxy, start=1) if other == box]
         which = f"objects {' and '.join(numbers)} ({', '.join(dict.fromkeys(names))})"
-        what = "have the same box and class" if len(set(names)) == 1 else "have the same box and different classes"
-        message = f"{what}: ({', '.join(map(str, box))})"
+        message = f"have the same box and {'class' if len(set(names)) == 1 else 'different classes'}: {box}"
         findings.append(Finding(WARNING, "box-duplicate", file, message, "keep one of them", object=which))
     return findings
 
 
 def upright_box(box_xyxy: Box, raw_size: Size, orientation: int) -> Box:
-    """Return a box of the stored pixels in the frame of the upright image.
+    """Return a box of the stored pixels in the frame of the upright image (EXIF 2.32, section 4.6.4, tag 0x0112).
 
-    Args:
-        box_xyxy: in pixels of the image as stored; edges, not pixel centres: xmax may equal the width.
-        raw_size: width and height of the image as stored.
-        orientation: EXIF orientation, 1..8 (EXIF 2.32, section 4.6.4, tag 0x0112).
+    Its corners are edges, not pixel centres: xmax may equal the width.
     """
     width, height = raw_size
     xmin, ymin, xmax, ymax = box_xyxy

@@ -13,6 +13,8 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.object_detection_api import protos
 
+_EXAMPLE = "write it like data/apparel_label_map.pbtxt"
+
 
 def read(path: Path | str) -> dict[str, int]:
     """Read a label map.
@@ -35,11 +37,7 @@ def read(path: Path | str) -> dict[str, int]:
 
 
 def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
-    """Like `read`, for a report that goes on: return class name -> id, and the errors.
-
-    Raises:
-        UsageError: there is no such file.
-    """
+    """Like `read`, for a report that goes on: return class name -> id, and the errors."""
     path = files.path_of(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -54,22 +52,16 @@ def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
     except text_format.ParseError as error:
         # protobuf's own message starts with "line:column : "
         reason = str(error).split(" : ", 1)[-1].strip()
-        remedy = "write it like data/apparel_label_map.pbtxt"
-        return {}, [_finding(path, f"is not a label map: {reason}", remedy, error.GetLine())]
+        return {}, [_finding(path, f"is not a label map: {reason}", _EXAMPLE, error.GetLine())]
 
     class_ids = {item.name: item.id for item in sorted(label_map.item, key=lambda item: item.id)}
     return class_ids, check_items(path, [(item.name, item.id) for item in label_map.item])
 
 
 def check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]:
-    """Check names and ids.
-
-    Args:
-        path: the label map's file, for the findings.
-        items: (name, id) in the order of the file.
-    """
+    """Check the names and ids in a label map's file."""
     if not items:
-        return [_finding(path, "holds no class", "write it like data/apparel_label_map.pbtxt")]
+        return [_finding(path, "holds no class", _EXAMPLE)]
     findings = []
     names, ids = [name for name, _ in items], [class_id for _, class_id in items]
     for name in sorted(set(names)):
@@ -79,9 +71,8 @@ def check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]
             findings.append(_finding(path, f"the name {name!r} occurs {names.count(name)} times", "keep one of them"))
     if sorted(ids) != list(range(1, len(ids) + 1)):
         found = ", ".join(f"{name} {class_id}" for name, class_id in items)
-        findings.append(
-            _finding(path, f"the ids must be 1 to {len(ids)}, each once; found {found}", "renumber the classes")
-        )
+        message = f"the ids must be 1 to {len(ids)}, each once; found {found}"
+        findings.append(_finding(path, message, "renumber the classes"))
     return findings
 
 

@@ -20,39 +20,24 @@ from scripts.lib.images.prepare import StoredImage, prepare
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """The labels of one image.
+    """The labels of one image; classes and boxes are empty for a negative."""
 
-    Attributes:
-        filename: its name relative to the image folder.
-        annotated_size: width and height in pixels as the annotation states them; 0 where it does not.
-        class_names, boxes_xyxy: of its objects, in pixels; empty for a negative.
-    """
-
-    filename: str
-    annotated_size: Size
+    filename: str  # relative to the image folder
+    annotated_size: Size  # as the annotation states it; 0 where it does not
     class_names: tuple[str, ...]
-    boxes_xyxy: tuple[Box, ...]
+    boxes_xyxy: tuple[Box, ...]  # in pixels
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CheckedImage:
-    """A labelled image after the checks.
-
-    Attributes:
-        labels: what was checked.
-        findings: what was found.
-        sha256: of the image file's bytes; empty where it could not be read.
-        name: of the image file, relative to the image folder; empty where there is none.
-        stored: the image as it goes into a record, or None where it cannot be read.
-        boxes_xyxy: in pixels of the upright image; good only where no finding is an error.
-    """
+    """A labelled image after the checks; the boxes are good only where no finding is an error."""
 
     labels: LabelledImage
     findings: list[Finding]
-    sha256: bytes = b""
-    name: str = ""
-    stored: StoredImage | None = None
-    boxes_xyxy: Sequence[Box] = ()
+    sha256: bytes = b""  # of the image file's bytes, if it could be read
+    name: str = ""  # of the image file, relative to the image folder; empty where there is none
+    stored: StoredImage | None = None  # as it goes into a record, if it can be read
+    boxes_xyxy: Sequence[Box] = ()  # in pixels of the upright image
 
     @property
     def is_sound(self) -> bool:
@@ -115,9 +100,6 @@ class ImageChecker:
         """From now on refuse a name that only resembles an image's name where another name means that image, too.
 
         Only the user can tell which boxes belong to that image, and where the other image is.
-
-        Args:
-            images: all images of the data set.
         """
         names_of: dict[str, list[str]] = defaultdict(list)
         for image in images:

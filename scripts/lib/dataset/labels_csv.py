@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 HEAD = ",".join(COLUMNS).encode()  # what the file begins with
-PIXEL_COLUMNS = ("width", "height", "xmin", "ymin", "xmax", "ymax")
-_BOX = ("xmin", "ymin", "xmax", "ymax")
 
 
 class LabelRow(NamedTuple):
@@ -80,7 +78,6 @@ def inspect(path: Path | str) -> tuple[list[LabelRow], list[LabelRow], list[Find
     Returns:
         The sound rows; the others, as far as they can be read; and the errors in those.
     """
-    path = Path(path)
     try:
         text = read_text(path)
     except DataError as error:
@@ -95,7 +92,7 @@ def frame(rows: Iterable[LabelRow]) -> pd.DataFrame:
 
     columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
     typed = {
-        name: pd.array(list(column), dtype="Int64") if name in PIXEL_COLUMNS else pd.Series(column, dtype=str)
+        name: pd.Series(column, dtype=str) if name in ("filename", "class") else pd.array(list(column), dtype="Int64")
         for name, column in zip(COLUMNS, columns, strict=True)
     }
     return pd.DataFrame(typed)
@@ -104,14 +101,14 @@ def frame(rows: Iterable[LabelRow]) -> pd.DataFrame:
 class _LineReader:
     """Reads the lines of one file and collects the errors in them."""
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path | str):
+        self.file = files.shown_path(path)
         self.line = 1
         self.findings: list[Finding] = []
         self.damaged: list[LabelRow] = []
 
     def report(self, message: str, code: str = "csv-value", remedy: str = "correct the line") -> None:
-        self.findings.append(_finding(self.path, code, message, self.line, remedy))
+        self.findings.append(Finding(ERROR, code, self.file, message, remedy, line=self.line))
 
     def rows(self, text: str) -> list[LabelRow]:
         lines = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -149,25 +146,20 @@ class _LineReader:
             filename = image_names.inside_folder(filename)
         except ValueError as error:
             self.report(f"column filename: {error}", "filename-outside-folder", "write the bare name of the image")
-        size = self.pixels("width", width, 0), self.pixels("height", height, 0)
+        size = self.pixels("width", width), self.pixels("height", height)
+        if min(size) < 0:
+            self.report(f"the image's size is {width}x{height}, expected 0 or more")
         if not class_name and not any(corners):
             return LabelRow(filename, *size, "", None, None, None, None)
         if not class_name.strip():
             self.report("column class is empty, but the row has a box")
         if len(class_name) > MAX_TEXT:
             self.report(f"column class has {len(class_name)} characters, at most {MAX_TEXT} make sense")
-        return LabelRow(filename, *size, class_name, *map(self.pixels, _BOX, corners))
+        return LabelRow(filename, *size, class_name, *map(self.pixels, COLUMNS[4:], corners))
 
-    def pixels(self, column: str, text: str, smallest: int | None = None) -> int:
+    def pixels(self, column: str, text: str) -> int:
         try:
-            pixels = int(text) if len(text) < 9 and text.isascii() and text.isdecimal() else parse_pixels(text.strip())
+            return int(text) if len(text) < 9 and text.isascii() and text.isdecimal() else parse_pixels(text.strip())
         except ValueError as error:
             self.report(f"column {column} {error}")
             return 0
-        if smallest is not None and pixels < smallest:
-            self.report(f"column {column} is {pixels}, expected {smallest} or more")
-        return pixels
-
-
-def _finding(path: Path, code: str, message: str, line: int, remedy: str) -> Finding:
-    return Finding(ERROR, code, files.shown_path(path), message, remedy, line=line)

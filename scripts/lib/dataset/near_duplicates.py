@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -52,16 +51,9 @@ def hash_images(paths: Sequence[Path]) -> tuple[np.ndarray, list[Finding]]:
 
 
 def near_pairs(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.ndarray:
-    """Return all pairs of images whose hashes differ in at most `max_distance` bits.
+    """Return all pairs whose hashes (uint64[N]) differ in few bits: int64[P, 2], indices i < j in rising order.
 
     Every pair is compared, a block at a time: some ten seconds for fifty thousand images.
-
-    Args:
-        hashes: uint64[N].
-        max_distance: in bits.
-
-    Returns:
-        int64[P, 2], indices i < j in rising order.
     """
     pairs = [np.empty((0, 2), np.int64)]
     step = max(1, _BLOCK // max(1, len(hashes)))
@@ -85,22 +77,9 @@ def group(hashes: np.ndarray, max_distance: int = MAX_DISTANCE) -> np.ndarray:
     return connected_components(links, directed=False)[1][of_image]
 
 
-class Duplicate(NamedTuple):
-    """An image that shows the same as another one.
-
-    Attributes:
-        image, other: their indices.
-        distance: bits of their hashes that differ; None where the files are equal byte for byte.
-    """
-
-    image: int
-    other: int
-    distance: int | None
-
-
 def find_duplicates(
-    contents: Sequence[bytes], hashes: np.ndarray, sides: Sequence[str], max_distance: int = MAX_DISTANCE
-) -> list[Duplicate]:
+    contents: Sequence[bytes], hashes: np.ndarray, sides: Sequence[str]
+) -> list[tuple[int, int, int | None]]:
     """Return each image that repeats another one, once, with the most similar that it repeats.
 
     An image of the test set is compared with the training set first; if it repeats nothing there, with the images
@@ -110,37 +89,29 @@ def find_duplicates(
         contents: hash of each file's bytes.
         hashes: perceptual hashes, uint64[N].
         sides: TRAINING, TEST, or "" for each image.
+
+    Returns:
+        Indices of image and other image, and the bits of their hashes that differ; None where the files are equal.
     """
     near: dict[int, list[tuple[int, int]]] = defaultdict(list)  # hash -> (distance, hash) of its neighbours
     distinct = np.unique(hashes)
-    for pair in near_pairs(distinct, max_distance):
+    for pair in near_pairs(distinct):
         one, other = distinct[pair].tolist()
         distance = (one ^ other).bit_count()
         near[one].append((distance, other))
         near[other].append((distance, one))
 
-    values = hashes.tolist()
-    first: dict[tuple[str, bytes | int], int] = {}  # the first image of a side with a content, or a hash
-    for index, keys in enumerate(zip(contents, values, strict=True)):
-        for key in keys:
-            first.setdefault((sides[index], key), index)
-
+    seen: dict[str, dict[bytes | int, int]] = {TRAINING: {}, TEST: {}, "": {}}  # content or hash -> the first image
     duplicates = []
-    for index, side in enumerate(sides):
-        value = values[index]
+    values = hashes.tolist()
+    for index in sorted(range(len(sides)), key=lambda index: sides[index] != TRAINING):
+        value, side = values[index], sides[index]
         alike = [(None, contents[index]), (0, value), *sorted(near[value])]
-        earlier = [
-            (other, distance)
-            for distance, key in alike
-            for other_side in _compared_before(side)
-            if (other := first.get((other_side, key), index)) < index
-        ]
-        across = [(first[TRAINING, key], distance) for distance, key in alike if (TRAINING, key) in first]
-        for other, distance in (across if side == TEST else [])[:1] or earlier[:1]:
-            duplicates.append(Duplicate(index, other, distance))
-    return duplicates
-
-
-def _compared_before(side: str) -> tuple[str, ...]:
-    """Return the sides whose earlier images an image is compared with; the test set compares itself with training."""
-    return {TRAINING: (TRAINING, ""), TEST: (TEST, "")}.get(side, (TRAINING, TEST, ""))
+        for others in ([TRAINING], [TEST, ""]) if side == TEST else ([TRAINING, TEST, ""],):
+            found = [(seen[other][key], distance) for distance, key in alike for other in others if key in seen[other]]
+            if found:
+                duplicates.append((index, *found[0]))
+                break
+        for key in (contents[index], value):
+            seen[side].setdefault(key, index)
+    return sorted(duplicates, key=lambda duplicate: duplicate[0])

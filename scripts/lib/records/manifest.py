@@ -56,21 +56,16 @@ def parsed(text: bytes) -> dict | None:
 def _is_manifest(content: object) -> bool:
     """Return True where it is of this version and has what the checks need."""
     try:
-        shards = [(shard["file"], shard["bytes"]) for shard in content["shards"]]
+        sizes = {shard["file"]: shard["bytes"] for shard in content["shards"]}
         ids = [entry["id"] for entry in content["classes"].values()]
-        values = (content["examples"], content["boxes"], *(size for _, size in shards), *ids)
+        values = (content["examples"], content["boxes"], *sizes.values(), *ids)
         return content["version"] == VERSION and all(isinstance(value, int) for value in values)
     except (AttributeError, KeyError, TypeError):
         return False
 
 
 def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[Finding]:
-    """Compare a record with its manifest; no findings where it has none.
-
-    Args:
-        record: a record's path or the pattern of its shards.
-        class_ids: class name -> id of the label map that is about to be used.
-    """
+    """Compare a record (a path, or the pattern of its shards) with its manifest and the label map about to be used."""
     manifest = read(record)
     if manifest is None:
         return []
@@ -90,7 +85,7 @@ def compare(
         record: the record as messages name it.
         folder: where its files lie, a path or an address.
         sizes: file name -> bytes of the files that are there.
-        class_ids: as in `check`.
+        class_ids: class name -> id of the label map that is about to be used.
     """
     again = "make the record again with generate_tfrecord.py"
     findings = []
@@ -110,8 +105,7 @@ def compare(
             )
             findings.append(Finding(ERROR, "record-label-map", record, message, again))
     if manifest["examples"] and not manifest["boxes"]:
-        message = "holds no object"
-        findings.append(Finding(WARNING, "record-no-object", record, message, "check the labels CSV"))
+        findings.append(Finding(WARNING, "record-no-object", record, "holds no object", "check the labels CSV"))
     return findings
 
 

@@ -13,17 +13,7 @@ AUTOMATIC = -1.0  # value of --oversample without a number
 
 @dataclasses.dataclass(frozen=True)
 class RecordOptions:
-    """Where a record comes from and what goes into it; each field is the value of the flag of its name.
-
-    Attributes:
-        csv_input, label_map, image_dir, output_path: paths, or addresses in a bucket.
-        num_shards: the number of files that the record is spread over.
-        skip_invalid: leave images with errors out.
-        trust_images: store images that look fine without decoding their pixels.
-        max_image_side: shrink images whose longer side has more pixels; None: none.
-        oversample: threshold of repeat factor sampling, `AUTOMATIC`: 1 / number of classes; None: no oversampling.
-        num_workers: threads.
-    """
+    """Where a record comes from and what goes into it: the values of the flags; paths may be addresses in a bucket."""
 
     csv_input: Path | str
     label_map: Path | str
@@ -32,9 +22,9 @@ class RecordOptions:
     num_shards: int
     skip_invalid: bool
     trust_images: bool
-    max_image_side: int | None
-    oversample: float | None
-    num_workers: int = 1
+    max_image_side: int | None  # in pixels
+    oversample: float | None  # threshold of repeat factor sampling, or `AUTOMATIC`: 1 / number of classes
+    num_workers: int = 1  # threads
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -43,15 +33,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     content.add_argument("--skip_invalid", action="store_true", help="leave images with errors out and list them")
     content.add_argument("--trust_images", action="store_true", help="do not decode images that look fine")
     content.add_argument("--max_image_side", type=positive_int, metavar="PIXELS", help="shrink larger images")
-    content.add_argument(
-        "--oversample",
-        type=share,
-        nargs="?",
-        const=AUTOMATIC,
-        metavar="SHARE",
-        help="record images of classes that fewer than this share of the images show more than once (repeat factor "
-        "sampling); without a number: 1 / number of classes",
-    )
+    oversample = "repeat images of classes that fewer show (repeat factor sampling); default: 1 / number of classes"
+    content.add_argument("--oversample", type=share, nargs="?", const=AUTOMATIC, metavar="SHARE", help=oversample)
 
 
 def share(text: str) -> float:

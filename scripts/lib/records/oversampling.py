@@ -16,12 +16,7 @@ from scripts.lib.dataset.labelled_images import LabelledImage
 
 
 def class_factors(classes_of_images: Sequence[Iterable[str]], threshold: float) -> dict[str, float]:
-    """Return the repeat factor of each class that occurs.
-
-    Args:
-        classes_of_images: the classes of each image; an image without objects counts as an image.
-        threshold: t; classes in a smaller share of the images are repeated.
-    """
+    """Return the repeat factor of each class that occurs; an image without objects counts as an image."""
     images_with = Counter(name for classes in classes_of_images for name in set(classes))
     total = len(classes_of_images)
     return {name: max(1.0, math.sqrt(threshold * total / count)) for name, count in sorted(images_with.items())}
@@ -40,8 +35,8 @@ def copies(filename: str, classes: Iterable[str], factors: Mapping[str, float]) 
 
 def oversampled(
     images: Sequence[LabelledImage], class_ids: Mapping[str, int], threshold: float | None
-) -> list[LabelledImage]:
-    """Repeat the images of rare classes, and print how often: all images, then the second copies, and so on.
+) -> tuple[list[LabelledImage], list[str]]:
+    """Repeat the images of rare classes: all images, then the second copies, and so on; and lines that say how often.
 
     Args:
         images: of the data set.
@@ -49,16 +44,11 @@ def oversampled(
         threshold: t; below 0: 1 / number of classes; None: nothing is repeated.
     """
     if threshold is None:
-        return list(images)
+        return list(images), []
     classes_of_images = [image.class_names for image in images if class_ids.keys() >= set(image.class_names)]
     factors = class_factors(classes_of_images, threshold if threshold > 0 else 1 / len(class_ids))
     counts = [copies(image.filename, image.class_names, factors) for image in images]
-    for name, factor in factors.items():
-        print(f"oversampling: {name} x{factor:.2f}")
-    print(f"oversampling: {len(images)} images, {sum(counts)} with those that are repeated")
-    return [
-        image
-        for copy in range(max(counts, default=1))
-        for image, count in zip(images, counts, strict=True)
-        if copy < count
-    ]
+    lines = [f"oversampling: {name} x{factor:.2f}" for name, factor in factors.items()]
+    lines.append(f"oversampling: {len(images)} images, {sum(counts)} with those that are repeated")
+    rounds = range(max(counts, default=1))
+    return [image for copy in rounds for image, count in zip(images, counts, strict=True) if copy < count], lines

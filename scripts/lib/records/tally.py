@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,16 +18,11 @@ NOTES_SHOWN = 5  # of a kind; EXIF turns all images of a phone
 
 
 class RecordTally:
-    """Counts of images, boxes and findings.
-
-    Attributes:
-        findings: of all images, each image's once.
-        left_out: names of images with errors.
-    """
+    """Counts of images, boxes and findings."""
 
     def __init__(self, class_ids: dict[str, int]):
-        self.findings: list[Finding] = []
-        self.left_out: list[str] = []
+        self.findings: list[Finding] = []  # of all images, each image's once
+        self.left_out: list[str] = []  # names of images with errors
         self._class_ids = class_ids
         self._examples = self._negatives = 0
         self._boxes: Counter[str] = Counter()
@@ -65,13 +59,7 @@ class RecordTally:
     def manifest(
         self, options: RecordOptions, shards: Iterable[tuple[int, int]], csv_bytes: bytes, label_map_bytes: bytes
     ) -> dict:
-        """Return the manifest's content; the same whatever the number of workers.
-
-        Args:
-            options: of the record.
-            shards: number of records and bytes of each file.
-            csv_bytes, label_map_bytes: content of the input files.
-        """
+        """Return the manifest's content; `shards` are the number of records and bytes of each file."""
         name = Path(options.output_path).name
         inputs = {"csv_input": (options.csv_input, csv_bytes), "label_map": (options.label_map, label_map_bytes)}
         return {
@@ -90,10 +78,8 @@ class RecordTally:
                 for path, (count, size) in zip(tf_record.shard_paths(name, options.num_shards), shards, strict=True)
             ],
             "options": {
-                "skip_invalid": options.skip_invalid,
-                "trust_images": options.trust_images,
-                "max_image_side": options.max_image_side,
-                "oversample": options.oversample,
+                name: getattr(options, name)
+                for name in ("skip_invalid", "trust_images", "max_image_side", "oversample")
             },
             "inputs": {
                 **{
@@ -104,29 +90,27 @@ class RecordTally:
             },
         }
 
-    def print_report(self, options: RecordOptions) -> None:
-        for line in _finding_lines(self.findings):
-            print(line, file=sys.stderr)
+    def finding_lines(self) -> Iterator[str]:
+        """Yield every error and warning; of the notes of a kind, such as a converted image, the first few."""
+        notes = Counter()
+        for finding in self.findings:
+            if finding.severity == NOTE:
+                notes[finding.code] += 1
+            if finding.severity != NOTE or notes[finding.code] <= NOTES_SHOWN:
+                yield str(finding)
+        for code, count in notes.items():
+            if (more := count - NOTES_SHOWN) > 0:
+                yield f"note: {more} more images: {code} (scripts/check_dataset.py --num_shown 0 lists all)."
         if self.findings:
-            print(f"{count_by_severity(self.findings)}.", file=sys.stderr)
+            yield f"{count_by_severity(self.findings)}."
+
+    def report(self, options: RecordOptions) -> Iterator[str]:
+        """Yield what the record holds, as lines of text."""
         if self.left_out:
-            print(f"left out {len(self.left_out)} images with errors: {', '.join(self.left_out)}")
+            yield f"left out {len(self.left_out)} images with errors: {', '.join(self.left_out)}"
         width = max(map(len, self._class_ids))
         for name, class_id in self._class_ids.items():
-            print(f"{class_id:3} {name:{width}} {self._boxes[name]:6} boxes in {self._examples_with[name]} examples")
+            yield f"{class_id:3} {name:{width}} {self._boxes[name]:6} boxes in {self._examples_with[name]} examples"
         without_objects = f" ({self._negatives} without objects)" if self._negatives else ""
         record = tf_record.shard_pattern(files.shown_path(options.output_path), options.num_shards)
-        print(f"{record}: {self._examples} examples{without_objects}, {self._boxes.total()} boxes")
-
-
-def _finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield every error and warning; of the notes of a kind, such as a converted image, the first few."""
-    notes = Counter()
-    for finding in findings:
-        if finding.severity == NOTE:
-            notes[finding.code] += 1
-        if finding.severity != NOTE or notes[finding.code] <= NOTES_SHOWN:
-            yield str(finding)
-    for code, count in notes.items():
-        if count > NOTES_SHOWN:
-            yield f"note: {count - NOTES_SHOWN} more images: {code} (scripts/check_dataset.py --num_shown 0 lists all)."
+        yield f"{record}: {self._examples} examples{without_objects}, {self._boxes.total()} boxes"

@@ -31,6 +31,8 @@ OVERHEAD_BYTES = HEADER_BYTES + _CRC.size  # of a record, besides its data
 
 _SHARD = re.compile(r"(?P<base>.+)-(?P<index>\d{5}|\*|\?{5})-of-(?P<count>\d{5}|\*|\?{5})")
 
+_REMEDY = "make the record again with generate_tfrecord.py"
+
 
 def masked_crc32c(data: bytes) -> int:
     """Return the CRC-32C (Castagnoli), rotated and offset: the CRC of data with CRCs stays strong (hash/crc32c.h)."""
@@ -54,10 +56,11 @@ def is_record(path: Path | str) -> bool:
 
 def begins_record(file: BinaryIO) -> bool:
     """Return True where an open file goes on with a record."""
-    header = file.read(HEADER_BYTES)
-    return len(header) == HEADER_BYTES and (
-        _CRC.unpack_from(header, _LENGTH.size)[0] == masked_crc32c(header[: _LENGTH.size])
-    )
+    return _is_header(file.read(HEADER_BYTES))
+
+
+def _is_header(header: bytes) -> bool:
+    return len(header) == HEADER_BYTES and _CRC.pack(masked_crc32c(header[: _LENGTH.size])) == header[_LENGTH.size :]
 
 
 def read_records(path: Path | str) -> Iterator[bytes]:
@@ -77,12 +80,7 @@ def read_records(path: Path | str) -> Iterator[bytes]:
 
 
 def count_records(path: Path | str) -> int:
-    """Count the records of a file, or of all files of a pattern, by seeking from frame to frame.
-
-    Checks the frames (lengths and their checksums, the end of the file), not the data.
-
-    Args:
-        path: a file, or a pattern such as "data/train.record-?????-of-00010".
+    """Count the records of a file, or of a pattern such as "data/train.record-?????-of-00010", without their data.
 
     Raises:
         DataError: a file is truncated, damaged, or not a TFRecord file; names the byte offset.
@@ -105,32 +103,26 @@ def _frames(file: BinaryIO, path: Path) -> Iterator[tuple[int, int]]:
     size = path.stat().st_size
     while (offset := file.tell()) < size:
         header = file.read(HEADER_BYTES)
-        if len(header) < HEADER_BYTES:
-            raise _damaged(path, f"it ends at byte {size}, within the record that starts at byte {offset}")
-        if _CRC.unpack_from(header, _LENGTH.size)[0] != masked_crc32c(header[: _LENGTH.size]):
+        is_whole = len(header) == HEADER_BYTES
+        if is_whole and not _is_header(header):
             what = "not a TFRecord file" if offset == 0 else "damaged"
             raise _damaged(path, f"it is {what}: the length at byte {offset} does not match its checksum")
-        (length,) = _LENGTH.unpack_from(header)
+        length = _LENGTH.unpack_from(header)[0] if is_whole else 0
         if offset + length + OVERHEAD_BYTES > size:
             raise _damaged(path, f"it ends at byte {size}, within the record that starts at byte {offset}")
         yield offset, length
 
 
 def _damaged(path: Path | str, message: str) -> DataError:
-    remedy = "make it again with generate_tfrecord.py"
-    return DataError([Finding(ERROR, "record-damaged", shown_path(path), message, remedy)])
+    return DataError([Finding(ERROR, "record-damaged", shown_path(path), message, _REMEDY)])
 
 
 class ShardWriter:
-    """Distributes examples over the open files of a record, one after another.
-
-    Attributes:
-        counts: examples in each file so far.
-    """
+    """Distributes examples over the open files of a record, one after another."""
 
     def __init__(self, shards: Sequence[BinaryIO]):
         self._shards = shards
-        self.counts = [0] * len(shards)
+        self.counts = [0] * len(shards)  # examples in each file so far
 
     def write(self, data: bytes) -> None:
         index = sum(self.counts) % len(self._shards)
@@ -179,8 +171,8 @@ def matching_files(path: Path | str) -> list[Path]:
     if not files:
         raise UsageError(f"{shown_path(path)}: there is no such record; make it with generate_tfrecord.py")
     if missing := sorted(set(_siblings(files)) - set(files)):
-        message, remedy = "this part of the record is missing", "make the record again with generate_tfrecord.py"
-        raise DataError(Finding(ERROR, "shard-missing", shown_path(shard), message, remedy) for shard in missing)
+        message = "this part of the record is missing"
+        raise DataError(Finding(ERROR, "shard-missing", shown_path(shard), message, _REMEDY) for shard in missing)
     return files
 
 

@@ -6,12 +6,10 @@ and box_checks.py, in the same words as by generate_tfrecord.py.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from scripts.lib.core import files
 from scripts.lib.core.errors import NOTE, WARNING, Finding
 from scripts.lib.dataset.doctor.data_set import DataSet
-from scripts.lib.dataset.split import TEST, TRAINING, Unit, divide
+from scripts.lib.dataset.split import TEST, TRAINING
 
 
 def images_without_objects(data: DataSet) -> list[Finding]:
@@ -39,12 +37,9 @@ def classes_without_boxes(data: DataSet) -> list[Finding]:
         return []
     found = {name for image in data.labels.images for name in image.class_names}
     remedy = "label some of its objects, or take it out of the label map: it can be neither learned nor measured"
+    place, lacking = files.shown_path(data.label_map), [name for name in data.class_ids if name not in found]
     return [
-        Finding(
-            WARNING, "class-without-boxes", files.shown_path(data.label_map), f"no box has the class {name!r}", remedy
-        )
-        for name in data.class_ids
-        if name not in found
+        Finding(WARNING, "class-without-boxes", place, f"no box has the class {name!r}", remedy) for name in lacking
     ]
 
 
@@ -54,48 +49,28 @@ def duplicate_images(data: DataSet) -> list[Finding]:
 
     from scripts.lib.dataset import near_duplicates
 
-    sides = _expected_split(data) if data.split is None else data.split
     images = list({image.name: image for image in data.images if image.perceptual_hash is not None}.values())
     contents = [image.sha256 for image in images]
     hashes = np.array([image.perceptual_hash for image in images], np.uint64)
-    sides_of = [sides.get(image.name, "") for image in images]
+    sides = [data.split.get(image.name, "") for image in images]
     findings = []
-    for index, other, distance in near_duplicates.find_duplicates(contents, hashes, sides_of):
+    for index, other, distance in near_duplicates.find_duplicates(contents, hashes, sides):
         repeated = images[other].name
         alike = (
             f"is byte for byte the file {repeated!r}"
             if distance is None
             else f"shows the same as {repeated!r} (their perceptual hashes differ in {distance} of 64 bits)"
         )
-        if {sides_of[index], sides_of[other]} == {TRAINING, TEST}:
-            code, remedy = "duplicate-across-split", "split with split_dataset.py --group_by duplicates"
-            alike += "; split by split_dataset.py without flags" if data.split is None else ""
-            alike += ", " if data.split is None else "; "
-            alike += "this one is in the test set, the other in the training set"
-        elif distance is None:
-            code, remedy = "duplicate-image", "keep one of them"
-        else:
-            code, remedy = "near-duplicate-image", "keep one, or split with --group_by duplicates"
+        code = "duplicate-image" if distance is None else "near-duplicate-image"
+        remedy = "keep one, or split with split_dataset.py --group_by duplicates"
+        if {sides[index], sides[other]} == {TRAINING, TEST}:
+            code = "duplicate-across-split"
+            alike += "; this one is in the test set, the other in the training set"
         findings.append(Finding(WARNING, code, images[index].name, alike, remedy))
     return findings
 
 
-def _expected_split(data: DataSet) -> dict[str, str]:
-    """Return the side on which split_dataset.py would put each image if it were called without flags."""
-    names = sorted({image.filename for image in data.labels.images if data.labels.records(image)})
-    sizes = [4 * len(names) // 5, len(names) - 4 * len(names) // 5]
-    subsets = divide([Unit((name,), Counter()) for name in names], sizes, seed=1)
-    sides = zip((TRAINING, TEST), subsets, strict=True)
-    return {data.folder.find(unit.images[0]) or unit.images[0]: side for side, units in sides for unit in units}
-
-
-CHECKS = (
-    images_without_objects,
-    images_without_annotation,
-    unnameable_images,
-    classes_without_boxes,
-    duplicate_images,
-)
+CHECKS = (images_without_objects, images_without_annotation, unnameable_images, classes_without_boxes, duplicate_images)
 
 
 def check(data: DataSet) -> list[Finding]:

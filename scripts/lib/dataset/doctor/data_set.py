@@ -22,17 +22,11 @@ from scripts.lib.images.image_names import ImageFolder
 
 
 class Labels(NamedTuple):
-    """The labels of a data set.
-
-    Attributes:
-        images: one per annotation that can be read.
-        damaged: names of images whose annotation cannot be read.
-        with_negatives: images without objects are recorded, too.
-    """
+    """The labels of a data set."""
 
     images: list[LabelledImage]
-    damaged: set[str | None]
-    with_negatives: bool
+    damaged: set[str | None]  # names of images whose annotation cannot be read
+    with_negatives: bool  # images without objects are recorded, too
 
     def records(self, image: LabelledImage) -> bool:
         """Return True where the labels CSV has the image, or would have it."""
@@ -44,42 +38,25 @@ class Labels(NamedTuple):
 
 
 class ExaminedImage(NamedTuple):
-    """One image, with its boxes if they have no errors.
+    """One image, with its boxes if they have no errors; size and hash are None where it cannot be read."""
 
-    Attributes:
-        name: of the image file, relative to the image folder; empty where there is none.
-        size: width and height in pixels, upright; None where it cannot be read.
-        class_names, boxes_xyxy: of its objects, in pixels of the upright image.
-        sha256: of the file's bytes.
-        perceptual_hash: None where the image cannot be read.
-    """
-
-    name: str
-    size: Size | None
+    name: str  # relative to the image folder; empty where there is no such image
+    size: Size | None  # width, height in pixels, upright
     class_names: tuple[str, ...]
-    boxes_xyxy: Sequence[Box]
+    boxes_xyxy: Sequence[Box]  # in pixels of the upright image
     sha256: bytes
     perceptual_hash: int | None
 
 
 class DataSet(NamedTuple):
-    """A data set as it was read.
-
-    Attributes:
-        labels: the labels.
-        folder: the image folder.
-        label_map: path of the label map.
-        class_ids: class name -> id.
-        images: the labelled images, then those without annotation.
-        split: TRAINING or TEST by image name, as --train_csv and --test_csv say; None: nothing was split yet.
-    """
+    """A data set as it was read."""
 
     labels: Labels
     folder: ImageFolder
     label_map: Path
     class_ids: Mapping[str, int]
-    images: list[ExaminedImage]
-    split: dict[str, str] | None
+    images: list[ExaminedImage]  # the labelled ones, then those without annotation
+    split: dict[str, str]  # image name -> TRAINING or TEST; empty if nothing was split yet
 
     def facts(self) -> dict:
         """Return numbers of images and boxes."""
@@ -95,8 +72,8 @@ class DataSet(NamedTuple):
     def boxes_by_class(self) -> dict[str, dict[str, int]]:
         """Return side of the split ("boxes" without a split) -> class name -> number of boxes."""
         counts = {}
-        for side in ("boxes",) if self.split is None else (TRAINING, TEST):
-            images = [image for image in self.images if self.split is None or self.split.get(image.name) == side]
+        for side in (TRAINING, TEST) if self.split else ("boxes",):
+            images = [image for image in self.images if not self.split or self.split.get(image.name) == side]
             boxes = Counter(name for image in images for name in image.class_names)
             counts[side] = {name: boxes[name] for name in self.class_ids}
         return counts
@@ -110,7 +87,7 @@ def read(
     if not class_ids:  # the label map's own error is reported; the other checks go on
         class_ids = {name: 0 for image in labels.images for name in image.class_names}
     images, image_findings = _examine_all(labels, folder, class_ids, num_workers)
-    split, split_findings = _read_split(*split_csvs, folder) if split_csvs else (None, [])
+    split, split_findings = _read_split(*split_csvs, folder) if split_csvs else ({}, [])
     data = DataSet(labels, folder, label_map_path, class_ids, images, split)
     return data, [*findings, *image_findings, *split_findings]
 
@@ -131,7 +108,9 @@ def read_annotations(
     try:
         name, annotation_files = registry.find_files(path, format_name)
     except DataError as error:
-        return Labels([], damaged, with_negatives), _no_annotation(path, error)
+        place, remedy = files.shown_path(path), "give the folder that holds them as --annotations_dir"
+        message = str(error).removeprefix(f"{place}: ")
+        return Labels([], damaged, with_negatives), [Finding(ERROR, "no-annotation", place, message, remedy)]
 
     our_classes = class_map.read(class_map_csv) if class_map_csv else None
     for file in progress(annotation_files, "reading annotations", unit="file"):
@@ -149,12 +128,6 @@ def read_annotations(
     if not (findings and not images) and not any(map(labels.records, images)):  # else the objects are unknown
         findings.append(registry.no_object(path))
     return labels, findings
-
-
-def _no_annotation(path: Path, error: DataError) -> list[Finding]:
-    place, remedy = files.shown_path(path), "give the folder that holds them as --annotations_dir"
-    messages = (str(message).removeprefix(f"{place}: ") for message in error.findings)
-    return [Finding(ERROR, "no-annotation", place, message, remedy) for message in messages]
 
 
 def _examine_all(
