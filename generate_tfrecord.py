@@ -32,7 +32,6 @@ from scripts.lib.core.progress import progress
 from scripts.lib.dataset import box_checks, label_map, labelled_images, labels_csv
 from scripts.lib.dataset.labelled_images import CheckedImage, ImageChecker, LabelledImage
 from scripts.lib.records import manifest, options, oversampling, tf_example, tf_record
-from scripts.lib.records.make_example import make_example
 from scripts.lib.records.options import RecordOptions
 from scripts.lib.records.tally import RecordTally
 
@@ -113,7 +112,7 @@ def check_and_serialize(checker: ImageChecker, image: LabelledImage) -> tuple[Ch
     checked = checker(image)
     if not checked.is_sound:
         return checked, None
-    return checked, tf_example.serialized(make_example(checked, checker.class_ids))
+    return checked, tf_example.serialized(tf_example.make_example(checked, checker.class_ids))
 
 
 # The functions that users of this workflow import.
@@ -125,15 +124,13 @@ def class_text_to_int(row_label: str, label_map_path: Path | str = LABEL_MAP) ->
     Raises:
         DataError: the label map has no such class; names the nearest that it has.
     """
-    class_ids = _class_ids(str(label_map_path))
+    class_ids = _class_ids(label_map_path)
     if row_label not in class_ids:
         raise DataError([box_checks.unknown_class(row_label, class_ids, files.shown_path(label_map_path))])
     return class_ids[row_label]
 
 
-@lru_cache
-def _class_ids(label_map_path: str) -> dict[str, int]:
-    return label_map.read(label_map_path)
+_class_ids = lru_cache(label_map.read)
 
 
 def split(df: pd.DataFrame, group: str) -> list[data]:
@@ -158,11 +155,11 @@ def create_tf_example(group: data, path: Path | str, label_map_path: Path | str 
         DataError: with everything that is wrong with the image and its boxes.
     """
     (image,) = labelled_images.labelled_images(_rows(group))
-    checker = ImageChecker(path, _class_ids(str(label_map_path)))
+    checker = ImageChecker(path, _class_ids(label_map_path))
     checked = checker(image)
     if not checked.is_sound:
         raise DataError(checked.findings)
-    return make_example(checked, checker.class_ids)
+    return tf_example.make_example(checked, checker.class_ids)
 
 
 def _rows(group: data) -> Iterator[labels_csv.LabelRow]:

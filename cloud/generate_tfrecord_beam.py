@@ -47,7 +47,6 @@ from scripts.lib.dataset import label_map, labelled_images, labels_csv
 from scripts.lib.dataset.labelled_images import CheckedImage, ImageChecker, LabelledImage
 from scripts.lib.images import decode, image_names
 from scripts.lib.records import manifest, options, oversampling, tf_example, tf_record
-from scripts.lib.records.make_example import make_example
 from scripts.lib.records.options import RecordOptions
 from scripts.lib.records.tally import RecordTally
 
@@ -112,7 +111,8 @@ def refuse_other_files(record: RecordOptions) -> None:
 class BucketImageChecker(ImageChecker):
     """Reads images in buckets through Beam's file systems."""
 
-    def _list_folder(self) -> image_names.ImageFolder:
+    @functools.cached_property
+    def folder(self) -> image_names.ImageFolder:
         (match,) = FileSystems.match([f"{self.image_dir}/**"])
         names = (metadata.path[len(self.image_dir) + 1 :] for metadata in match.metadata_list)
         return image_names.ImageFolder(self.image_dir, sorted(filter(beam_support.is_visible_image, names)))
@@ -156,7 +156,10 @@ class MakeExample(beam.DoFn):
         outcome = json.dumps([number, [filename, class_names, findings, checked.sha256.hex()]])
         yield beam.pvalue.TaggedOutput("outcomes", outcome)
         if checked.is_sound:
-            yield number % self.num_shards, tf_example.serialized(make_example(checked, self.checker.class_ids))
+            yield (
+                number % self.num_shards,
+                tf_example.serialized(tf_example.make_example(checked, self.checker.class_ids)),
+            )
 
 
 def convert(scratch: str, checker: ImageChecker, num_shards: int, beam_options: PipelineOptions) -> None:

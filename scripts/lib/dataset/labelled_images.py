@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import os
 from collections import defaultdict
@@ -60,41 +61,25 @@ def labelled_images(rows: Iterable[LabelRow]) -> list[LabelledImage]:
 
 def nothing_to_record(place: Path | str) -> Finding:
     """Return the error of a set of labels without any image to record."""
-    message, remedy = "no image is left to record", "label some images"
-    return Finding(ERROR, "nothing-to-record", files.shown_path(place), message, remedy)
+    return Finding(
+        ERROR, "nothing-to-record", files.shown_path(place), "no image is left to record", "label some images"
+    )
 
 
+@dataclasses.dataclass
 class ImageChecker:
-    """Checks images with their labels; the result depends only on the image, its labels and these settings.
+    """Checks images with their labels; the result depends only on the image, its labels and these settings."""
 
-    Args:
-        image_dir: the folder of the images.
-        class_ids: class name -> id, from the label map.
-        verify: decode every pixel (see `prepare.prepare`).
-        max_image_side: shrink images whose longer side has more pixels.
-    """
+    image_dir: Path | str
+    class_ids: Mapping[str, int]  # of the label map
+    verify: bool = True  # decode every pixel, see `prepare.prepare`
+    max_image_side: int | None = None  # in pixels; larger images are shrunk
+    _images_of_others: dict[str, str] = dataclasses.field(default_factory=dict, init=False)
 
-    def __init__(
-        self,
-        image_dir: Path | str,
-        class_ids: Mapping[str, int],
-        verify: bool = True,
-        max_image_side: int | None = None,
-    ):
-        self.image_dir = image_dir
-        self.class_ids = class_ids
-        self.verify = verify
-        self.max_image_side = max_image_side
-        self._folder: image_names.ImageFolder | None = None
-        self._images_of_others: dict[str, str] = {}
-        self._shown_dir = files.shown_path(image_dir)
-
-    @property
+    @functools.cached_property
     def folder(self) -> image_names.ImageFolder:
         """The images of the folder, listed when they are first asked for."""
-        if self._folder is None:
-            self._folder = self._list_folder()
-        return self._folder
+        return image_names.ImageFolder(self.image_dir)
 
     def refuse_shared_images(self, images: Iterable[LabelledImage]) -> None:
         """From now on refuse a name that only resembles an image's name where another name means that image, too.
@@ -129,14 +114,8 @@ class ImageChecker:
         if stored is None:
             return CheckedImage(image, findings, sha256, name)
 
-        boxes, box_findings = box_checks.check_boxes(
-            image.filename,
-            image.class_names,
-            image.boxes_xyxy,
-            image.annotated_size,
-            stored.raw_size,
-            stored.orientation,
-        )
+        labels = image.class_names, image.boxes_xyxy, image.annotated_size
+        boxes, box_findings = box_checks.check_boxes(image.filename, *labels, stored.raw_size, stored.orientation)
         return CheckedImage(image, findings + box_findings, sha256, name, stored, boxes)
 
     def find(self, filename: str) -> tuple[str | None, list[Finding]]:
@@ -151,7 +130,7 @@ class ImageChecker:
             found = name
         if found == name:
             return name, []
-        missing = f"there is no such image in {self._shown_dir}"
+        missing = f"there is no such image in {files.shown_path(self.image_dir)}"
         remedy = "put the image there, correct the name, or remove the annotation"
         if found is None:
             message = f"{missing}, nor a single one of that name with another suffix"
@@ -162,10 +141,7 @@ class ImageChecker:
         message = f"{missing}; {found!r}, the only one of that name, is taken"
         return found, [Finding(NOTE, "filename-renamed", filename, message)]
 
-    # How files are reached; cloud/generate_tfrecord_beam.py overrides these for buckets.
-
-    def _list_folder(self) -> image_names.ImageFolder:
-        return image_names.ImageFolder(self.image_dir)
+    # How files are reached; cloud/generate_tfrecord_beam.py overrides these and `folder` for buckets.
 
     def _is_file(self, name: str) -> bool:
         return os.path.isfile(self._path(name))  # noqa: PTH113  False, not an error, for a name that is too long

@@ -50,13 +50,7 @@ def local_content(path: Path | str) -> tuple[int, bytes]:
 def read_bytes(
     path: Path | str, file: str, content: Callable[[Path | str], tuple[int, bytes]] = local_content
 ) -> tuple[bytes | None, list[Finding]]:
-    """Read the bytes of an image file; without bytes, the findings say why.
-
-    Args:
-        path: the file.
-        file: its name in the findings.
-        content: reads it, see `local_content`.
-    """
+    """Read the bytes of an image file, `file` in the findings; without bytes, they say why."""
     try:
         size, data = content(path)
     except FileNotFoundError:
@@ -72,12 +66,7 @@ def read_bytes(
 
 
 def decode(data: bytes, file: str) -> tuple[np.ndarray | None, list[Finding]]:
-    """Decode a file's bytes; without an image, the findings say why.
-
-    Args:
-        data: the file's content.
-        file: its name in the findings.
-    """
+    """Decode the bytes of an image file, `file` in the findings; without an image, they say why."""
     try:
         return pixels(data), []
     except Exception as error:  # hostile bytes make Pillow's plugins raise nearly anything
@@ -114,8 +103,7 @@ def opened(data: bytes) -> Iterator[Image.Image]:
     """Open an image that is going to be decoded; large ones one at a time.
 
     Raises:
-        DecompressionBombError: it has more than `MAX_PIXELS`.
-        OSError, ValueError, ...: see `unreadable`.
+        DecompressionBombError: it has more than `MAX_PIXELS`; or what else `unreadable` explains.
     """
     with open_image(data) as image:
         num_pixels = image.width * image.height
@@ -126,11 +114,7 @@ def opened(data: bytes) -> Iterator[Image.Image]:
 
 
 def open_image(data: bytes) -> Image.Image:
-    """Open an image by its content; Pillow's plugins for the rarer formats are loaded when one is met.
-
-    Raises:
-        OSError, ValueError, ...: see `unreadable`.
-    """
+    """Open an image by its content, or raise what `unreadable` explains; plugins for rare formats are loaded late."""
     try:
         return Image.open(io.BytesIO(data), formats=_COMMON_FORMATS)
     except Image.UnidentifiedImageError:
@@ -183,13 +167,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def unreadable(data: bytes, file: str, error: Exception) -> Finding:
-    """Return the error of an image that cannot be opened or decoded.
-
-    Args:
-        data: the file's content.
-        file: its name in the finding.
-        error: what was raised.
-    """
+    """Return the error of an image whose bytes cannot be opened or decoded: Pillow raised `error`."""
     if not data:
         return Finding(ERROR, "image-empty", file, "the image file is empty (0 bytes)", _REPLACE)
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):

@@ -34,23 +34,14 @@ Size = tuple[int, int]  # width, height in pixels
 
 
 class StoredImage(NamedTuple):
-    """An image as it goes into a record.
+    """An image as it goes into a record."""
 
-    Attributes:
-        encoded: the file's own bytes, or an RGB JPEG of its pixels.
-        format: "jpeg" or "png": what `encoded` is.
-        size: width and height of the upright image as it is stored in `encoded`.
-        upright_size: width and height of the upright image before `max_side` shrank it; boxes are in its pixels.
-        raw_size: width and height as stored in the file, before EXIF orientation.
-        orientation: EXIF orientation of the file, 1..8; 1 is upright.
-    """
-
-    encoded: bytes
-    format: str
-    size: Size
-    upright_size: Size
-    raw_size: Size
-    orientation: int
+    encoded: bytes  # the file's own, or an RGB JPEG of its pixels
+    format: str  # of `encoded`: "jpeg" or "png"
+    size: Size  # of the upright image in `encoded`
+    upright_size: Size  # before `max_side` shrank it; boxes are in its pixels
+    raw_size: Size  # as stored in the file, before EXIF orientation
+    orientation: int  # EXIF orientation of the file, 1..8; 1 is upright
 
 
 def prepare(
@@ -137,14 +128,12 @@ def _load(image: Image.Image, data: bytes) -> str:
 
     Pillow has the last word on a JPEG that simplejpeg refuses.
     """
-    damage = ""
     if image.format == "PNG":
         _check_png_chunks(data)
-    if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
-        damage = jpeg.damage(data, image.size)
-        if not damage:
-            return ""
-    image.load()
+    is_plain = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
+    damage = jpeg.damage(data, image.size) if is_plain else ""
+    if damage or not is_plain:
+        image.load()
     return damage
 
 
@@ -156,9 +145,7 @@ def _check_png_chunks(data: bytes) -> None:
     offset, kind = len(_PNG_SIGNATURE), b""
     view = memoryview(data)
     while kind != b"IEND" and offset < len(data):
-        if offset + 12 > len(data):
-            raise OSError(f"it is truncated at byte {len(data)}")
-        length, kind = struct.unpack_from(">I4s", data, offset)
+        length, kind = struct.unpack_from(">I4s", data, offset) if offset + 8 <= len(data) else (0, b"")
         end = offset + 8 + length
         if end + 4 > len(data):
             raise OSError(f"it is truncated at byte {len(data)}")

@@ -8,49 +8,47 @@ the default pool, which would refuse a second registration in one process.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 
+if TYPE_CHECKING:
+    from scripts.lib.dataset.labelled_images import CheckedImage
+
 _FIELD = descriptor_pb2.FieldDescriptorProto
+_LISTS = (
+    ("BytesList", "bytes_list", _FIELD.TYPE_BYTES),
+    ("FloatList", "float_list", _FIELD.TYPE_FLOAT),
+    ("Int64List", "int64_list", _FIELD.TYPE_INT64),
+)
 
 
 def _file_descriptor() -> descriptor_pb2.FileDescriptorProto:
     """Describe the messages of feature.proto and example.proto that an Example consists of."""
     file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="tensorflow", syntax="proto3")
-
-    for name, value_type in (
-        ("BytesList", _FIELD.TYPE_BYTES),
-        ("FloatList", _FIELD.TYPE_FLOAT),
-        ("Int64List", _FIELD.TYPE_INT64),
-    ):
-        values = file.message_type.add(name=name)
-        values.field.add(name="value", number=1, type=value_type, label=_FIELD.LABEL_REPEATED)
-
     feature = file.message_type.add(name="Feature")
     feature.oneof_decl.add(name="kind")
-    for number, (name, kind) in enumerate(
-        (("bytes_list", "BytesList"), ("float_list", "FloatList"), ("int64_list", "Int64List")), start=1
-    ):
-        _add_message(feature, name, number, f".tensorflow.{kind}").oneof_index = 0
+    for number, (name, field_name, value_type) in enumerate(_LISTS, start=1):
+        values = file.message_type.add(name=name)
+        values.field.add(name="value", number=1, type=value_type, label=_FIELD.LABEL_REPEATED)
+        _add_message(feature, field_name, number, name).oneof_index = 0
 
     features = file.message_type.add(name="Features")
-    _add_message(features, "feature", 1, ".tensorflow.Features.FeatureEntry").label = _FIELD.LABEL_REPEATED
+    _add_message(features, "feature", 1, "Features.FeatureEntry").label = _FIELD.LABEL_REPEATED
     entry = features.nested_type.add(name="FeatureEntry")
     entry.options.map_entry = True
     entry.field.add(name="key", number=1, type=_FIELD.TYPE_STRING, label=_FIELD.LABEL_OPTIONAL)
-    _add_message(entry, "value", 2, ".tensorflow.Feature")
-
-    _add_message(file.message_type.add(name="Example"), "features", 1, ".tensorflow.Features")
+    _add_message(entry, "value", 2, "Feature")
+    _add_message(file.message_type.add(name="Example"), "features", 1, "Features")
     return file
 
 
 def _add_message(
     message: descriptor_pb2.DescriptorProto, name: str, number: int, type_name: str
 ) -> descriptor_pb2.FieldDescriptorProto:
-    return message.field.add(
-        name=name, number=number, type=_FIELD.TYPE_MESSAGE, type_name=type_name, label=_FIELD.LABEL_OPTIONAL
-    )
+    kind = {"type": _FIELD.TYPE_MESSAGE, "type_name": f".tensorflow.{type_name}", "label": _FIELD.LABEL_OPTIONAL}
+    return message.field.add(name=name, number=number, **kind)
 
 
 _pool = descriptor_pool.DescriptorPool()
@@ -66,16 +64,42 @@ def example(
     """Return an Example of the given features, each a list of values; an empty list is a feature without values."""
     message = Example()
     feature = message.features.feature
-    for kind, features in (
-        ("bytes_list", bytes_features),
-        ("float_list", float_features),
-        ("int64_list", int64_features),
-    ):
+    for (_, kind, _), features in zip(_LISTS, (bytes_features, float_features, int64_features), strict=True):
         for name, values in features.items():
             value_list = getattr(feature[name], kind)
             value_list.SetInParent()  # says the kind even where there are no values
             value_list.value.extend(values)
     return message
+
+
+def make_example(image: CheckedImage, class_ids: Mapping[str, int]) -> Message:
+    """Return the Example of an image without errors, with the features that the Object Detection API reads.
+
+    They are listed in object_detection/g3doc/using_your_own_dataset.md.
+    """
+    width, height = image.stored.size
+    upright_width, upright_height = image.stored.upright_size
+    name = image.name.encode()
+    return example(
+        bytes_features={
+            "image/filename": [name],
+            "image/source_id": [name],
+            "image/encoded": [image.stored.encoded],
+            "image/format": [image.stored.format.encode()],
+            "image/object/class/text": [class_name.encode() for class_name in image.labels.class_names],
+        },
+        float_features={  # normalised: 0 is the left or top edge of the image, 1 the right or bottom one
+            "image/object/bbox/xmin": [xmin / upright_width for xmin, _, _, _ in image.boxes_xyxy],
+            "image/object/bbox/xmax": [xmax / upright_width for _, _, xmax, _ in image.boxes_xyxy],
+            "image/object/bbox/ymin": [ymin / upright_height for _, ymin, _, _ in image.boxes_xyxy],
+            "image/object/bbox/ymax": [ymax / upright_height for _, _, _, ymax in image.boxes_xyxy],
+        },
+        int64_features={
+            "image/height": [height],
+            "image/width": [width],
+            "image/object/class/label": [class_ids[class_name] for class_name in image.labels.class_names],
+        },
+    )
 
 
 def serialized(message: Message) -> bytes:
