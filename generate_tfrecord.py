@@ -84,7 +84,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     paths.add_argument("--label_map", type=local_path, default=LABEL_MAP, help="class names and ids, a .pbtxt")
     options.add_flags(parser)
     work = parser.add_argument_group("work")
-    work.add_argument("--num_shards", type=options.shard_count, default=1, help="files to spread the record over")
+    work.add_argument("--num_shards", type=positive_int, default=1, help="files to spread the record over")
     cores = parallel.available_cores()
     work.add_argument("--num_workers", type=positive_int, default=cores, help="threads; the result is the same")
 

@@ -42,6 +42,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from cloud.lib import beam_support
 from cloud.lib.beam_support import exists, local_copy, read_bytes, read_lines, scratch_folder, sibling, write_lines
 from scripts.lib.core import command_line, files
+from scripts.lib.core.command_line import positive_int
 from scripts.lib.core.errors import Finding, UsageError
 from scripts.lib.dataset import label_map, labelled_images, labels_csv
 from scripts.lib.dataset.labelled_images import CheckedImage, ImageChecker, LabelledImage
@@ -90,7 +91,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pip
     paths.add_argument("--label_map", default=str(classes), help="class names and ids, a .pbtxt")
     options.add_flags(parser)
     work = parser.add_argument_group("work")
-    work.add_argument("--num_shards", type=options.shard_count, default=10, help="files to spread the record over")
+    work.add_argument("--num_shards", type=positive_int, default=10, help="files to spread the record over")
     args, beam_flags = parser.parse_known_args(argv)
     places = args.csv_input, args.output_path, args.image_dir, args.label_map
     beam_options = beam_support.pipeline_options(beam_flags, places)

@@ -45,7 +45,7 @@ def check_boxes(
         return [], []  # without boxes, neither size nor frame matters
     in_raw_frame, findings = _frame(file, annotated_size, raw_size, upright_size, orientation)
     size = raw_size if in_raw_frame else upright_size
-    stated = f"the annotation states a size of {_times(annotated_size)}, the image has {_times(size)}"
+    stated = "the annotation states a size of {}x{}, the image has {}x{}".format(*annotated_size, *size)
     if 0 in annotated_size:
         findings.append(Finding(NOTE, "size-missing", file, f"{stated}; the image's is used"))
     elif annotated_size != size:
@@ -129,10 +129,6 @@ def _frame(
     message = f"{turned}, and nothing tells whether the boxes are in the upright frame ({why}); upright is assumed"
     remedy = "look at the boxes in a current LabelImg, which shows the image upright"
     return False, [Finding(WARNING, "exif-frame-undecidable", file, message, remedy)]
-
-
-def _times(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"
 
 
 def _duplicates(file: str, class_names: Sequence[str], boxes_xyxy: Sequence[Box]) -> list[Finding]:

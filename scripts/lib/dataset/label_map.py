@@ -55,19 +55,18 @@ def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
         return {}, [_finding(path, f"is not a label map: {reason}", _EXAMPLE, error.GetLine())]
 
     class_ids = {item.name: item.id for item in sorted(label_map.item, key=lambda item: item.id)}
-    return class_ids, check_items(path, [(item.name, item.id) for item in label_map.item])
+    return class_ids, _check_items(path, [(item.name, item.id) for item in label_map.item])
 
 
-def check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]:
-    """Check the names and ids in a label map's file."""
+def _check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]:
     if not items:
         return [_finding(path, "holds no class", _EXAMPLE)]
     findings = []
     names, ids = [name for name, _ in items], [class_id for _, class_id in items]
-    for name in sorted(set(names)):
-        if not name:
-            findings.append(_finding(path, "an item has no name", "give it one"))
-        elif names.count(name) > 1:
+    if "" in names:
+        findings.append(_finding(path, "an item has no name", "give it one"))
+    for name in sorted(set(names) - {""}):
+        if names.count(name) > 1:
             findings.append(_finding(path, f"the name {name!r} occurs {names.count(name)} times", "keep one of them"))
     if sorted(ids) != list(range(1, len(ids) + 1)):
         found = ", ".join(f"{name} {class_id}" for name, class_id in items)

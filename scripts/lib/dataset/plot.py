@@ -11,7 +11,6 @@ import numpy as np
 from scripts.lib.core import files
 from scripts.lib.images.palette import PALETTE, class_colors
 
-_GRAY = "#555555"
 _MOST_POINTS = 20_000  # that a scatter plot shows: more only hide each other
 
 
@@ -27,8 +26,7 @@ def draw(
 
     Args:
         path: a PNG.
-        boxes_by_class: for each side of the split ("boxes" where there is none): class name -> number of boxes, the
-            classes in the order of the label map.
+        boxes_by_class: for each side of the split ("boxes" where there is none): class name -> number of boxes.
         box_shapes: float[N, 2], width and height as `ssd_anchors.box_shapes` gives them.
         box_classes: class name of each.
         image_sizes: width and height in pixels, upright.
@@ -101,10 +99,6 @@ def _draw_image_sizes(axes, image_sizes: Sequence[tuple[int, int]]) -> None:
         widths, heights = zip(*counts, strict=True)
         areas = [min(12 * count, 900) + 8 for count in counts.values()]
         axes.scatter(widths, heights, s=areas, alpha=0.45, color=PALETTE[4], linewidths=0)
-        (commonest, number), *_ = counts.most_common(1)
-        if 10 * number >= len(image_sizes):
-            note = f"{number} of {len(image_sizes)} have {commonest[0]}x{commonest[1]}"
-            axes.annotate(note, (0.98, 0.03), xycoords="axes fraction", ha="right", color=_GRAY)
         axes.set_xlim(0, max(widths) * 1.08)
         axes.set_ylim(0, max(heights) * 1.08)
     axes.set(title=f"Size of {len(image_sizes)} images", xlabel="width in pixels", ylabel="height in pixels")

@@ -30,9 +30,6 @@ def inside_folder(name: str) -> str:
     Names come from files that others made: one that would lead out of the image folder by the rules of Windows or of
     POSIX is refused, so that a data set means the same everywhere.
 
-    Args:
-        name: e.g. "dress.jpg", "shop/dress.jpg", "shop\\dress.jpg".
-
     Raises:
         ValueError: the name is empty, is absolute, goes up by `..`, is too long, or has control characters; says which.
     """
@@ -56,20 +53,15 @@ class ImageFolder:
 
     A name is looked up in the listing, not on the disk, so that it is found on Linux exactly if it is found on Windows
     and macOS, which ignore case (macOS composes accents differently, too).
-
-    Attributes:
-        folder: where they are.
-        names: relative to it, with `/`.
-        unnameable: Linux file names that are not UTF-8: no annotation and no CSV file can name them.
     """
 
     def __init__(self, folder: Path | str, names: Iterable[str] | None = None):
         """List the folder, unless it is in a bucket and the names of its images are given."""
         self.folder = Path(folder)
-        self.names: set[str] = set()
+        self.names: set[str] = set()  # relative to the folder, with `/`
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
-        self.unnameable: list[str] = []
+        self.unnameable: list[str] = []  # Linux file names that are not UTF-8, which no annotation or CSV can name
         for name in files.names_below(folder, tuple(IMAGE_SUFFIXES)) if names is None else names:
             if any("\ud800" <= character <= "\udfff" for character in name):
                 self.unnameable.append(name)

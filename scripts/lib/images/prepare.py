@@ -47,11 +47,9 @@ class StoredImage(NamedTuple):
 def prepare(
     data: bytes, file: str, *, verify: bool = True, max_side: int | None = None
 ) -> tuple[StoredImage | None, list[Finding]]:
-    """Check an image file's bytes, and make what a record stores of them.
+    """Check the bytes of an image file, `file` in the findings, and make what a record stores of them.
 
     Args:
-        data: the file's content.
-        file: its name in the findings.
         verify: decode the whole image, so that damage is found now and not in the middle of the training; otherwise
             only the headers are read of an image that passes byte for byte.
         max_side: shrink an image whose longer side has more pixels.

@@ -45,23 +45,16 @@ def read(record: Path | str) -> dict | None:
 
 
 def parsed(text: bytes) -> dict | None:
-    """Return the content of a manifest file, or None if it is another file."""
+    """Return the content of a manifest file, or None if it is another file or of another version."""
     try:
         content = json.loads(text.decode())
-    except ValueError:
-        return None
-    return content if _is_manifest(content) else None
-
-
-def _is_manifest(content: object) -> bool:
-    """Return True where it is of this version and has what the checks need."""
-    try:
         sizes = {shard["file"]: shard["bytes"] for shard in content["shards"]}
         ids = [entry["id"] for entry in content["classes"].values()]
         values = (content["examples"], content["boxes"], *sizes.values(), *ids)
-        return content["version"] == VERSION and all(isinstance(value, int) for value in values)
-    except (AttributeError, KeyError, TypeError):
-        return False
+        is_usable = content["version"] == VERSION and all(isinstance(value, int) for value in values)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return content if is_usable else None
 
 
 def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[Finding]:

@@ -43,11 +43,3 @@ def share(text: str) -> float:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
     return value
-
-
-def shard_count(text: str) -> int:
-    """An argparse type: a number of files, at most as many as the five digits in their names can count."""
-    value = positive_int(text)
-    if value > 99999:
-        raise argparse.ArgumentTypeError(f"{text} is more than 99999")
-    return value

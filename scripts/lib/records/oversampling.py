@@ -38,10 +38,8 @@ def oversampled(
 ) -> tuple[list[LabelledImage], list[str]]:
     """Repeat the images of rare classes: all images, then the second copies, and so on; and lines that say how often.
 
-    Args:
-        images: of the data set.
-        class_ids: of the label map; images of other classes, which no record holds, do not count.
-        threshold: t; below 0: 1 / number of classes; None: nothing is repeated.
+    Images of classes that the label map lacks, which no record holds, do not count. The threshold is t, or below 0 for
+    1 / number of classes; None: nothing is repeated.
     """
     if threshold is None:
         return list(images), []

@@ -61,7 +61,6 @@ class RecordTally:
     ) -> dict:
         """Return the manifest's content; `shards` are the number of records and bytes of each file."""
         name = Path(options.output_path).name
-        inputs = {"csv_input": (options.csv_input, csv_bytes), "label_map": (options.label_map, label_map_bytes)}
         return {
             "input_path": tf_record.shard_pattern(name, options.num_shards),
             "examples": self._examples,
@@ -82,10 +81,8 @@ class RecordTally:
                 for name in ("skip_invalid", "trust_images", "max_image_side", "oversample")
             },
             "inputs": {
-                **{
-                    flag: {"path": files.shown_path(path), "sha256": hashlib.sha256(content).hexdigest()}
-                    for flag, (path, content) in inputs.items()
-                },
+                "csv_input": _described(options.csv_input, csv_bytes),
+                "label_map": _described(options.label_map, label_map_bytes),
                 "images": {"sha256": self._images_sha256.hexdigest()},
             },
         }
@@ -114,3 +111,7 @@ class RecordTally:
         without_objects = f" ({self._negatives} without objects)" if self._negatives else ""
         record = tf_record.shard_pattern(files.shown_path(options.output_path), options.num_shards)
         yield f"{record}: {self._examples} examples{without_objects}, {self._boxes.total()} boxes"
+
+
+def _described(path: Path | str, content: bytes) -> dict[str, str]:
+    return {"path": files.shown_path(path), "sha256": hashlib.sha256(content).hexdigest()}

@@ -86,16 +86,13 @@ def count_records(path: Path | str) -> int:
         DataError: a file is truncated, damaged, or not a TFRecord file; names the byte offset.
         UsageError: there is no such file.
     """
-    return sum(_count_in_file(file) for file in matching_files(path))
-
-
-def _count_in_file(path: Path) -> int:
-    with path.open("rb", buffering=0) as file:  # unbuffered: 12 bytes a record are read, not 8 KB
-        count = 0
-        for _, length in _frames(file, path):
-            file.seek(length + _CRC.size, os.SEEK_CUR)
-            count += 1
-        return count
+    count = 0
+    for shard in matching_files(path):
+        with shard.open("rb", buffering=0) as file:  # unbuffered: 12 bytes a record are read, not 8 KB
+            for _, length in _frames(file, shard):
+                file.seek(length + _CRC.size, os.SEEK_CUR)
+                count += 1
+    return count
 
 
 def _frames(file: BinaryIO, path: Path) -> Iterator[tuple[int, int]]:

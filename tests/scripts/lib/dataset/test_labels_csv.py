@@ -54,7 +54,7 @@ def test_reads_what_was_meant(tmp_path, content, expected):
         (HEADER + LINE.replace(",2,", ",two,"), 2, "column ymin is 'two', expected a number"),
         (HEADER + LINE.replace(",2,", ",,"), 2, "column ymin is ''"),
         (HEADER + LINE.replace("Tops", ""), 2, "column class is empty"),
-        (HEADER + LINE.replace("640", "-1"), 2, "column width is -1"),
+        (HEADER + LINE.replace("640", "-1"), 2, "the image's size is -1x"),
         (HEADER + LINE.replace("a.jpg", "../a.jpg"), 2, "leads out of the image folder"),
         (HEADER + LINE.replace("a.jpg", ""), 2, "names no file"),
         (HEADER + LINE.replace("a.jpg", '"a'), 2, "is not a CSV file"),
@@ -83,7 +83,7 @@ def test_table_has_text_and_nullable_integers(tmp_path):
     path.write_text(HEADER + LINE.replace("Tops", "NA") + "b.jpg,1,2,,,,,\n", encoding="utf-8")
     table = labels_csv.frame(labels_csv.read_rows(path))
     assert list(table.columns) == list(labels_csv.COLUMNS)
-    assert all(str(table[name].dtype) == "Int64" for name in labels_csv.PIXEL_COLUMNS)
+    assert all(str(table[name].dtype) == "Int64" for name in ("width", "height", "xmin", "ymin", "xmax", "ymax"))
     assert table["class"].tolist() == ["NA", ""] and pd.isna(table["xmin"][1])
 
 

@@ -113,7 +113,7 @@ def test_no_pair_across_the_split_is_missed(seed):
     generator = np.random.default_rng(seed)
     hashes = generator.integers(0, 2**7, 60, dtype=np.uint64) << np.uint64(20)
     sides = generator.choice(["training", "test", ""], 60).tolist()
-    found = {duplicate.image: sides[duplicate.other] for duplicate in find(hashes, sides)}
+    found = {image: sides[other] for image, other, _ in find(hashes, sides)}
 
     def near(one, other):
         return bin(int(hashes[one]) ^ int(hashes[other])).count("1") <= near_duplicates.MAX_DISTANCE

@@ -12,7 +12,6 @@ from scripts.lib.records import options
 def parse(*flags):
     parser = argparse.ArgumentParser()
     options.add_flags(parser)
-    parser.add_argument("--num_shards", type=options.shard_count)
     return parser.parse_args(flags)
 
 
@@ -29,8 +28,7 @@ def test_oversample_takes_a_share_or_chooses_one():
 
 @pytest.mark.parametrize(
     "flag",
-    ["--oversample=0", "--oversample=1.1", "--oversample=nan", "--max_image_side=0", "--num_shards=0"]
-    + ["--num_shards=100000"],
+    ["--oversample=0", "--oversample=1.1", "--oversample=nan", "--max_image_side=0"],
 )
 def test_a_number_that_makes_no_sense_is_refused_by_its_flag(flag, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -31,10 +31,12 @@ def test_a_fraction_is_rounded_up_for_that_share_of_the_images_and_always_the_sa
     assert counts[:10] == [oversampling.copies(f"{index}.jpg", ("rare",), {"rare": 1.3}) for index in range(10)]
 
 
-def test_copies_follow_all_images_and_unknown_classes_do_not_count(capsys):
+def test_copies_follow_all_images_and_unknown_classes_do_not_count():
     names = {f"{number:02}": ("Skirts",) if number == 5 else ("Tops",) for number in range(16)} | {"x": ("Topps",)}
     images = [LabelledImage(name, (9, 9), classes, ()) for name, classes in names.items()]
-    repeated = oversampling.oversampled(images, {"Tops": 1, "Skirts": 2}, 0.25)  # Skirts: 1 of 16, sqrt(0.25 * 16) = 2
+    repeated, lines = oversampling.oversampled(
+        images, {"Tops": 1, "Skirts": 2}, 0.25
+    )  # Skirts: 1 of 16, sqrt(0.25 * 16) = 2
     assert repeated == [*images, images[5]]
-    assert "Skirts x2.00" in capsys.readouterr().out
-    assert oversampling.oversampled(images, {"Tops": 1}, None) == images
+    assert "oversampling: Skirts x2.00" in lines and "17 images, 18 with" in lines[-1]
+    assert oversampling.oversampled(images, {"Tops": 1}, None) == (images, [])

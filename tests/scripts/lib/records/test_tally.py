@@ -58,11 +58,21 @@ def test_errors_stop_the_record_unless_their_images_are_left_out():
         tally_of(image("b", finding=error("b"))).refuse_bad_record(options(skip_invalid=True))
 
 
-def test_of_many_notes_of_a_kind_the_first_are_printed(capsys):
+def test_of_many_notes_of_a_kind_the_first_are_shown():
     notes = [image(str(number), finding=Finding(NOTE, "image-converted", str(number), "stored")) for number in range(9)]
-    tally_of(*notes).print_report(options())
-    printed = capsys.readouterr()
-    assert (
-        printed.err.count("stored") == NOTES_SHOWN and f"{9 - NOTES_SHOWN} more images: image-converted" in printed.err
-    )
-    assert "output_path: 9 examples (9 without objects), 0 boxes" in printed.out
+    tally = tally_of(*notes)
+    *shown, rest, count = tally.finding_lines()
+    assert len(shown) == NOTES_SHOWN and f"{9 - NOTES_SHOWN} more images: image-converted" in rest
+    assert count == "9 notes."
+    *_, last = tally.report(options())
+    assert last == "output_path: 9 examples (9 without objects), 0 boxes"
+
+
+def test_images_that_were_left_out_are_named():
+    tally = tally_of(image("a", "Tops"), image("b", finding=error("b")))
+    assert list(tally.report(options())) == [
+        "left out 1 images with errors: b",
+        "  1 Tops        1 boxes in 1 examples",
+        "  2 Skirts      0 boxes in 0 examples",
+        "output_path: 1 examples, 1 boxes",
+    ]

@@ -8,7 +8,7 @@ def test_errors_of_images_that_no_record_will_hold_are_warnings(read_data_set, t
     (tmp_path / "samples" / "broken.png").write_bytes(b"")
     data, (finding,) = read_data_set(["a.png"], [("a.png", "Tops")])
     assert (finding.severity, finding.code, finding.file) == ("warning", "image-empty", "broken.png")
-    assert [image.size for image in data.images] == [(40, 40), None] and data.split is None
+    assert [image.size for image in data.images] == [(40, 40), None] and data.split == {}
 
 
 def test_threads_change_nothing(read_data_set):

@@ -23,12 +23,6 @@ def test_errors_come_first_and_of_each_kind_the_first_are_shown():
     assert sum("is missing" in line for line in findings_report.lines(FINDINGS, num_shown=0)) == 4
 
 
-def test_the_summary_counts_by_kind():
-    *_, note, total = findings_report.summary(FINDINGS)
-    assert note.split() == ["1", "note", "image-converted"] and total == "4 errors, 1 warning, 1 note"
-    assert list(findings_report.summary([])) == ["nothing found"]
-
-
 def test_the_json_holds_every_finding_and_the_facts(tmp_path):
     findings_report.write_json(tmp_path / "a.json", [*FINDINGS, Finding(NOTE, "odd", "\udcff", "ü")], {"images": 6})
     assert (tmp_path / "a.json").read_bytes().startswith(findings_report.HEAD)
