@@ -175,8 +175,7 @@ def group_images(images: Sequence[str], group_by: str | re.Pattern | None, image
     groups = defaultdict(list)
     for image, key in zip(images, keys, strict=True):
         groups[key].append(image)
-    largest = max(groups.values(), key=len, default=[])
-    print(f"{len(images)} images in {len(groups)} groups; the largest has {len(largest)}")
+    print(f"{len(images)} images in {len(groups)} groups; the largest has {max(map(len, groups.values()), default=0)}")
     return [tuple(group) for group in groups.values()]
 
 

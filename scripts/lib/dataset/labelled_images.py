@@ -61,9 +61,8 @@ def labelled_images(rows: Iterable[LabelRow]) -> list[LabelledImage]:
 
 def nothing_to_record(place: Path | str) -> Finding:
     """Return the error of a set of labels without any image to record."""
-    return Finding(
-        ERROR, "nothing-to-record", files.shown_path(place), "no image is left to record", "label some images"
-    )
+    place = files.shown_path(place)
+    return Finding(ERROR, "nothing-to-record", place, "no image is left to record", "label some images")
 
 
 @dataclasses.dataclass

@@ -33,7 +33,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     content.add_argument("--skip_invalid", action="store_true", help="leave images with errors out and list them")
     content.add_argument("--trust_images", action="store_true", help="do not decode images that look fine")
     content.add_argument("--max_image_side", type=positive_int, metavar="PIXELS", help="shrink larger images")
-    oversample = "repeat images of classes that fewer show (repeat factor sampling); default: 1 / number of classes"
+    oversample = "repeat images of rare classes (repeat factor sampling); without SHARE: 1 / number of classes"
     content.add_argument("--oversample", type=share, nargs="?", const=AUTOMATIC, metavar="SHARE", help=oversample)
 
 
