@@ -183,5 +183,8 @@ def unreadable(data: bytes, file: str, error: Exception) -> Finding:
         start = data[:16].lstrip().lower()
         what = "a web page" if start.startswith((b"<!doctype", b"<html")) else "not an image that can be read"
         return Finding(ERROR, "image-unreadable", file, f"the file is {what} (it begins with {data[:8]!r})", _REPLACE)
-    message = f"the image is damaged: {str(error) or type(error).__name__}"
+    reason = str(error)
+    if "truncated" in reason.lower() and not reason.startswith("it is truncated"):
+        reason = "it is truncated"  # Pillow says it in several ways
+    message = f"the image is damaged: {reason or type(error).__name__}"
     return Finding(ERROR, "image-unreadable", file, message, _REPLACE)
