@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,10 +31,11 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(1.5)
         elif what == "drips":
             self._head(200, 500)
-            for _ in range(20):
-                self.wfile.write(b"x")
-                self.wfile.flush()
-                time.sleep(0.1)
+            with contextlib.suppress(ConnectionError):  # the client gives up before the end
+                for _ in range(20):
+                    self.wfile.write(b"x")
+                    self.wfile.flush()
+                    time.sleep(0.1)
         elif what == "breaks-off":
             self._head(200, 500)
             self.wfile.write(b"x" * 100)
