@@ -13,8 +13,8 @@ CLASSES = {"Dresses": 1, "Skirts": 2}
 BOX, SMALL = (10, 10, 110, 110), (0, 0, 20, 20)
 
 
-def image(truth: list[tuple], detections: list[tuple]) -> EvaluatedImage:
-    """Objects as (box, class id), detections as (box, class id, score)."""
+def image(truth: list[tuple], detections: list[tuple], difficult: bool = False) -> EvaluatedImage:
+    """Objects as (box, class id), detections as (box, class id, score); boxes in the order y, x, y, x."""
     boxes, ids = zip(*truth, strict=True) if truth else ((), ())
     found, found_ids, scores = zip(*detections, strict=True) if detections else ((), (), ())
     return EvaluatedImage(
@@ -23,7 +23,7 @@ def image(truth: list[tuple], detections: list[tuple]) -> EvaluatedImage:
         300,
         np.array(boxes, np.float32).reshape(-1, 4),
         np.array(ids, int),
-        np.zeros(len(truth), bool),
+        np.full(len(truth), difficult),
         np.array(found, np.float32).reshape(-1, 4),
         np.array(scores, np.float32),
         np.array(found_ids, int),

@@ -27,3 +27,24 @@ def cloud(server, tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(submitted, "FOLDER", tmp_path / "jobs")
     return cloud
+
+
+@pytest.fixture
+def emulator(monkeypatch):
+    """Google Cloud Storage, as gcp-storage-emulator plays it."""
+    server = pytest.importorskip("gcp_storage_emulator.server", reason="gcp-storage-emulator is not installed")
+    pytest.importorskip("google.cloud.storage", reason="google-cloud-storage is not installed (apache-beam[gcp])")
+    running = server.create_server("127.0.0.1", 0, in_memory=True, default_bucket="shop")
+    running.start()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{running._api._httpd.server_address[1]}")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def shop(emulator):
+    """The emulator's bucket, gs://shop."""
+    from google.auth.credentials import AnonymousCredentials
+    from google.cloud import storage
+
+    return storage.Client(project="demo", credentials=AnonymousCredentials()).bucket("shop")

@@ -320,26 +320,6 @@ def test_a_file_of_something_else_is_not_overwritten(project):
 # Google Cloud Storage, as gcp-storage-emulator plays it.
 
 
-@pytest.fixture
-def emulator(monkeypatch):
-    server = pytest.importorskip("gcp_storage_emulator.server", reason="gcp-storage-emulator is not installed")
-    pytest.importorskip("google.cloud.storage", reason="google-cloud-storage is not installed (apache-beam[gcp])")
-    running = server.create_server("127.0.0.1", 0, in_memory=True, default_bucket="shop")
-    running.start()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{running._api._httpd.server_address[1]}")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def shop(emulator):
-    """The emulator's bucket, gs://shop."""
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import storage
-
-    return storage.Client(project="demo", credentials=AnonymousCredentials()).bucket("shop")
-
-
 def test_photos_model_and_results_on_google_cloud_storage(project, shop):
     for path in [*project.rglob("*.png"), project / "model/model.onnx"]:
         shop.blob(path.relative_to(project).as_posix()).upload_from_filename(str(path))

@@ -80,26 +80,6 @@ def test_a_missing_file_is_not_tried_again(monkeypatch, error, tries):
     assert len(calls) == tries
 
 
-@pytest.fixture
-def emulator(monkeypatch):
-    server = pytest.importorskip("gcp_storage_emulator.server", reason="gcp-storage-emulator is not installed")
-    pytest.importorskip("google.cloud.storage", reason="google-cloud-storage is not installed (apache-beam[gcp])")
-    running = server.create_server("127.0.0.1", 0, in_memory=True, default_bucket="shop")
-    running.start()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{running._api._httpd.server_address[1]}")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def shop(emulator):
-    """The emulator's bucket, gs://shop."""
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import storage
-
-    return storage.Client(project="demo", credentials=AnonymousCredentials()).bucket("shop")
-
-
 def test_a_photo_is_read_at_once(shop, monkeypatch):
     monkeypatch.setattr(beam_detection, "_local", SimpleNamespace(client=shop.client))
     shop.blob("photos/größe 1.png").upload_from_string(b"0123456789")

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from scripts.lib.evaluation import error_types
 from scripts.lib.evaluation.average_precision import EvaluatedImage
+from tests.made_results import image
 
 HERE = (0, 0, 100, 100)
 ALSO_HERE = (0, 0, 100, 90)  # IoU 0.9 with HERE
 NEAR = (0, 0, 100, 40)  # IoU 0.4
 THERE = (200, 200, 260, 260)
 ALL = {1: 0.0, 2: 0.0, 3: 0.0}
-
-
-def image(truth: list[tuple], detections: list[tuple], difficult: bool = False) -> EvaluatedImage:
-    """Objects as (box, class id), detections as (box, class id, score); boxes in the order y, x, y, x."""
-    boxes, class_ids, scores = zip(*detections, strict=True) if detections else ((), (), ())
-    true_boxes, true_class_ids = zip(*truth, strict=True) if truth else ((), ())
-    return EvaluatedImage(
-        "a.jpg",
-        300,
-        300,
-        np.array(true_boxes, np.float32).reshape(-1, 4),
-        np.array(true_class_ids, int),
-        np.full(len(truth), difficult),
-        np.array(boxes, np.float32).reshape(-1, 4),
-        np.array(scores, np.float32),
-        np.array(class_ids, int),
-    )
 
 
 def confusion(images: list[EvaluatedImage], thresholds: dict[int, float]) -> list[list[int]]:
