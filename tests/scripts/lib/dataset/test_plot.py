@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 
 from scripts.lib.dataset import plot
+from scripts.lib.images.palette import PALETTE
 
 
 @pytest.mark.parametrize("num_boxes", [0, 3])
@@ -22,4 +23,4 @@ def test_it_is_a_png_with_or_without_boxes_and_anchors(tmp_path, num_boxes, anch
 def test_a_class_has_its_colour_in_the_bars(tmp_path):
     plot.draw(tmp_path / "a.png", {"boxes": {"Tops": 5, "Skirts": 5}}, np.empty((0, 2)), [], [])
     colors = {tuple(color) for _, color in Image.open(tmp_path / "a.png").convert("RGB").getcolors(2**20)}
-    assert {(0xE6, 0x9F, 0x00), (0x56, 0xB4, 0xE9)} <= colors
+    assert {ImageColor.getrgb(color) for color in PALETTE[:2]} <= colors

@@ -2,15 +2,77 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import re
+
+import numpy as np
 import pytest
 
+from scripts.lib.core import files
 from scripts.lib.images import palette
 
+# How people see linear RGB who lack one kind of cone: Machado, Oliveira and Fernandes, "A Physiologically-based Model
+# for Simulation of Color Vision Deficiency" (2009), severity 1.
+MACHADO = {
+    "normal": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
 
-def test_a_class_has_the_colour_of_its_position_and_they_repeat_after_the_last():
-    names = [f"class {number}" for number in range(len(palette.PALETTE) + 1)]
-    colors = palette.class_colors(names)
-    assert [colors[name] for name in names] == [*palette.PALETTE, palette.PALETTE[0]]
+
+def colors(count):
+    return list(palette.class_colors(f"class {number}" for number in range(count)).values())
+
+
+def least_difference(some_colors, vision="normal"):
+    linear = np.array([palette.linear_rgb(color) for color in some_colors]) @ np.transpose(MACHADO[vision])
+    return min(math.dist(*pair) for pair in itertools.combinations([palette.oklab(*c) for c in linear.clip(0, 1)], 2))
+
+
+def test_a_class_has_the_colour_of_its_position():
+    assert palette.class_colors(["Tops", "Skirts", "Tops"]) == {
+        "Tops": palette.PALETTE[0],
+        "Skirts": palette.PALETTE[1],
+    }
+    assert tuple(colors(8)) == palette.PALETTE
+    assert colors(30)[:20] == colors(20), "more classes change no colour"
+
+
+@pytest.mark.parametrize(("vision", "difference"), [("normal", 0.19), *((name, 0.08) for name in list(MACHADO)[1:])])
+def test_the_first_eight_differ_for_all_eyes(vision, difference):
+    assert least_difference(colors(8), vision) > difference
+
+
+@pytest.mark.parametrize(("count", "difference"), [(20, 0.1), (40, 0.06), (100, 0.03)])
+def test_more_than_eight_are_made_and_differ(count, difference):
+    assert least_difference(colors(count)) > difference
+
+
+def test_more_classes_than_colours_begin_again():
+    assert len(colors(1000)) == 1000
+
+
+def test_lines_and_texts_are_legible_on_light_and_dark_pages():
+    for color in colors(100):
+        assert min(palette.contrast(color, ground) for ground in palette.GROUNDS) >= 3
+        text = {"black": "#000000", "white": "#ffffff"}[palette.text_color(color)]
+        assert palette.contrast(color, text) >= 4.5
+
+
+def test_the_grounds_are_those_of_the_pages():
+    page = files.default_path("scripts/lib/pages/templates/base.html").read_text(encoding="utf-8")
+    assert set(re.findall(r"--(?:ground|card): (#\w+)", page)) == set(palette.GROUNDS)
+
+
+def test_contrast_and_oklab_are_right():
+    assert palette.contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert palette.contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)  # WCAG's well-known near miss
+    assert palette.oklab(*palette.linear_rgb("#FF0000")) == pytest.approx(
+        (0.628, 0.225, 0.126), abs=5e-4
+    )  # CSS Color 4
+    assert palette.oklab(1, 1, 1) == pytest.approx((1, 0, 0), abs=1e-4)
 
 
 @pytest.mark.parametrize(("background", "text"), [("#000000", "white"), ("#FFFFFF", "black"), ("#0072B2", "white")])

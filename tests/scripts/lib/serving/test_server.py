@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from scripts.lib.images.palette import PALETTE
 from scripts.lib.serving import server as serving
 from scripts.lib.serving.served_model import ServedModel
 from tests import chromium, made_onnx
@@ -237,7 +238,7 @@ def test_an_image_that_is_chosen_dropped_or_pasted_shows_its_boxes(served, tmp_p
             " (box.right - image.left) / image.width, (box.bottom - image.top) / image.height]; })()"
         )
         assert frame == pytest.approx([0.1, 0.25, 0.6, 0.75], abs=0.01)
-        assert page.value("document.querySelector('#boxes rect').getAttribute('stroke')") == "#E69F00"
+        assert page.value("document.querySelector('#boxes rect').getAttribute('stroke')") == PALETTE[0]
 
         page.value("document.getElementById('score').focus()")  # the slider, by the keyboard
         for _ in range(15):
