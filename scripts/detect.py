@@ -83,10 +83,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             output_dir, args.outputs, images, sources.products, settings, detector.class_names
         )
     repeated = f" ({sources.num_repeated} more were repetitions)" if sources.num_repeated else ""
+    origin = " of report.py" if args.min_score is None and any(map(exported_model.score_thresholds, args.model)) else ""
     shown_thresholds = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())
     print(
-        f"{len(counts)} images{repeated}, {sum(counts)} detections (score thresholds: {shown_thresholds}): "
-        f"{files.shown_path(output_dir)}/detections.csv"
+        f"{len(counts)} images{repeated}, {sum(counts)} detections "
+        f"(score thresholds{origin}: {shown_thresholds}): {files.shown_path(output_dir)}/detections.csv"
     )
     if errors := sources.findings + errors:
         raise DataError(errors, "the other images were done")

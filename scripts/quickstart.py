@@ -2,7 +2,8 @@
 
 In:   the repository, Python 3.10 to 3.13, a network for the first run.
 Out:  runs/quickstart/: the sample, CSV files and records, checkpoints and event files (train/), metrics.json (eval/),
-      the exported model (exported_model/), and the test pictures with boxes and detections.csv (detections/).
+      the exported model (exported_model/), the test images with boxes and detections.csv (detections/), and the report
+      on the model, a page for the browser (report/index.html).
 
 Each step is a script that can also be run by hand; its command is shown. A second run installs nothing again and
 resumes the training from its last checkpoint; remove runs/quickstart to begin anew. The sample is synthetic: drawn
@@ -32,6 +33,7 @@ from scripts.lib.evaluation import metrics_file
 ROOT = files.REPOSITORY_ROOT
 RESULTS = ROOT / "runs" / "quickstart"
 CONFIG = ROOT / "configs" / "ssd_mobilenet_v1_sample.config"
+TITLE = "Six classes, the drawn sample data set"
 RESULTS_BYTES = 500 * venv.MEGABYTE
 
 
@@ -97,6 +99,8 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
     export = ["--input_type", "image_tensor", *config_flag, "--trained_checkpoint_prefix", train]
     export += ["--output_directory", model]
     detection = ["--model", model, "--input", test_csv, "--image_dir", images, "--output_dir", result("detections")]
+    report = ["--train_dir", train, "--eval_dir", result("eval"), "--model", model, "--records", result("test.record")]
+    report += ["--output_dir", result("report"), "--update_thresholds", "--title", TITLE]
     return [
         PipelineStep("Drawing the sample data set", "scripts/make_sample_dataset.py", drawing),
         PipelineStep("Reading the annotations", "xml_to_csv.py", annotations),
@@ -107,6 +111,7 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
         PipelineStep("Evaluating", "scripts/eval.py", evaluation),
         PipelineStep("Exporting the model", "scripts/export_inference_graph.py", export),
         PipelineStep("Detecting on the test images", "scripts/detect.py", [*detection, "--min_score", "0.5"]),
+        PipelineStep("Writing the report", "scripts/report.py", report),
     ]
 
 
@@ -133,26 +138,33 @@ def run(step: PipelineStep, python: Path) -> None:
 
 
 def summary(output_dir: Path, python: Path) -> str:
-    """Return the metrics, where the results are, and how to view them."""
+    """Return the metrics, what was made and where, and the commands that come next."""
     places = {
-        "checkpoints, event files": "train",
-        "metrics": "eval/metrics.json",
-        "model": "exported_model",
-        "pictures with boxes": "detections/images",
+        "trained model": "exported_model",
+        "test images with boxes": "detections/images",
         "boxes as a table": "detections/detections.csv",
+        "checkpoints": "train",
+        "report": "report/index.html",
     }
-    tensorboard = command_text(python, "-m", "tensorboard.main", "--logdir", shown(output_dir))
-    return "\n".join(
-        [
-            "",
-            "=== Done. The sample is synthetic: these metrics show that the pipeline works, not how it does on photos.",
-            metrics_file.table(metrics_file.read(output_dir / "eval" / "metrics.json")),
-            "Results:",
-            *(f"  {what:<24}  {shown(output_dir / name)}" for what, name in places.items()),
-            "Curves and pictures in TensorBoard:",
-            f"  {tensorboard}",
-        ]
-    )
+    model, own = shown(output_dir / "exported_model"), shown(output_dir / "my_detections")
+    commands = {
+        "Detect on your own photos, in the folder samples": (
+            *("scripts/detect.py", "--model", model, "--input", "samples", "--output_dir", own),
+        ),
+        "Train on them: label them, then follow the README": ("scripts/label_images.py",),
+        "See loss and mAP in TensorBoard": ("scripts/start_tensorboard.py", "--logdir", shown(output_dir)),
+    }
+    lines = [
+        "",
+        "=== Done. The sample is synthetic: these metrics show that the pipeline works, not how it does on photos.",
+        metrics_file.table(metrics_file.read(output_dir / "eval" / "metrics.json")),
+        "What was made:",
+        *(f"  {what:<24}  {shown(output_dir / name)}" for what, name in places.items()),
+        "What next:",
+        *(f"  {what}:\n    {command_text(python, *command)}" for what, command in commands.items()),
+        f"Open the report in a browser: {(output_dir / places['report']).as_uri()}",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 In:   an exported model and the test record; the event files of training and evaluation, also of old runs.
 Out:  in output_dir: index.html, metrics.json, Total_Loss.png, mAP.png and further plots (for dark pages in dark/),
-      confusion_matrix.csv, examples in images/ (without --no_pictures), and detections.json, which makes a second run
-      quick. In the model's folder: score_thresholds.json, the score threshold of each class with the best F1, which is
-      detect.py's default. In eval_dir: an event file for TensorBoard.
+      confusion_matrix.csv, examples in images/ (without --no_images), and detections.json, which makes a second run
+      quick; score_thresholds.json, the score threshold of each class with the best F1. In eval_dir: an event file for
+      TensorBoard. With --update_thresholds, and only then, score_thresholds.json is also written to the model's folder,
+      where detect.py and serve.py find it: it becomes their default.
 
   python scripts/report.py --train_dir runs/multi/train --eval_dir runs/multi/eval --model exported_model \\
       --records data/test.record --output_dir model_six_classes
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     from scripts.lib.report import comparison, examples, figures, report
 
-    image_records = [] if args.no_pictures else args.records
+    image_records = [] if args.no_images else args.records
     options = report.PageOptions(args.output_dir, image_records, args.title, args.note, args.num_resamples)
     page = files.shown_path(args.output_dir / report.PAGE)
     if args.compare:
@@ -45,11 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     results = report.measure(inputs, options)
     print(figures.table(results))
     findings = report.write(results, inputs, options)
-    for folder in (args.output_dir, args.model):
+    for folder in (args.output_dir, args.model) if args.update_thresholds else (args.output_dir,):
         figures.write_thresholds(folder / exported_model.SCORE_THRESHOLDS, results)
     print("\n".join(f"- {sentence}" for sentence in findings))
-    thresholds = files.shown_path(args.model / exported_model.SCORE_THRESHOLDS)
-    print(f"The page is {page}; the best score thresholds are in {thresholds}")
+    use = "detect.py and serve.py now use them" if args.update_thresholds else "--update_thresholds puts them to use"
+    print(f"The best score thresholds are in {files.shown_path(folder / exported_model.SCORE_THRESHOLDS)}; {use}.")
+    print(f"The report is in {page}")
     return 0
 
 
@@ -63,11 +65,15 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output_dir", type=local_path, required=True, help="folder for the report")
     metavar = ("RUN_A", "RUN_B")
     parser.add_argument("--compare", nargs=2, type=existing_dir, metavar=metavar, help="output_dir of two reports")
-    parser.add_argument("--no_pictures", action="store_true", help="write nothing that shows an image of the record")
+    parser.add_argument(
+        "--no_images", "--no_pictures", action="store_true", help="write nothing that shows an image of the record"
+    )
     parser.add_argument("--title", default="", help="heading of the page, instead of the folder's name")
     parser.add_argument("--note", default="", help="remark under the heading, e.g. where the data is from")
     resamples = {"type": command_line.positive_int, "default": 1000, "metavar": "N"}
     parser.add_argument("--num_resamples", **resamples, help="bootstrap resamples for the intervals")
+    help_text = "make the best score thresholds the default of detect.py and serve.py: write them into --model"
+    parser.add_argument("--update_thresholds", action="store_true", help=help_text)
     args = parser.parse_args(argv)
     if args.compare:
         args.records = args.records or []

@@ -493,3 +493,9 @@ def test_a_journal_that_is_none_is_begun_anew_or_refused(project, content):
 
 
 # Many photos.
+
+
+def test_the_summary_says_that_the_score_thresholds_are_the_reports(project, capsys):
+    Path("model/score_thresholds.json").write_text('{"Tops": 0.9}', encoding="utf-8")
+    run("--draw", "no")
+    assert "(score thresholds of report.py: Tops 0.9, Skirts 0.5)" in capsys.readouterr().out

@@ -27,6 +27,7 @@ def test_the_steps_are_the_pipelines_in_order():
         "eval",
         "export_inference_graph",
         "detect",
+        "report",
     ]
 
 
@@ -80,7 +81,7 @@ def test_a_killed_step_is_told_from_a_failed_one(tmp_path, monkeypatch):
         quickstart.run(quickstart.PipelineStep("Training", "dies.py", []), PYTHON)
 
 
-def test_the_summary_has_figures_places_and_the_tensorboard_command(tmp_path):
+def test_the_summary_has_figures_places_and_what_comes_next(tmp_path):
     (tmp_path / "eval").mkdir()
     metrics = {
         "PascalBoxes_Precision/mAP@0.5IOU": 0.8125,
@@ -98,6 +99,19 @@ def test_the_summary_has_figures_places_and_the_tensorboard_command(tmp_path):
         "no ground truth",
         "exported_model",
         "detections",
-        "-m tensorboard.main --logdir",
+        f"scripts/detect.py --model {(tmp_path / 'exported_model').as_posix()} --input samples",
+        "scripts/start_tensorboard.py --logdir",
     ):
         assert expected in text
+    assert text.splitlines()[-1].endswith((tmp_path / "report/index.html").as_uri())
+
+
+def test_the_report_comes_last_and_its_command_shows_that_it_changes_the_model():
+    *_, report = quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG)
+    assert "--update_thresholds" in report.arguments
+
+
+def test_nothing_is_opened(repository_root):
+    """A terminal makes the report's address clickable; a browser that opens by itself is a surprise."""
+    code = "import sys; sys.path[:0] = ['.', 'scripts']; import quickstart; sys.exit('webbrowser' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=repository_root, check=False).returncode == 0

@@ -22,12 +22,18 @@ def place(tf, tmp_path_factory):
     record = made_model.write_record(folder / "test.record")
     for name, shrink in (("good", 0.0), ("bad", 0.25)):
         made_model.write_model(tf, folder / name, record, shrink)
+    models = contents(folder / "good"), contents(folder / "bad")
     for step, loss in ((0, 3.0), (100, 1.0)):
         event_files.write(folder / f"train/events.out.tfevents.{step}.a", step, {"Losses/TotalLoss": loss})
     event_files.write(folder / "eval/events.out.tfevents.1.a", 100, {metrics_file.MEAN_AP: 0.5})
     for name in ("good", "bad"):
         run(folder, name)
+    assert (contents(folder / "good"), contents(folder / "bad")) == models, "a report changed its model"
     return folder
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def run(folder, name: str, *more: str) -> None:
@@ -93,12 +99,6 @@ def test_the_mislabelled_square_is_named_in_table_and_findings(place):
     assert any("12 images decide little" in sentence for sentence in content["findings"])
 
 
-def test_the_best_thresholds_lie_beside_the_model(place):
-    thresholds = json.loads((place / "good/score_thresholds.json").read_text(encoding="utf-8"))
-    assert set(thresholds) == {"Red", "Green"}
-    assert all(0.2 < threshold < 0.95 for threshold in thresholds.values())
-
-
 def test_tensorboard_gets_curves_errors_and_examples(place):
     assert event_files.read_scalars(place / "eval")["DetectionBoxes_Precision/mAP@.50IOU"]
     (path,) = (place / "eval").glob("*.report")
@@ -131,7 +131,7 @@ def test_a_report_replaces_the_events_of_the_one_before(place, tmp_path):
     (before,) = (tmp_path / "eval").glob("*.report")
     before.rename(before.with_name("events.out.tfevents.1.report"))
     arguments = ["--model", str(place / "good"), "--records", str(place / "test.record"), "--output_dir", str(tmp_path)]
-    report.main([*arguments, "--eval_dir", str(tmp_path / "eval"), "--num_resamples", "5", "--no_pictures"])
+    report.main([*arguments, "--eval_dir", str(tmp_path / "eval"), "--num_resamples", "5", "--no_images"])
     (after,) = (tmp_path / "eval").glob("*.report")
     assert after.name != "events.out.tfevents.1.report"
 
@@ -180,9 +180,15 @@ def test_a_run_against_itself_cannot_be_told_apart(place, tmp_path):
     assert not (tmp_path / "images").exists()
 
 
-def test_without_pictures_nothing_holds_a_photo(place, tmp_path):
+def test_without_images_nothing_holds_a_photo_and_only_update_thresholds_changes_the_model(place, tmp_path, capsys):
     shutil.copytree(place, tmp_path / "run")
-    run(tmp_path / "run", "good", "--no_pictures")
+    run(tmp_path / "run", "good", "--no_images", "--update_thresholds")
+    after = contents(tmp_path / "run/good")
+    thresholds = json.loads(after.pop("score_thresholds.json"))
+    assert after == contents(place / "good")
+    assert set(thresholds) == {"Red", "Green"}
+    assert all(0.2 < threshold < 0.95 for threshold in thresholds.values())
+    assert "good/score_thresholds.json; detect.py and serve.py now use them" in capsys.readouterr().out
     assert not (tmp_path / "run/good_report/images").exists()
     (path,) = (tmp_path / "run/eval").glob("*.report")
     assert b"Examples/" not in path.read_bytes()
@@ -227,7 +233,7 @@ def test_reports_on_different_records_are_not_compared(place, tmp_path, capsys):
             str(tmp_path / "other"),
             "--num_resamples",
             "10",
-            "--no_pictures",
+            "--no_images",
         ]
     )
     with pytest.raises(Exception, match="different records"):

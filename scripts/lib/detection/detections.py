@@ -14,12 +14,14 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.models import exported_model
 from scripts.lib.models.detector import DetectionArrays
 
-DEFAULT_SCORE = 0.5  # score threshold where no report gives one
+DEFAULT_SCORE = 0.5  # score threshold where report.py --update_thresholds has written none
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which detections count")
-    group.add_argument("--min_score", type=score, help="score threshold (default: the report's of each class, or 0.5)")
+    group.add_argument(
+        "--min_score", type=score, help="score threshold (default: those of report.py --update_thresholds, or 0.5)"
+    )
     group.add_argument(
         "--class_min_score",
         type=class_score,
@@ -47,7 +49,7 @@ def score_thresholds(
     class_min_scores: Iterable[tuple[str, float]] = (),
     classes: Sequence[str] = (),
 ) -> dict[str, float]:
-    """Return class name -> score threshold: that of the class, else `min_score`, else the report's, else 0.5.
+    """Return class name -> score threshold: that of the class, else `min_score`, else the model's, else 0.5.
 
     `class_names` are all classes of the models; the last three are values of the flags.
 
@@ -65,7 +67,7 @@ def score_thresholds(
 
 
 def default_thresholds(models: Sequence[Path], class_names: Sequence[str]) -> dict[str, float]:
-    """Return class name -> mean of the thresholds in the models' reports, else 0.5."""
+    """Return class name -> mean of the thresholds that report.py wrote into the models, else 0.5."""
     reports = [exported_model.score_thresholds(model) for model in models]
     stated = {name: [report[name] for report in reports if name in report] or [DEFAULT_SCORE] for name in class_names}
     return {name: sum(thresholds) / len(thresholds) for name, thresholds in stated.items()}

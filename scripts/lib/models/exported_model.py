@@ -19,7 +19,7 @@ OPENVINO = "openvino/model.xml"
 TFLITE = "model.tflite"
 TFLITE_INT8 = "model_int8.tflite"
 METADATA = "model.json"
-SCORE_THRESHOLDS = "score_thresholds.json"  # added by report.py
+SCORE_THRESHOLDS = "score_thresholds.json"  # added by report.py --update_thresholds
 
 _BY_THE_API = (FROZEN_GRAPH, SAVED_MODEL, PIPELINE_CONFIG, "checkpoint", f"{CHECKPOINT}.*", "inference_graph.pbtxt")
 _BY_US = (LABEL_MAP, SCORE_THRESHOLDS, ONNX, "openvino", TFLITE, TFLITE_INT8, METADATA)
@@ -74,7 +74,7 @@ def global_step(folder: Path) -> int | None:
 
 
 def score_thresholds(folder: Path | str) -> dict[str, float]:
-    """Return class name -> the score with the best F1 on the test set, as report.py found it; empty without a report.
+    """Return class name -> the score threshold that report.py --update_thresholds wrote, empty where it did not.
 
     Raises:
         UsageError: the file was not written by report.py.
@@ -86,6 +86,6 @@ def score_thresholds(folder: Path | str) -> dict[str, float]:
         return {}
     except (ValueError, TypeError, AttributeError):
         raise UsageError(
-            f"{files.shown_path(path)} does not hold a score threshold for each class; remove it, or let report.py "
-            "write it again"
+            f"{files.shown_path(path)} does not hold a score threshold for each class; remove it, or let "
+            "report.py --update_thresholds write it again"
         ) from None
