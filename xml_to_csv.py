@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
     try:
         format_name, annotation_files = registry.find_files(args.annotations_dir, args.format)
-        images = image_folder(format_name, args.image_dir)
+        images = image_folder(format_name, args.image_dir, args.annotations_dir)
         our_classes = class_map.read(args.class_map) if args.class_map else None
         annotations, findings = read_annotations(args.annotations_dir, format_name, annotation_files, images)
         if our_classes is not None:
@@ -85,7 +85,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--format", choices=(registry.AUTO, *registry.FORMATS), default=registry.AUTO, help="annotation format"
     )
-    parser.add_argument("--image_dir", type=existing_dir, help="folder of the images (default: samples, if it exists)")
+    parser.add_argument(
+        "--image_dir",
+        type=existing_dir,
+        help="folder of the images (default: samples, or annotations_dir if it has images)",
+    )
     parser.add_argument("--class_map", type=existing_file, help="CSV theirs,ours that renames classes")
     parser.add_argument("--include_negatives", action="store_true", help="keep images without objects: one row each")
     args = parser.parse_args(argv)
@@ -95,11 +99,18 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def image_folder(format_name: str, image_dir: Path | None) -> ImageFolder | None:
-    """Return the images, or None if there is no such folder and the format does not need it."""
-    image_dir = image_dir or files.default_path("samples")
-    if image_dir.is_dir():
+def image_folder(format_name: str, image_dir: Path | None, annotations_dir: Path) -> ImageFolder | None:
+    """Return the images, or None if there are none and the format does not need them.
+
+    Without `image_dir` they are looked for in samples, and then beside the annotations, where exports have them.
+    """
+    if image_dir:
         return ImageFolder(image_dir)
+    for folder in filter(Path.is_dir, (files.default_path("samples"), annotations_dir)):
+        images = ImageFolder(folder)
+        if images.names:
+            print(f"images: {files.shown_path(folder)} (--image_dir names another folder)")
+            return images
     if registry.FORMATS[format_name].NEEDS_IMAGES:
         raise UsageError(f"--format {format_name} does not state the sizes of the images: give --image_dir")
     return None

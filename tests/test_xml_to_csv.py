@@ -150,3 +150,12 @@ def test_format_without_sizes_needs_the_images(tmp_path, monkeypatch):
     (tmp_path / "yolo" / "a.txt").touch()
     with pytest.raises(UsageError, match="--format yolo does not state the sizes of the images: give --image_dir"):
         convert(tmp_path / "yolo")
+
+
+def test_case_9_images_beside_their_annotations_need_no_flag(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("xml_to_csv.files.default_path", lambda relative: tmp_path / "absent")
+    folder = tmp_path / "export"
+    annotate(folder / "train" / "a.xml", "a.jpg", ["Tops"])
+    Image.new("RGB", (64, 48)).save(folder / "train" / "a.jpg")
+    assert convert(folder) == ["train/a.jpg,64,48,Tops,1,2,30,40"]
+    assert "images: " in capsys.readouterr().out

@@ -19,31 +19,39 @@ LARGEST = 10**9  # pixels; anything beyond is a mistake
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
-def annotation_of(name: str, images: ImageFolder, file: str, line: int | None = None) -> Annotation:
+def annotation_of(name: str, images: ImageFolder, file: str, line: int | None = None, folder: str = "") -> Annotation:
     """Return an annotation without objects of the image that a line of a file names; raise DataError without it.
 
-    The image is looked for by that name, then by the name without its first folder, and so on.
+    The image is looked for in `folder`, that of the annotation file below the folder of annotations; then by its name,
+    by the name without its first folder, and so on.
     """
     try:
-        parts = image_names.inside_folder(name).split("/")
+        inside = image_names.inside_folder(name)
     except ValueError as error:
         remedy = "write the bare name of the image"
         raise DataError([error_in(file, "filename-outside-folder", str(error), remedy, line=line)]) from error
-    found = next(filter(None, (images.find("/".join(parts[start:])) for start in range(len(parts)))), None)
+    parts = inside.split("/")
+    names = [f"{folder}/{inside}", *("/".join(parts[start:]) for start in range(len(parts)))]
+    found = next(filter(None, map(images.find, names)), None)
     if found is None:
         message = f"the image {name!r} is not in {files.shown_path(images.folder)}, or there is more than one"
         raise DataError([error_in(file, "image-missing", message, "copy it there, or give --image_dir", line=line)])
-    return Annotation(found, *upright_size(images.folder / found), source=file)
+    (width, height), _ = upright_size(images.folder / found)
+    return Annotation(found, width, height, source=file)
 
 
-def upright_size(path: Path) -> tuple[int, int]:
-    """Return width and height (pixels) of an image as viewers show it; raise DataError if it cannot be read."""
-    from PIL import Image  # here, since VOC XML does without
+def upright_size(path: Path) -> tuple[tuple[int, int], int]:
+    """Return width and height (pixels) of an image as viewers show it, and its EXIF orientation.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    from scripts.lib.images import decode  # here, since it imports Pillow, and VOC XML mostly does without
 
     try:
-        with Image.open(path) as image:
-            transposed = image.getexif().get(0x0112) in (5, 6, 7, 8)
-            return image.size[::-1] if transposed else image.size
+        with decode.open_image(path) as image:
+            orientation = decode.orientation(image)
+            return image.size[::-1] if orientation >= 5 else image.size, orientation
     except Exception as error:  # Pillow's plugins raise whatever a broken header leads them to
         message = f"cannot be read as an image: {error}"
         raise DataError([error_in(path, "image-unreadable", message, "replace the file")]) from error
@@ -99,6 +107,11 @@ def stem_below(file: str, path: Path) -> str:
     folder, name = os.fspath(path), file.replace(os.sep, "/")
     name = name[len(folder) + 1 :] if file != folder else name.rpartition("/")[2]
     return name.rpartition(".")[0]
+
+
+def folder_below(file: str, path: Path) -> str:
+    """Return the folder of an annotation file relative to the folder of annotations: "shop", or ""."""
+    return stem_below(file, path).rpartition("/")[0]
 
 
 def error_in(

@@ -7,6 +7,7 @@ counts them: xmin and ymin from 0 (older versions: from 1), xmax and ymax up to 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.lib.core import files
-from scripts.lib.core.boxes import round_half_up
+from scripts.lib.core.boxes import are_fractions, round_half_up
 from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.images import image_names
 
@@ -54,6 +55,7 @@ class Annotation:
     image_path: str = ""
     source: str | None = None  # the file that it was read from
     database: str = "Unknown"  # LabelImg's, which writes "Unknown"; see proposals.py
+    refused_filename: str | None = None  # what <filename> says ("": nothing) where `filename` had to be another name
 
 
 def find_files(folder: Path | str) -> list[str]:
@@ -140,7 +142,8 @@ def read(path: Path | str) -> Annotation:
     """Read one file by tag name.
 
     Entities, DTDs and the network are off. Coordinates may be written `12.0`; a fraction is rounded to the nearest
-    pixel. `<filename>` may have folders below the image folder, but never leads out of it.
+    pixel. `<filename>` may have folders below the image folder. Of a name that leads out of it the last part counts,
+    and without a name that of the XML file does. A size that is not stated is 0.
 
     Raises:
         DataError: with a finding for each thing that is wrong with the file.
@@ -174,8 +177,10 @@ def _parse(content: bytes, path: str) -> Element:
         reason = " ".join((getattr(error, "msg", None) or str(error) or "the file is empty").split())
         message = f"is not well-formed XML: {_shortened(reason, 200)}"
         raise DataError([_error(path, "xml-malformed", message, line=getattr(error, "lineno", None) or 1)]) from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise DataError([_error(path, "xml-doctype", "has a <!DOCTYPE>, which no annotation needs", line=1)])
+    doctype = root.getroottree().docinfo.internalDTD
+    if doctype is not None and any(True for _ in doctype.iterentities()):  # without entities it changes nothing
+        message = "has a <!DOCTYPE> with entities, which no annotation needs"
+        raise DataError([_error(path, "xml-doctype", message, line=1)])
     if root.tag != "annotation":
         message = f"begins with <{_shortened(root.tag)}>, PASCAL VOC XML with <annotation>"
         raise DataError([_error(path, "xml-not-voc", message, line=root.sourceline)])
@@ -194,20 +199,26 @@ class _Reader:
         self.findings.append(_error(self.path, code, message, self.object, element.sourceline))
 
     def annotation(self, root: Element) -> Annotation:
-        fields = self.children(root, "filename", "size")
-        filename = self.text(fields, "filename")
-        try:
-            filename = filename and image_names.inside_folder(filename)
-        except ValueError as error:
-            self.report(fields["filename"], "filename-outside-folder", str(error))
-        size = self.children(fields.get("size"), "width", "height")
+        fields = self.stated_children(root, "filename", "size")
+        stated = self.text(fields, "filename")
+        filename, is_refused = _inside_folder(stated)
+        if not filename:
+            filename, _ = _inside_folder(Path(self.path).stem)
+        if not filename:
+            self.report(root, "filename-outside-folder", f"<filename> says {stated!r}, which names no image")
+        size = self.stated_children(fields.get("size"), "width", "height")
         width, height = (self.pixels(size, tag, smallest=0) for tag in ("width", "height"))
         elements = root.findall("object")
+        if not fields and not elements:
+            self.report(root, "xml-missing-tag", "<annotation> has no <filename>, <size> or <object>")
         objects = [self.voc_object(element, f"object {number}") for number, element in enumerate(elements, start=1)]
         if len(objects) != sum(1 for _ in root.iter("{*}object")):
             self.report(root, "xml-misplaced-object", "an <object> is not directly below <annotation>")
         database = _text(root.find("source/database")) or "Unknown"
-        return Annotation(filename, width, height, objects, source=self.path, database=database)
+        refused = stated if is_refused else None
+        return Annotation(
+            filename, width, height, objects, source=self.path, database=database, refused_filename=refused
+        )
 
     def voc_object(self, element: Element, place: str) -> VocObject:
         self.object = place
@@ -216,6 +227,11 @@ class _Reader:
             self.object += f" ({_shortened(name)})"
         tags = ("xmin", "ymin", "xmax", "ymax")
         box = self.children(fields.get("bndbox"), *tags)
+        texts = [_text(box.get(tag)) for tag in tags]
+        if are_fractions(texts):
+            message = f"the corners {', '.join(texts)} are fractions of the image's sides, expected pixels"
+            self.report(fields["bndbox"], "box-normalized", message)
+            box = {}
         corners = [self.pixels(box, tag) for tag in tags]
         self.object = ""
         return VocObject(name, *corners, line=element.sourceline)
@@ -247,6 +263,12 @@ class _Reader:
             return text
         return ""
 
+    def stated_children(self, parent: Element | None, *optional: str) -> dict[str, Element]:
+        """Return those children, by tag, that are there and not empty."""
+        found = {} if parent is None else {tag: parent.find(tag) for tag in optional}
+        stated = (tag for tag, element in found.items() if element is not None and (len(element) or _text(element)))
+        return self.children(parent, *stated)
+
     def children(self, parent: Element | None, *required: str) -> dict[str, Element]:
         """Return the required children by tag; report each that is not there exactly once, and leave it out."""
         children = {}
@@ -271,6 +293,14 @@ def parse_pixels(text: str) -> int:
     return round_half_up(float(text)) if "." in text else int(text)
 
 
+def _inside_folder(name: str) -> tuple[str, bool]:
+    """Return the name below the image folder, of one that leads out of it the last part; and whether it was refused."""
+    for part in (name, name.replace("\\", "/").rpartition("/")[2]):
+        with contextlib.suppress(ValueError):
+            return image_names.inside_folder(part), part is not name
+    return "", True
+
+
 def _text(element: Element | None) -> str:
     """Return an element's text without XML's white space around it, which is less than Python's."""
     return "" if element is None else (element.text or "").strip(" \t\r\n")
@@ -283,9 +313,10 @@ def _shortened(text: str, length: int = 60) -> str:
 _REMEDIES = {
     "xml-malformed": "open the image in LabelImg and save it again, or correct the file in a text editor (UTF-8)",
     "xml-doctype": "delete it from the file",
+    "box-normalized": "multiply them by the image's width and height, or export the annotations again in pixels",
     "xml-not-voc": "convert the file to PASCAL VOC, or move it out of the folder",
     "xml-too-large": "move it out of the folder",
-    "filename-outside-folder": "write the bare name of the image into <filename>",
+    "filename-outside-folder": "write the bare name of the image into <filename>, or rename the XML file",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -36,6 +36,15 @@ def clip_to_pixels(box_xyxy: Sequence[float], width: int, height: int) -> tuple[
     xmin, ymin, xmax, ymax = map(round_half_up, box_xyxy)
     xmin, ymin, xmax, ymax = max(xmin, 0), max(ymin, 0), min(xmax, width), min(ymax, height)
     return (xmin, ymin, xmax, ymax) if xmin < xmax and ymin < ymax else None
+
+
+def are_fractions(corners: Iterable[str | float]) -> bool:
+    """Return True for a box in fractions of the image's sides, where pixels are expected: all are between 0 and 1."""
+    try:
+        values = [float(corner) for corner in corners]
+    except ValueError:
+        return False
+    return all(-0.01 <= value <= 1.01 for value in values) and any(value % 1 for value in values)
 
 
 def iou(boxes_yxyx: np.ndarray, other_boxes_yxyx: np.ndarray) -> np.ndarray:

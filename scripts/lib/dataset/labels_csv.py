@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.lib.annotations.voc_xml import MAX_TEXT, Annotation, parse_pixels
 from scripts.lib.core import files
+from scripts.lib.core.boxes import are_fractions
 from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.core.text import read_text
 from scripts.lib.images import image_names
@@ -155,6 +156,10 @@ class _LineReader:
             self.report("column class is empty, but the row has a box")
         if len(class_name) > MAX_TEXT:
             self.report(f"column class has {len(class_name)} characters, at most {MAX_TEXT} make sense")
+        if are_fractions(corners):
+            message = f"the corners {', '.join(corners)} are fractions of the image's sides, expected pixels"
+            self.report(message, "box-normalized", "multiply them by the image's width and height")
+            corners = ["0"] * 4
         return LabelRow(filename, *size, class_name, *map(self.pixels, COLUMNS[4:], corners))
 
     def pixels(self, column: str, text: str) -> int:

@@ -113,13 +113,20 @@ def opened(data: bytes) -> Iterator[Image.Image]:
             yield image
 
 
-def open_image(data: bytes) -> Image.Image:
-    """Open an image by its content, or raise what `unreadable` explains; plugins for rare formats are loaded late."""
+def open_image(source: bytes | Path) -> Image.Image:
+    """Open an image by its content, or raise what `unreadable` explains; plugins for rare formats are loaded late.
+
+    All images of others are opened here, since Pillow would try every format it has: for EPS it starts Ghostscript.
+    """
     try:
-        return Image.open(io.BytesIO(data), formats=_COMMON_FORMATS)
+        return Image.open(_opened_file(source), formats=_COMMON_FORMATS)
     except Image.UnidentifiedImageError:
         Image.init()
-        return Image.open(io.BytesIO(data), formats=[name for name in _OTHER_FORMATS if name in Image.OPEN])
+        return Image.open(_opened_file(source), formats=[name for name in _OTHER_FORMATS if name in Image.OPEN])
+
+
+def _opened_file(source: bytes | Path) -> io.BytesIO | Path:
+    return io.BytesIO(source) if isinstance(source, bytes) else source
 
 
 def orientation(image: Image.Image) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import re
 import unicodedata
@@ -15,6 +16,11 @@ from scripts.lib.core import files
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".ppm")
     + (".heic", ".heif")
+)
+
+# Folders that hold one kind of files of a data set: VOC, YOLO, CVAT, Label Studio, and what people call them.
+_KINDS_OF_FILES = frozenset(
+    ("images", "jpegimages", "img", "imgs", "photos", "labels", "annotations", "ann", "anns", "xml", "xmls", "txt")
 )
 
 MAX_LENGTH = 1000  # characters; file systems stop at 255 a part
@@ -75,7 +81,8 @@ class ImageFolder:
 
         Args:
             name: as `inside_folder` returns it; upper and lower case, a missing or another suffix do not matter where
-                only one image matches.
+                only one image matches. An image beside the folder of annotations is found, too: train/images/a.jpg
+                for train/labels/a or train/a, JPEGImages/a.jpg for Annotations/a.
             annotation_stem: the annotation file's own name without its suffix, relative to the annotation folder, for
                 images that were renamed together with their annotation.
 
@@ -87,9 +94,18 @@ class ImageFolder:
         candidates = [self._by_name.get(_spelling(name)), self._by_stem.get(_spelling(name))]
         if has_image_suffix(name):
             candidates.append(self._by_stem.get(_spelling(without_suffix(name))))
+        candidates.append(self._by_place.get(_place(without_suffix(name) if has_image_suffix(name) else name)))
         if annotation_stem:
-            candidates.append(self._by_stem.get(_spelling(annotation_stem)))
+            candidates += [self._by_stem.get(_spelling(annotation_stem)), self._by_place.get(_place(annotation_stem))]
         return next((found[0] for found in candidates if found and len(found) == 1), None)
+
+    @functools.cached_property
+    def _by_place(self) -> dict[str, list[str]]:
+        """The names by `_place`; made when the first image is not where its annotation says."""
+        by_place = defaultdict(list)
+        for name in sorted(self.names):
+            by_place[_place(without_suffix(name))].append(name)
+        return by_place
 
 
 def has_image_suffix(name: str) -> bool:
@@ -98,6 +114,12 @@ def has_image_suffix(name: str) -> bool:
 
 def without_suffix(name: str) -> str:
     return posixpath.splitext(name)[0]
+
+
+def _place(stem: str) -> str:
+    """Return the place of an image or annotation in its data set, whatever the folders of the two are called."""
+    *folders, last = _spelling(stem).split("/")
+    return "/".join([*(folder for folder in folders if folder not in _KINDS_OF_FILES), last])
 
 
 def _spelling(name: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from scripts.lib.annotations import parsing
 from scripts.lib.annotations.parsing import error_in
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
+from scripts.lib.core.boxes import are_fractions
 from scripts.lib.core.errors import DataError, Finding
 from scripts.lib.core.text import read_text
 from scripts.lib.images.image_names import ImageFolder
@@ -32,11 +33,14 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
         try:
             name = _value(entry, "image", str)
             place = f"image {number} ({name})"
-            annotation = parsing.annotation_of(name, images, file)
+            annotation = parsing.annotation_of(name, images, file, folder=parsing.folder_below(file, path))
             for index, box in enumerate(_value(entry, "annotations", list), start=1):
                 place = f"image {number} ({annotation.filename}), object {index}"
                 coordinates = _value(box, "coordinates", dict)
-                corners = parsing.corners_xyxy(*(_pixels(coordinates, key) for key in ("x", "y", "width", "height")))
+                values = [_pixels(coordinates, key) for key in ("x", "y", "width", "height")]
+                if are_fractions(values):
+                    raise ValueError("the coordinates are fractions of the image's sides, expected pixels")
+                corners = parsing.corners_xyxy(*values)
                 annotation.objects.append(VocObject(parsing.class_name(_value(box, "label", str)), *corners))
             annotations.append(annotation)
         except ValueError as error:

@@ -44,7 +44,7 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
                 if len(fields) not in (7, 11):
                     raise ValueError(f"has {len(fields)} fields, expected path,class,center_x,center_y,w,h,o")
                 if fields[0] not in annotation_of:
-                    new = parsing.annotation_of(fields[0], images, file, line)
+                    new = parsing.annotation_of(fields[0], images, file, line, parsing.folder_below(file, path))
                     annotation_of[fields[0]] = annotations.setdefault(new.filename, new)
                 annotation = annotation_of[fields[0]]
                 corners = _enclosing_xyxy(*map(parsing.number, fields[2:7]), annotation.width, annotation.height)

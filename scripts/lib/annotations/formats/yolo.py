@@ -1,54 +1,142 @@
-"""YOLO: one text file per image and a classes.txt, as LabelImg writes them (`libs/yolo_io.py`).
+"""YOLO: one text file per image, and the class names in classes.txt, obj.names or data.yaml.
 
-Each line is a box, `class x_center y_center width height`: the class as a line number of classes.txt, from 0, the
-others as fractions of the image's sides.
+Each line is a box, `class x_center y_center width height`: the class as its place in the list of names, from 0, the
+others as fractions of the image's sides. LabelImg (`libs/yolo_io.py`) and Label Studio write the names into
+classes.txt, Darknet and CVAT into obj.names, Ultralytics and Roboflow into data.yaml, which lies above `train/labels`.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 from scripts.lib.annotations import parsing
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
-from scripts.lib.core.errors import DataError, Finding
+from scripts.lib.core import files
+from scripts.lib.core.errors import NOTE, DataError, Finding
 from scripts.lib.core.text import read_text
 from scripts.lib.images.image_names import ImageFolder
 
-TITLE = "LabelImg's YOLO .txt with classes.txt"
+TITLE = "YOLO .txt with classes.txt, obj.names or data.yaml"
 NEEDS_IMAGES = True
 IS_DATA_SET = False
 
+NAME_FILES = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml", "labels.txt", "_darknet.labels")
+_OTHER_TEXT = re.compile(r"(classes|labels)\.txt|(readme|licen[cs]e|requirements)\b.*\.txt", re.IGNORECASE)
+_FOLDERS_ABOVE = 2  # where class names are looked for, too: data.yaml lies above train/labels
+
+
+class ClassNames(NamedTuple):
+    """The names of the classes, by id from 0, and the file that lists them."""
+
+    names: list[str]
+    file: Path
+
 
 def select_files(path: Path, listed: list[str]) -> list[str]:
-    return [file for file in parsing.with_suffix(listed, ".txt") if Path(file).name != "classes.txt"]
+    return [file for file in parsing.with_suffix(listed, ".txt") if _may_hold_boxes(Path(file))]
+
+
+def _may_hold_boxes(file: Path) -> bool:
+    """Return False for texts that come with data sets: read-me files, class names, lists of images."""
+    if _OTHER_TEXT.fullmatch(file.name) or "ImageSets" in file.parts:
+        return False
+    fields = parsing.first_line(str(file)).split()
+    return len(fields) > 2 or all(map(_is_number, fields[:1]))  # a list has a name, and perhaps 1 or -1, in each line
 
 
 def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], list[Finding]]:
     class_names = _class_names(Path(file).parent, path)
     annotation = parsing.annotation_of(parsing.stem_below(file, path), images, file)
-    columns, rows, findings = annotation.width, annotation.height, []
+    columns, rows, findings, unknown = annotation.width, annotation.height, [], set()
     for line, text in parsing.numbered_lines(file):
         try:
             index, *box = text.split()
             if len(box) != 4:
                 raise ValueError(f"has {len(box) + 1} values, expected 5: class x_center y_center width height")
             x, y, width, height = map(_fraction, box)
+            if index.isascii() and index.isdecimal() and int(index[:9]) >= len(class_names.names):
+                unknown.add(int(index[:9]))
+                continue
+            name = parsing.class_at(index, class_names.names, class_names.file.name)
             corners = parsing.corners_xyxy(x * columns, y * rows, width * columns, height * rows)
-            name = parsing.class_at(index, class_names, "classes.txt")
             annotation.objects.append(VocObject(name, *corners, line=line))
         except ValueError as error:
-            findings.append(parsing.error_in(file, "yolo-line", str(error), "save it again in LabelImg", line=line))
-    return [] if findings else [annotation], findings
+            remedy = "correct the line, or draw the boxes of this image again"
+            findings.append(parsing.error_in(file, "yolo-line", str(error), remedy, line=line))
+    if unknown:
+        findings.append(_unknown_classes(file, sorted(unknown), class_names))
+    elif not class_names.file.is_relative_to(path):
+        findings.append(Finding(NOTE, "yolo-classes", files.shown_path(class_names.file), "names the classes"))
+    return [annotation] if not unknown and all(one.severity == NOTE for one in findings) else [], findings
+
+
+def _unknown_classes(file: str, ids: list[int], class_names: ClassNames) -> Finding:
+    """Return the error of class ids beyond the list, as LabelImg leaves them when it writes classes.txt anew."""
+    names = class_names.file
+    last = len(class_names.names) - 1
+    listed = f"lists 0 to {last}" if last >= 0 else "lists none"
+    message = f"has class {', '.join(map(str, ids))}, but {files.shown_path(names)} {listed}"
+    remedy = f"write the names of all classes there, in the order of their ids; {names.name} begins with class 0"
+    if names.name == "classes.txt":
+        remedy += "; LabelImg replaces this file by the classes of its last session: an older copy is right"
+    return parsing.error_in(file, "yolo-class", message, remedy)
 
 
 @functools.lru_cache(maxsize=64)
-def _class_names(folder: Path, root: Path) -> list[str]:
-    for candidate in (folder / "classes.txt", root / "classes.txt"):
-        if candidate.is_file():
-            return [name.strip() for name in read_text(candidate).strip("\r\n").split("\n")]
-    message = "no classes.txt beside the annotations, which names their classes"
-    raise DataError([parsing.error_in(folder, "yolo-classes", message, "copy it there from where LabelImg wrote it")])
+def _class_names(folder: Path, root: Path) -> ClassNames:
+    """Return the class names that lie nearest: in the folder, above it up to the root, or a little further up.
+
+    Raises:
+        DataError: there are none, a list cannot be read, or two lists in a folder contradict each other.
+    """
+    top = root.parent if root.is_file() else root
+    above = Path(top).absolute().parents[:_FOLDERS_ABOVE]
+    inside = [parent for parent in (folder, *folder.parents) if parent.is_relative_to(top)]
+    empty = None
+    for place in (*inside, *above):
+        lists = [ClassNames(_read_names(file), file) for name in NAME_FILES if (file := place / name).is_file()]
+        filled = [one for one in lists if one.names]
+        if any(one.names != filled[0].names for one in filled):
+            message = f"{' and '.join(one.file.name for one in filled)} name different classes"
+            raise DataError([parsing.error_in(place, "yolo-classes", message, "remove the one that is wrong")])
+        if filled:
+            return filled[0]
+        empty = empty or next(iter(lists), None)
+    if empty:
+        return empty
+    message = f"no {', '.join(NAME_FILES[:2])} or {NAME_FILES[2]} here or above, which names the classes"
+    remedy = "write classes.txt there: a class name a line, that of class 0 first"
+    raise DataError([parsing.error_in(folder, "yolo-classes", message, remedy)])
+
+
+def _read_names(file: Path) -> list[str]:
+    text = read_text(file)
+    if file.suffix not in (".yaml", ".yml"):
+        names = [name.strip() for name in text.strip("\r\n").split("\n")]
+        return names if any(names) else []
+    import yaml  # here, since most annotations need none
+
+    try:
+        names = (yaml.safe_load(text) or {}).get("names", [])
+        if isinstance(names, dict):
+            names = [names[index] for index in range(len(names))]
+        if not all(isinstance(name, (str, int, float)) for name in names):
+            raise TypeError
+        return [str(name) for name in names]
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        message = f"does not hold names, a list or 0: first, 1: second, ... ({' '.join(str(error).split())[:100]})"
+        raise DataError([parsing.error_in(file, "yolo-classes", message, "correct it")]) from error
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _fraction(text: str) -> float:

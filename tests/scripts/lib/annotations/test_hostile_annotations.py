@@ -61,7 +61,7 @@ MADE = {
     "one long entity many times": f'<!DOCTYPE a [<!ENTITY x "{"y" * 50_000}">]>' + CLEAN.replace("Tops", "&x;" * 5000),
     "external entity": '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + CLEAN.replace("Tops", "&x;"),
     "parameter entity": '<!DOCTYPE a [<!ENTITY % x SYSTEM "http://127.0.0.1:9/x.dtd">%x;]>' + CLEAN,
-    "external DTD": '<!DOCTYPE annotation SYSTEM "http://127.0.0.1:9/x.dtd">' + CLEAN,
+    "external DTD": '<!DOCTYPE annotation SYSTEM "http://127.0.0.1:9/x.dtd">' + CLEAN.replace("Tops", "&x;"),
     "deep nesting": "<annotation>" * 100_000,
     "deep nesting, closed": "<annotation>" + "<a>" * 200_000 + "</a>" * 200_000 + "</annotation>",
     "many attributes": "<annotation " + " ".join(f'a{n}="1"' for n in range(100_000)) + "/>",

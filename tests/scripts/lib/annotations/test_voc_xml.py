@@ -85,6 +85,9 @@ def findings_of(tmp_path, content: str | bytes):
         pytest.param(DOCUMENT.replace("Tops", "<![CDATA[Tops]]>"), id="CDATA"),
         pytest.param(DOCUMENT.replace("Tops", "T&#111;ps"), id="character reference"),
         pytest.param(DOCUMENT.replace(">Tops<", "><!-- - -->Tops<"), id="comment"),
+        pytest.param("<!DOCTYPE annotation>" + DOCUMENT, id="case 19: DOCTYPE"),
+        pytest.param("<!DOCTYPE annotation SYSTEM 'voc.dtd'>" + DOCUMENT, id="case 19: DOCTYPE with a DTD"),
+        pytest.param("<!DOCTYPE annotation [<!ELEMENT a ANY>]>" + DOCUMENT, id="case 19: DOCTYPE with elements"),
     ],
 )
 def test_reads_what_was_meant(tmp_path, content):
@@ -125,10 +128,10 @@ def test_image_without_objects_is_an_annotation_too(tmp_path):
         ("<xmin>12</xmin>", "<xmin>1</xmin><xmin>2</xmin>", 19, "<bndbox> has 2 <xmin>, expected one"),
         ("<name>Tops</name>", "<name> </name>", 27, "object 2: <name> holds nothing"),
         ("<width>640</width>", "<width>-640</width>", 9, "<width> is -640, expected 0 or more"),
-        ("<width>640</width>", "", 8, "<size> has no <width>"),
-        ("<filename>dress.jpg</filename>", "", 1, "<annotation> has no <filename>"),
+        ("<width>640</width>", "<width>1</width><width>2</width>", 8, "<size> has 2 <width>, expected one"),
+        ("<filename>", "<filename>a.jpg</filename><filename>", 1, "<annotation> has 2 <filename>, expected one"),
         ("<annotation>", '<annotation xmlns="http://x.org">', 1, "PASCAL VOC XML with <annotation>"),
-        ("<annotation>", "<!DOCTYPE annotation SYSTEM 'voc.dtd'><annotation>", 1, "<!DOCTYPE>"),
+        ("<annotation>", "<!DOCTYPE a [<!ENTITY x 'y'>]><annotation>", 1, "has a <!DOCTYPE> with entities"),
         ("<segmented>0</segmented>", "<objects><object/></objects>", 1, "not directly below <annotation>"),
         (">Tops<", ">&tops;<", 27, "is not well-formed XML: Entity 'tops' not defined"),
         (">Tops<", f">{'T' * 2000}<", 27, "2000 characters"),
@@ -144,11 +147,9 @@ def test_finding_names_file_line_and_what_was_found(tmp_path, old, new, line, wo
 
 
 def test_all_mistakes_of_a_file_are_found_at_once(tmp_path):
-    content = (
-        DOCUMENT.replace("<xmin>12<", "<xmin>a<").replace("<ymax>4<", "<ymax>b<").replace("dress.jpg<", "../x.jpg<")
-    )
+    content = DOCUMENT.replace("<xmin>12<", "<xmin>a<").replace("<ymax>4<", "<ymax>b<").replace("640<", "-640<")
     assert [finding.code for finding in findings_of(tmp_path, content)] == [
-        "filename-outside-folder",
+        "xml-not-a-number",
         "xml-not-a-number",
         "xml-not-a-number",
     ]
@@ -179,11 +180,41 @@ def test_too_large_a_file_is_refused_unread(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["../x.jpg", "a/../../x.jpg", "/etc/passwd", "C:\\x.jpg", "c:x.jpg", "\\\\host\\share\\x.jpg", "..", "a/.."]
+    ("name", "expected"),
+    [
+        ("../x.jpg", "x.jpg"),
+        ("a/../../x.jpg", "x.jpg"),
+        ("/etc/passwd", "passwd"),
+        ("C:\\me\\x.jpg", "x.jpg"),
+        ("c:x.jpg", "dress"),
+        ("\\\\host\\share\\x.jpg", "x.jpg"),
+        ("..", "dress"),
+        ("a/..", "dress"),
+        ("", "dress"),
+    ],
 )
-def test_filename_never_leads_out_of_the_image_folder(tmp_path, name):
-    (finding,) = findings_of(tmp_path, DOCUMENT.replace("dress.jpg</filename>", f"{name}</filename>"))
-    assert finding.code == "filename-outside-folder" and finding.line == 3
+def test_case_8_filename_never_leads_out_of_the_image_folder(tmp_path, name, expected):
+    annotation = read(tmp_path, DOCUMENT.replace("dress.jpg</filename>", f"{name}</filename>"))
+    assert (annotation.filename, annotation.refused_filename) == (expected, name)
+
+
+def test_case_8_size_and_filename_may_be_missing(tmp_path):
+    start, end = DOCUMENT.index("\t<size>"), DOCUMENT.index("\t<segmented>")
+    without = (DOCUMENT[:start] + DOCUMENT[end:]).replace("<filename>dress.jpg</filename>", "")
+    annotation = read(tmp_path, without)
+    assert (annotation.filename, annotation.width, annotation.height) == ("dress", 0, 0)
+    assert read(tmp_path, DOCUMENT.replace("<width>640</width>", "<width/>")).width == 0
+    (finding,) = findings_of(tmp_path, "<annotation><folder>x</folder></annotation>")
+    assert finding.message == "<annotation> has no <filename>, <size> or <object>"
+
+
+@pytest.mark.parametrize("corners", [(0.1, 0.2, 0.55, 1.0), (0, 0, 0.5, 1), (0.001, 0.5, 1.0004, 0.75)])
+def test_case_18_fractions_are_recognised(tmp_path, corners):
+    box = "<xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax>".format(*corners)
+    start, end = DOCUMENT.index("<xmin>1<"), DOCUMENT.rindex("</bndbox>")
+    (finding,) = findings_of(tmp_path, DOCUMENT[:start] + box + DOCUMENT[end:])
+    assert (finding.code, finding.object, finding.line) == ("box-normalized", "object 2 (Tops)", 31)
+    assert "are fractions of the image's sides, expected pixels" in finding.message
 
 
 @pytest.mark.parametrize(

@@ -99,3 +99,11 @@ def test_written_bytes_are_read_back(tmp_path):
     labels_csv.write_rows(rows, path)
     assert path.read_bytes() == (HEADER + '"é, ""x"".jpg",640,480,None,1,2,3,4\nb.jpg,1,2,,,,,\n').encode()
     assert labels_csv.read_rows(path) == rows
+
+
+def test_case_18_fractions_are_recognised(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text(f"{','.join(labels_csv.COLUMNS)}\na.jpg,64,48,Tops,0.1,0.2,0.5,1.0\n", encoding="utf-8")
+    _, _, (finding,) = labels_csv.inspect(path)
+    assert (finding.code, finding.line) == ("box-normalized", 2)
+    assert finding.message == "the corners 0.1, 0.2, 0.5, 1.0 are fractions of the image's sides, expected pixels"

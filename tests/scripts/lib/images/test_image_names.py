@@ -46,3 +46,19 @@ def images(tmp_path):
 )
 def test_image_is_found_however_it_is_spelled(images, name, stem, expected):
     assert images.find(name, stem) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "found"),
+    [
+        (["train/images/x.jpg", "valid/images/x.jpg"], "train/labels/x", "train/images/x.jpg"),
+        (["images/train/x.jpg", "images/val/x.jpg"], "labels/val/x", "images/val/x.jpg"),
+        (["VOC2012/JPEGImages/x.jpg"], "VOC2012/Annotations/x.jpg", "VOC2012/JPEGImages/x.jpg"),
+        (["JPEGImages/x.jpg"], "x.jpg", "JPEGImages/x.jpg"),
+        (["images/x.v1.jpg"], "labels/x.v1", "images/x.v1.jpg"),
+        (["shop/x.jpg"], "other/x.jpg", None),
+        (["images/x.jpg", "photos/x.jpg"], "labels/x", None),
+    ],
+)
+def test_case_9_image_in_a_folder_beside_the_annotations(names, wanted, found, tmp_path):
+    assert ImageFolder(tmp_path, names).find(wanted) == found
