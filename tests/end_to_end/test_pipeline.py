@@ -225,7 +225,11 @@ def test_a_bad_picture_is_reported_and_the_rest_done(exported, folder, tmp_path,
     ("script", "arguments", "says"),
     [
         ("scripts/train.py", ["--train_dir=x"], "give --pipeline_config_path"),
-        ("scripts/train.py", ["--train_dir=x", "--pipeline_config_path=none.config"], "there is no config none.config"),
+        (
+            "scripts/train.py",
+            ["--train_dir=x", "--pipeline_config_path=none.config"],
+            "there is no pipeline config none.config",
+        ),
         ("scripts/eval.py", ["--eval_dir=x", "--pipeline_config_path=y"], "give --checkpoint_dir"),
         ("scripts/export_inference_graph.py", ["--output_directory=x"], "give --pipeline_config_path"),
         ("scripts/detect.py", ["--input=none"], "--input none: no such file or folder"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from google.protobuf.message import Message
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
-from scripts.lib.object_detection_api import protos
+from scripts.lib.object_detection_api import protos, text_protos
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import tf_record
 
@@ -30,7 +31,7 @@ def read(path: Path | str) -> Message:
 
     Raises:
         UsageError: there is no such file.
-        DataError: it does not parse; the line is named.
+        DataError: it does not parse; line and field are named.
     """
     config = _parse(path, protos.load("pipeline").TrainEvalPipelineConfig())
     _resolve_paths(config)
@@ -61,20 +62,12 @@ def read_parts(
 
 
 def _parse(path: Path | str, message: Message) -> Message:
-    path = files.path_of(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UsageError(f"there is no config {files.shown_path(path)}") from None
-    except UnicodeDecodeError as error:
-        raise DataError([finding(path, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")]) from error
+    text = text_protos.read_text(path, text_protos.CONFIG)
     # A Windows path in a text proto is a string with escapes: C:\train would hold a tab. Paths are read with `/`.
     text = _PATH_FIELD.sub(lambda match: match[1] + match[2].replace("\\\\", "/").replace("\\", "/"), text)
-    try:
-        return text_format.Parse(text, message)
-    except text_format.ParseError as error:
-        reason = str(error).split(" : ", 1)[-1].strip()
-        raise DataError([finding(path, reason, SEE_CONFIGS, line=error.GetLine())]) from error
+    for warning in text_protos.parse(text, message, path, text_protos.CONFIG):
+        print(warning, file=sys.stderr)
+    return message
 
 
 def _resolve_paths(config: Message) -> None:

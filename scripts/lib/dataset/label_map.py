@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from google.protobuf import text_format
-
 from scripts.lib.core import files
-from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
-from scripts.lib.object_detection_api import protos
+from scripts.lib.core.errors import ERROR, DataError, Finding, errors
+from scripts.lib.object_detection_api import protos, text_protos
 
 _EXAMPLE = "write it like data/apparel_label_map.pbtxt"
 
@@ -31,31 +29,21 @@ def read(path: Path | str) -> dict[str, int]:
         DataError: it does not parse, or names or ids break the rules; all such items are listed.
     """
     class_ids, findings = inspect(path)
-    if findings:
+    if errors(findings):
         raise DataError(findings)
     return class_ids
 
 
 def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
-    """Like `read`, for a report that goes on: return class name -> id, and the errors."""
-    path = files.path_of(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise UsageError(f"there is no label map {files.shown_path(path)}") from None
-    except UnicodeDecodeError as error:
-        return {}, [_finding(path, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")]
-
+    """Like `read`, for a report that goes on: return class name -> id, and the findings."""
     label_map = protos.load("string_int_label_map").StringIntLabelMap()
     try:
-        text_format.Parse(text, label_map)
-    except text_format.ParseError as error:
-        # protobuf's own message starts with "line:column : "
-        reason = str(error).split(" : ", 1)[-1].strip()
-        return {}, [_finding(path, f"is not a label map: {reason}", _EXAMPLE, error.GetLine())]
-
+        text = text_protos.read_text(path, text_protos.LABEL_MAP)
+        warnings = text_protos.parse(text, label_map, path, text_protos.LABEL_MAP)
+    except DataError as error:
+        return {}, error.findings
     class_ids = {item.name: item.id for item in sorted(label_map.item, key=lambda item: item.id)}
-    return class_ids, _check_items(path, [(item.name, item.id) for item in label_map.item])
+    return class_ids, warnings + _check_items(path, [(item.name, item.id) for item in label_map.item])
 
 
 def _check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]:
@@ -75,5 +63,5 @@ def _check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding
     return findings
 
 
-def _finding(path: Path | str, message: str, remedy: str, line: int | None = None) -> Finding:
-    return Finding(ERROR, "label-map", files.shown_path(path), message, remedy, line=line)
+def _finding(path: Path | str, message: str, remedy: str) -> Finding:
+    return Finding(ERROR, "label-map", files.shown_path(path), message, remedy)

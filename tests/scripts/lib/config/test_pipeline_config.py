@@ -111,5 +111,5 @@ def test_a_config_that_does_not_parse_names_file_and_line(project):
 
 
 def test_a_config_that_is_not_there(tmp_path):
-    with pytest.raises(UsageError, match="there is no config"):
+    with pytest.raises(UsageError, match="there is no pipeline config"):
         pipeline_config.read(tmp_path / "none.config")

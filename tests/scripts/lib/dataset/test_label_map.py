@@ -37,9 +37,10 @@ def test_order_byte_order_mark_and_names_in_any_script(tmp_path):
         (item("a", 1) + item("b", 1), "found a 1, b 1"),
         (item("a", 1) + item("a", 2), "the name 'a' occurs 2 times"),
         (item("", 1), "an item has no name"),
-        ("", "holds no class"),
-        ("item { id: 1\nnme: 'a' }", ":2: is not a label map"),
-        ("item { id: one }", ":1: is not a label map"),
+        ("", "map.pbtxt: is empty"),
+        ("# nothing", "holds no class"),
+        ("item { id: 1\nnme: 'a' }", ":2: item.nme: there is no such field; perhaps name is meant"),
+        ("item { id: one }", ":1: item.id: Couldn't parse integer (one)"),
     ],
 )
 def test_what_is_refused(tmp_path, content, says):
