@@ -78,10 +78,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     csv_input, output_path = files.default_path("data/train_labels.csv"), files.default_path("data/train.record")
     image_dir = files.default_path("samples")
     paths = parser.add_argument_group("paths")
-    paths.add_argument("--csv_input", type=local_path, default=csv_input, help="labels CSV")
+    paths.add_argument("--csv_input", "--input_csv", type=local_path, default=csv_input, help="labels CSV")
     paths.add_argument("--output_path", type=local_path, default=output_path, help="TFRecord to write")
     paths.add_argument("--image_dir", type=local_path, default=image_dir, help="folder of the images")
-    paths.add_argument("--label_map", type=local_path, default=LABEL_MAP, help="class names and ids, a .pbtxt")
+    paths.add_argument(
+        "--label_map", "--label_map_path", type=local_path, default=LABEL_MAP, help="class names and ids, a .pbtxt"
+    )
     options.add_flags(parser)
     work = parser.add_argument_group("work")
     work.add_argument("--num_shards", type=positive_int, default=1, help="files to spread the record over")

@@ -4,7 +4,7 @@ In:  the CSV that xml_to_csv.py writes.
 Out: two CSV files with the same columns, no image in both; the table class,counts_train,counts_test,total; and beside
      them split.json, which says how the split was made.
 
-    python split_dataset.py --input_csv data/labels.csv --train_csv data/train_labels.csv \\
+    python split_dataset.py --csv_input data/labels.csv --train_csv data/train_labels.csv \\
         --test_csv data/test_labels.csv --summary_csv data/summary.csv --test_fraction 0.2 --seed 1
 
 floor((1 - test_fraction) * images) images are for training. The same seed gives the same split on every platform, with
@@ -64,13 +64,13 @@ class Split(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
-    rows = labels_csv.read_rows(args.input_csv)
+    rows = labels_csv.read_rows(args.csv_input)
     images = sorted({row.filename for row in rows})
     sizes = fold_sizes(len(images), args.folds) if args.folds else split_sizes(len(images), args.test_fraction)
     units = make_units(rows, group_images(images, args.group_by, args.image_dir))
     if not all(sizes) or not all(subsets := divide(units, sizes, args.seed, args.stratify)):
         found = f"{len(images)} images in {len(units)} groups cannot fill {len(sizes)} sets: one would be empty"
-        raise DataError([f"{files.shown_path(args.input_csv)}: {found}; label more images"], NOT_WRITTEN)
+        raise DataError([f"{files.shown_path(args.csv_input)}: {found}; label more images"], NOT_WRITTEN)
 
     paths = args.train_csv, args.test_csv, args.summary_csv
     if args.folds:
@@ -82,8 +82,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_split(split)
         print_split(split, args.stratify)
     settings = {
-        "input_csv": files.shown_path(args.input_csv),
-        "input_sha256": files.sha256(args.input_csv),
+        "input_csv": files.shown_path(args.csv_input),
+        "input_sha256": files.sha256(args.csv_input),
         "seed": args.seed,
         "test_fraction": None if args.folds else str(args.test_fraction),
         "folds": args.folds,
@@ -98,7 +98,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     labels, image_dir = files.default_path("data/labels.csv"), files.default_path("samples")
     train, test = files.default_path("data/train_labels.csv"), files.default_path("data/test_labels.csv")
     summary = files.default_path("data/summary.csv")
-    parser.add_argument("--input_csv", type=local_path, default=labels, help="labels CSV to split")
+    parser.add_argument("--csv_input", "--input_csv", type=local_path, default=labels, help="labels CSV to split")
     parser.add_argument("--train_csv", type=local_path, default=train, help="training set to write")
     parser.add_argument("--test_csv", type=local_path, default=test, help="test set to write")
     parser.add_argument("--summary_csv", type=local_path, default=summary, help="boxes of each class to write")
@@ -117,14 +117,14 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         raise UsageError(f"--folds {args.folds}: cross-validation needs at least 2")
     args.test_fraction = args.test_fraction or Decimal("0.2")
     args.manifest_json = args.manifest_json or args.train_csv.with_name("split.json")
-    flags = ("input_csv", "train_csv", "test_csv", "summary_csv", "manifest_json")
+    flags = ("csv_input", "train_csv", "test_csv", "summary_csv", "manifest_json")
     for one, other in itertools.combinations(flags, 2):
         if getattr(args, one).resolve() == getattr(args, other).resolve():
             raise UsageError(f"--{one} and --{other} are the same file, {getattr(args, one)}")
     if args.group_by == DUPLICATES and not args.image_dir.is_dir():
         raise UsageError(f"--group_by duplicates compares the images: there is no folder --image_dir {args.image_dir}")
-    if not args.input_csv.is_file():
-        raise UsageError(f"there is no labels CSV {files.shown_path(args.input_csv)}; make it with xml_to_csv.py")
+    if not args.csv_input.is_file():
+        raise UsageError(f"there is no labels CSV {files.shown_path(args.csv_input)}; make it with xml_to_csv.py")
     return args
 
 

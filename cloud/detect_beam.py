@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
     """Parse our flags, and Beam's."""
     positive_int, default_path = command_line.positive_int, files.default_path
-    parser = command_line.make_parser(__doc__)
+    parser = command_line.make_parser(__doc__, passes_on=True)
     paths = parser.add_argument_group("paths of files, or gs://...")
     paths.add_argument("--input", required=True, help="images; see above")
     paths.add_argument("--model", default=str(default_path("exported_model")), help="exported model")
@@ -86,7 +86,8 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pip
     work.add_argument("--retries", type=command_line.not_negative_int, default=4, help="of reading an image")
     args, beam_flags = parser.parse_known_args(argv)
     args.model = args.model.rstrip("/") or "/"
-    return args, beam_support.pipeline_options(beam_flags, (args.input, args.model, args.output_path))
+    places = args.input, args.model, args.output_path
+    return args, beam_support.pipeline_options(beam_flags, places, parser.shown_flags())
 
 
 def read_manifest(output_path: str) -> list[str]:

@@ -81,20 +81,20 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, PipelineOptions]:
     """Return our flags, and Beam's."""
-    parser = command_line.make_parser(__doc__)
+    parser = command_line.make_parser(__doc__, passes_on=True)
     csv_input, output_path = files.default_path("data/train_labels.csv"), files.default_path("data/train.record")
     image_dir, classes = files.default_path("samples"), files.default_path("data/apparel_label_map.pbtxt")
     paths = parser.add_argument_group("paths, of files or gs://...")
-    paths.add_argument("--csv_input", default=str(csv_input), help="labels CSV")
+    paths.add_argument("--csv_input", "--input_csv", default=str(csv_input), help="labels CSV")
     paths.add_argument("--output_path", default=str(output_path), help="TFRecord to write")
     paths.add_argument("--image_dir", default=str(image_dir), help="folder of the images")
-    paths.add_argument("--label_map", default=str(classes), help="class names and ids, a .pbtxt")
+    paths.add_argument("--label_map", "--label_map_path", default=str(classes), help="class names and ids, a .pbtxt")
     options.add_flags(parser)
     work = parser.add_argument_group("work")
     work.add_argument("--num_shards", type=positive_int, default=10, help="files to spread the record over")
     args, beam_flags = parser.parse_known_args(argv)
     places = args.csv_input, args.output_path, args.image_dir, args.label_map
-    beam_options = beam_support.pipeline_options(beam_flags, places)
+    beam_options = beam_support.pipeline_options(beam_flags, places, parser.shown_flags())
     if not files.is_url(args.image_dir) and not Path(args.image_dir).is_dir():
         raise UsageError(f"there is no image folder {files.shown_path(args.image_dir)}")
     return args, beam_options

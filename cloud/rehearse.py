@@ -4,7 +4,7 @@ In:   a pipeline config, with the records and the label map that it names.
 Out:  output_dir/train (checkpoints), /eval, /logs (a file a process) and /pipeline.config (as rehearsed); and the
       answer whether the cluster trained to its last step, with a checkpoint that can be read.
 
-  python cloud/rehearse.py --pipeline_config_path configs/ssd_mobilenet_v1_sample.config --num_train_steps 200
+  python cloud/rehearse.py --pipeline_config_path configs/ssd_mobilenet_v1_sample.config --num_steps 200
 
 Each process is cloud/task.py, the container's entry point, with the TF_CONFIG and CLUSTER_SPEC that Vertex AI would
 set. They train in step: each computes the config's batch_size, and the gradients of all are averaged. Flags of
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     args, train_flags = parse_arguments(argv)
     flags = task_flags(args.output_dir, args.evaluator, train_flags)
     train.parse_arguments(task.parse_arguments(flags)[1])  # report wrong flags here, and once
-    config = read_config(args.pipeline_config_path, args.num_train_steps, 1 + args.workers, args.evaluator)
+    config = read_config(args.pipeline_config_path, args.num_steps, 1 + args.workers, args.evaluator)
     num_steps = config.train_config.num_steps
     check_folder(args.output_dir, num_steps)
     with pipeline_config.written(config) as path, files.atomic_write(args.output_dir / "pipeline.config") as file:
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Return the flags of this script, and those for train.py."""
-    parser = command_line.make_parser(__doc__)
+    parser = command_line.make_parser(__doc__, passes_on=True)
     parser.add_argument("--pipeline_config_path", type=command_line.local_path, required=True, help="pipeline config")
     output = files.default_path("runs/rehearsal")
     parser.add_argument("--output_dir", type=command_line.local_path, default=output, help="folder for all results")
@@ -67,7 +67,8 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]
     parser.add_argument("--workers", type=positive, default=2, help="workers beside the chief")
     parser.add_argument("--parameter_servers", type=positive, default=1, help="processes that hold the variables")
     parser.add_argument("--evaluator", action="store_true", help="evaluate each checkpoint in a process of its own")
-    parser.add_argument("--num_train_steps", type=positive, metavar="N", help="instead of the config's num_steps")
+    num_steps = "--num_steps", "--num_train_steps", "--steps"
+    parser.add_argument(*num_steps, type=positive, metavar="N", help="training steps (default: the config's)")
     return parser.parse_known_args(argv)
 
 
@@ -103,7 +104,7 @@ def read_config(path: Path, num_steps: int | None, replicas: int, evaluator: boo
     if num_steps:
         override.set_num_steps(config, num_steps)
     if not config.train_config.num_steps:
-        raise UsageError("the config's num_steps is 0, which means without end; give --num_train_steps")
+        raise UsageError("the config's num_steps is 0, which means without end; give --num_steps")
     config.train_config.sync_replicas = True
     config.train_config.replicas_to_aggregate = replicas
     config.train_config.startup_delay_steps = 0
@@ -116,7 +117,7 @@ def check_folder(output_dir: Path, num_steps: int) -> None:
     step = checkpoint_files.latest_step(output_dir / "train")
     if step is not None and step >= num_steps:
         found = f"{files.shown_path(output_dir / 'train')} holds a checkpoint of step {step}"
-        raise UsageError(f"{found}; give more --num_train_steps, or another --output_dir")
+        raise UsageError(f"{found}; give more --num_steps, or another --output_dir")
 
 
 def check_result(train_dir: Path, num_steps: int) -> None:

@@ -19,7 +19,7 @@ the job specification, the programs' flags, the container, and on the bucket its
 checkpoint. The job and the gcloud command are shown, and you are asked (--yes: not asked); --dry_run stops there.
 Flags after `--` go to train.py, eval.py or detect_beam.py:
 
-  python cloud/submit.py train --bucket BUCKET -- --num_train_steps 2000
+  python cloud/submit.py train --bucket BUCKET -- --num_steps 2000
 
 From an empty project to the exported model: cloud/README.md. Needs requirements-cloud.txt, gcloud, and for batch-detect
 requirements-beam.txt.
@@ -50,8 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     find = functools.partial(submitted.find, project=args.project, region=args.region)
     match args.verb:
         case "upload":
-            if transfer.upload(start(args.project, args.region), args.bucket, args.config):
-                config = [] if args.config == BASE_CONFIG else ["--config", str(args.config)]
+            if transfer.upload(start(args.project, args.region), args.bucket, args.pipeline_config_path):
+                config = (
+                    []
+                    if args.pipeline_config_path == BASE_CONFIG
+                    else ["--pipeline_config_path", str(args.pipeline_config_path)]
+                )
                 print(f"Next: {gcloud.shown(['python', 'cloud/submit.py', 'train', '--bucket', args.bucket, *config])}")
         case "train" | "eval":
             options = jobs.JobOptions(
@@ -70,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 }
                 given = {pool: count for pool, count in replicas.items() if count is not None}
                 session = start(args.project, args.region)
-                jobs.submit_training(session, options, args.bucket, args.config, args.train_dir, given)
+                jobs.submit_training(session, options, args.bucket, args.pipeline_config_path, args.train_dir, given)
             else:
                 trained = find(args.job, "train")
                 jobs.submit_evaluation(start(trained.project, trained.region), options, trained)
@@ -87,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             jobs.cancel(start(job.project, job.region), job)
         case "export":
             job = find(args.job, "train")
-            return transfer.export(start(job.project, job.region), job, args.step, args.output_directory)
+            return transfer.export(start(job.project, job.region), job, args.step, args.output_dir)
         case "batch-detect":
             session = start(args.project, args.region)
             places = args.bucket, args.input, args.model, args.output_path
@@ -122,9 +126,10 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
 
     with_config = argparse.ArgumentParser(add_help=False, parents=[on_bucket])
     config = "pipeline config, with its files on the bucket or here"
-    with_config.add_argument("--config", type=command_line.existing_file, default=BASE_CONFIG, help=config)
+    config_path = "--pipeline_config_path", "--config"
+    with_config.add_argument(*config_path, type=command_line.existing_file, default=BASE_CONFIG, help=config)
 
-    parser = command_line.make_parser(__doc__)
+    parser = command_line.make_parser(__doc__, passes_on=True)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     add_verb = functools.partial(verbs.add_parser, allow_abbrev=False, formatter_class=parser.formatter_class)
 
@@ -154,7 +159,8 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     export = add_verb("export", parents=[existing], help="fetch a checkpoint from the bucket and export the model here")
     export.add_argument("--step", type=int, help="step of the checkpoint (default: the latest)")
     output = "folder for the exported model (default: runs/cloud/JOB/exported_model)"
-    export.add_argument("--output_directory", type=command_line.local_path, help=output)
+    output_dir = "--output_dir", "--output_directory"
+    export.add_argument(*output_dir, type=command_line.local_path, help=output)
 
     detect = add_verb("batch-detect", parents=[on_bucket], help="submit detection on a bucket's images to Dataflow")
     images = "images: a folder, a pattern, or a text file with addresses"

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[str]]:
     """Return the flags of this script, and the arguments of train.py."""
-    parser = command_line.make_parser(__doc__)
+    parser = command_line.make_parser(__doc__, passes_on=True)
     parser.add_argument("--eval_dir", default="", help="folder for the evaluator's event files and metrics.json")
     interval = "seconds between the evaluator's looks for a new checkpoint (default: the config's)"
     parser.add_argument("--eval_interval_secs", type=positive, metavar="SECONDS", help=interval)
@@ -72,7 +72,7 @@ def evaluate(options: TrainOptions, eval_dir: str, eval_interval_secs: float | N
 
 def last_step_of(options: TrainOptions) -> int:
     """Return the training's last step, or 0 for one without an end."""
-    return options.num_train_steps or read_config(options)[0].train_config.num_steps
+    return options.num_steps or read_config(options)[0].train_config.num_steps
 
 
 def wait_for_evaluation(options: TrainOptions, eval_dir: str, seconds: float) -> None:

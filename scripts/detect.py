@@ -5,13 +5,13 @@ In:   an exported model; images as any number of --input: files, folders (with t
       path, filename or image, and a product in the column product or sku. Paths start at the list's folder, those of a
       labels CSV at --image_dir.
 Out:  in output_dir: detections.csv with the columns filename,class,score,xmin,ymin,xmax,ymax (pixels of the upright
-      image), each image with its boxes (images/; not with --draw no), and with
+      image), each image with its boxes (images/; not with --no_images), and with
         --tags           tags.csv (product,class,score) and tags.json: the best score of each class of a product, or of
                          an image where no list names products
         --contact_sheet  pages of thumbnails with their boxes (contact_sheet/page_0001.jpg, ...)
-        --format coco    coco_images.json and coco_results.json, for pycocotools' COCO(...).loadRes(...)
-        --format json    detections.json: images with size and detections, and those that could not be read
-        --format voc     voc/*.xml as LabelImg writes them, marked as proposals like those of prelabel.py; files that a
+        --formats coco   coco_images.json and coco_results.json, for pycocotools' COCO(...).loadRes(...)
+        --formats json   detections.json: images with size and detections, and those that could not be read
+        --formats voc    voc/*.xml as LabelImg writes them, marked as proposals like those of prelabel.py; files that a
                          person has saved since are kept
       output_dir may lie among the images: its own images are skipped.
 
@@ -32,7 +32,7 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import local_path, positive, positive_int
+from scripts.lib.core.command_line import boolean, local_path, positive, positive_int
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.http import DownloadLimits
 from scripts.lib.core.parallel import available_cores
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         {class_ids[name]: score for name, score in thresholds.items()},
         args.nms_iou,
         DrawingFolders(
-            output_dir / outputs.IMAGES if args.draw == "yes" else None,
+            output_dir / outputs.IMAGES if not args.no_images else None,
             output_dir / outputs.THUMBNAILS if "contact_sheet" in args.outputs else None,
         ),
         DownloadLimits(args.url_seconds, int(args.url_megabytes * 2**20)),
@@ -105,10 +105,14 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="continue the run whose results are in output_dir")
     detections.add_flags(parser)
     written = parser.add_argument_group("what is written")
-    written.add_argument("--draw", choices=("yes", "no"), default="yes", help="draw the boxes on copies of the images")
+    written.add_argument("--no_images", action="store_true", help="do not write the images with their boxes")
+    draw = {"type": lambda text: not boolean(text), "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+    written.add_argument("--draw", dest="no_images", **draw)  # yes or no; older than --no_images
     written.add_argument("--contact_sheet", action="store_true", help="write pages of thumbnails")
     written.add_argument("--tags", action="store_true", help="write the best score per class of each product or image")
-    written.add_argument("--format", nargs="+", action="extend", default=[], choices=outputs.FORMATS, help="see below")
+    formats = {"nargs": "+", "action": "extend", "default": [], "type": command_line.names_of(outputs.FORMATS)}
+    help_text = f"further tables to write, of {', '.join(outputs.FORMATS)}; see below"
+    written.add_argument("--formats", "--format", **formats, metavar="FORMAT", help=help_text)
 
     run = parser.add_argument_group("how it runs")
     run.add_argument("--flip", action="store_true", help="also detect on the mirror image (test-time augmentation)")
@@ -120,7 +124,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     run.add_argument("--url_megabytes", type=positive, default=32.0, help="largest download, in MB")
     args = parser.parse_args(argv)
     args.model = args.model or [default_path("exported_model")]
-    args.outputs = args.format + ["tags"] * args.tags + ["contact_sheet"] * args.contact_sheet
+    args.outputs = sum(args.formats, []) + ["tags"] * args.tags + ["contact_sheet"] * args.contact_sheet
     if args.model_weights and len(args.model_weights) != len(args.model):
         raise UsageError(f"--model_weights: {len(args.model_weights)} given for {len(args.model)} models")
     if args.output_dir.is_file():

@@ -15,7 +15,7 @@ Out:  in output_dir, with label_map.pbtxt, pipeline.config, and model.json (clas
 The folder appears whole or not at all, and only if all formats that should be exact are: boxes within 0.5 pixels,
 scores within 0.01. openvino and tflite need requirements-runtimes.txt; tflite takes only SSD models.
 
-  python scripts/export_model.py --checkpoint runs/multi/train --formats saved_model,frozen,onnx,openvino,tflite
+  python scripts/export_model.py --checkpoint runs/multi/train --formats saved_model frozen onnx openvino tflite
 """
 
 from __future__ import annotations
@@ -35,10 +35,12 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.evaluation import metrics_file, on_record
 from scripts.lib.models import export, exported_model, format_comparison, formats
 from scripts.lib.models.detector import Detector
+from scripts.lib.object_detection_api import flags
 
 if TYPE_CHECKING:
     from scripts.lib.core.remote_path import RemotePath
 
+DEFAULT_FORMATS = ["saved_model", "frozen", "onnx"]
 NUM_IMAGES = 3
 NOISE = (300, 300, 3)  # height, width, channels of the image that takes their place
 
@@ -69,26 +71,22 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--checkpoint", required=True, help="checkpoint, or a folder: its latest")
+    checkpoint = "--checkpoint", "--trained_checkpoint_prefix", "--checkpoint_dir"
+    parser.add_argument(*checkpoint, required=True, metavar="PATH", help="checkpoint, or a folder: its latest one")
     parser.add_argument("--pipeline_config_path", help="pipeline config (default: the one beside the checkpoint)")
     folder = files.default_path("exported_model")
-    parser.add_argument("--output_dir", type=command_line.local_path, default=folder, help="folder for the export")
-    default = ["saved_model", "frozen", "onnx"]
-    help_text = f"formats to write, of {','.join(formats.FORMATS)} (default: {','.join(default)})"
-    parser.add_argument("--formats", type=format_names, default=default, help=help_text)
+    output_dir = "--output_dir", "--output_directory"
+    parser.add_argument(*output_dir, type=command_line.local_path, default=folder, help="folder for the export")
+    of = f"formats to write, of {', '.join(formats.FORMATS)} (default: {' '.join(DEFAULT_FORMATS)})"
+    names = command_line.names_of(formats.FORMATS)
+    parser.add_argument("--formats", nargs="+", action="extend", type=names, metavar="FORMAT", help=of)
     not_negative = command_line.not_negative_int
     parser.add_argument("--calibration_images", type=not_negative, default=100, help="for int8; 0: no int8")
     parser.add_argument("--verbose", action="store_true", help="show what TensorFlow logs of itself")
-    return parser.parse_args(argv)
-
-
-def format_names(text: str) -> list[str]:
-    """An argparse type: names of formats, separated by commas."""
-    names = [name.strip() for name in text.split(",")]
-    unknown = [name for name in names if name not in formats.FORMATS]
-    if unknown:
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is not one of {', '.join(formats.FORMATS)}")
-    return names
+    flags.add_absl_logging(parser)
+    args = parser.parse_args(flags.double_dashed(argv))
+    args.formats = sum(args.formats or [DEFAULT_FORMATS], [])
+    return args
 
 
 def config_beside(checkpoint: str) -> Path | RemotePath:

@@ -4,11 +4,13 @@ In:   images, and the names of the classes, one per line.
 Out:  one PASCAL VOC XML file per image in annotations_dir, in sub-folders like those of the images.
 
 Draw a box with `w`, go to the next and the previous image with `d` and `a`; that saves the annotation. The space bar
-confirms boxes that prelabel.py drew. Images come by name, or in the order of the list that prelabel.py --queue writes.
+confirms boxes that prelabel.py drew. Images come by name, or in the order of the list that prelabel.py writes with
+--queue_size.
 
 LabelImg needs a desktop. Install it with `python -m pip install -r requirements-label.txt`.
 
-  python scripts/label_images.py samples data/predefined_classes.txt --annotations_dir annotations
+  python scripts/label_images.py --image_dir samples --class_file data/predefined_classes.txt \\
+      --annotations_dir annotations
 """
 
 from __future__ import annotations
@@ -55,17 +57,21 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     images, annotations = files.default_path("samples"), files.default_path("annotations")
     classes = files.default_path("data/predefined_classes.txt")
-    parser.add_argument("image_dir", type=local_path, nargs="?", default=images, help="folder of the images")
-    parser.add_argument("class_file", type=local_path, nargs="?", default=classes, help="names of the classes")
+    parser.add_argument("--image_dir", type=local_path, default=images, help="folder of the images")
+    parser.add_argument("--class_file", type=local_path, default=classes, help="names of the classes, one per line")
     parser.add_argument("--annotations_dir", type=local_path, default=annotations, help="folder for the XML files")
     parser.add_argument("--queue", type=existing_file, metavar="CSV", help="prelabel.py's list: show these images only")
-    return parser.parse_args(argv)
+    parser.add_argument("as_labelimg", type=local_path, nargs="*", help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    for name, path in zip(("image_dir", "class_file", "annotations_dir"), args.as_labelimg, strict=False):
+        setattr(args, name, path)
+    return args
 
 
 def check_class_file(class_file: Path) -> None:
     """Raise UsageError or DataError if LabelImg would offer no class."""
     if not class_file.is_file():
-        raise UsageError(f"class_file {files.shown_path(class_file)}: no such file")
+        raise UsageError(f"--class_file {files.shown_path(class_file)}: no such file")
     if not read_text(class_file).strip():
         raise DataError([f"{files.shown_path(class_file)} names no class; write a class name on each line"])
 
@@ -73,10 +79,10 @@ def check_class_file(class_file: Path) -> None:
 def find_images(image_dir: Path) -> set[str]:
     """Return the names of the images, relative to their folder; raise DataError if two would share an annotation."""
     if not image_dir.is_dir():
-        raise UsageError(f"image_dir {files.shown_path(image_dir)}: no such folder")
+        raise UsageError(f"--image_dir {files.shown_path(image_dir)}: no such folder")
     names = ImageFolder(image_dir).names
     if not names:
-        raise UsageError(f"image_dir {files.shown_path(image_dir)}: no image in it")
+        raise UsageError(f"--image_dir {files.shown_path(image_dir)}: no image in it")
     if shared := voc_xml.sharing_an_annotation(names):
         raise DataError(shared, "LabelImg was not started")
     return names
@@ -90,7 +96,7 @@ def read_queue(queue: Path, image_names: set[str]) -> list[str]:
         raise UsageError(f"--queue {shown} lists no image: none was left to label")
     if missing := [name for name in names if name not in image_names]:
         shown_names = ", ".join(map(repr, missing))
-        raise UsageError(f"--queue {shown} lists {shown_names}, not in image_dir; run prelabel.py again")
+        raise UsageError(f"--queue {shown} lists {shown_names}, not in --image_dir; run prelabel.py again")
     return names
 
 

@@ -71,13 +71,21 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     paths.add_argument("--base_config", type=existing_file, help=base)
     paths.add_argument("--train_record", default=files.default_path("data/train.record"), help="or pattern of shards")
     paths.add_argument("--test_record", default=files.default_path("data/test.record"), help="or pattern of shards")
-    paths.add_argument("--label_map", metavar="PBTXT", help="default: the one that the training record was made with")
+    paths.add_argument(
+        "--label_map",
+        "--label_map_path",
+        metavar="PBTXT",
+        help="default: the one that the training record was made with",
+    )
     output = files.default_path("runs/pipeline.config")
     paths.add_argument("--output_config", type=files.path_of, default=output, help="config to write")
 
     training = parser.add_argument_group("training; default: as the base config")
     training.add_argument("--batch_size", type=positive_int, metavar="N", help="images per step")
-    training.add_argument("--num_steps", type=positive_int, metavar="N", help="the learning rate schedule is stretched")
+    num_steps = "--num_steps", "--num_train_steps", "--steps"
+    training.add_argument(
+        *num_steps, type=positive_int, metavar="N", help="training steps; scales the learning rate schedule"
+    )
     checkpoint = f"a model of download_model.py, a checkpoint's prefix or folder, or '{make.FROM_SCRATCH}'"
     training.add_argument("--fine_tune_checkpoint", metavar="CHECKPOINT", help=checkpoint)
     kinds = ("detection", "classification")

@@ -2,14 +2,14 @@
 
 In:   an exported model, a folder of images (with its sub-folders), the folder of annotations.
 Out:  one PASCAL VOC XML for each image in which the model finds something and that has no annotation, where LabelImg
-      looks for it. With --queue N also queue_csv: the N images without a person's annotation of which the model is
+      looks for it. With --queue_size N also queue_csv: the N images without a person's annotation of which the model is
       least certain (filename,uncertainty,boxes,best_score), for `label_images.py --queue`.
 
 A file that a person wrote, saved in LabelImg, or changed otherwise is never touched; --replace replaces proposals that
 nobody has saved since. An image that cannot be read is reported, the others are done, and the exit status is 1.
 
-  python scripts/prelabel.py --model exported_model --image_dir samples --annotations_dir annotations --queue 100
-  python scripts/label_images.py samples --annotations_dir annotations --queue data/prelabel_queue.csv
+  python scripts/prelabel.py --model exported_model --image_dir samples --annotations_dir annotations --queue_size 100
+  python scripts/label_images.py --image_dir samples --annotations_dir annotations --queue data/prelabel_queue.csv
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     wanted = [
         name
         for name in unlabelled
-        if args.queue or args.replace or not voc_xml.annotation_path(args.annotations_dir, name).exists()
+        if args.queue_size or args.replace or not voc_xml.annotation_path(args.annotations_dir, name).exists()
     ]
     print(f"{len(unlabelled)} images have no annotation by a person; detecting on {len(wanted)} of them", flush=True)
 
@@ -68,9 +68,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
     done = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())) or "nothing to do"
     print(f"{files.shown_path(args.annotations_dir)}: {done}")
-    if args.queue:
+    if args.queue_size:
         queue.sort(key=lambda entry: (-entry.uncertainty, entry.filename))
-        show_queue(queue[: args.queue], args.queue_csv)
+        show_queue(queue[: args.queue_size], args.queue_csv)
     if findings:
         raise DataError(findings, "the other images were done")
 
@@ -83,10 +83,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--annotations_dir", type=local_path, default=default_path("annotations"), help="folder of XML")
     parser.add_argument("--min_score", type=command_line.score, default=0.5, help="score threshold of a proposal")
     parser.add_argument("--replace", action="store_true", help="replace proposals that nobody has reviewed")
-    parser.add_argument("--queue", type=command_line.positive_int, metavar="N", help="list the N most useful images")
-    parser.add_argument(
-        "--queue_csv", type=local_path, default=default_path("data/prelabel_queue.csv"), help="the list of --queue"
-    )
+    queue_size = "--queue_size", "--queue"
+    parser.add_argument(*queue_size, type=command_line.positive_int, help="list the N images most useful to label")
+    queue_csv = default_path("data/prelabel_queue.csv")
+    parser.add_argument("--queue_csv", type=local_path, default=queue_csv, help="the list of --queue_size, to write")
     args = parser.parse_args(argv)
     if args.annotations_dir.is_file():
         raise UsageError(f"--annotations_dir {files.shown_path(args.annotations_dir)} is a file; give a folder")

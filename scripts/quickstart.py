@@ -10,7 +10,7 @@ resumes the training from its last checkpoint; remove runs/quickstart to begin a
 garments, not photos.
 
   python scripts/quickstart.py
-  python scripts/quickstart.py --steps 4000
+  python scripts/quickstart.py --num_steps 4000
 """
 
 import argparse
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     print(f"All commands are run in {ROOT}", flush=True)
     venv.check_disk_space(args.output_dir, RESULTS_BYTES)
     python = venv.prepare(venv.PIPELINE)
-    for step in pipeline(args.output_dir, config_for(args.output_dir), args.steps):
+    for step in pipeline(args.output_dir, config_for(args.output_dir), args.num_steps):
         with stage(step.title):
             run(step, python)
     print(summary(args.output_dir, python))
@@ -59,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("--steps", type=command_line.positive_int, help="training steps, instead of the config's")
+    num_steps = "--num_steps", "--num_train_steps", "--steps"
+    parser.add_argument(*num_steps, type=command_line.positive_int, help="training steps (default: the config's)")
     parser.add_argument("--output_dir", type=absolute, default=RESULTS, help="folder for all results")
     return parser.parse_args(argv)
 
@@ -90,11 +91,11 @@ def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> li
     train_csv, test_csv, summary_csv = map(result, ("train_labels.csv", "test_labels.csv", "summary.csv"))
     drawing = ["--output_dir", result("sample"), "--num_images", "1000"]
     annotations = ["--annotations_dir", result("sample/annotations"), "--output_csv", labels]
-    split = ["--input_csv", labels, "--train_csv", train_csv, "--test_csv", test_csv, "--summary_csv", summary_csv]
+    split = ["--csv_input", labels, "--train_csv", train_csv, "--test_csv", test_csv, "--summary_csv", summary_csv]
     record = ["--image_dir", images, "--max_image_side", "224"]
     train_record = ["--csv_input", train_csv, "--output_path", result("train.record"), *record, "--oversample", "0.5"]
     test_record = ["--csv_input", test_csv, "--output_path", result("test.record"), *record]
-    training = [*config_flag, "--train_dir", train, *(["--num_train_steps", str(num_steps)] if num_steps else [])]
+    training = [*config_flag, "--train_dir", train, *(["--num_steps", str(num_steps)] if num_steps else [])]
     evaluation = [*config_flag, "--checkpoint_dir", train, "--eval_dir", result("eval"), "--run_once"]
     export = ["--input_type", "image_tensor", *config_flag, "--trained_checkpoint_prefix", train]
     export += ["--output_directory", model]

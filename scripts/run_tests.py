@@ -23,7 +23,7 @@ PYTEST = ("-m", "pytest", "-n", "auto", "--dist", "loadfile", "--max-worker-rest
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
-    _, pytest_arguments = command_line.make_parser(__doc__).parse_known_args(argv)
+    _, pytest_arguments = command_line.make_parser(__doc__, passes_on=True).parse_known_args(argv)
     python = venv.prepare(venv.TESTS)
     command = [str(python), *PYTEST, *pytest_arguments]
     print("+ " + " ".join(command), flush=True)

@@ -308,7 +308,7 @@ def test_every_step_reads_and_writes_utf_8_whatever_the_locale(project, reposito
     for command in (
         ["scripts/check_dataset.py", labels, image_dir, label_map, f"--json={project.report}"],
         ["xml_to_csv.py", labels, image_dir, f"--output_csv={project.csv}"],
-        ["split_dataset.py", f"--input_csv={project.csv}", *(f"--{name}_csv={path}" for name, path in split.items())],
+        ["split_dataset.py", f"--csv_input={project.csv}", *(f"--{name}_csv={path}" for name, path in split.items())],
         [
             "generate_tfrecord.py",
             f"--csv_input={split['train']}",
@@ -337,7 +337,7 @@ def test_images_without_objects_stay_through_csv_split_and_record(project, tmp_p
     assert project.check_xml()[0] == 0
     xml_to_csv.main([f"--annotations_dir={project.annotations}", f"--output_csv={project.csv}", "--include_negatives"])
     split = {name: tmp_path / f"{name}.csv" for name in ("train", "test", "summary")}
-    split_dataset.main([f"--input_csv={project.csv}", *(f"--{name}_csv={path}" for name, path in split.items())])
+    split_dataset.main([f"--csv_input={project.csv}", *(f"--{name}_csv={path}" for name, path in split.items())])
     recorded = []
     for side in ("train", "test"):
         project.csv = split[side]

@@ -136,8 +136,8 @@ def test_a_class_that_a_side_lacks_is_said(tmp_path, capsys):
 
 
 def test_output_over_another_file_is_wrong_usage(tmp_path):
-    with pytest.raises(UsageError, match="--input_csv and --test_csv are the same file"):
-        split_dataset.main(["--input_csv", str(tmp_path / "a.csv"), "--test_csv", str(tmp_path / "a.csv")])
+    with pytest.raises(UsageError, match="--csv_input and --test_csv are the same file"):
+        split_dataset.main(["--csv_input", str(tmp_path / "a.csv"), "--test_csv", str(tmp_path / "a.csv")])
 
 
 REFERENCE_BOXES = {"Dresses": 454, "Lingerie": 120, "Pants_Leggings": 301, "Shorts": 151, "Skirts": 109, "Tops": 451}
@@ -221,7 +221,7 @@ def test_every_image_is_tested_in_one_fold(tmp_path, flags):
     labels_csv.write_rows(rows, tmp_path / "input.csv")
     paths = {name: tmp_path / "out" / f"{name}.csv" for name in ("train", "test", "summary")}
     arguments = [f"--{name}_csv={path}" for name, path in paths.items()]
-    split_dataset.main([f"--input_csv={tmp_path / 'input.csv'}", *arguments, "--folds=4", *flags])
+    split_dataset.main([f"--csv_input={tmp_path / 'input.csv'}", *arguments, "--folds=4", *flags])
     tested = []
     for fold in range(4):
         train, test = (labels_csv.read_rows(tmp_path / "out" / f"{name}_fold_{fold}.csv") for name in ("train", "test"))
@@ -250,7 +250,7 @@ def test_manifest_says_how_the_split_was_made(tmp_path):
         (["--group_by=(("], "is not a regular expression"),
         (["--group_by=abc"], "has no"),
         (["--group_by=duplicates", "--image_dir=absent"], "there is no folder --image_dir absent"),
-        (["--input_csv=absent.csv"], "no labels CSV absent.csv; make it with xml_to_csv.py"),
+        (["--csv_input=absent.csv"], "no labels CSV absent.csv; make it with xml_to_csv.py"),
     ],
 )
 def test_flags_that_make_no_sense_are_wrong_usage(flags, words, capsys):

@@ -79,7 +79,7 @@ def test_what_is_not_there_is_wrong_usage(annotations_dir, tmp_path, capsys):
     for flag, message in (("image_dir", "no folder absent"), ("class_map", "no file absent")):
         with pytest.raises(SystemExit, match="2"):
             convert(annotations_dir, f"--{flag}=absent")
-        assert f"argument --{flag}: {message}" in capsys.readouterr().err
+        assert f"--{flag}: {message}" in capsys.readouterr().err
 
 
 def test_a_file_of_another_kind_is_not_overwritten(annotations_dir):

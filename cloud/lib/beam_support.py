@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import json
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +16,7 @@ from apache_beam.io.filesystem import CompressionTypes, FileSystem
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from scripts.lib.core import files
+from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.images import image_names
 
@@ -25,20 +24,24 @@ from scripts.lib.images import image_names
 LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
-def pipeline_options(flags: Sequence[str], paths: Iterable[str]) -> PipelineOptions:
+def pipeline_options(
+    flags: Sequence[str], paths: Iterable[str], our_flags: Mapping[str, str] | None = None
+) -> PipelineOptions:
     """Return Beam's options, and look at each path once, existing or not.
 
-    Without --runner the pipeline runs in this process.
+    Without --runner the pipeline runs in this process. `our_flags`, of `Parser.shown_flags`, may have been meant.
 
     Raises:
         UsageError: Beam does not know a flag, or none of its file systems knows such an address.
         DataError: the file system refuses.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
+    parser = command_line.Parser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
     for group in PipelineOptions.__subclasses__():
         group._add_argparse_args(parser)
-    if unknown := parser.parse_known_args(flags)[1]:
-        raise UsageError(f"unrecognized arguments: {' '.join(unknown)}")
+    parser.passes_on = True
+    if unknown := [word.partition("=")[0] for word in parser.parse_known_args(flags)[1]]:
+        known = {**parser.shown_flags(), **(our_flags or {})}
+        raise UsageError(command_line.join_errors(command_line.unknown_flag(flag, known) for flag in unknown))
     if not any(flag.partition("=")[0] == "--runner" for flag in flags):
         flags = [*flags, f"--runner={LOCAL_RUNNER}"]
     options = PipelineOptions(flags)

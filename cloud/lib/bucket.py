@@ -25,7 +25,7 @@ from scripts.lib.records import tf_record
 PREFIX = "gs://"
 PLACEHOLDER = f"{PREFIX}YOUR_BUCKET"  # in configs/ssd_mobilenet_v1_gcs.config
 TRAIN, EVAL = "train_input_reader", "eval_input_reader"
-UPLOAD = "upload it with: python cloud/submit.py upload, with the same --bucket and --config"
+UPLOAD = "upload it with: python cloud/submit.py upload, with the same --bucket and --pipeline_config_path"
 CHECKPOINT = "fine_tune_checkpoint"
 
 

@@ -154,7 +154,7 @@ def _refused_flags(container: dict, read_flags: FlagReader) -> str:
         with contextlib.redirect_stderr(stderr):
             read_flags(container.get("command", ()), container.get("args", ()))
     except (SystemExit, UsageError) as error:
-        return stderr.getvalue().strip().rpartition("error: ")[2] or str(error)
+        return "; ".join(stderr.getvalue().removeprefix("error: ").strip().split("\nerror: ")) or str(error)
     return ""
 
 

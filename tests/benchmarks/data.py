@@ -136,7 +136,7 @@ def verification(ours: Run, pillow: Sequence[Run], size: Size) -> Result:
 
 def table_memory(source: Path, out: Path, size: Size) -> Iterator[Result]:
     labels = out / "labels.csv"
-    split = ["split_dataset.py", f"--input_csv={labels}"]
+    split = ["split_dataset.py", f"--csv_input={labels}"]
     split += [f"--{name}={out / name}.csv" for name in ("train_csv", "test_csv", "summary_csv")]
     for name, command in (("xml_to_csv", xml_to_csv(source / "annotations", labels)), ("split_dataset", split)):
         run = measuring.run(command, watch_children=True)

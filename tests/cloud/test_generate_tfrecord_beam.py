@@ -150,7 +150,7 @@ def test_shards_of_an_earlier_run_do_not_mix_with_the_new_ones(twelve):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--num_shard=3"], "unrecognized arguments: --num_shard=3"),
+        (["--num_shard=3"], r"unknown flag --num_shard; did you mean --num_shards\?"),
         (["--num_shards=40"], "more than the 13 examples"),
         (["--csv_input=none.csv"], "no labels CSV none.csv"),
         (["--image_dir=none"], "no image folder none"),

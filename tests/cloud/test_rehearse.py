@@ -27,7 +27,7 @@ def test_flags_of_train_py_are_passed_on(tmp_path):
 def test_a_flag_that_nobody_knows_is_said_once_and_starts_nothing(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         rehearse.main(["--pipeline_config_path", "x", "--output_dir", str(tmp_path / "new"), "--wrokers", "3"])
-    assert capsys.readouterr().err.count("unrecognized arguments: --wrokers 3") == 1
+    assert capsys.readouterr().err.count("unknown flag --wrokers; --help lists all flags") == 1
     assert not (tmp_path / "new").exists()
 
 
@@ -45,7 +45,7 @@ def test_a_training_that_is_done_is_left_alone_and_another_one_goes_on(last_step
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "checkpoint").write_text(f'model_checkpoint_path: "model.ckpt-{last_step}"\n')
     (tmp_path / "train" / f"model.ckpt-{last_step}.index").touch()
-    with pytest.raises(UsageError, match=f"holds a checkpoint of step {last_step}; give more --num_train_steps"):
+    with pytest.raises(UsageError, match=f"holds a checkpoint of step {last_step}; give more --num_steps"):
         rehearse.check_folder(tmp_path, num_steps=7)
     rehearse.check_folder(tmp_path, num_steps=10)
 
@@ -137,7 +137,7 @@ def test_a_cluster_trains_in_step(tiny_config, tmp_path, repository_root):
 def test_a_cluster_goes_on_where_it_was_and_is_evaluated(tiny_config, tmp_path, repository_root):
     rehearse_in_a_process(repository_root, tmp_path, tiny_config(4), "--workers", "1")
     step = checkpoint_files.latest_step(tmp_path / "train")
-    more = ("--evaluator", "--workers", "1", "--num_train_steps", "30")
+    more = ("--evaluator", "--workers", "1", "--num_steps", "30")
     output = rehearse_in_a_process(repository_root, tmp_path, tiny_config(4), *more)
     assert f"model.ckpt-{step}" in output
     assert checkpoint_files.latest_step(tmp_path / "train") >= 30

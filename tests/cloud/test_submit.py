@@ -38,7 +38,7 @@ def test_a_dry_run_without_gcloud_shows_the_job(monkeypatch, capsys, tmp_path):
 def test_there_is_no_negative_number_of_machines(capsys):
     with pytest.raises(SystemExit, match="2"):
         submit.main(["train", "--bucket", BUCKET, "--workers=-1"])
-    assert "error: argument --workers: -1 is below 0" in capsys.readouterr().err
+    assert "error: --workers: -1 is below 0" in capsys.readouterr().err
 
 
 def test_what_would_stop_the_training_on_the_machine_is_said_before(monkeypatch, tmp_path):
@@ -46,7 +46,7 @@ def test_what_would_stop_the_training_on_the_machine_is_said_before(monkeypatch,
     text = files.default_path("configs/ssd_mobilenet_v1_gcs.config").read_text(encoding="utf-8")
     (tmp_path / "c.config").write_text(text.replace("train_config {", "train_config { sync_replicas: true", 1))
     one_machine = ["--workers", "0", "--parameter_servers", "0", "--project", "demo", "--dry_run"]
-    given = ["train", "--bucket", BUCKET, "--config", str(tmp_path / "c.config"), *one_machine]
+    given = ["train", "--bucket", BUCKET, "--pipeline_config_path", str(tmp_path / "c.config"), *one_machine]
     with pytest.raises(DataError) as failure:
         submit.main([*given, "--", "--eval_every", "500"])
     in_step, evaluations = map(str, failure.value.findings)
@@ -78,8 +78,8 @@ def test_a_value_of_the_wrong_form_is_usage(flag, value, capsys):
 
 def test_flags_for_a_program_are_refused_where_there_is_none(capsys):
     with pytest.raises(SystemExit, match="2"):
-        submit.main(["status", "--", "--num_train_steps", "5"])
-    assert "status passes nothing on to a program: leave out -- --num_train_steps 5" in capsys.readouterr().err
+        submit.main(["status", "--", "--num_steps", "5"])
+    assert "status passes nothing on to a program: leave out -- --num_steps 5" in capsys.readouterr().err
 
 
 MORE_SERVERS = ["--workers", "0", "--parameter_servers", "2", "--project", "demo", "--dry_run"]

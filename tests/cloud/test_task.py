@@ -10,7 +10,7 @@ from scripts.lib.training.plan import TrainOptions
 
 HOSTS = {"chief": ["c:2222"], "worker": ["w0:2222"], "ps": ["p0:2222"]}
 POOLS = {**{f"workerpool{index}": hosts for index, hosts in enumerate(HOSTS.values())}, "workerpool3": ["e:2222"]}
-JOB = ["--pipeline_config_path", "p.config", "--train_dir", "train", "--num_train_steps", "9"]
+JOB = ["--pipeline_config_path", "p.config", "--train_dir", "train", "--num_steps", "9"]
 
 
 @pytest.fixture

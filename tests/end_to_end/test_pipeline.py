@@ -27,7 +27,7 @@ def records(folder, run_script) -> Path:
     )
     split = [f"--{name}_csv={folder / name}_labels.csv" for name in ("train", "test")]
     run_script(
-        "split_dataset.py", "--input_csv", folder / "labels.csv", *split, "--summary_csv", folder / "summary.csv"
+        "split_dataset.py", "--csv_input", folder / "labels.csv", *split, "--summary_csv", folder / "summary.csv"
     )
     for part in ("train", "test"):
         run_script(

@@ -88,7 +88,7 @@ def test_table_pictures_and_tags(project, capsys):
 
 
 def test_without_pictures(project):
-    run("--draw", "no")
+    run("--no_images")
     assert sorted(files_of("out")) == ["detections.csv"]
 
 
@@ -102,7 +102,7 @@ def test_a_non_ascii_name_with_a_comma(project):
 def test_coco_is_what_pycocotools_reads(project):
     from pycocotools.coco import COCO
 
-    run("--min_score", 0.4, "--format", "coco")
+    run("--min_score", 0.4, "--formats", "coco")
     truth = COCO("out/coco_images.json")
     results = truth.loadRes("out/coco_results.json")
     assert [image["file_name"] for image in truth.loadImgs(truth.getImgIds())] == ["a.png", "c.png", "new/b.png"]
@@ -114,7 +114,7 @@ def test_coco_is_what_pycocotools_reads(project):
 
 def test_voc_goes_through_xml_to_csv_and_is_marked_as_a_proposal(project):
     save(project / "photos/a.gif", 200)
-    run("--min_score", 0.4, "--format", "voc")
+    run("--min_score", 0.4, "--formats", "voc")
     assert sorted(name for name in files_of("out") if name.startswith("voc/")) == [
         "voc/a.gif.xml" if Path("out/voc/a.gif.xml").exists() else "voc/a.png.xml",
         "voc/a.xml",
@@ -129,11 +129,11 @@ def test_voc_goes_through_xml_to_csv_and_is_marked_as_a_proposal(project):
 
 
 def test_voc_files_that_a_person_has_saved_stay_and_proposals_of_nothing_go(project, capsys):
-    run("--min_score", 0.3, "--format", "voc")
+    run("--min_score", 0.3, "--formats", "voc")
     saved = Path("out/voc/a.xml")
     saved.write_bytes(b"saved by a person")
     assert Path("out/voc/new/b.xml").is_file()
-    run("--min_score", 0.9, "--format", "voc")
+    run("--min_score", 0.9, "--formats", "voc")
     assert saved.read_bytes() == b"saved by a person"
     assert "out/voc: kept 1 files that a person has saved" in capsys.readouterr().out
     assert not Path("out/voc/new/b.xml").exists()
@@ -142,7 +142,7 @@ def test_voc_files_that_a_person_has_saved_stay_and_proposals_of_nothing_go(proj
 def test_json_holds_every_photo_and_the_settings(project):
     (project / "photos/page.jpg").write_text("<!doctype html>", encoding="utf-8")
     with pytest.raises(DataError):
-        run("--min_score", 0.5, "--format", "json")
+        run("--min_score", 0.5, "--formats", "json")
     content = json.loads(Path("out/detections.json").read_text(encoding="utf-8"))
     assert content["min_scores"] == {"Tops": 0.5, "Skirts": 0.5}
     by_name = {image["filename"]: image for image in content["images"]}
@@ -166,7 +166,7 @@ def test_formats_without_a_photo_that_can_be_read_are_still_well_formed(project)
                 "out",
                 "--tags",
                 "--contact_sheet",
-                "--format",
+                "--formats",
                 "coco",
                 "json",
                 "voc",
@@ -274,7 +274,7 @@ def test_results_take_no_file_for_their_folder(project):
 
 
 def test_results_among_the_photos_are_not_looked_at(project):
-    arguments = ["--contact_sheet", "--format", "voc", "--output_dir", "photos/out"]
+    arguments = ["--contact_sheet", "--formats", "voc", "--output_dir", "photos/out"]
     run(*arguments)
     first = files_of("photos/out")
     for further in ([], ["--resume"]):
@@ -282,7 +282,7 @@ def test_results_among_the_photos_are_not_looked_at(project):
         assert files_of("photos/out") == first
 
 
-@pytest.mark.parametrize("flags", [[], ["--draw", "no"]])
+@pytest.mark.parametrize("flags", [[], ["--no_images"]])
 @pytest.mark.parametrize("name", outputs.FOLDERS)
 def test_a_folder_that_is_none_of_ours_is_never_written_into(project, name, flags):
     save(project / "shop" / name / "a.png", 240)
@@ -390,7 +390,7 @@ def test_a_killed_run_that_is_resumed_equals_one_that_was_not(project, how):
         "0.3",
         "--tags",
         "--contact_sheet",
-        "--format",
+        "--formats",
         "coco",
         "json",
         "voc",

@@ -33,7 +33,8 @@ def write_image(path, width, height):
 
 
 def arguments(project):
-    return [str(project / "samples"), str(project / "classes.txt"), f"--annotations_dir={project / 'annotations'}"]
+    paths = {"image_dir": "samples", "class_file": "classes.txt", "annotations_dir": "annotations"}
+    return [f"--{flag}={project / name}" for flag, name in paths.items()]
 
 
 def test_boxes_drawn_after_zooming_scrolling_and_panning_are_saved_and_converted(project):
@@ -119,15 +120,15 @@ def test_qt_that_cannot_open_a_window_is_an_error_with_its_reason(monkeypatch, s
 @pytest.mark.parametrize(
     ("wrong", "error", "says"),
     [
-        (["none"], UsageError, "none: no such folder"),
-        (["annotations"], UsageError, "no image in it"),
-        (["samples", "none.txt"], UsageError, "none.txt: no such file"),
-        (["samples", "empty.txt"], DataError, "names no class"),
-        (["samples", "classes.txt", "--queue=none.csv"], SystemExit, "2"),
-        (["samples", "classes.txt", "--queue=classes.txt"], DataError, "has no column 'filename'"),
-        (["samples", "classes.txt", "--queue=done.csv"], UsageError, "done.csv lists no image"),
-        (["samples", "classes.txt", "--queue=queue.csv"], UsageError, "lists 'c.jpg', not in image_dir"),
-        (["twins", "classes.txt"], DataError, "a.PPM: A.png would share its annotation file|A.png: a.PPM would share"),
+        (["--image_dir=none"], UsageError, "none: no such folder"),
+        (["--image_dir=annotations"], UsageError, "no image in it"),
+        (["--image_dir=samples", "--class_file=none.txt"], UsageError, "none.txt: no such file"),
+        (["--image_dir=samples", "--class_file=empty.txt"], DataError, "names no class"),
+        (["--image_dir=samples", "--queue=none.csv"], SystemExit, "2"),
+        (["--image_dir=samples", "--queue=classes.txt"], DataError, "has no column 'filename'"),
+        (["--image_dir=samples", "--queue=done.csv"], UsageError, "done.csv lists no image"),
+        (["--image_dir=samples", "--queue=queue.csv"], UsageError, "lists 'c.jpg', not in --image_dir"),
+        (["--image_dir=twins"], DataError, "a.PPM: A.png would share its annotation file|A.png: a.PPM would share"),
     ],
 )
 def test_a_wrong_command_is_refused_before_anything_starts(project, monkeypatch, wrong, error, says):
@@ -139,7 +140,7 @@ def test_a_wrong_command_is_refused_before_anything_starts(project, monkeypatch,
     write_image(project / "twins" / "A.png", 20, 20)
     monkeypatch.setattr(label_images, "check_labelimg_can_start", lambda: pytest.fail("started"))
     with pytest.raises(error, match=says):
-        label_images.main([*wrong[:1], *(wrong[1:] or ["classes.txt"])])
+        label_images.main(["--class_file=classes.txt", *wrong])
 
 
 def test_broken_annotations_are_named_since_labelimg_would_overwrite_them(project, capsys):

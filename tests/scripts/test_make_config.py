@@ -209,7 +209,7 @@ def test_usage_errors(make, arguments, expected):
 def test_a_base_config_that_is_missing_is_named_with_its_flag(make, capsys):
     with pytest.raises(SystemExit):
         make("--base_config=missing.config")
-    assert "argument --base_config: no file missing.config" in capsys.readouterr().err
+    assert "--base_config: no file missing.config" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("size", ["0", "8", "300x", "axb", "99999", "-3"])

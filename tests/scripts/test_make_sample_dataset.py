@@ -91,7 +91,7 @@ def test_refuses_a_number_of_images_below_one(number, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         make_sample_dataset.main(["--output_dir", str(tmp_path), "--num_images", number])
     assert ended.value.code == 2
-    assert f"argument --num_images: {number} is not at least 1" in capsys.readouterr().err
+    assert f"--num_images: {number} is not at least 1" in capsys.readouterr().err
     assert contents(tmp_path) == {}
 
 

@@ -85,7 +85,7 @@ def test_the_least_score_decides_what_is_proposed(project):
     assert not (project / "annotations" / "shop").exists()
 
 
-@pytest.mark.parametrize("flags", [[], ["--replace"], ["--replace", "--queue=9", "--queue_csv=queue.csv"]])
+@pytest.mark.parametrize("flags", [[], ["--replace"], ["--replace", "--queue_size=9", "--queue_csv=queue.csv"]])
 def test_what_a_person_wrote_is_never_touched(project, flags):
     write_by_hand("annotations/a.xml")
     write_by_hand("annotations/other name.xml", filename="shop/b.png")
@@ -133,7 +133,7 @@ def test_the_queue_lists_what_no_person_has_labelled_the_least_certain_first(pro
     Image.new("RGB", (100, 60), (20, 0, 0)).save(project / "samples" / "d.png")
     write_by_hand("annotations/d.xml", filename="d.png")
     before = contents(project / "annotations")
-    run("--queue=2", "--queue_csv=lists/queue.csv")
+    run("--queue_size=2", "--queue_csv=lists/queue.csv")
     assert contents(project / "annotations") == before
     rows = list(csv.reader((project / "lists" / "queue.csv").open(encoding="utf-8")))
     assert rows[1:] == [["shop/b.png", "0.9300", "1", "0.5500"], ["a.png", "0.7000", "2", "0.9000"]]
@@ -194,6 +194,6 @@ def test_a_model_that_is_none_is_named(project, monkeypatch):
 
 
 def test_the_flags_have_bounds(project):
-    for flag in ("--min_score=1.5", "--queue=0", "--image_dir=none"):
+    for flag in ("--min_score=1.5", "--queue_size=0", "--image_dir=none"):
         with pytest.raises(SystemExit):
             run(flag)

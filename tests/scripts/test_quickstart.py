@@ -47,7 +47,7 @@ def test_paths_below_the_repository_are_shown_relative_to_it():
 
 def test_steps_are_passed_on_to_the_training_alone():
     steps = quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG, num_steps=7)
-    assert [step.script for step in steps if "--num_train_steps" in step.arguments] == ["scripts/train.py"]
+    assert [step.script for step in steps if "--num_steps" in step.arguments] == ["scripts/train.py"]
 
 
 def test_another_folder_gets_a_config_with_its_own_paths(tmp_path, monkeypatch):

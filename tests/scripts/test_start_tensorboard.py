@@ -30,4 +30,4 @@ def test_a_folder_without_events_is_named(tmp_path, capsys):
         start_tensorboard.find_runs(tmp_path)
     with pytest.raises(SystemExit):
         start_tensorboard.parse_arguments(["--logdir", str(tmp_path / "none")])
-    assert "argument --logdir: no folder" in capsys.readouterr().err
+    assert "--logdir: no folder" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def test_killed_twice_and_interrupted_it_goes_on_and_ends_with_an_evaluation(con
     assert f"going on from the newest that can, model.ckpt-{before - 1}" in output
 
     step = checkpoint_files.latest_step(train_dir)
-    options = ("--num_train_steps", step + 2, "--eval_every", 100_000, "--log_every_steps", 1)
+    options = ("--num_steps", step + 2, "--eval_every", 100_000, "--log_every_steps", 1)
     output = end_of(start(command(config, train_dir, *options)))
     assert f"Going on from step {step} in" in output
     assert f"step {step + 2}/{step + 2}: loss" in output
@@ -173,7 +173,7 @@ def test_twenty_kills_at_random_moments(config, start, tmp_path):
             assert f"Going on from step {reached} in" in output
         print(f"kill {kill + 1}: {time.monotonic() - began:.1f} s after the start, at step {step}")
         reached = step
-    assert "Done" in end_of(start(command(config, train_dir, "--num_train_steps", reached + 1)))
+    assert "Done" in end_of(start(command(config, train_dir, "--num_steps", reached + 1)))
 
 
 @pytest.mark.slow
@@ -181,7 +181,7 @@ def test_the_overfit_check_passes_on_what_can_be_learned_and_fails_without_the_s
     output = end_of(start(command(config, tmp_path / "train", "--overfit", 6)))
     assert "The set-up can learn: mAP@0.5" in output
     assert not (tmp_path / "train").exists()
-    output = end_of(start(command(config, tmp_path / "train", "--overfit", 6, "--num_train_steps", 2)), status=1)
+    output = end_of(start(command(config, tmp_path / "train", "--overfit", 6, "--num_steps", 2)), status=1)
     assert "the set-up did not learn" in output
 
 

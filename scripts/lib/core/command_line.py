@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import codecs
 import copy
+import difflib
 import errno
+import itertools
 import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError, count_by_severity
@@ -19,15 +23,88 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
-def make_parser(docstring: str | None) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser whose flags may have several names, and whose messages are one line each.
+
+    The first name of a flag is the one that help and messages show. The others keep commands of older versions and of
+    other programs running: `add_argument("--num_steps", "--num_train_steps")`.
+
+    Attributes:
+        elsewhere: flag of another program -> what to do here instead, for the message.
+        passes_on: leave unknown flags to another program, instead of refusing them.
+    """
+
+    elsewhere: Mapping[str, str] = {}
+    passes_on = False
+
+    def parse_args(self, args=None, namespace=None):
+        words = list(sys.argv[1:] if args is None else args)
+        namespace, rest = self.parse_known_args(words, namespace)
+        if rest:
+            before = words[: words.index(rest[0])]
+            place = f" after {before[-1]}" if before else ""
+            self.error(f"unexpected {rest[0]!r}{place}: write --flag value, and a value with spaces in quotes")
+        return namespace
+
+    def parse_known_args(self, args=None, namespace=None):
+        words = list(sys.argv[1:] if args is None else args)
+        if not self.passes_on and (problems := self._wrong_flags(words)):
+            self.error(join_errors(problems))
+        return super().parse_known_args(words, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit status 2 and the message, without the usage of all flags."""
+        message = re.sub(r"(--\w+)(/--?\w+)+", r"\1", message.removeprefix("argument "))
+        self.exit(EXIT_USAGE, f"error: {message}\n")
+
+    def shown_flags(self) -> dict[str, str]:
+        """Return each name of a flag -> the name that is shown."""
+        actions = self._option_string_actions.items()
+        return {name: action.option_strings[0] for name, action in actions if action.help != argparse.SUPPRESS}
+
+    def _wrong_flags(self, words: Sequence[str]) -> list[str]:
+        """Return a sentence for each flag that is unknown, or has a value and takes none."""
+        problems = []
+        for word in itertools.takewhile(lambda word: word != "--", words):
+            flag, equals, value = word.partition("=")
+            action = self._option_string_actions.get(flag)
+            if not action and re.fullmatch(r"--?[A-Za-z][\w-]*", flag):
+                problems.append(unknown_flag(flag, self.shown_flags(), self.elsewhere))
+            elif action and action.nargs == 0 and equals:
+                problems.append(f"{flag} takes no value: leave out ={value}")
+        return problems
+
+
+def unknown_flag(flag: str, shown_flags: Mapping[str, str], elsewhere: Mapping[str, str] | None = None) -> str:
+    """Return a sentence that says what to write instead of an unknown flag: see `Parser`."""
+    if elsewhere and flag in elsewhere:
+        return f"unknown flag {flag}: {elsewhere[flag]}"
+    shown = {name.lstrip("-"): shown for name, shown in shown_flags.items()}
+    near = difflib.get_close_matches(flag.lstrip("-").replace("-", "_").lower(), shown, n=1)
+    return f"unknown flag {flag}; " + (f"did you mean {shown[near[0]]}?" if near else "--help lists all flags")
+
+
+def join_errors(problems: Iterable[str]) -> str:
+    """Return one message for several mistakes, a line each."""
+    return "\nerror: ".join(problems)
+
+
+def make_parser(docstring: str | None, elsewhere: Mapping[str, str] | None = None, passes_on: bool = False) -> Parser:
     """Return a parser whose help is the script's docstring, with the default of every flag."""
     summary, _, rest = (docstring or "").strip().partition("\n")
-    return argparse.ArgumentParser(
-        description=summary, epilog=rest.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False
-    )
+    parser = Parser(description=summary, epilog=rest.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False)
+    parser.elsewhere, parser.passes_on = elsewhere or {}, passes_on
+    return parser
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        """Show the first name of a flag only."""
+        if action.dest != "help":
+            action = copy.copy(action)
+            action.option_strings = action.option_strings[:1]
+        return super()._format_action_invocation(action)
+
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, False, "", []) or action.required:
             return action.help
@@ -142,6 +219,27 @@ def _number(convert: Callable[[str], float], is_allowed: Callable[[float], bool]
         return value
 
     parse.__name__ = "integer" if convert is int else "number"  # for argparse: "invalid integer value: 'a'"
+    return parse
+
+
+def boolean(text: str) -> bool:
+    """Argparse type: true or false, as absl reads it; also yes or no."""
+    if text.lower() in ("true", "t", "1", "yes", "y"):
+        return True
+    if text.lower() in ("false", "f", "0", "no", "n"):
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+
+
+def names_of(known: Collection[str]) -> Callable[[str], list[str]]:
+    """Make an argparse type: one or more of the known names, separated by commas."""
+
+    def parse(text: str) -> list[str]:
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is not one of {', '.join(known)}")
+        return names
+
     return parse
 
 

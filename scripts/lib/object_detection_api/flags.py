@@ -12,6 +12,8 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 
+from scripts.lib.core.command_line import boolean
+
 # flag -> (default, help). The default's type is the flag's; None: a text that may be left out.
 ApiFlags = Mapping[str, tuple[str | int | bool | None, str]]
 
@@ -63,7 +65,7 @@ def add_to(parser: argparse.ArgumentParser, flags: ApiFlags) -> None:
     group = parser.add_argument_group("flags of the Object Detection API")
     for flag, (default, meaning) in flags.items():
         if isinstance(default, bool):
-            settings = {"nargs": "?", "const": True, "type": _boolean, "metavar": "true|false"}
+            settings = {"nargs": "?", "const": True, "type": boolean, "metavar": "true|false"}
             no_flag, name = flag.replace("--", "--no"), flag.removeprefix("--")
             group.add_argument(
                 no_flag, dest=name, action="store_false", default=argparse.SUPPRESS, help=argparse.SUPPRESS
@@ -72,6 +74,23 @@ def add_to(parser: argparse.ArgumentParser, flags: ApiFlags) -> None:
             settings = {"type": int, "metavar": "INT"} if isinstance(default, int) else {"metavar": "STR"}
         group.add_argument(flag, default=default, help=meaning, **settings)
     parser.add_argument("--verbose", action="store_true", help="show deprecation warnings and the like, too")
+    add_absl_logging(parser)
+
+
+def add_absl_logging(parser: argparse.ArgumentParser) -> None:
+    """Take the flags of absl that the tutorials give, in its spellings; they change nothing here."""
+    for flag in ("--logtostderr", "--alsologtostderr"):
+        parser.add_argument(flag, action=_Ignored, nargs="?", type=boolean)
+        parser.add_argument(flag.replace("--", "--no"), action=_Ignored, nargs=0)
+    parser.add_argument("--stderrthreshold", action=_Ignored)
+
+
+class _Ignored(argparse.Action):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+    def __call__(self, *_):
+        """Leave the namespace as it is."""
 
 
 def double_dashed(argv: Sequence[str] | None) -> list[str]:
@@ -89,11 +108,3 @@ def to_argv(flags: ApiFlags, values: Mapping[str, object]) -> list[str]:
     """Return the flags whose values (name -> value) differ from the API's defaults, as the API reads them."""
     given = {flag: values[flag.removeprefix("--")] for flag in flags}
     return [f"{flag}={value}" for flag, value in given.items() if value != flags[flag][0]]
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() in ("true", "t", "1", "yes", "y"):
-        return True
-    if text.lower() in ("false", "f", "0", "no", "n"):
-        return False
-    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")

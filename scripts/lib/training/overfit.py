@@ -40,7 +40,7 @@ def check(prepared: TrainingPlan) -> int:
         folder = Path(name)
         record = folder / "overfit.record"
         write_record(prepared.config.train_input_reader.tf_record_input_reader.input_path, options.overfit, record)
-        config = small_config(prepared.config, record, options.overfit, options.num_train_steps or NUM_STEPS)
+        config = small_config(prepared.config, record, options.overfit, options.num_steps or NUM_STEPS)
         options = dataclasses.replace(options, train_dir=str(folder / "train"), eval_every=100, eval_dir="")
         overfitting = plan(TrainingPlan(options, config), target=TARGET)
         observer = train(overfitting)
@@ -127,6 +127,6 @@ def verdict(step: TrainingStep, best: float, config: Message) -> str:
         f"mAP@0.5 on {images} is {best:.3f} after {step.number} steps, expected {TARGET}; loss {step.loss:.3f}. Likely "
         "causes: boxes or classes that do not belong to the images (look at them with check_dataset.py), objects that "
         f"are too small for the model's input ({' '.join(str(resizer).split())}), anchors of other shapes than the "
-        "boxes, frozen layers (freeze_variables), or too few steps (--num_train_steps)"
+        "boxes, frozen layers (freeze_variables), or too few steps (--num_steps)"
     )
     raise DataError([problem], "the set-up did not learn")

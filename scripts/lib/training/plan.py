@@ -33,7 +33,7 @@ class TrainOptions:
     worker_replicas: int = 1
     ps_tasks: int = 0
 
-    num_train_steps: int | None = None
+    num_steps: int | None = None
     save_every_steps: int | None = None
     save_every_secs: int = 120
     log_every_steps: int = 10
@@ -84,8 +84,8 @@ def prepare(options: TrainOptions) -> TrainingPlan:
             eval.py are printed.
     """
     config, path = read_config(options)
-    if options.num_train_steps:
-        override.set_num_steps(config, options.num_train_steps)
+    if options.num_steps:
+        override.set_num_steps(config, options.num_steps)
     findings = checks.check_training(config, path)
     if options.eval_every:
         findings += checks.check_evaluation(config, path)

@@ -101,7 +101,7 @@ def test_flags_that_the_program_does_not_take_are_named_once():
         each["containerSpec"]["args"].append("--learning_rate=3")
     findings = job_spec.check(spec, "job.yaml", submit.read_program_flags)
     assert [str(each) for each in findings] == [
-        "error: job.yaml: workerPoolSpecs[0] (master): args: unrecognized arguments: --learning_rate=3; see the program's --help."
+        "error: job.yaml: workerPoolSpecs[0] (master): args: unknown flag --learning_rate; --help lists all flags; see the program's --help."
     ]
 
 
@@ -116,9 +116,9 @@ def test_an_entry_without_a_value_is_left_out():
 
 
 def test_flags_of_the_program_follow_the_template_s():
-    spec = job_spec.fill(job_spec.read_template(TRAINING), VALUES, ["--num_train_steps=7"])
+    spec = job_spec.fill(job_spec.read_template(TRAINING), VALUES, ["--num_steps=7"])
     arguments = [each["containerSpec"]["args"] for each in spec["workerPoolSpecs"]]
-    assert [each[-1] for each in arguments] == ["--num_train_steps=7"] * 4 and len(arguments[0]) == 4
+    assert [each[-1] for each in arguments] == ["--num_steps=7"] * 4 and len(arguments[0]) == 4
 
 
 def test_pools_are_left_out_only_from_the_end():

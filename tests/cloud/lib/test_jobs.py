@@ -20,9 +20,7 @@ from tests.cloud.submitted_job import CHECKPOINT, fill_bucket, remember, running
 
 def test_training_is_submitted_as_the_template_says_and_remembered(cloud, capsys):
     fill_bucket(cloud)
-    assert not submit.main(
-        ["train", "--bucket", BUCKET, "--job_name", "imgSeg_5", "--yes", "--", "--num_train_steps=7"]
-    )
+    assert not submit.main(["train", "--bucket", BUCKET, "--job_name", "imgSeg_5", "--yes", "--", "--num_steps=7"])
     (job,) = cloud.jobs
     assert job["displayName"] == "imgSeg_5"
     sent = job["jobSpec"]
@@ -38,7 +36,7 @@ def test_training_is_submitted_as_the_template_says_and_remembered(cloud, capsys
                 f"--pipeline_config_path=gs://{BUCKET}/imgSeg_5/pipeline.config",
                 f"--train_dir=gs://{BUCKET}/imgSeg_5/train",
                 f"--eval_dir=gs://{BUCKET}/imgSeg_5/eval",
-                "--num_train_steps=7",
+                "--num_steps=7",
             ],
         }
     assert sent["scheduling"]["timeout"] == "86400s"
@@ -61,7 +59,7 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_sent(cloud):
     assert "is in europe-west4, but the job would run in us-central1" in text
     image = "us-central1-docker.pkg.dev/demo/apparel/trainer:1"
     assert f"there is no container {image}; give --image, or build it (cloud/README.md)" in text
-    assert "unrecognized arguments: --num_train_stops=7" in text
+    assert "unknown flag --num_train_stops; did you mean --num_steps?" in text
     assert f"train_input_reader: there is no gs://{BUCKET}/data/train.record; upload it with" in text
     assert f"fine_tune_checkpoint: there is no gs://{BUCKET}/{CHECKPOINT}" in text
     assert failure.value.consequence == "nothing was submitted"

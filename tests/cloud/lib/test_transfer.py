@@ -34,14 +34,14 @@ def test_upload_copies_what_is_missing_or_different(cloud, tmp_path, capsys, mon
     )
     cloud.put(f"gs://{BUCKET}/data/train.record", made["data/train.record"])
     cloud.put(f"gs://{BUCKET}/data/test.record", b"other")
-    assert not submit.main(["upload", "--bucket", f"gs://{BUCKET}/", "--config", str(config), "--yes"])
+    assert not submit.main(["upload", "--bucket", f"gs://{BUCKET}/", "--pipeline_config_path", str(config), "--yes"])
     assert {name: cloud.get(f"gs://{BUCKET}/{name}") for name in made} == made
     assert not any(asked.startswith("DELETE") for asked in cloud.asked)
     shown = capsys.readouterr().out
     assert "data/train.record (there already)" in shown
-    assert f"Next: python cloud/submit.py train --bucket {BUCKET} --config {config}" in shown
+    assert f"Next: python cloud/submit.py train --bucket {BUCKET} --pipeline_config_path {config}" in shown
     asked = len([each for each in cloud.asked if "upload" in each])
-    assert not submit.main(["upload", "--bucket", BUCKET, "--config", str(config), "--yes"])
+    assert not submit.main(["upload", "--bucket", BUCKET, "--pipeline_config_path", str(config), "--yes"])
     assert len([each for each in cloud.asked if "upload" in each]) == asked
 
 
@@ -55,7 +55,7 @@ def test_export_fetches_the_checkpoint_and_runs_the_exporter(cloud, monkeypatch,
     run = SimpleNamespace(run=lambda command, **_: commands.append(command) or SimpleNamespace(returncode=0))
     monkeypatch.setattr(transfer, "subprocess", run)
     monkeypatch.chdir(tmp_path)
-    assert not submit.main(["export", "--yes", "--output_directory", "out"])
+    assert not submit.main(["export", "--yes", "--output_dir", "out"])
     assert (job.folder / "train" / "model.ckpt-1000.data-00000-of-00001").read_bytes() == b"1000"
     assert not (job.folder / "train" / "model.ckpt-900.index").exists()
     assert f"--trained_checkpoint_prefix={job.folder / 'train' / 'model.ckpt-1000'}" in commands[0]

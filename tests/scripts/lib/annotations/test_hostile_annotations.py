@@ -230,7 +230,7 @@ def test_any_split_keeps_every_row_once(tmp_path, boxes, seed):
     labels_csv.write_rows(rows, tmp_path / "in.csv")
     paths = [f"--{name}_csv={tmp_path / name}.csv" for name in ("train", "test", "summary")]
     try:
-        split_dataset.main([f"--input_csv={tmp_path / 'in.csv'}", *paths, f"--seed={seed}", "--stratify"])
+        split_dataset.main([f"--csv_input={tmp_path / 'in.csv'}", *paths, f"--seed={seed}", "--stratify"])
     except DataError as error:
         assert "one would be empty" in str(error)
         return

@@ -51,7 +51,7 @@ def test_only_what_differs_from_the_default_is_passed_on():
     [
         (["--eval_dir=x"], "give --checkpoint_dir"),
         (["--run_once=maybe"], "'maybe' is neither true nor false"),
-        (["--evaldir=x"], "unrecognized arguments: --evaldir=x"),
+        (["--evaldir=x"], "unknown flag --evaldir; did you mean --eval_dir?"),
     ],
 )
 def test_wrong_usage_ends_with_status_2(argv, message, capsys):
