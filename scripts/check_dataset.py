@@ -31,6 +31,7 @@ from scripts.lib.core.command_line import EXIT_DATA, existing_file, local_path, 
 from scripts.lib.core.errors import UsageError, count_by_severity, errors
 from scripts.lib.dataset.doctor import checks, data_set, findings_report
 from scripts.lib.dataset.doctor.data_set import DataSet
+from scripts.lib.images import fonts
 from scripts.lib.images.image_names import ImageFolder
 
 
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         findings_report.write_json(args.json, findings, facts)
         print(f"all findings: {files.shown_path(args.json)}")
     if args.plot:
+        fonts.use(args.font, data.class_ids)
         write_plot(args.plot, data, config)
         print(f"plot: {files.shown_path(args.plot)}")
     return EXIT_DATA if errors(findings) else 0
@@ -93,6 +95,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     report.add_argument("--num_shown", type=not_negative_int, default=5, help="findings of each kind to show; 0: all")
     report.add_argument("--json", type=local_path, metavar="FILE", help="write all findings there")
     report.add_argument("--plot", type=local_path, metavar="FILE.png", help="write the plot there")
+    fonts.add_flag(report)
     report.add_argument("--pipeline_config_path", type=local_path, help="config whose anchors are compared")
     parser.add_argument("--num_workers", type=positive_int, default=parallel.available_cores(), help="threads")
 

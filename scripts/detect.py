@@ -41,6 +41,7 @@ from scripts.lib.detection import detections, ensemble, outputs
 from scripts.lib.detection.journal import Journal
 from scripts.lib.detection.pipeline import DrawingFolders, Pipeline
 from scripts.lib.detection.sources import Sources
+from scripts.lib.images import fonts
 from scripts.lib.models import exported_model, runtimes
 
 JOURNAL = "detections.jsonl"
@@ -64,14 +65,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         "min_scores": thresholds,
         "nms_iou": args.nms_iou,
     }
+    folders = DrawingFolders(
+        output_dir / outputs.IMAGES if not args.no_images else None,
+        output_dir / outputs.THUMBNAILS if "contact_sheet" in args.outputs else None,
+    )
+    if any(folders):
+        fonts.use(args.font, class_ids)
     pipeline = Pipeline(
         detector,
         {class_ids[name]: score for name, score in thresholds.items()},
         args.nms_iou,
-        DrawingFolders(
-            output_dir / outputs.IMAGES if not args.no_images else None,
-            output_dir / outputs.THUMBNAILS if "contact_sheet" in args.outputs else None,
-        ),
+        folders,
         DownloadLimits(args.url_seconds, int(args.url_megabytes * 2**20)),
         args.batch_size,
         args.num_workers,
@@ -109,6 +113,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     draw = {"type": lambda text: not boolean(text), "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
     written.add_argument("--draw", dest="no_images", **draw)  # yes or no; older than --no_images
     written.add_argument("--contact_sheet", action="store_true", help="write pages of thumbnails")
+    fonts.add_flag(written)
     written.add_argument("--tags", action="store_true", help="write the best score per class of each product or image")
     formats = {"nargs": "+", "action": "extend", "default": [], "type": command_line.names_of(outputs.FORMATS)}
     help_text = f"further tables to write, of {', '.join(outputs.FORMATS)}; see below"

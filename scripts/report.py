@@ -25,6 +25,7 @@ import _init_paths  # noqa: F401
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import existing_dir, local_path
 from scripts.lib.core.errors import UsageError
+from scripts.lib.images import fonts
 from scripts.lib.models import exported_model
 
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     from scripts.lib.report import comparison, examples, figures, report
 
     image_records = [] if args.no_images else args.records
-    options = report.PageOptions(args.output_dir, image_records, args.title, args.note, args.num_resamples)
+    options = report.PageOptions(args.output_dir, image_records, args.title, args.note, args.num_resamples, args.font)
     page = files.shown_path(args.output_dir / report.PAGE)
     if args.compare:
         comparison.write(*args.compare, options)
@@ -70,6 +71,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--title", default="", help="heading of the page, instead of the folder's name")
     parser.add_argument("--note", default="", help="remark under the heading, e.g. where the data is from")
+    fonts.add_flag(parser)
     resamples = {"type": command_line.positive_int, "default": 1000, "metavar": "N"}
     parser.add_argument("--num_resamples", **resamples, help="bootstrap resamples for the intervals")
     help_text = "make the best score thresholds the default of detect.py and serve.py: write them into --model"

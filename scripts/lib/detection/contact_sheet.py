@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from scripts.lib.core import files
 from scripts.lib.core.boxes import Detection
 from scripts.lib.detection.journal import ImageResult
-from scripts.lib.images import drawing
+from scripts.lib.images import drawing, fonts
 
 COLUMNS, ROWS = 6, 6  # thumbnails on a page
 SIDE = 240  # pixels of a thumbnail's longer side
@@ -63,7 +63,7 @@ def _page(thumbnails: Sequence[tuple[str, Path]]) -> Image.Image:
     rows = -(-len(thumbnails) // COLUMNS)
     cell_width, cell_height = SIDE + _MARGIN, SIDE + _CAPTION + _MARGIN
     page = Image.new("RGB", (COLUMNS * cell_width + _MARGIN, rows * cell_height + _MARGIN), "white")
-    draw, font = ImageDraw.Draw(page), drawing.default_font(_FONT_SIZE)
+    draw, font = ImageDraw.Draw(page), fonts.load(_FONT_SIZE)
     for index, (caption, path) in enumerate(thumbnails):
         row, column = divmod(index, COLUMNS)
         left, top = _MARGIN + column * cell_width, _MARGIN + row * cell_height
@@ -77,7 +77,7 @@ def _page(thumbnails: Sequence[tuple[str, Path]]) -> Image.Image:
 def _shortened(draw: ImageDraw.ImageDraw, text: str) -> str:
     """Shorten a caption that is too wide to its end, which tells images apart."""
     text = shortened = "".join(character if character.isprintable() else "?" for character in text)
-    while draw.textlength(shortened, drawing.default_font(_FONT_SIZE)) > SIDE:
+    while draw.textlength(shortened, fonts.load(_FONT_SIZE)) > SIDE:
         text = text[max(1, len(text) // 20) :]
         shortened = f"...{text}"
     return shortened

@@ -15,6 +15,7 @@ import numpy as np
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.evaluation import coco, error_types, on_record
+from scripts.lib.images import fonts
 from scripts.lib.pages import render
 from scripts.lib.report import examples, figures, report
 from scripts.lib.report.examples import Example, ExampleImage
@@ -63,6 +64,8 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
     differences = compare(*results, options.num_resamples)
     findings = sentences(differences)
     num_images = len(results[0].images)
+    if options.image_records:
+        fonts.use(options.font_file, [one.name for one in results[0].classes])
     drawn = _draw(*results, options)
     as_json = {name: one.as_json() for name, one in differences.items()}
     content = {"a": name_a, "b": name_b, "num_examples": num_images, "findings": findings, "differences": as_json}

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from scripts.lib.core import files
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import UsageError
 from scripts.lib.evaluation.average_precision import EvaluatedImage
 from scripts.lib.evaluation.error_types import Pairing
-from scripts.lib.images import drawing
+from scripts.lib.images import drawing, fonts
 from scripts.lib.records import read
 from scripts.lib.report import sentences
 from scripts.lib.report.figures import Results
@@ -209,7 +209,7 @@ def beside(titled: Mapping[str, Image.Image]) -> Image.Image:
     pen = ImageDraw.Draw(whole)
     for place, (title, image) in enumerate(titled.items()):
         left = place * (width + _GAP)
-        pen.text((left + 2, 2), title, fill="black", font=ImageFont.load_default(12))
+        pen.text((left + 2, 2), title, fill="black", font=fonts.load(12))
         whole.paste(image, (left, _HEADER))
     return whole
 

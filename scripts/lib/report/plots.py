@@ -23,6 +23,7 @@ from scripts.lib.core import files
 from scripts.lib.evaluation.average_precision import PrecisionRecall
 from scripts.lib.evaluation.error_types import ERROR_TYPES
 from scripts.lib.evaluation.event_files import Scalar
+from scripts.lib.images import fonts
 from scripts.lib.report.figures import ClassResult, Results
 
 Data = TypeVar("Data")
@@ -83,6 +84,7 @@ def png(draw: Draw[Data], data: Data, theme: str = "light") -> bytes:
     ground = ("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor")
     ink = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
     style = {
+        **fonts.plot_settings(),
         **dict.fromkeys(ground, colors["ground"]),
         **dict.fromkeys(ink, colors["ink"]),
         **dict.fromkeys(("axes.edgecolor", "grid.color", "legend.edgecolor"), colors["soft"]),

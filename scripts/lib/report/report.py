@@ -12,6 +12,7 @@ from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import label_map
 from scripts.lib.evaluation import coco, event_files, on_record
 from scripts.lib.evaluation.event_files import EncodedImage, Scalar
+from scripts.lib.images import fonts
 from scripts.lib.models import exported_model
 from scripts.lib.pages import render
 from scripts.lib.records import manifest as record_manifest
@@ -45,6 +46,7 @@ class PageOptions:
     title: str  # heading; empty for the default
     note: str  # remark under the heading, may be empty
     num_resamples: int  # bootstrap resamples for the intervals
+    font_file: Path | None = None  # of class names, see `fonts.use`
 
 
 def measure(inputs: ReportInputs, options: PageOptions) -> Results:
@@ -81,6 +83,7 @@ def _boxes_train(config: pipeline_config.Message) -> dict[str, int] | None:
 
 def write(results: Results, inputs: ReportInputs, options: PageOptions) -> list[str]:
     """Write all files of the report; return the findings."""
+    fonts.use(options.font_file, [one.name for one in results.classes])
     folder, eval_dir = options.output_dir, inputs.eval_dir
     findings = sentences.sentences(results)
     if eval_dir:
