@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
 from scripts.lib.core.boxes import Detection
-from scripts.lib.images import palette
+from scripts.lib.images import fonts, palette
+
+_SMALLEST_FONT = 11  # pixels
+_PADDING = 3  # pixels to the left and right of a label's text
+_Box = tuple[int, int, int, int]  # xmin, ymin, xmax, ymax in pixels
 
 
 def draw_detections(image: Image.Image, detections: Iterable[Detection], class_names: Sequence[str]) -> Image.Image:
-    """Return a copy of the image with each detection's box, class and score; the best is drawn last, on top.
+    """Return a copy of the image with each detection's box, class and score.
+
+    The best are on top, and their labels lie where they like; others take a place beside them, at their own box.
 
     Args:
         image: RGB.
@@ -23,45 +29,75 @@ def draw_detections(image: Image.Image, detections: Iterable[Detection], class_n
     drawn = image.copy()
     draw = ImageDraw.Draw(drawn)
     line_width = max(2, round(max(image.size) / 200))
-    font = default_font(max(11, round(max(image.size) / 36)))
+    font_size = max(_SMALLEST_FONT, round(max(image.size) / 40))
     colors = palette.class_colors(class_names)
-    worst_first = sorted(detections, key=lambda detection: detection.score)
-    boxes = [_inside(detection, image.size) for detection in worst_first]
-    for detection, box in zip(worst_first, boxes, strict=True):
-        draw.rectangle(box, outline=colors[detection.class_name], width=line_width)
-    for detection, box in zip(worst_first, boxes, strict=True):  # labels last: no box runs through one
-        score = "" if math.isnan(detection.score) else f" {detection.score:.0%}"
-        color = colors[detection.class_name]
-        _draw_label(draw, f"{detection.class_name}{score}", box, color, font, image.size)
+    best_first = sorted(detections, key=lambda detection: -detection.score)
+    labels: list[_Label] = []
+    for detection in best_first:
+        box, (text, font) = _inside(detection, image.size), _fitting_text(detection, font_size, image.width)
+        place = _label_place(
+            box, (_width(text, font), sum(font.getmetrics())), image.size, [one.place for one in labels]
+        )
+        labels.append(_Label(box, colors[detection.class_name], text, font, place))
+    for label in reversed(labels):
+        edge = palette.text_color(label.color)  # tells the line from a garment of its colour
+        draw.rectangle(label.box, outline=edge, width=line_width + max(1, line_width // 3))
+        draw.rectangle(label.box, outline=label.color, width=line_width)
+    for label in reversed(labels):  # after all boxes: no box runs through one
+        draw.rectangle(label.place, fill=label.color)
+        x, y = label.place[:2]
+        draw.text((x + _PADDING, y), label.text, fill=palette.text_color(label.color), font=label.font)
     return drawn
 
 
-def _inside(detection: Detection, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return the box as (xmin, ymin, xmax, ymax) in whole pixels of the image."""
+class _Label(NamedTuple):
+    """A detection as it is drawn; box and place are (xmin, ymin, xmax, ymax) in pixels of the image."""
+
+    box: _Box
+    color: str
+    text: str
+    font: ImageFont.FreeTypeFont
+    place: _Box
+
+
+def _inside(detection: Detection, size: tuple[int, int]) -> _Box:
+    """Return the part of the box that lies in the image."""
     right, bottom = size[0] - 1, size[1] - 1
     xmin, ymin = min(max(round(detection.xmin), 0), right), min(max(round(detection.ymin), 0), bottom)
     return xmin, ymin, max(min(round(detection.xmax), right), xmin), max(min(round(detection.ymax), bottom), ymin)
 
 
-def _draw_label(
-    draw: ImageDraw.ImageDraw,
-    text: str,
-    box_xyxy: tuple[int, int, int, int],
-    color: str,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    size: tuple[int, int],
-) -> None:
-    """Draw the label on the box's colour: above the box where there is room, else inside it; never cut off."""
-    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-    padding = 2
-    width, height = right - left + 2 * padding, bottom - top + 2 * padding
-    x = max(0, min(box_xyxy[0], size[0] - width))
-    y = box_xyxy[1] - height if box_xyxy[1] >= height else box_xyxy[1]
-    draw.rectangle((x, y, x + width, y + height), fill=color)
-    draw.text((x + padding - left, y + padding - top), text, fill=palette.text_color(color), font=font)
+def _fitting_text(detection: Detection, font_size: int, width: int) -> tuple[str, ImageFont.FreeTypeFont]:
+    """Return class and score, and the font of this size or less in which they fit into the width of the image.
+
+    A name that is too long for the smallest font is shortened.
+    """
+    name, score = detection.class_name, "" if math.isnan(detection.score) else f" {detection.score:.0%}"
+    for size in range(font_size, _SMALLEST_FONT - 1, -1):
+        font = fonts.load(size)
+        if _width(name + score, font) <= width:
+            return name + score, font
+    while name and _width(f"{name}…{score}", font) > width:
+        name = name[:-1]
+    return f"{name}…{score}", font
 
 
-@functools.cache
-def default_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return Pillow's own font, the same on every platform; size in pixels."""
-    return ImageFont.load_default(size)
+def _width(text: str, font: ImageFont.FreeTypeFont) -> int:
+    return math.ceil(font.getlength(text)) + 2 * _PADDING
+
+
+def _label_place(box: _Box, label_size: tuple[int, int], image_size: tuple[int, int], taken: Sequence[_Box]) -> _Box:
+    """Return a place on or in the box, inside the image, that overlaps the places taken the least; best on the box."""
+    (xmin, ymin, xmax, ymax), (width, height) = box, label_size
+    right, bottom = max(0, image_size[0] - width), max(0, image_size[1] - height)
+    tops = [top for top in (ymin - height, *range(ymin, ymax + 1, height)) if 0 <= top <= bottom] or [min(ymin, bottom)]
+    lefts = [min(max(left, 0), right) for left in (xmin, xmax - width)]
+    places = [(left, top, left + width, top + height) for left in lefts for top in tops]
+    return min(places, key=lambda place: sum(_overlap(place, other) for other in taken))
+
+
+def _overlap(box: _Box, other: _Box) -> int:
+    """Return the area that two boxes share."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    return max(width, 0) * max(height, 0)
