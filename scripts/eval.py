@@ -37,6 +37,7 @@ from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.dataset import label_map
 from scripts.lib.evaluation import metrics_file
+from scripts.lib.images import drawing, fonts
 from scripts.lib.models import export, exported_model
 from scripts.lib.object_detection_api import flags, hooks
 
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         if args.run_once:
             checkpoint_files.find(args.checkpoint_dir)
         with pipeline_config.written(config) as written:
+            fonts.use(args.font, label_map.read(reader.label_map_path))
             api_flags = flags.to_argv(flags.EVAL, {**vars(args), "pipeline_config_path": written.as_posix()})
             evaluate_checkpoints(api_flags, config.eval_config.num_examples, args.eval_dir, args.verbose)
     return 0
@@ -81,6 +83,7 @@ def evaluate_checkpoints(api_flags: Sequence[str], num_examples: int, eval_dir: 
     def install_hooks() -> None:
         hooks.metrics(report_metrics)
         hooks.grouped_images()
+        hooks.drawn_detections(drawing.draw_detections)
         hooks.small_event_files()
 
     object_detection_api.run("object_detection.legacy.eval", api_flags, verbose, install_hooks)
@@ -115,6 +118,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     model_help = "with --fast: exported model, instead of a checkpoint; several are an ensemble"
     parser.add_argument("--model", type=local_path, action="append", help=model_help)
     parser.add_argument("--flip", action="store_true", help="with --fast: look at each image mirrored, too")
+    fonts.add_flag(parser)
     args = parser.parse_args(flags.double_dashed(argv))
     parts = ["model_config_path", "eval_config_path", "input_config_path"]
     flags.require_one_of(parser, vars(args), ["eval_dir"])

@@ -9,8 +9,11 @@ import functools
 from collections.abc import Callable
 from types import ModuleType
 
+import numpy as np
 from google.protobuf.message import Message
+from PIL import Image
 
+from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import DataError
 
 _ORIGINAL = "_apparel_original"
@@ -72,6 +75,29 @@ def grouped_images() -> None:
     @wrap(eval_util, "visualize_detection_results")
     def visualize(original, result_dict, tag: str, *args, **kwargs):
         return original(result_dict, f"Detections/{tag}", *args, **kwargs)
+
+
+def drawn_detections(draw: Callable[[Image.Image, list[Detection], list[str]], Image.Image]) -> None:
+    """Draw the evaluator's images by `draw(image, detections, class_names)`.
+
+    The API's own drawing takes its font from Windows or has one without umlauts, and colours the classes otherwise than
+    the rest of the project. It still draws ground truth, masks, and what other options of eval_config ask for.
+    """
+    from object_detection.utils import visualization_utils
+
+    @wrap(visualization_utils, "visualize_boxes_and_labels_on_image_array")
+    def visualize(original, image, boxes, classes, scores, category_index, **options):
+        others = ("instance_masks", "keypoints", "agnostic_mode", "skip_scores", "skip_labels")
+        if scores is None or any(np.any(options.get(name)) for name in others):
+            return original(image, boxes, classes, scores, category_index, **options)
+        names = {class_id: category_index[class_id]["name"] for class_id in sorted(category_index)}
+        found = [
+            Detection(names[class_id], score, xmin, ymin, xmax, ymax)
+            for (ymin, xmin, ymax, xmax), class_id, score in zip(boxes, classes, scores, strict=True)
+            if score > options["min_score_thresh"] and class_id in names
+        ]
+        image[:] = draw(Image.fromarray(image), found[: options["max_boxes_to_draw"]], list(names.values()))
+        return image
 
 
 def evaluate_until(step: int, eval_interval_secs: float | None) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from scripts.lib.config import override, pipeline_config
 from scripts.lib.core import files
+from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import DataError
 from scripts.lib.evaluation import event_files
 from scripts.lib.object_detection_api import hooks, protos
@@ -25,7 +26,7 @@ def restored(tf, monkeypatch):
     """Puts back what the hooks replace."""
     from object_detection import eval_util
     from object_detection.core import batcher
-    from object_detection.utils import variables_helper
+    from object_detection.utils import variables_helper, visualization_utils
     from tensorflow.python.training import training_util
 
     for owner, names in (
@@ -35,6 +36,7 @@ def restored(tf, monkeypatch):
         (tf.summary.FileWriter, ("add_graph", "add_meta_graph")),
         (training_util, ("write_graph",)),
         (eval_util, ("visualize_detection_results", "write_metrics")),
+        (visualization_utils, ("visualize_boxes_and_labels_on_image_array",)),
     ):
         for name in names:
             monkeypatch.setattr(owner, name, getattr(owner, name))
@@ -78,6 +80,32 @@ def test_pictures_of_the_evaluation_get_one_heading(restored, monkeypatch):
     hooks.grouped_images()
     eval_util.visualize_detection_results({}, "image-0", 7, categories=[])
     assert tags == ["Detections/image-0"]
+
+
+def test_pictures_of_the_evaluation_are_drawn_by_ours(restored):
+    from object_detection.utils import visualization_utils
+
+    calls = []
+
+    def draw(image, detections, class_names):
+        calls.append((detections, class_names))
+        return Image.new("RGB", image.size, "red")
+
+    def visualize(image, classes, scores, **options):
+        boxes = np.array([[1, 2, 30, 40], [5, 6, 7, 8], [1, 1, 9, 9]])
+        visualization_utils.visualize_boxes_and_labels_on_image_array(
+            image, boxes, classes, scores, category_index, max_boxes_to_draw=20, min_score_thresh=0.5, **options
+        )
+        return image
+
+    category_index = {2: {"id": 2, "name": "Röcke"}, 1: {"id": 1, "name": "Tops"}}
+    hooks.drawn_detections(draw)
+    image = visualize(np.zeros((50, 60, 3), np.uint8), np.array([2, 1, 1]), np.array([0.9, 0.4, 0.7]))
+    assert (image == (255, 0, 0)).all()
+    assert calls == [([Detection("Röcke", 0.9, 2, 1, 40, 30), Detection("Tops", 0.7, 1, 1, 9, 9)], ["Tops", "Röcke"])]
+
+    truth = visualize(np.full((50, 60, 3), 255, np.uint8), None, None, keypoints=None)
+    assert len(calls) == 1 and {tuple(color) for color in truth.reshape(-1, 3)} == {(0, 0, 0), (255, 255, 255)}
 
 
 def test_hands_on_the_metrics_that_the_evaluator_writes(tf, restored, tmp_path):
