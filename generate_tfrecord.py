@@ -1,4 +1,4 @@
-"""Makes the TFRecord that the Object Detection API trains and evaluates on.
+"""Make the TFRecord that the Object Detection API trains and evaluates on.
 
 In:  a labels CSV (see split_dataset.py), the images that it names, and a label map.
 Out: a TFRecord file of tf.train.Example messages, one an image, in order of the file names; beside it
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 LABEL_MAP = files.default_path("data/apparel_label_map.pbtxt")
+READS_XML = "xml_to_csv.py reads the XML files; --csv_input takes the CSV that it writes"
+ELSEWHERE = {"-x": READS_XML, "--xml_dir": READS_XML, "-c": READS_XML, "--csv_path": READS_XML}
 
 data = namedtuple("data", ["filename", "object"])
 
@@ -74,21 +76,24 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line.make_parser(__doc__)
+    parser = command_line.make_parser(__doc__, ELSEWHERE)
     csv_input, output_path = files.default_path("data/train_labels.csv"), files.default_path("data/train.record")
     image_dir = files.default_path("samples")
     paths = parser.add_argument_group("paths")
     paths.add_argument("--csv_input", "--input_csv", type=local_path, default=csv_input, help="labels CSV")
-    paths.add_argument("--output_path", type=local_path, default=output_path, help="TFRecord to write")
-    paths.add_argument("--image_dir", type=local_path, default=image_dir, help="folder of the images")
+    paths.add_argument("--output_path", "-o", type=local_path, default=output_path, help="TFRecord to write")
     paths.add_argument(
-        "--label_map", "--label_map_path", type=local_path, default=LABEL_MAP, help="class names and ids, a .pbtxt"
+        "--image_dir", "--img_path", "-i", type=local_path, default=image_dir, help="folder of the images"
     )
+    names = "--label_map", "--label_map_path", "--labels_path", "--labelmap", "-l"
+    paths.add_argument(*names, type=local_path, default=LABEL_MAP, help="class names and ids, a .pbtxt")
     options.add_flags(parser)
     work = parser.add_argument_group("work")
-    work.add_argument("--num_shards", type=positive_int, default=1, help="files to spread the record over")
+    work.add_argument(
+        "--num_shards", type=positive_int, default=1, help="number of files that the record is split into"
+    )
     cores = parallel.available_cores()
-    work.add_argument("--num_workers", type=positive_int, default=cores, help="threads; the result is the same")
+    work.add_argument("--num_workers", type=positive_int, default=cores, help="threads")
 
     args = parser.parse_args(argv)
     if not args.csv_input.is_file():

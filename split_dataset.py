@@ -101,12 +101,16 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--csv_input", "--input_csv", type=local_path, default=labels, help="labels CSV to split")
     parser.add_argument("--train_csv", type=local_path, default=train, help="training set to write")
     parser.add_argument("--test_csv", type=local_path, default=test, help="test set to write")
-    parser.add_argument("--summary_csv", type=local_path, default=summary, help="boxes of each class to write")
-    parser.add_argument("--manifest_json", type=local_path, help="default: split.json beside --train_csv")
-    parser.add_argument("--test_fraction", type=fraction, help="part of the images for testing (default: 0.2)")
-    parser.add_argument("--seed", type=int, default=1, help="which of the possible splits")
+    parser.add_argument("--summary_csv", type=local_path, default=summary, help="boxes per class, to write")
+    parser.add_argument(
+        "--manifest_json",
+        type=local_path,
+        help="how the split was made, to write (default: split.json beside --train_csv)",
+    )
+    parser.add_argument("--test_fraction", type=fraction, help="share of the images for testing (default: 0.2)")
+    parser.add_argument("--seed", type=int, default=1, help="another seed gives another split")
     parser.add_argument("--stratify", action="store_true", help="split each class's boxes in the same proportion")
-    parser.add_argument("--group_by", type=grouping, metavar="duplicates|REGEX", help="keep such images together")
+    parser.add_argument("--group_by", type=grouping, metavar="duplicates|REGEX", help="keep images together, see below")
     parser.add_argument("--image_dir", type=local_path, default=image_dir, help="images, for --group_by duplicates")
     parser.add_argument("--folds", type=int, metavar="K", help="write K splits for cross-validation")
     args = parser.parse_args(argv)

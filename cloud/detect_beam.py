@@ -74,7 +74,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pip
     positive_int, default_path = command_line.positive_int, files.default_path
     parser = command_line.make_parser(__doc__, passes_on=True)
     paths = parser.add_argument_group("paths of files, or gs://...")
-    paths.add_argument("--input", required=True, help="images; see above")
+    paths.add_argument("--input", required=True, help="images: a folder, a pattern, or a text file with addresses")
     paths.add_argument("--model", default=str(default_path("exported_model")), help="exported model")
     output = str(default_path("detections/detections"))
     paths.add_argument("--output_path", default=output, help="prefix of the results")
@@ -83,7 +83,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pip
     work.add_argument("--num_shards", type=positive_int, default=10, help="parts of the results, a thread each")
     work.add_argument("--batch_size", type=positive_int, default=8, help="images per inference batch")
     work.add_argument("--threads", type=positive_int, help="decoding threads per part (default: one per core)")
-    work.add_argument("--retries", type=command_line.not_negative_int, default=4, help="of reading an image")
+    work.add_argument("--retries", type=command_line.not_negative_int, default=4, help="further tries to read an image")
     args, beam_flags = parser.parse_known_args(argv)
     args.model = args.model.rstrip("/") or "/"
     places = args.input, args.model, args.output_path

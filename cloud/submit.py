@@ -130,7 +130,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     with_config.add_argument(*config_path, type=command_line.existing_file, default=BASE_CONFIG, help=config)
 
     parser = command_line.make_parser(__doc__, passes_on=True)
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     add_verb = functools.partial(verbs.add_parser, allow_abbrev=False, formatter_class=parser.formatter_class)
 
     add_verb("upload", parents=[with_config], help="copy a config's records, label map and checkpoint to the bucket")
@@ -170,6 +170,8 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     detect.add_argument("--image", required=True, help="container of the workers (cloud/README.md)")
 
     args = parser.parse_args(words[:end])
+    if not args.verb:
+        parser.error(f"give what to do: {', '.join(verbs.choices)}")
     if program_flags and args.verb not in ("train", "eval", "batch-detect"):
         parser.error(f"{args.verb} passes nothing on to a program: leave out -- {' '.join(program_flags)}")
     return args, program_flags

@@ -83,20 +83,22 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     annotations_dir = files.default_path("annotations")
     source.add_argument("--annotations_dir", type=local_path, default=annotations_dir, help="folder of the annotations")
     source.add_argument("--csv_input", "--input_csv", type=existing_file, help="labels CSV, instead of the annotations")
-    data.add_argument("--format", choices=formats, default=registry.AUTO, help="annotation format")
-    data.add_argument("--class_map", type=existing_file, help="CSV theirs,ours that renames classes")
+    data.add_argument("--format", choices=formats, default=registry.AUTO, metavar="FORMAT", help=registry.FORMAT_HELP)
+    data.add_argument("--class_map", type=existing_file, help="CSV with the columns theirs,ours that renames classes")
     data.add_argument("--image_dir", type=local_path, default=image_dir, help="folder of the images")
     data.add_argument("--label_map", "--label_map_path", type=local_path, default=label_map, help="class names and ids")
     data.add_argument("--include_negatives", action="store_true", help="images without objects will be recorded")
     data.add_argument("--train_csv", type=existing_file, help="training set, to find images on both sides of the split")
-    data.add_argument("--test_csv", type=existing_file, help="test set, likewise")
+    data.add_argument("--test_csv", type=existing_file, help="test set, for the same")
 
     report = parser.add_argument_group("report")
     report.add_argument("--num_shown", type=not_negative_int, default=5, help="findings of each kind to show; 0: all")
     report.add_argument("--json", type=local_path, metavar="FILE", help="write all findings there")
     report.add_argument("--plot", type=local_path, metavar="FILE.png", help="write the plot there")
     fonts.add_flag(report)
-    report.add_argument("--pipeline_config_path", type=local_path, help="config whose anchors are compared")
+    report.add_argument(
+        "--pipeline_config_path", type=local_path, help="pipeline config whose anchors the boxes are compared with"
+    )
     parser.add_argument("--num_workers", type=positive_int, default=parallel.available_cores(), help="threads")
 
     args = parser.parse_args(argv)

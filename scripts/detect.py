@@ -1,4 +1,4 @@
-"""Detects garments on images: a table of all detections, the images with boxes drawn, tags, and other formats.
+"""Detect garments on images: a table of all detections, the images with boxes drawn, tags, and other formats.
 
 In:   an exported model; images as any number of --input: files, folders (with their sub-folders), patterns, http(s)
       addresses, a text file or - (stdin) with a path or address per line, or a CSV with the image in the column url,
@@ -101,11 +101,20 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     default_path = files.default_path
     parser = command_line.make_parser(__doc__)
     parser.add_argument(
-        "--model", type=local_path, action="append", help="exported model; several: ensemble (default: exported_model)"
+        "--model",
+        type=local_path,
+        action="append",
+        help="exported model; repeat it for an ensemble (default: exported_model)",
     )
-    parser.add_argument("--input", nargs="+", action="extend", required=True, help="images, see below")
-    parser.add_argument("--image_dir", type=local_path, default=default_path("samples"), help="images of a labels CSV")
-    parser.add_argument("--output_dir", type=local_path, default=default_path("detections"), help="results folder")
+    parser.add_argument(
+        "--input", nargs="+", action="extend", required=True, help="images: files, folders, patterns, addresses, lists"
+    )
+    parser.add_argument(
+        "--image_dir", type=local_path, default=default_path("samples"), help="folder of the images of a labels CSV"
+    )
+    parser.add_argument(
+        "--output_dir", type=local_path, default=default_path("detections"), help="folder for the results"
+    )
     parser.add_argument("--resume", action="store_true", help="continue the run whose results are in output_dir")
     detections.add_flags(parser)
     written = parser.add_argument_group("what is written")
@@ -121,15 +130,18 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
     run = parser.add_argument_group("how it runs")
     run.add_argument("--flip", action="store_true", help="also detect on the mirror image (test-time augmentation)")
-    run.add_argument("--model_weights", nargs="+", type=positive, metavar="WEIGHT", help="weight of each model")
+    run.add_argument(
+        "--model_weights", nargs="+", type=positive, metavar="WEIGHT", help="weight of each model in an ensemble"
+    )
     runtimes.add_flag(run)
     run.add_argument("--batch_size", type=positive_int, default=8, help="images per inference batch")
     run.add_argument("--num_workers", type=positive_int, default=available_cores(), help="threads that decode and draw")
-    run.add_argument("--url_seconds", type=positive, default=20.0, help="time limit of one download")
+    run.add_argument("--url_seconds", type=positive, default=20.0, help="time limit per download")
     run.add_argument("--url_megabytes", type=positive, default=32.0, help="largest download, in MB")
     args = parser.parse_args(argv)
     args.model = args.model or [default_path("exported_model")]
-    args.outputs = sum(args.formats, []) + ["tags"] * args.tags + ["contact_sheet"] * args.contact_sheet
+    args.formats = sum(args.formats, [])
+    args.outputs = args.formats + ["tags"] * args.tags + ["contact_sheet"] * args.contact_sheet
     if args.model_weights and len(args.model_weights) != len(args.model):
         raise UsageError(f"--model_weights: {len(args.model_weights)} given for {len(args.model)} models")
     if args.output_dir.is_file():

@@ -41,11 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    parser.add_argument("name", nargs="?", help="one of --list, or the name of its archive")
-    parser.add_argument("--list", action="store_true", help="show the models")
-    origin = "the archive: a file, or a mirror's http(s) address"
+    parser.add_argument("name", nargs="?", help="model: one of --list, or the name of its archive")
+    parser.add_argument("--list", action="store_true", help="list the models")
+    origin = "its archive: a file, or the http(s) address of a mirror"
     parser.add_argument("--from", dest="source", metavar="FILE_OR_URL", help=origin)
-    parser.add_argument("--output_dir", type=local_path, default=pretrained.FOLDER, help="where the models lie")
+    parser.add_argument("--output_dir", type=local_path, default=pretrained.FOLDER, help="folder for the models")
     args = parser.parse_args(argv)
     if not args.name and not args.list:
         raise UsageError("name a model, or give --list to see which there are")

@@ -112,12 +112,12 @@ def report(result: metrics_file.Evaluation, eval_dir: str) -> None:
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line.make_parser(__doc__)
+    parser = command_line.make_parser(__doc__, flags.EVAL_ELSEWHERE)
     flags.add_to(parser, flags.EVAL)
     parser.add_argument("--fast", action="store_true", help="evaluate in batches on an exported model")
-    model_help = "with --fast: exported model, instead of a checkpoint; several are an ensemble"
+    model_help = "with --fast: exported model, instead of a checkpoint; repeat it for an ensemble"
     parser.add_argument("--model", type=local_path, action="append", help=model_help)
-    parser.add_argument("--flip", action="store_true", help="with --fast: look at each image mirrored, too")
+    parser.add_argument("--flip", action="store_true", help="with --fast: also detect on the mirror image")
     fonts.add_flag(parser)
     args = parser.parse_args(flags.double_dashed(argv))
     parts = ["model_config_path", "eval_config_path", "input_config_path"]

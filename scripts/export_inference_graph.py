@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line.make_parser(__doc__)
+    parser = command_line.make_parser(__doc__, flags.EXPORT_ELSEWHERE)
     flags.add_to(parser, flags.EXPORT)
     args = parser.parse_args(flags.double_dashed(argv))
     for name in REQUIRED:

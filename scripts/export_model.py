@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
-    checkpoint = "--checkpoint", "--trained_checkpoint_prefix", "--checkpoint_dir"
+    checkpoint = "--checkpoint", "--trained_checkpoint_prefix", "--trained_checkpoint_dir", "--checkpoint_dir"
     parser.add_argument(*checkpoint, required=True, metavar="PATH", help="checkpoint, or a folder: its latest one")
     parser.add_argument("--pipeline_config_path", help="pipeline config (default: the one beside the checkpoint)")
     folder = files.default_path("exported_model")
@@ -81,8 +81,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     names = command_line.names_of(formats.FORMATS)
     parser.add_argument("--formats", nargs="+", action="extend", type=names, metavar="FORMAT", help=of)
     not_negative = command_line.not_negative_int
-    parser.add_argument("--calibration_images", type=not_negative, default=100, help="for int8; 0: no int8")
-    parser.add_argument("--verbose", action="store_true", help="show what TensorFlow logs of itself")
+    parser.add_argument("--calibration_images", type=not_negative, default=100, help="for the int8 model; 0: none")
+    parser.add_argument("--verbose", action="store_true", help="show TensorFlow's own messages, too")
     flags.add_absl_logging(parser)
     args = parser.parse_args(flags.double_dashed(argv))
     args.formats = sum(args.formats or [DEFAULT_FORMATS], [])

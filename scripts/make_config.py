@@ -67,15 +67,17 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     paths = parser.add_argument_group("paths")
-    base = f"default: ssd_mobilenet_v1_small_data.config for fewer than {FEW_IMAGES:,} images, else ..._multi.config"
+    small, large = "ssd_mobilenet_v1_small_data.config", "ssd_mobilenet_v1_multi.config"
+    base = f"config to start from (default: {small}, from {FEW_IMAGES:,} images on {large})"
     paths.add_argument("--base_config", type=existing_file, help=base)
-    paths.add_argument("--train_record", default=files.default_path("data/train.record"), help="or pattern of shards")
-    paths.add_argument("--test_record", default=files.default_path("data/test.record"), help="or pattern of shards")
+    train, test = files.default_path("data/train.record"), files.default_path("data/test.record")
+    paths.add_argument("--train_record", default=train, help="training record, or the pattern of its shards")
+    paths.add_argument("--test_record", default=test, help="test record, or the pattern of its shards")
     paths.add_argument(
         "--label_map",
         "--label_map_path",
         metavar="PBTXT",
-        help="default: the one that the training record was made with",
+        help="label map (default: the training record's)",
     )
     output = files.default_path("runs/pipeline.config")
     paths.add_argument("--output_config", type=files.path_of, default=output, help="config to write")
@@ -86,10 +88,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     training.add_argument(
         *num_steps, type=positive_int, metavar="N", help="training steps; scales the learning rate schedule"
     )
-    checkpoint = f"a model of download_model.py, a checkpoint's prefix or folder, or '{make.FROM_SCRATCH}'"
+    checkpoint = f"pre-trained model of download_model.py, checkpoint, its folder, or '{make.FROM_SCRATCH}'"
     training.add_argument("--fine_tune_checkpoint", metavar="CHECKPOINT", help=checkpoint)
     kinds = ("detection", "classification")
-    training.add_argument("--fine_tune_checkpoint_type", choices=kinds, help="default: seen in the checkpoint")
+    training.add_argument(
+        "--fine_tune_checkpoint_type", choices=kinds, help="what it was trained for (default: seen in it)"
+    )
 
     model = parser.add_argument_group("model; default: as the base config")
     size = "pixels: side, or WIDTHxHEIGHT; where the aspect ratio is kept: shorter side, or SHORTERxLONGEST"

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line.make_parser(__doc__)
+    parser = command_line.make_parser(__doc__, flags.TRAIN_ELSEWHERE)
     flags.add_to(parser, flags.TRAIN)
     num_steps = "--num_steps", "--num_train_steps", "--steps"
     parser.add_argument(*num_steps, type=positive_int, metavar="N", help="training steps (default: the config's)")
@@ -56,10 +56,10 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--eval_every", **steps, help="steps between two evaluations; train_dir/best is the best one"
     )
     evaluating.add_argument("--patience", type=positive_int, metavar="N", help="end after N evaluations without gain")
-    evaluating.add_argument("--eval_dir", default="", help="folder for the results; default: train_dir/eval")
+    evaluating.add_argument("--eval_dir", default="", help="folder for the results (default: train_dir/eval)")
     learns = f"only check that the set-up learns: train on N images until their mAP@0.5 is {overfit.TARGET}"
     parser.add_argument("--overfit", type=positive_int, metavar="N", help=learns)
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of weights and augmentation; trainings start alike")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of weights and augmentation")
     args = parser.parse_args(flags.double_dashed(argv))
     flags.require_one_of(parser, vars(args), ["train_dir"], ["overfit"])
     parts = ["model_config_path", "train_config_path", "input_config_path"]

@@ -19,6 +19,7 @@ OF_THE_WHOLE = {
     "test_architecture.py",
     "cloud/test_dockerfile.py",
     "test_hostile_input.py",
+    "test_old_commands.py",
     "test_readme.py",
     "test_requirements.py",
     "scripts/lib/annotations/test_hostile_annotations.py",

@@ -21,6 +21,7 @@ FORMATS = {
 }
 HELP = "Formats:\n" + "\n".join(f"  {name:<13} {FORMATS[name].TITLE}" for name in FORMATS)
 AUTO = "auto"  # the value of --format that means: recognise it
+FORMAT_HELP = f"annotation format: {', '.join(FORMATS)}; {AUTO}: recognise it"
 
 
 def find_files(path: Path, name: str = AUTO) -> tuple[str, list[str]]:

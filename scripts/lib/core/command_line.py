@@ -105,6 +105,15 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
             action.option_strings = action.option_strings[:1]
         return super()._format_action_invocation(action)
 
+    def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
+        """Return what to give: DIR, N, PATH, or else the last word of the flag's name."""
+        word = action.dest.rpartition("_")[2].upper()
+        if word in ("DIR", "DIRECTORY"):
+            return "DIR"
+        if getattr(action.type, "__name__", "") in ("int", "integer"):
+            return "N"
+        return "PATH" if action.type in (local_path, existing_file, existing_dir, files.path_of) else word
+
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, False, "", []) or action.required:
             return action.help

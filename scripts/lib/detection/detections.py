@@ -31,7 +31,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="score threshold of one class, e.g. Dresses=0.4; may be repeated",
     )
     group.add_argument("--classes", nargs="+", action="extend", default=[], metavar="CLASS", help="only these classes")
-    group.add_argument("--nms_iou", type=score, help="keep the better of two boxes of one class with a higher IoU")
+    group.add_argument("--nms_iou", type=score, help="of two boxes of a class with a higher IoU, keep the better one")
 
 
 def class_score(text: str) -> tuple[str, float]:

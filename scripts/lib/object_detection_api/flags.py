@@ -59,6 +59,42 @@ EXPORT: ApiFlags = {
     "--side_input_names": (None, "names of the side inputs, separated by commas"),
 }
 
+# Flags of model_main.py, model_main_tf2.py and exporter_main_v2.py -> what to do here.
+_ALL_EVALUATED = "leave it out: each image of the test record is evaluated once"
+_NO_TPU = "leave it out: TPUs are not supported"
+_ELSEWHERE = {
+    "--num_eval_steps": _ALL_EVALUATED,
+    "--sample_1_of_n_eval_examples": _ALL_EVALUATED,
+    "--sample_1_of_n_eval_on_train_examples": _ALL_EVALUATED,
+    "--hparams_overrides": "change the pipeline config; scripts/make_config.py makes one",
+    "--use_tpu": _NO_TPU,
+    "--tpu_name": _NO_TPU,
+}
+TRAIN_ELSEWHERE = {
+    **_ELSEWHERE,
+    "--model_dir": "--train_dir is the folder for the checkpoints",
+    "--checkpoint_dir": "scripts/eval.py evaluates checkpoints; --train_dir is the folder for those of the training",
+    "--checkpoint_every_n": "--save_every_steps N saves a checkpoint every N steps",
+    "--record_summaries": "leave it out; --save_summaries_secs says how often summaries are written",
+    "--run_once": "scripts/eval.py evaluates; --eval_every N does so during the training",
+    "--eval_training_data": "scripts/eval.py evaluates, also on the training data",
+    "--eval_on_train_data": "scripts/eval.py --eval_training_data evaluates on the training data",
+    "--num_workers": "--num_clones N trains on N GPUs of this machine; cloud/README.md is about several machines",
+    "--batch_size": "it is in the pipeline config; scripts/make_config.py --batch_size N makes one",
+    "--learning_rate": "it is in the pipeline config, in train_config's optimizer",
+    "--fine_tune_checkpoint": "it is in the pipeline config; scripts/make_config.py --fine_tune_checkpoint makes one",
+}
+EVAL_ELSEWHERE = {
+    **_ELSEWHERE,
+    "--model_dir": "--checkpoint_dir is the folder with the checkpoints, --eval_dir that for the results",
+    "--eval_on_train_data": "--eval_training_data evaluates on the training data",
+    "--eval_timeout": "--run_once ends after the latest checkpoint",
+    "--max_eval_retries": "--run_once ends after the latest checkpoint",
+}
+EXPORT_ELSEWHERE = {
+    "--trained_checkpoint_dir": "--trained_checkpoint_prefix takes a checkpoint, or the folder with them"
+}
+
 
 def add_to(parser: argparse.ArgumentParser, flags: ApiFlags) -> None:
     """Add the API's flags to a parser, and `--verbose`."""
@@ -71,7 +107,7 @@ def add_to(parser: argparse.ArgumentParser, flags: ApiFlags) -> None:
                 no_flag, dest=name, action="store_false", default=argparse.SUPPRESS, help=argparse.SUPPRESS
             )
         else:
-            settings = {"type": int, "metavar": "INT"} if isinstance(default, int) else {"metavar": "STR"}
+            settings = {"type": int} if isinstance(default, int) else {}
         group.add_argument(flag, default=default, help=meaning, **settings)
     parser.add_argument("--verbose", action="store_true", help="show deprecation warnings and the like, too")
     add_absl_logging(parser)

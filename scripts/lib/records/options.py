@@ -30,9 +30,11 @@ class RecordOptions:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of what goes into a record."""
     content = parser.add_argument_group("content")
-    content.add_argument("--skip_invalid", action="store_true", help="leave images with errors out and list them")
+    content.add_argument("--skip_invalid", action="store_true", help="list images with errors, and leave them out")
     content.add_argument("--trust_images", action="store_true", help="do not decode images that look fine")
-    content.add_argument("--max_image_side", type=positive_int, metavar="PIXELS", help="shrink larger images")
+    content.add_argument(
+        "--max_image_side", type=positive_int, metavar="PIXELS", help="shrink images with a longer side"
+    )
     oversample = "repeat images of rare classes (repeat factor sampling); without SHARE: 1 / number of classes"
     content.add_argument("--oversample", type=share, nargs="?", const=AUTOMATIC, metavar="SHARE", help=oversample)
 
