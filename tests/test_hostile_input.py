@@ -55,14 +55,14 @@ BAD_XML = {
     "deep nesting": "<annotation>" * 100_000,
     "NUL bytes": annotation().replace("Tops", "T\0ps"),
     "parent folder": annotation("../good.jpg"),
-    "absolute path": annotation("/etc/passwd"),
-    "Windows path": annotation("C:\\good.jpg"),
     "page": "<!DOCTYPE html><html><body>404</body></html>",
     "empty": "",
     "cut": annotation()[:-40],
     "terminal codes": annotation("\x9b2J.jpg"),
 }
 GOOD_XML = {  # file name -> bytes of the annotation, image name
+    "absolute path": (annotation("/etc/passwd").encode(), "absolute path.jpg"),
+    "Windows path": (annotation("C:\\me\\windows.jpg").encode(), "windows.jpg"),
     "utf-8 with BOM": (annotation("bom.jpg").encode("utf-8-sig"), "bom.jpg"),
     "utf-16": (annotation("sixteen.jpg").encode("utf-16"), "sixteen.jpg"),
     "CRLF": (annotation("crlf.jpg").replace("\n", "\r\n").encode(), "crlf.jpg"),

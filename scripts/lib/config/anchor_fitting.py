@@ -9,17 +9,16 @@ box predictor's variables.
 
 from __future__ import annotations
 
-import io
 import itertools
 
 import numpy as np
 from google.protobuf.message import Message
-from PIL import Image
 from scipy.cluster.vq import kmeans
 
 from scripts.lib.config import ssd_anchors
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.progress import progress
+from scripts.lib.images import decode
 from scripts.lib.records import read
 
 MATCHED = 0.5  # IoU from which the configs' matchers take an anchor for an object
@@ -80,7 +79,7 @@ def read_boxes(record: str, total: int | None = None) -> tuple[np.ndarray, np.nd
     """
     boxes, sizes = [np.empty((0, 4))], [np.empty((0, 2))]
     for example in progress(read.read(record), "reading boxes", total):
-        with Image.open(io.BytesIO(example.encoded)) as image:
+        with decode.open_image(example.encoded) as image:
             size = np.array(image.size, np.float64)
         found = example.boxes_yxyx_normalized[:, [1, 0, 3, 2]] * np.tile(size, 2)
         found = found[(found[:, 2:] > found[:, :2]).all(axis=1)]

@@ -9,7 +9,6 @@ detector itself takes comes on top.
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import os
 import sys
@@ -101,14 +100,13 @@ def queues(config: Message, images: ImageSizes) -> dict[str, float]:
 
 def image_sizes(records: Iterable[str]) -> ImageSizes | None:
     """Read the sizes of the first images; None where they cannot be read, which the checks of records report."""
-    from PIL import Image
-
+    from scripts.lib.images import decode
     from scripts.lib.records import read
 
     pixels, stored = [], []
     with contextlib.suppress(DataError, DecodeError, OSError):
         for example in itertools.islice(itertools.chain.from_iterable(map(read.read, records)), _SAMPLED):
-            with Image.open(io.BytesIO(example.encoded)) as image:
+            with decode.open_image(example.encoded) as image:
                 pixels.append(image.width * image.height)
             stored.append(len(example.encoded))
     if not pixels:

@@ -35,9 +35,11 @@ def perceptual_hash(path: Path) -> tuple[int | None, list[Finding]]:
     if data is None:
         return None, findings
     try:
-        with decode.open_image(data) as image:
+        with decode.opened(data) as image:
             image.draft("L", (128, 128))  # a JPEG is decoded at an eighth of its size, which the hash does not see
-            return int(str(imagehash.phash(ImageOps.exif_transpose(image))), 16), []
+            is_common = image.mode in ("L", "RGB")
+            upright = ImageOps.exif_transpose(image) if is_common else decode.upright_rgb(image)[0]
+            return int(str(imagehash.phash(upright)), 16), []
     except Exception as error:  # Pillow's plugins raise whatever a broken file leads them to
         return None, [decode.unreadable(data, file, error)]
 

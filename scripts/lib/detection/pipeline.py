@@ -61,6 +61,7 @@ class Pipeline:
     batch_size: int = 8  # images per inference batch
     num_workers: int = 2  # threads that decode, and as many that draw; 1: no further thread
     fetch: Callable[[str, DownloadLimits], bytes] = http.fetch  # reads an address; raises DownloadError
+    notes: list[Finding] = dataclasses.field(default_factory=list, init=False)  # on images that were read
 
     def run(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult]:
         """Yield each image's result, in order, once it is drawn."""
@@ -96,6 +97,7 @@ class Pipeline:
             pixels, findings = decode.decode(content, file)
         if pixels is None:
             return _Loaded(source, version, findings[0])
+        self.notes.extend(findings)
         is_large = pixels.shape[0] * pixels.shape[1] > HELD_PIXELS
         drawable = (content if is_large else pixels) if any(self.folders) else None
         return _Loaded(source, version, None, self.detector.prepare(pixels), drawable)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from PIL import ExifTags, Image
 
 from scripts.lib.core import files
-from scripts.lib.core.errors import ERROR, Finding
+from scripts.lib.core.errors import ERROR, NOTE, Finding
 from scripts.lib.images import jpeg
 
 if TYPE_CHECKING:
@@ -66,30 +66,42 @@ def read_bytes(
 
 
 def decode(data: bytes, file: str) -> tuple[np.ndarray | None, list[Finding]]:
-    """Decode the bytes of an image file, `file` in the findings; without an image, they say why."""
+    """Decode the bytes of an image file, `file` in the findings; without an image, they say why.
+
+    With one, a note says whether its values were scaled to 8 bits.
+    """
     try:
-        return pixels(data), []
+        decoded, scaling = _decoded(data)
     except Exception as error:  # hostile bytes make Pillow's plugins raise nearly anything
         return None, [unreadable(data, file, error)]
+    return decoded, scaling_note(file, scaling)
+
+
+def scaling_note(file: str, scaling: str) -> list[Finding]:
+    """Return the note of what `upright_rgb` did to the values of an image."""
+    return [Finding(NOTE, "image-scaled", file, scaling)] if scaling else []
 
 
 def pixels(data: bytes) -> np.ndarray:
-    """Return the pixels as the trainer's reader decodes them.
+    """Return the pixels; raise OSError, ValueError, ...: what `decode` reports as a finding."""
+    return _decoded(data)[0]
+
+
+def _decoded(data: bytes) -> tuple[np.ndarray, str]:
+    """Return the pixels as the trainer's reader decodes them, and how their values were scaled.
 
     TensorFlow decodes JPEG with libjpeg's fast, less exact transform, which training, and so the model, has seen;
     simplejpeg with `fastdct` gives the same pixels (see records/read.py), in half of Pillow's time.
-
-    Raises:
-        OSError, ValueError, ...: what `decode` reports as a finding.
     """
     import numpy as np
     import simplejpeg
 
     if plain_jpeg_size(data):
         with contextlib.suppress(ValueError):  # Pillow may accept what libjpeg-turbo refuses
-            return simplejpeg.decode_jpeg(data, "RGB", fastdct=True, strict=True)
+            return simplejpeg.decode_jpeg(data, "RGB", fastdct=True, strict=True), ""
     with opened(data) as image:
-        return np.asarray(upright_rgb(image))
+        upright, scaling = upright_rgb(image)
+        return np.asarray(upright), scaling
 
 
 def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
@@ -109,6 +121,8 @@ def opened(data: bytes) -> Iterator[Image.Image]:
         num_pixels = image.width * image.height
         if num_pixels > MAX_PIXELS:
             raise Image.DecompressionBombError(image.size)
+        if image.format in ("JPEG", "MPO") and (scans := jpeg.too_many_scans(data)):
+            raise Image.DecompressionBombError(f"the JPEG has {scans} scans")
         with _one_at_a_time if num_pixels > LARGE_PIXELS else contextlib.nullcontext():
             yield image
 
@@ -148,29 +162,63 @@ _TRANSPOSE = {  # EXIF 2.32, section 4.6.4, tag 0x0112: turns the stored pixels 
 }
 
 
-def upright_rgb(image: Image.Image) -> Image.Image:
-    """Return the first frame upright, in 8 bits of RGB, with transparent parts white as on a catalogue page."""
+class DepthError(ValueError):
+    """The values of an image cannot be brought to 8 bits."""
+
+
+def upright_rgb(image: Image.Image) -> tuple[Image.Image, str]:
+    """Return the first frame upright, in 8 bits of RGB, with transparent parts white as on a catalogue page.
+
+    Also returns how values of more than 8 bits were scaled, a sentence without its full stop; empty if they fill their
+    range.
+
+    Raises:
+        DepthError: they cannot be scaled.
+    """
     transpose = _TRANSPOSE.get(orientation(image))
+    scaling, is_deep = "", _is_deep_colour(image)
     image.load()
     if image.mode.startswith("I") or image.mode == "F":
-        image = _eight_bits(image)
+        image, scaling = _eight_bits(image)
+    if is_deep and max(high for _, high in image.convert("RGB").getextrema()) < 64:  # Pillow has kept the high bytes
+        raise DepthError("has 16 bits a channel, but uses at most 14 of them: it would be nearly black")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         page = Image.new("RGB", image.size, "white")
         page.paste(image, mask=image.getchannel("A"))
         image = page
     image = image.convert("RGB")
-    return image if transpose is None else image.transpose(transpose)
+    return image if transpose is None else image.transpose(transpose), scaling
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return 16-bit gray as 8-bit gray by its high byte, as libpng does; Pillow's own conversion clips at 255."""
+def _is_deep_colour(image: Image.Image) -> bool:
+    """Return True for 16 bits a channel in colour, which Pillow cuts to 8; the image must not be loaded yet."""
+    raw_mode = image.tile[0].args if image.tile else ""
+    raw_mode = raw_mode[0] if isinstance(raw_mode, tuple) and raw_mode else raw_mode
+    return image.mode in ("RGB", "RGBA", "LA") and ";16" in str(raw_mode)
+
+
+def _eight_bits(image: Image.Image) -> tuple[Image.Image, str]:
+    """Return gray of more than 8 bits, or of floating-point numbers, as 8-bit gray, and how it was scaled.
+
+    16 bits give their high byte, as libpng does; fewer bits, such as a camera's 12, are shifted to fill the range.
+    (Pillow's own conversion clips at 255.)
+    """
     import numpy as np
 
     values = np.asarray(image)
-    if values.dtype.kind == "f" or values.max(initial=0) <= 255:
-        return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
-    return Image.fromarray((np.clip(values, 0, 65535).astype(np.uint16) >> 8).astype(np.uint8))
+    low, high = values.min().item(), values.max().item()
+    if not np.isfinite(values).all():
+        raise DepthError("has values that are not finite numbers")
+    scaling = f"its values, {low:g} to {high:g}, were scaled to 8 bits"
+    if low < 0 or (values.dtype.kind == "f" and high > 255):
+        values = (values - float(low)) * (255 / (float(high) - low or 1))
+    elif values.dtype.kind == "f":
+        values, scaling = (values * 255, scaling) if high <= 1 else (values, "")
+    else:
+        bits = max(high.bit_length(), 8)
+        values, scaling = values >> (bits - 8), scaling if bits not in (8, 16) else ""
+    return Image.fromarray(np.round(values).astype(np.uint8)), scaling
 
 
 def unreadable(data: bytes, file: str, error: Exception) -> Finding:
@@ -181,8 +229,15 @@ def unreadable(data: bytes, file: str, error: Exception) -> Finding:
         found = error.args[0]  # ours: the size; Pillow's own: a sentence
         size = "of {}x{} pixels ".format(*found) if isinstance(found, tuple) else ""
         message = f"the image {size}exceeds the limit of {MAX_PIXELS / 1e6:.0f} million pixels (a decompression bomb?)"
+        if scans := jpeg.too_many_scans(data):
+            message = f"the JPEG has {scans} scans, and would take minutes to decode (a decompression bomb?)"
         remedy = "shrink it in an image editor, or remove it and its annotation"
         return Finding(ERROR, "image-too-large", file, message, remedy)
+    frame, _ = jpeg.read_header(data) if data.startswith(b"\xff\xd8") else (None, 0)
+    if frame and frame.precision != 8:
+        error = DepthError(f"is a JPEG with {frame.precision} bits a channel")
+    if isinstance(error, DepthError):
+        return Finding(ERROR, "image-depth", file, f"the image {error}", "save it with 8 bits a channel, scaled")
     if isinstance(error, Image.UnidentifiedImageError):
         if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc"):
             message = "the file is a HEIC image, which is not supported"

@@ -91,7 +91,8 @@ def _prepare_opened(
         format_name = "png" if image.format == "PNG" else "jpeg"
         return StoredImage(data, format_name, raw_size, raw_size, raw_size, 1), findings
 
-    pixels = decode.upright_rgb(image)
+    pixels, scaling = decode.upright_rgb(image)
+    findings += decode.scaling_note(file, scaling)
     if shrinks:  # by Lanczos' filter over all source pixels: no aliasing
         factor = max_side / max(pixels.size)
         size = tuple(max(1, round(side * factor)) for side in pixels.size)

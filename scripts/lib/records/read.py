@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
-from PIL import Image
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding
+from scripts.lib.images import decode
 from scripts.lib.records import tf_example, tf_record
 
 
@@ -34,7 +33,7 @@ class RecordImage(NamedTuple):
         if self.encoded.startswith(b"\xff\xd8"):
             with contextlib.suppress(ValueError):  # Pillow may accept what libjpeg-turbo refuses
                 return simplejpeg.decode_jpeg(self.encoded, "RGB", fastdct=True, strict=False)
-        with Image.open(io.BytesIO(self.encoded)) as image:
+        with decode.opened(self.encoded) as image:
             return np.asarray(image.convert("RGB"))
 
 

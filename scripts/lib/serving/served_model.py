@@ -62,6 +62,7 @@ class ServedModel:
             "detections": [_as_json(detection) for detection in shown],
             "tags": {name: round(score, 4) for name, score in detections.best_scores(counting).items()},
             "score_thresholds": self.score_thresholds,
+            **({"notes": [note.message for note in findings]} if findings else {}),
         }
 
 

@@ -127,3 +127,12 @@ def test_a_file_that_would_start_another_program_is_not_opened(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n")
     value, (finding,) = near_duplicates.perceptual_hash(tmp_path / "a.jpg")
     assert value is None and "is not an image that can be read" in finding.message
+
+
+def test_case_17_images_of_16_bits_are_told_apart(tmp_path):
+    """Clipped at 255, as Pillow converts them, they would all be white."""
+    values = np.random.default_rng(0).integers(300, 4096, (2, 8, 8), np.uint16).repeat(8, axis=1).repeat(8, axis=2)
+    for name, image in zip("ab", values, strict=True):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    first, second = (near_duplicates.perceptual_hash(tmp_path / f"{name}.png")[0] for name in "ab")
+    assert (first ^ second).bit_count() > near_duplicates.MAX_DISTANCE

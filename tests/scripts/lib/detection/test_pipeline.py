@@ -78,3 +78,12 @@ def test_an_image_is_done_if_it_has_not_changed_and_was_drawn(tmp_path):
     assert Pipeline(MadeDetector(), {1: 0.5}).is_done(source, image)
     os.utime(source.place, (1, 1))
     assert not Pipeline(MadeDetector(), {1: 0.5}).is_done(source, image)
+
+
+def test_case_17_notes_on_images_that_were_read_are_kept(tmp_path):
+    source = write_image(tmp_path / "a.png")
+    Image.fromarray(np.linspace(0, 4095, 400).reshape(20, 20).astype(np.uint16)).save(source.place)
+    images = Pipeline(MadeDetector(), {1: 0.5, 2: 0.5})
+    (image,) = images.run([source])
+    assert not image.error
+    assert [note.message for note in images.notes] == ["its values, 0 to 4095, were scaled to 8 bits"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
 from scripts.lib.images import decode
-from tests.encoded_images import PASSING, SIZE
+from tests.encoded_images import PASSING, SIZE, chunk, encoded, picture
 
 
 def test_a_file_is_read_or_a_finding_says_why_not(tmp_path, monkeypatch):
@@ -50,3 +52,59 @@ def test_more_pixels_than_are_decoded(monkeypatch):
     Image.new("RGB", (30, 20)).save(png, "PNG")
     image, (finding,) = decode.decode(png.getvalue(), "a.png")
     assert image is None and finding.code == "image-too-large" and "30x20" in finding.message
+
+
+RAMP = np.linspace(0, 1, 24 * 24).reshape(24, 24)
+DEEP = {  # stored values -> the gray levels that they mean, and whether a note says that they were scaled
+    "12 bits in 16": (np.round(RAMP * 4095).astype(np.uint16), "PNG", RAMP * 255, "0 to 4095"),
+    "10 bits in 16": (np.round(RAMP * 1023).astype(np.uint16), "TIFF", RAMP * 255, "0 to 1023"),
+    "16 bits": (np.round(RAMP * 65535).astype(np.uint16), "PNG", RAMP * 255, ""),
+    "8 bits in 16": (np.round(RAMP * 255).astype(np.uint16), "PNG", RAMP * 255, ""),
+    "32 bits": (np.round(RAMP * 2**20).astype(np.int32), "TIFF", RAMP * 127.5, "0 to 1.04858e+06"),
+    "negative numbers": (np.round(RAMP * 200 - 100).astype(np.int32), "TIFF", RAMP * 255, "-100 to 100"),
+    "floats from 0 to 1": (RAMP.astype(np.float32), "TIFF", RAMP * 255, "0 to 1"),
+    "floats from 0 to 255": ((RAMP * 255).astype(np.float32), "TIFF", RAMP * 255, ""),
+    "large floats": ((RAMP * 4e5).astype(np.float32), "TIFF", RAMP * 255, "0 to 400000"),
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_case_17_more_than_8_bits_are_scaled_by_their_range(name):
+    values, format_name, expected, stated = DEEP[name]
+    image, findings = decode.decode(encoded(Image.fromarray(values), format_name), "a")
+    assert np.abs(image[..., 0].astype(float) - expected).max() <= 1.5
+    notes = [f"its values, {stated}, were scaled to 8 bits"] if stated else []
+    assert [(finding.severity, finding.message) for finding in findings] == [("note", note) for note in notes]
+
+
+def deep_colour_png(high: int) -> bytes:
+    header = struct.pack(">IIBBBBB", 32, 32, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + struct.pack(">H", high) * 96 for _ in range(32))
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + content
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (deep_colour_png(4095), "has 16 bits a channel, but uses at most 14"),
+        (encoded(Image.fromarray(np.full((32, 32), np.nan, np.float32)), "TIFF"), "has values that are not finite"),
+        (
+            PASSING["jpeg"].replace(b"\x08" + struct.pack(">HH", 40, 60), b"\x0c" + struct.pack(">HH", 40, 60)),
+            "12 bits",
+        ),
+    ],
+)
+def test_case_17_what_cannot_be_scaled_is_refused(data, words):
+    image, (finding,) = decode.decode(data, "a")
+    assert image is None and words in finding.message and "8 bits a channel" in finding.remedy
+    assert decode.pixels(deep_colour_png(65535)).min() == 255
+
+
+def test_case_35_only_listed_formats_are_opened(tmp_path, monkeypatch):
+    """Pillow would start Ghostscript for EPS."""
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *args, **kwargs: pytest.fail("Ghostscript"))
+    (tmp_path / "a.jpg").write_bytes(eps := encoded(picture(), "EPS"))
+    for source in (eps, tmp_path / "a.jpg"):
+        with pytest.raises(Image.UnidentifiedImageError):
+            decode.open_image(source)

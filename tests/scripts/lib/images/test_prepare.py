@@ -177,3 +177,10 @@ def test_hostile_bytes_never_raise(name, start, removed, inserted):
     assert (image is None) == any(finding.severity == "error" for finding in findings)
     if image is not None:
         assert pixels(image.encoded).shape == (image.size[1], image.size[0], 3)
+
+
+def test_case_17_a_record_says_that_it_scaled_an_image():
+    values = np.linspace(0, 4095, 32 * 32).reshape(32, 32).astype(np.uint16)
+    image, findings = prepare.prepare(encoded(Image.fromarray(values), "PNG"), "a.png")
+    assert [finding.code for finding in findings] == ["image-scaled", "image-converted"]
+    assert decode.pixels(image.encoded).max() >= 250

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import UnidentifiedImageError
 
 from scripts.lib.core.errors import DataError
 from scripts.lib.records import read, tf_example, tf_record
-from tests.encoded_images import PASSING, SIZE, pixels
+from tests.encoded_images import PASSING, SIZE, encoded, picture, pixels
 
 
 def write(path, **changes):
@@ -41,3 +42,10 @@ def test_records_of_other_tools_may_lack_names_and_difficult(tmp_path, changes, 
 def test_an_example_without_image_or_with_missing_sides_is_an_error(tmp_path, changes):
     with pytest.raises(DataError, match="a.record: example 1 has no image, or its boxes and classes differ in number"):
         list(read.read(write(tmp_path / "a.record", **changes)))
+
+
+def test_case_35_a_hostile_record_starts_no_other_program(tmp_path, monkeypatch):
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *args, **kwargs: pytest.fail("Ghostscript"))
+    (image,) = read.read(write(tmp_path / "a.record", encoded=[encoded(picture(), "EPS")]))
+    with pytest.raises(UnidentifiedImageError):
+        image.pixels()

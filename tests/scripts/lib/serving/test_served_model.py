@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -58,3 +60,10 @@ def test_bytes_that_are_not_an_image_are_refused(model):
     with pytest.raises(RequestError, match="the image file is empty") as refused:
         model.detect(b"")
     assert refused.value.status == 400
+
+
+def test_case_17_scaled_values_are_said(model):
+    values = np.linspace(0, 4095, 64 * 64).reshape(64, 64).astype(np.uint16)
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "PNG")
+    assert model.detect(buffer.getvalue())["notes"] == ["its values, 0 to 4095, were scaled to 8 bits"]
