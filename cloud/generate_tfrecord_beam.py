@@ -13,7 +13,7 @@ on all cores of this machine with
 
     --direct_running_mode=multi_processing --direct_num_workers=0
 
-and on Google Cloud Dataflow with the command in cloud/README.md. It waits for the job: it publishes the files, or lists
+and on Google Cloud Dataflow with the command in cloud/beam.md. It waits for the job: it publishes the files, or lists
 what is wrong.
 """
 

@@ -167,7 +167,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     detect.add_argument("--input", type=bucket.address, required=True, help=images)
     detect.add_argument("--model", type=bucket.address, required=True, help="address of the exported model")
     detect.add_argument("--output_path", type=bucket.address, required=True, help="what the results' names begin with")
-    detect.add_argument("--image", required=True, help="container of the workers (cloud/README.md)")
+    detect.add_argument("--image", required=True, help="container of the workers (cloud/beam.md)")
 
     args = parser.parse_args(words[:end])
     if not args.verb:

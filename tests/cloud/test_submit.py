@@ -100,7 +100,8 @@ def test_wrong_usage(arguments, message, monkeypatch, tmp_path):
         submit.main(arguments)
 
 
-PAGE = files.default_path("cloud/README.md").read_text(encoding="utf-8")
+PAGES = sorted(files.default_path("cloud").glob("*.md"))
+PAGE = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 COMMANDS = re.findall(
     r"python cloud/submit\.py ([a-z-]+(?: --[^`|\n]*)?)$", PAGE + submit.__doc__.replace("\n      ", " "), re.MULTILINE
 )

@@ -52,7 +52,7 @@ TESTS = (
     *PIPELINE,
     Requirements("requirements-runtimes.txt", megabytes=360),
     Requirements("requirements-cloud.txt", megabytes=280),
-    Requirements("requirements-dev.txt", megabytes=70),
+    Requirements("requirements-dev.txt", megabytes=220),
 )
 
 
