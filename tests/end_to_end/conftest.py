@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,6 +28,19 @@ def run_script(repository_root, tmp_path_factory) -> Run:
         return result
 
     return run
+
+
+@pytest.fixture(scope="module")
+def repository_copy(repository_root, tmp_path_factory) -> Path:
+    """A copy of the repository, without tests and pages, for commands that are run in it."""
+    folder = tmp_path_factory.mktemp("Fotos für Größe M") / "apparel"  # neither spaces nor umlauts may matter
+    folder.mkdir()
+    made = shutil.ignore_patterns("__pycache__", "*.record*", "*.csv", "sample")
+    for name in ("scripts", "configs", "data"):
+        shutil.copytree(repository_root / name, folder / name, ignore=made)
+    for path in (*repository_root.glob("*.py"), *repository_root.glob("*.txt")):
+        shutil.copy(path, folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
