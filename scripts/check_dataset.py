@@ -2,7 +2,8 @@
 
 In:  annotations (or a labels CSV), the images, the label map. Nothing of it is changed.
 Out: a report; with --json FILE every finding with severity, kind, file, object, message and remedy; with --plot FILE
-     a plot: boxes per class, their sizes and aspect ratios compared with the config's anchors, image sizes.
+     a plot: boxes per class, their sizes and aspect ratios compared with the config's anchors, where they lie in the
+     image, image sizes, and six labelled images.
 
     python scripts/check_dataset.py --annotations_dir annotations --image_dir samples
     python scripts/check_dataset.py --csv_input data/labels.csv --train_csv data/train_labels.csv \\
@@ -125,31 +126,36 @@ def print_anchor_fit(data: DataSet, config: pipeline_config.Message) -> None:
 
     from scripts.lib.config import ssd_anchors
 
-    anchors, shapes = ssd_anchors.shapes_by_layer(config), box_shapes(data, config)
+    anchors = ssd_anchors.shapes_by_layer(config)
+    shapes = ssd_anchors.box_shapes(*box_table(data), config)
     if anchors is not None and len(shapes):
         matched = ssd_anchors.best_overlaps(shapes, np.concatenate(anchors)) >= 0.5
         print(f"{matched.sum()} of {len(shapes)} boxes fit an anchor's shape with an IoU of 0.5 or more")
 
 
 def write_plot(path: Path, data: DataSet, config: pipeline_config.Message | None) -> None:
-    from scripts.lib.config import ssd_anchors
-    from scripts.lib.dataset import plot
-
-    classes = [name for image in data.images for name in image.class_names]
-    sizes = list({image.name: image.size for image in data.images if image.size}.values())
-    anchors = ssd_anchors.shapes_by_layer(config) if config is not None else None
-    plot.draw(path, data.boxes_by_class(), box_shapes(data, config), classes, sizes, anchors)
-
-
-def box_shapes(data: DataSet, config: pipeline_config.Message | None):
-    """Return the shapes of all boxes without errors, float[N, 2], as `ssd_anchors.box_shapes` gives them."""
     import numpy as np
 
     from scripts.lib.config import ssd_anchors
+    from scripts.lib.dataset import plot
+
+    boxes_xyxy, image_sizes = box_table(data)
+    places = boxes_xyxy / np.tile(image_sizes, 2)
+    classes = [name for image in data.images for name in image.class_names]
+    boxes = plot.PlottedBoxes(classes, ssd_anchors.box_shapes(boxes_xyxy, image_sizes, config), places)
+    sizes = list({image.name: image.size for image in data.images if image.size}.values())
+    anchors = ssd_anchors.shapes_by_layer(config) if config is not None else None
+    examples = plot.labelled_examples(data.images, data.folder.folder, list(data.class_ids))
+    plot.draw(path, data.boxes_by_class(), boxes, sizes, anchors, examples)
+
+
+def box_table(data: DataSet):
+    """Return all boxes without errors, float[N, 4] in pixels, and the sizes of their images, float[N, 2]."""
+    import numpy as np
 
     rows = [(*box, *image.size) for image in data.images for box in image.boxes_xyxy]
     table = np.array(rows, np.float64).reshape(-1, 6)
-    return ssd_anchors.box_shapes(table[:, :4], table[:, 4:], config)
+    return table[:, :4], table[:, 4:]
 
 
 if __name__ == "__main__":

@@ -1,75 +1,136 @@
-"""Plot of a data set: boxes per class, their sizes and aspect ratios compared with the anchors, image sizes."""
+"""Plot of a data set: boxes per class, their sizes and aspect ratios compared with the anchors, where they lie in the
+image, image sizes, and labelled examples.
+"""
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from scripts.lib.core import files
-from scripts.lib.images.palette import PALETTE, class_colors
+from scripts.lib.core.boxes import Detection
+from scripts.lib.dataset.doctor.data_set import ExaminedImage
+from scripts.lib.images import decode, drawing, fonts
+from scripts.lib.images.palette import class_colors
 
 _MOST_POINTS = 20_000  # that a scatter plot shows: more only hide each other
+_CELLS = 60  # of the heat map, across and down
+_NUM_EXAMPLES, _EXAMPLE_SIDE = 6, 460  # pixels of the longer side
+_NO_CLASS = "#59636e"  # colour of what is about all classes
+
+
+class PlottedBoxes(NamedTuple):
+    """The boxes of a data set.
+
+    Attributes:
+        classes: class name of each.
+        shapes: float[N, 2], width and height as `ssd_anchors.box_shapes` gives them.
+        places: float[N, 4], (xmin, ymin, xmax, ymax) as shares of the image's width and height.
+    """
+
+    classes: Sequence[str]
+    shapes: np.ndarray
+    places: np.ndarray
 
 
 def draw(
     path: Path | str,
     boxes_by_class: dict[str, dict[str, int]],
-    box_shapes: np.ndarray,
-    box_classes: Sequence[str],
+    boxes: PlottedBoxes,
     image_sizes: Sequence[tuple[int, int]],
     anchors_by_layer: Sequence[np.ndarray] | None = None,
+    examples: Mapping[str, Image.Image] | None = None,
 ) -> None:
     """Write the plot, whole or not at all.
 
     Args:
         path: a PNG.
         boxes_by_class: for each side of the split ("boxes" where there is none): class name -> number of boxes.
-        box_shapes: float[N, 2], width and height as `ssd_anchors.box_shapes` gives them.
-        box_classes: class name of each.
+        boxes: all of them.
         image_sizes: width and height in pixels, upright.
         anchors_by_layer: as `ssd_anchors.shapes_by_layer` gives them.
+        examples: image name -> image with its boxes drawn; up to six.
     """
+    import matplotlib
     from matplotlib.figure import Figure  # without pyplot, which would look for a window system
 
-    figure = Figure(figsize=(13, 9.5), layout="constrained")
-    (classes, sizes), (ratios, images) = figure.subplots(2, 2)
     colors = class_colors(name for counts in boxes_by_class.values() for name in counts)
-    _draw_classes(classes, boxes_by_class, colors)
-    _draw_box_sizes(sizes, box_shapes, box_classes, colors, anchors_by_layer)
-    _draw_aspect_ratios(ratios, box_shapes, anchors_by_layer)
-    _draw_image_sizes(images, image_sizes)
-    for axes in (classes, sizes, ratios, images):
-        axes.spines[["top", "right"]].set_visible(False)
-    with files.atomic_write(path) as file:
-        figure.savefig(file, format="png", dpi=110)
+    with matplotlib.rc_context(fonts.plot_settings()):
+        heights = [5, 5.5, 9.5] if examples else [5, 5.5]
+        figure = Figure(figsize=(15, sum(heights)), layout="constrained")
+        upper, lower, *below = figure.subfigures(len(heights), 1, height_ratios=heights)
+        classes, ratios, image_plot = upper.subplots(1, 3)
+        _draw_classes(classes, boxes_by_class, colors)
+        _draw_aspect_ratios(ratios, boxes.shapes, anchors_by_layer)
+        _draw_image_sizes(image_plot, image_sizes)
+        sizes, places = lower.subplots(1, 2)
+        _draw_box_sizes(sizes, boxes, colors, anchors_by_layer)
+        _draw_places(places, boxes.places)
+        for axes in (classes, ratios, image_plot, sizes):
+            axes.spines[["top", "right"]].set_visible(False)
+        for part in below:
+            _draw_examples(part, examples)
+        with files.atomic_write(path) as file:
+            figure.savefig(file, format="png", dpi=100)
+
+
+def labelled_examples(
+    images: Sequence[ExaminedImage], folder: Path, class_names: Sequence[str]
+) -> dict[str, Image.Image]:
+    """Return image name -> image with its boxes drawn, of up to six images that together show most classes."""
+    remaining, shown, drawn = [image for image in images if image.class_names], Counter(), {}
+    while remaining and len(drawn) < _NUM_EXAMPLES:
+        image = max(remaining, key=lambda one: statistics.mean(1 / (1 + shown[name]) for name in one.class_names))
+        remaining.remove(image)
+        shown.update(image.class_names)
+        pixels, _ = decode.read(folder / image.name)
+        if pixels is not None:
+            boxes = zip(image.class_names, image.boxes_xyxy, strict=True)
+            truth = [Detection(name, math.nan, *box_xyxy) for name, box_xyxy in boxes]
+            drawn[image.name] = drawing.draw_small(Image.fromarray(pixels), truth, class_names, _EXAMPLE_SIDE)
+    return drawn
 
 
 def _draw_classes(axes, boxes_by_class: dict[str, dict[str, int]], colors: dict[str, str]) -> None:
-    names = list(colors)
+    names, rows = list(colors), np.arange(len(colors))
     left = np.zeros(len(names))
     for number, (side, counts) in enumerate(boxes_by_class.items()):
         values = np.array([counts.get(name, 0) for name in names])
-        axes.barh(names, values, left=left, color=[colors[name] for name in names], alpha=1 - 0.45 * number, label=side)
+        axes.barh(rows, values, left=left, color=list(colors.values()), alpha=1 - 0.45 * number, label=side)
         left += values
     for index, name in enumerate(names):
         parts = [str(counts.get(name, 0)) for counts in boxes_by_class.values()]
         axes.annotate(" + ".join(parts), (left[index], index), (4, 0), textcoords="offset points", va="center")
+    axes.set_yticks(rows, names)
     axes.invert_yaxis()
-    axes.margins(x=0.15)
-    sides = " + ".join(boxes_by_class) if len(boxes_by_class) > 1 else ""
-    axes.set(title=f"Boxes per class{f' ({sides})' if sides else ''}: {left.sum():.0f} in all", xlabel="boxes")
+    axes.margins(x=0.2)
+    sides = f" ({' + '.join(boxes_by_class)})" if len(boxes_by_class) > 1 else ""
+    axes.set(title=f"Boxes per class{sides}: {left.sum():.0f} in all", xlabel="boxes")
 
 
-def _draw_box_sizes(axes, shapes: np.ndarray, classes: Sequence[str], colors: dict[str, str], anchors) -> None:
+def _draw_box_sizes(axes, boxes: PlottedBoxes, colors: dict[str, str], anchors) -> None:
+    from matplotlib.lines import Line2D
+
+    shapes = boxes.shapes
     shown = np.linspace(0, len(shapes) - 1, min(len(shapes), _MOST_POINTS)).round().astype(int)
-    axes.scatter(*shapes[shown].T, s=9, alpha=0.5, linewidths=0, c=[colors[classes[index]] for index in shown])
+    axes.scatter(*shapes[shown].T, s=9, alpha=0.5, linewidths=0, c=[colors[boxes.classes[index]] for index in shown])
+    names, handles = list(colors), [Line2D([], [], linestyle="", marker="o", color=color) for color in colors.values()]
     if anchors:
         points = np.concatenate(anchors).T
-        axes.scatter(*points, s=55, marker="s", facecolors="none", edgecolors="black", label="anchor")
-        axes.legend(loc="upper left")
+        handles.append(axes.scatter(*points, s=55, marker="s", facecolors="none", edgecolors="black"))
+        names.append("anchor")
+    key = axes.legend(
+        handles, range(len(names)), loc="upper left", bbox_to_anchor=(1, 1), frameon=False, ncols=-(-len(names) // 22)
+    )
+    for text, name in zip(key.get_texts(), names, strict=True):  # here, since `legend` leaves out names like _a
+        text.set_text(name)
     axes.set(
         title=f"Size of {len(shapes)} boxes" + (" and of the anchors" if anchors else ""),
         xlabel="width / shorter side of the detector's input",
@@ -79,9 +140,34 @@ def _draw_box_sizes(axes, shapes: np.ndarray, classes: Sequence[str], colors: di
     axes.set_ylim(bottom=0)
 
 
+def _draw_places(axes, places: np.ndarray) -> None:
+    heat = axes.imshow(100 * coverage(places), cmap="cividis", vmin=0, extent=(0, 100, 100, 0))
+    axes.figure.colorbar(heat, ax=axes, label="% of the boxes")
+    axes.set(title="Where boxes lie in the image", xlabel="% of its width", ylabel="% of its height")
+
+
+def coverage(places: np.ndarray) -> np.ndarray:
+    """Return float[cells, cells]: the share of the boxes that lie over each place of the image."""
+    low, high = np.floor(places[:, :2] * _CELLS), np.ceil(places[:, 2:] * _CELLS)
+    (left, top), (right, bottom) = low.astype(int).clip(0, _CELLS).T, high.astype(int).clip(0, _CELLS).T
+    steps = np.zeros((_CELLS + 1, _CELLS + 1))  # its running sum over both axes is the number of boxes over a cell
+    for rows, columns, step in ((top, left, 1), (bottom, right, 1), (top, right, -1), (bottom, left, -1)):
+        np.add.at(steps, (rows, columns), step)
+    return steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] / max(len(places), 1)
+
+
+def _draw_examples(figure, examples: Mapping[str, Image.Image]) -> None:
+    cells = figure.subplots(2, 3).ravel()
+    for axes in cells:
+        axes.set_axis_off()
+    for axes, (name, image) in zip(cells, examples.items(), strict=False):
+        axes.imshow(image)
+        axes.set_title(name if len(name) <= 50 else f"...{name[-47:]}", fontsize=10)
+
+
 def _draw_aspect_ratios(axes, shapes: np.ndarray, anchors) -> None:
     logarithms = np.log2(shapes[:, 0] / shapes[:, 1])
-    axes.hist(logarithms, bins=np.arange(-4, 4.01, 0.2), color=PALETTE[1])
+    axes.hist(logarithms, bins=np.arange(-4, 4.01, 0.2), color=_NO_CLASS)
     ticks = [-4, -3, -2, -1, 0, 1, 2, 3, 4]
     axes.set_xticks(ticks, ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8", "16"])
     axes.set(title="Aspect ratio of the boxes, as the detector sees them", xlabel="width / height", ylabel="boxes")
@@ -90,6 +176,7 @@ def _draw_aspect_ratios(axes, shapes: np.ndarray, anchors) -> None:
         for index, ratio in enumerate(np.unique(np.round(found[:, 0] / found[:, 1], 3))):
             label = "anchors' aspect ratios" if index == 0 else None
             axes.axvline(np.log2(ratio), color="black", linestyle="--", linewidth=1, label=label)
+        axes.margins(y=0.15)
         axes.legend(loc="upper right")
 
 
@@ -98,7 +185,7 @@ def _draw_image_sizes(axes, image_sizes: Sequence[tuple[int, int]]) -> None:
     if counts:
         widths, heights = zip(*counts, strict=True)
         areas = [min(12 * count, 900) + 8 for count in counts.values()]
-        axes.scatter(widths, heights, s=areas, alpha=0.45, color=PALETTE[4], linewidths=0)
+        axes.scatter(widths, heights, s=areas, alpha=0.45, color=_NO_CLASS, linewidths=0)
         axes.set_xlim(0, max(widths) * 1.08)
         axes.set_ylim(0, max(heights) * 1.08)
     axes.set(title=f"Size of {len(image_sizes)} images", xlabel="width in pixels", ylabel="height in pixels")

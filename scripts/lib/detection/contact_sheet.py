@@ -21,14 +21,7 @@ _FONT_SIZE = 13
 
 def thumbnail(image: Image.Image, detections: Iterable[Detection], class_names: Sequence[str]) -> Image.Image:
     """Return a small copy of an image with its boxes, drawn after it was shrunk so that they stay crisp."""
-    small = image.copy()
-    small.thumbnail((SIDE, SIDE))
-    across, down = small.width / image.width, small.height / image.height
-    scaled = [
-        Detection(name, score, xmin * across, ymin * down, xmax * across, ymax * down)
-        for name, score, xmin, ymin, xmax, ymax in detections
-    ]
-    return drawing.draw_detections(small, scaled, class_names)
+    return drawing.draw_small(image, detections, class_names, min(SIDE, max(image.size)))
 
 
 @contextlib.contextmanager

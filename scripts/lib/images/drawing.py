@@ -50,6 +50,16 @@ def draw_detections(image: Image.Image, detections: Iterable[Detection], class_n
     return drawn
 
 
+def draw_small(
+    image: Image.Image, detections: Iterable[Detection], class_names: Sequence[str], side: int
+) -> Image.Image:
+    """Like `draw_detections`, on a copy with this longer side in pixels, so that boxes and labels stay crisp."""
+    scale = side / max(image.size)
+    small = image.resize([max(1, round(length * scale)) for length in image.size], Image.Resampling.LANCZOS)
+    scaled = [Detection(name, score, *(scale * edge for edge in box_xyxy)) for name, score, *box_xyxy in detections]
+    return draw_detections(small, scaled, class_names)
+
+
 class _Label(NamedTuple):
     """A detection as it is drawn; box and place are (xmin, ymin, xmax, ymax) in pixels of the image."""
 
