@@ -1,7 +1,8 @@
 """Evaluate checkpoints: the Object Detection API's own legacy/eval.py, with its flags, on today's TensorFlow.
 
 In:   the folder with the training's checkpoints, and a pipeline config with its evaluation record and label map.
-Out:  event files for TensorBoard, metrics.json and the config as it was used, in eval_dir; a table of AP@0.5.
+Out:  event files for TensorBoard, metrics.json and the config as it was used, in eval_dir; a table of the metrics that
+      eval_config.metrics_set of the config names (default: AP@0.5).
 
 With --run_once the latest checkpoint is evaluated; without, every new one until the command is stopped. Each image of
 the record is evaluated once: leave num_examples out of the config and it is counted. All files and folders may be on a
@@ -82,6 +83,7 @@ def evaluate_checkpoints(api_flags: Sequence[str], num_examples: int, eval_dir: 
 
     def install_hooks() -> None:
         hooks.metrics(report_metrics)
+        hooks.all_metrics()
         hooks.grouped_images()
         hooks.drawn_detections(drawing.draw_detections)
         hooks.small_event_files()

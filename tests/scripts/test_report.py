@@ -83,7 +83,7 @@ def test_all_files_are_there(place):
 def test_the_metrics_are_those_of_eval_py_and_more(place):
     evaluation = metrics_file.read(place / "good_report/metrics.json")
     assert evaluation.num_examples == 12
-    assert set(metrics_file.class_aps(evaluation)) == {"Red", "Green"}
+    assert set(metrics_file.headline(evaluation).by_class) == {"Red", "Green"}
     content = json.loads((place / "good_report/metrics.json").read_text(encoding="utf-8"))
     low, high = content["intervals_95_percent"][metrics_file.MEAN_AP]
     assert low <= evaluation.metrics[metrics_file.MEAN_AP] <= high

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +13,20 @@ from scripts.lib.core import files
 
 MEAN_AP = "PascalBoxes_Precision/mAP@0.5IOU"
 CLASS_AP_PREFIX = "PascalBoxes_PerformanceByCategory/AP@0.5IOU/"
+_MEAN_TAG = re.compile(r"(\w+)_Precision/mAP(?:@0\.5IOU.*)?")
+_CLASS_TAG = re.compile(r"(\w+)_PerformanceByCategory/m?AP(?:@0\.5IOU)?/(.*)", re.DOTALL)
+_HEADLINES = {  # the evaluator's prefix -> what its mean is called; of several, the first counts
+    "PascalBoxes": "mAP@0.5",
+    "DetectionBoxes": "mAP@[.5:.95]",  # COCO
+    "WeightedPascalBoxes": "weighted mAP@0.5",
+    "OpenImagesV2": "Open Images mAP@0.5",
+    "OpenImagesDetectionChallenge": "Open Images Challenge mAP@0.5",
+    "PrecisionAtRecallBoxes": "mAP@0.5 between the recall bounds",
+    "PascalMasks": "mask mAP@0.5",
+    "DetectionMasks": "mask mAP@[.5:.95]",
+    "WeightedPascalMasks": "weighted mask mAP@0.5",
+    "OpenImagesInstanceSegmentationChallenge": "Open Images Challenge mask mAP@0.5",
+}
 
 
 class Evaluation(NamedTuple):
@@ -21,10 +37,30 @@ class Evaluation(NamedTuple):
     metrics: dict[str, float]  # the Object Detection API's TensorBoard tag -> value; NaN without ground truth
 
 
-def class_aps(evaluation: Evaluation) -> dict[str, float]:
-    """Return class name -> AP@0.5 (PASCAL VOC, area under the interpolated curve); NaN without ground truth."""
-    prefix = CLASS_AP_PREFIX
-    return {name.removeprefix(prefix): value for name, value in evaluation.metrics.items() if name.startswith(prefix)}
+class Headline(NamedTuple):
+    """The number of an evaluation by which checkpoints are compared; NaN where nothing has ground truth."""
+
+    name: str  # e.g. "mAP@0.5"
+    value: float
+    by_class: dict[str, float]  # empty where the API computes none
+
+    @property
+    def class_name(self) -> str:
+        """Return what it is called for one class, e.g. "AP@0.5"."""
+        return self.name.replace("mAP", "AP")
+
+
+def headline(evaluation: Evaluation) -> Headline:
+    """Return the first number of `_HEADLINES` that the config's metrics_set gives, with those of the classes."""
+    means, by_class = {}, defaultdict(dict)
+    for tag, value in evaluation.metrics.items():
+        value = math.nan if value < 0 else value  # COCO's -1: no ground truth
+        if match := _MEAN_TAG.fullmatch(tag):
+            means[match[1]] = value
+        elif match := _CLASS_TAG.fullmatch(tag):
+            by_class[match[1]][match[2]] = value
+    prefix = next((prefix for prefix in _HEADLINES if prefix in means), "PascalBoxes")
+    return Headline(_HEADLINES[prefix], means.get(prefix, math.nan), by_class[prefix])
 
 
 def write(path: Path | str, evaluation: Evaluation) -> None:
@@ -43,13 +79,15 @@ def read(path: Path | str) -> Evaluation:
 
 
 def table(evaluation: Evaluation) -> str:
-    """Return AP@0.5 of each class and their mean as lines of text; classes without ground truth are named."""
-    rows = {
-        name: "no ground truth in the record" if math.isnan(ap) else f"{ap:.3f}"
-        for name, ap in class_aps(evaluation).items()
-    }
-    if MEAN_AP in evaluation.metrics:
-        rows["mean (mAP@0.5)"] = f"{evaluation.metrics[MEAN_AP]:.3f}"
-    width = max(map(len, rows), default=0)
-    head = f"Step {evaluation.global_step}, {evaluation.num_examples} images, average precision at IoU 0.5:"
-    return "\n".join([head, *(f"  {name:<{width}}  {value}" for name, value in rows.items())])
+    """Return the headline for each class and in the mean, and what other metrics the config asks for, as text."""
+    found = headline(evaluation)
+    rows = {**found.by_class, f"mean ({found.name})": found.value}
+    shown = {name: "no ground truth in the record" if math.isnan(ap) else f"{ap:.3f}" for name, ap in rows.items()}
+    for tag, value in sorted(evaluation.metrics.items()):
+        if not tag.startswith("Losses/") and not (
+            tag.startswith("PascalBoxes_") and found.name == _HEADLINES["PascalBoxes"]
+        ):
+            shown[tag] = f"{value:.3f}"
+    width = max(map(len, shown))
+    head = f"Step {evaluation.global_step}, {evaluation.num_examples} images, {found.class_name}:"
+    return "\n".join([head, *(f"  {name:<{width}}  {value}" for name, value in shown.items())])

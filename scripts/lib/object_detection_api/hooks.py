@@ -50,6 +50,25 @@ def metrics(report: Callable[[dict[str, float], int], None]) -> None:
         report({name: float(value) for name, value in values.items()}, int(global_step))
 
 
+def all_metrics() -> None:
+    """Let the legacy evaluator know the metrics of the API's newer one, too.
+
+    Of their options only the recall bounds are passed on: COCO's metrics per category need a pycocotools of the API's.
+    """
+    from object_detection import eval_util
+    from object_detection.legacy import evaluator
+
+    classes = {**eval_util.EVAL_METRICS_CLASS_DICT, **evaluator.EVAL_METRICS_CLASS_DICT}
+
+    @wrap(evaluator, "get_evaluators")
+    def get_evaluators(_, config, categories):
+        bounds = {"recall_lower_bound": config.recall_lower_bound, "recall_upper_bound": config.recall_upper_bound}
+        options = {"precision_at_recall_detection_metrics": bounds}
+        names = config.metrics_set or [evaluator.EVAL_DEFAULT_METRIC]
+        by_class = {classes[name]: options.get(name, {}) for name in names}  # one under two names counts once
+        return [kind(categories, **settings) for kind, settings in by_class.items()]
+
+
 def small_event_files() -> None:
     """Keep histograms, images and the graph out of the training's event files, and graph.pbtxt out of its folder.
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import files
 from scripts.lib.evaluation import metrics_file
-from scripts.lib.evaluation.metrics_file import Evaluation
+from scripts.lib.evaluation.metrics_file import Evaluation, headline
 from scripts.lib.training import log as training_log
 from scripts.lib.training import resume
 
@@ -48,7 +48,7 @@ class TrainingEvaluations:
         eval_dir: folder for event files and metrics.json, as eval.py writes them.
         every: steps between two evaluations.
         patience: evaluations without gain that end the training; None: they never do.
-        target: mAP@0.5 that ends the training; None: none does.
+        target: value of the metric that ends the training; None: none does.
         verbose: as eval.py's.
 
     Attributes:
@@ -81,8 +81,8 @@ class TrainingEvaluations:
     @property
     def end_reached(self) -> str | None:
         """Return the reason to end the training, or None."""
-        if self._target is not None and self.best and mean_ap(self.best) >= self._target:
-            return f"mAP@0.5 {mean_ap(self.best):.3f} is reached"
+        if self._target is not None and self.best and headline(self.best).value >= self._target:
+            return f"{headline(self.best).name} {headline(self.best).value:.3f} is reached"
         if self._patience and self.without_gain >= self._patience:
             return f"no gain in the last {self.without_gain} evaluations (--patience {self._patience})"
         return None
@@ -94,7 +94,8 @@ class TrainingEvaluations:
 
     def best_text(self) -> str:
         place = files.shown_path(self._train_dir / BEST)
-        return f"The best: mAP@0.5 {mean_ap(self.best):.3f} at step {self.best.global_step}, its checkpoint in {place}."
+        best = headline(self.best)
+        return f"The best: {best.name} {best.value:.3f} at step {self.best.global_step}, its checkpoint in {place}."
 
     def forget_after(self, step: int) -> None:
         """Do not count evaluations of later steps: the training goes on from an earlier checkpoint."""
@@ -159,17 +160,17 @@ class TrainingEvaluations:
             place = files.shown_path(log)
             self.say(f"Evaluation at step {running.step} failed (exit status {status}): {last} ({place})")
             return
-        ap = mean_ap(result)
-        is_best = not math.isnan(ap) and (self.best is None or ap > mean_ap(self.best))
+        found, best = headline(result), self.best and headline(self.best)
+        is_best = not math.isnan(found.value) and (not best or found.name != best.name or found.value > best.value)
         if is_best:
             shutil.copyfile(self._eval_dir / "metrics.json", running.folder / "metrics.json")
             files.replace_folder(running.folder, self._train_dir / BEST)
             self.best = result
         self._steps.append(running.step)
         seconds = round(time.monotonic() - running.start, 1)
-        line = {"step": running.step, "mAP@0.5": ap, "AP@0.5": metrics_file.class_aps(result), "seconds": seconds}
+        line = {"step": running.step, found.name: found.value, found.class_name: found.by_class, "seconds": seconds}
         training_log.append(self._train_dir / EVALUATIONS, line)
-        self.say(f"Evaluation at step {running.step}: mAP@0.5 {ap:.3f} ({self._comparison(is_best)})")
+        self.say(f"Evaluation at step {running.step}: {found.name} {found.value:.3f} ({self._comparison(is_best)})")
 
     def _comparison(self, is_best: bool) -> str:
         if is_best:
@@ -177,13 +178,8 @@ class TrainingEvaluations:
         if self.best is None:
             return "no class has ground truth in the record"
         of_patience = f" of {self._patience}" if self._patience else ""
-        best = f"best {mean_ap(self.best):.3f} at step {self.best.global_step}"
+        best = f"best {headline(self.best).value:.3f} at step {self.best.global_step}"
         return f"{best}; {self.without_gain}{of_patience} without gain"
-
-
-def mean_ap(evaluation: Evaluation) -> float:
-    """Return mAP@0.5, or NaN where no class has ground truth."""
-    return evaluation.metrics.get(metrics_file.MEAN_AP, math.nan)
 
 
 def _read_metrics(folder: Path) -> Evaluation | None:

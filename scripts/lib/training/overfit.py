@@ -18,8 +18,8 @@ from google.protobuf.message import Message
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
+from scripts.lib.evaluation.metrics_file import headline
 from scripts.lib.records import tf_example, tf_record
-from scripts.lib.training.evaluations import mean_ap
 from scripts.lib.training.loop import TrainingStep
 from scripts.lib.training.plan import TrainingPlan, plan
 from scripts.lib.training.run import train
@@ -47,7 +47,7 @@ def check(prepared: TrainingPlan) -> int:
         if observer.interruption.signal:
             return observer.interruption.exit_status
         best = overfitting.evaluations.best
-        print(verdict(observer.last_step, mean_ap(best) if best else 0.0, config))
+        print(verdict(observer.last_step, headline(best).value if best else 0.0, config))
         return 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 
+import pytest
+
 from scripts.lib.evaluation import metrics_file
 from scripts.lib.evaluation.metrics_file import CLASS_AP_PREFIX, MEAN_AP, Evaluation
 
@@ -31,3 +33,34 @@ def test_the_table_says_which_class_has_no_ground_truth():
     assert lines[1].split() == ["Tops", "0.750"]
     assert lines[2].split(maxsplit=1) == ["Skirts", "no ground truth in the record"]
     assert lines[3].split() == ["mean", "(mAP@0.5)", "0.750"]
+
+
+COCO = {"DetectionBoxes_Precision/mAP": 0.3, "DetectionBoxes_Precision/mAP@.50IOU": 0.6, "Losses/a": 1.0}
+PASCAL = {MEAN_AP: 0.75, f"{CLASS_AP_PREFIX}Tops": 0.75}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "name", "value", "by_class"),
+    [
+        (COCO, "mAP@[.5:.95]", 0.3, {}),
+        ({**COCO, "DetectionBoxes_PerformanceByCategory/mAP/A/b": 0.3}, "mAP@[.5:.95]", 0.3, {"A/b": 0.3}),
+        ({**COCO, **PASCAL}, "mAP@0.5", 0.75, {"Tops": 0.75}),
+        ({"DetectionBoxes_Precision/mAP": -1.0}, "mAP@[.5:.95]", math.nan, {}),
+        ({"Losses/a": 1.0}, "mAP@0.5", math.nan, {}),
+    ],
+)
+def test_the_number_that_counts(metrics, name, value, by_class):
+    """Case 1: whichever metrics_set the config has."""
+    found = metrics_file.headline(Evaluation(1, 1, metrics))
+    assert found == (name, pytest.approx(value, nan_ok=True), by_class)
+    assert found.class_name == name.replace("m", "")
+
+
+def test_the_table_of_coco_metrics():
+    lines = [line.split() for line in metrics_file.table(Evaluation(800, 20, COCO)).splitlines()]
+    assert lines == [
+        ["Step", "800,", "20", "images,", "AP@[.5:.95]:"],
+        ["mean", "(mAP@[.5:.95])", "0.300"],
+        ["DetectionBoxes_Precision/mAP", "0.300"],
+        ["DetectionBoxes_Precision/mAP@.50IOU", "0.600"],
+    ]

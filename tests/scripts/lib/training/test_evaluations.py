@@ -28,6 +28,8 @@ if ap == "hang":
 if ap == "fail":
     sys.exit("error: the record is damaged")
 metrics = {"PascalBoxes_Precision/mAP@0.5IOU": ap, "PascalBoxes_PerformanceByCategory/AP@0.5IOU/Tops": ap}
+if (folder.parent / "coco").exists():
+    metrics = {"DetectionBoxes_Precision/mAP": ap}
 out = pathlib.Path(flags["--eval_dir"]) / "metrics.json"
 out.write_text(json.dumps({"global_step": step, "num_examples": 3, "metrics": metrics}))
 """
@@ -103,6 +105,17 @@ def test_no_gain_for_long_ends_the_training_and_a_run_that_goes_on_has_the_count
     assert make(aps, patience=3).end_reached
     later.forget_after(20)
     assert later.end_reached is None
+
+
+def test_coco_metrics_steer_the_best_and_the_patience(make, capsys):
+    """Case 1."""
+    (make.train_dir / "coco").touch()
+    evaluations = make({10: 0.3, 20: 0.2}, patience=1)
+    evaluate(evaluations, make.train_dir, 10, 20)
+    assert evaluations.end_reached == "no gain in the last 1 evaluations (--patience 1)"
+    assert "The best: mAP@[.5:.95] 0.300 at step 10" in evaluations.best_text()
+    assert "step 20: mAP@[.5:.95] 0.200 (best 0.300 at step 10; 1 of 1 without gain)" in capsys.readouterr().out
+    assert log.read(make.train_dir / "evaluations.jsonl")[1]["mAP@[.5:.95]"] == 0.2
 
 
 def test_a_target_ends_the_training(make):
