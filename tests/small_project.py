@@ -23,16 +23,29 @@ def make(folder: Path) -> None:
     (folder / "model.ckpt.index").write_bytes(b"")
 
 
-CONFIG = """
-model { ssd { num_classes: 2 } }
-train_config {
-  optimizer { adam_optimizer { learning_rate { cosine_decay_learning_rate { total_steps: 100 warmup_steps: 60 } } } }
+RESIZER = "fixed_shape_resizer { height: 300 width: 300 }"
+MODEL = f"""model {{ ssd {{
+  num_classes: 2
+  image_resizer {{ {RESIZER} }}
+  feature_extractor {{ type: "ssd_mobilenet_v1" }}
+  box_coder {{ faster_rcnn_box_coder {{ }} }}
+  matcher {{ argmax_matcher {{ }} }}
+  similarity_calculator {{ iou_similarity {{ }} }}
+  anchor_generator {{ ssd_anchor_generator {{ }} }}
+  box_predictor {{ convolutional_box_predictor {{ }} }}
+  loss {{ classification_loss {{ weighted_sigmoid {{ }} }} localization_loss {{ weighted_smooth_l1 {{ }} }} }}
+}} }}
+"""
+CONFIG = f"""
+{MODEL}
+train_config {{
+  optimizer {{ adam_optimizer {{ learning_rate {{ cosine_decay_learning_rate {{ total_steps: 100 warmup_steps: 60 }} }} }} }}
   fine_tune_checkpoint: "model.ckpt"
   num_steps: 100
-}
-train_input_reader { label_map_path: "data/map.pbtxt" tf_record_input_reader { input_path: "data/train.record" } }
-eval_config { num_examples: 2 }
-eval_input_reader { label_map_path: "data/map.pbtxt" tf_record_input_reader { input_path: "data/test.record" } }
+}}
+train_input_reader {{ label_map_path: "data/map.pbtxt" tf_record_input_reader {{ input_path: "data/train.record" }} }}
+eval_config {{ num_examples: 2 }}
+eval_input_reader {{ label_map_path: "data/map.pbtxt" tf_record_input_reader {{ input_path: "data/test.record" }} }}
 """
 
 

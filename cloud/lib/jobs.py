@@ -16,7 +16,7 @@ from google.protobuf import text_format
 from cloud.lib import bucket, gcloud, job_spec, submitted
 from cloud.lib.gcloud import Session
 from cloud.lib.submitted import VertexJob
-from scripts.lib.config import checks, pipeline_config
+from scripts.lib.config import api_limits, checks, pipeline_config
 from scripts.lib.config.pipeline_config import Message
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding
@@ -73,7 +73,8 @@ def submit_training(
         submitted=int(time.time()),
     )
     template = job_spec.with_replicas(job_spec.read_template(options.template), replicas)
-    findings: list[Finding | str] = [*checks.check_trainable(config, config_path)]
+    findings: list[Finding | str] = checks.check_model(config, config_path)
+    findings += api_limits.check_training(config, config_path)
     if not findings:
         findings += checks.check_batch(config, config_path)
     findings += [f"{files.shown_path(config_path)}: {problem}" for problem in cluster.check_sync_replicas(config)]

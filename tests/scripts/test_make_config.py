@@ -24,6 +24,9 @@ FASTER_RCNN = """
 model { faster_rcnn {
   num_classes: 90
   image_resizer { keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 } }
+  feature_extractor { type: "faster_rcnn_resnet50" }
+  initial_crop_size: 14 maxpool_kernel_size: 2 maxpool_stride: 2
+  second_stage_box_predictor { mask_rcnn_box_predictor { } }
   first_stage_anchor_generator { grid_anchor_generator { scales: [0.25, 0.5, 1.0, 2.0] aspect_ratios: [0.5, 1.0, 2.0] } }
 } }
 train_config {
@@ -228,7 +231,7 @@ def test_a_config_that_somebody_wrote_is_not_overwritten(make, tmp_path):
 def test_a_base_that_says_nothing_is_refused(make):
     with pytest.raises(DataError) as caught:
         make(base="# nothing\n")
-    assert "has no model" in str(caught.value) and "has no optimizer" in str(caught.value)
+    assert "model: is missing" in str(caught.value) and "train_config.optimizer: is missing" in str(caught.value)
 
 
 def test_records_elsewhere_are_named_and_not_looked_into(make, data):

@@ -13,7 +13,7 @@ from pathlib import Path
 from google.protobuf.message import Message
 
 from scripts.lib.checkpoints import checkpoint_files, pretrained
-from scripts.lib.config import memory, pipeline_config
+from scripts.lib.config import api_limits, memory, pipeline_config
 from scripts.lib.config.pipeline_config import SEE_CONFIGS, finding
 from scripts.lib.core.errors import WARNING, DataError, Finding, UsageError, errors
 from scripts.lib.core.files import is_url
@@ -32,21 +32,19 @@ def raise_errors(findings: Iterable[Finding], consequence: str) -> None:
 
 
 def check_model(config: Message, path: Path | str) -> list[Finding]:
-    """Check that the config has a model."""
-    return [] if config.model.WhichOneof("model") else [finding(path, "has no model", SEE_CONFIGS)]
+    """Check that the API can build the model."""
+    return api_limits.check_model(config, path)
 
 
 def check_trainable(config: Message, path: Path | str) -> list[Finding]:
-    """Check that the config says what to train and how, whatever the data."""
-    findings = check_model(config, path)
-    if not config.train_config.optimizer.WhichOneof("optimizer"):
-        findings.append(finding(path, "train_config has no optimizer", SEE_CONFIGS))
-    return findings
+    """Check that the config says what to train and how, whatever the data and what may still be set."""
+    training = api_limits.check_training(config, path)
+    return check_model(config, path) + [each for each in training if each.message.startswith("train_config.optimizer")]
 
 
 def check_training(config: Message, path: Path | str, on_buckets: bool = True) -> list[Finding]:
     """Check for what would stop the training, or let it learn the wrong thing."""
-    findings = check_trainable(config, path)
+    findings = check_model(config, path) + api_limits.check_training(config, path)
     checkpoint = config.train_config.fine_tune_checkpoint
     if checkpoint and (on_buckets or not is_url(checkpoint)):
         findings += check_checkpoint(checkpoint, path)
@@ -91,6 +89,7 @@ def check_evaluation(
         if not config.eval_input_reader:
             return [*findings, finding(path, "has no eval_input_reader", SEE_CONFIGS)]
         reader = config.eval_input_reader[0]
+    findings += api_limits.check_evaluation(config, path, reader)
     input_findings = check_input(config, reader, "eval_input_reader", path, on_buckets)
     findings += input_findings
     paths = reader.tf_record_input_reader.input_path
@@ -141,7 +140,8 @@ def check_label_map(
         return [finding(path, f"{place}: there is no file {label_map_path!r}", remedy)], None
     except DataError as error:
         return error.findings, None
-    num_classes = pipeline_config.detector(config).num_classes if config.model.WhichOneof("model") else len(classes)
+    model = pipeline_config.detector(config) if config.model.WhichOneof("model") else None
+    num_classes = getattr(model, "num_classes", len(classes))
     if num_classes != len(classes):
         message = f"num_classes is {num_classes}, but {label_map_path} holds {len(classes)} classes"
         return [finding(path, message, f"write num_classes: {len(classes)}, or name the right label map")], classes

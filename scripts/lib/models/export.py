@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.lib import object_detection_api
-from scripts.lib.config import checks, pipeline_config
+from scripts.lib.config import api_limits, checks, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.models import exported_model
@@ -15,7 +15,7 @@ from scripts.lib.models import exported_model
 def read_config(path: Path | str) -> pipeline_config.Message:
     """Return a pipeline config; raise DataError where its model and label map cannot be exported."""
     config = pipeline_config.read(path)
-    findings = checks.check_model(config, path)
+    findings = checks.check_model(config, path) + api_limits.check_evaluation(config, path)
     findings += checks.check_label_map(config, pipeline_config.label_map_path(config), path)[0]
     checks.raise_errors(findings, "nothing was exported")
     return config

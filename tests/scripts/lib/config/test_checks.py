@@ -10,7 +10,7 @@ import pytest
 from scripts.lib.config import checks
 from scripts.lib.core.errors import DataError
 from scripts.lib.records import manifest
-from tests.small_project import all_findings, read, write_record
+from tests.small_project import MODEL, RESIZER, all_findings, read, write_record
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from tests.small_project import all_findings, read, write_record
             [("num_classes: 2", "num_classes: 3")],
             "num_classes is 3, but .*map.pbtxt holds 2 classes; write num_classes: 2",
         ),
-        ([("model { ssd { num_classes: 2 } }", "")], "has no model"),
+        ([(MODEL, "")], "model: is missing or empty"),
         ([("model.ckpt", "other.ckpt")], "there is no checkpoint 'other.ckpt'"),
         ([("data/train.record", "data/none.record")], "train_input_reader: there is no record 'data/none.record'"),
         ([("data/map.pbtxt", "data/none.pbtxt")], "label_map_path: there is no file 'data/none.pbtxt'"),
@@ -77,7 +77,7 @@ KEEP = "keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 %s }"
 def test_images_of_several_shapes_in_one_batch_are_warned_of(project, batch_size, resizer, warns):
     config, path = read(
         project,
-        ("ssd { num_classes: 2 }", f"ssd {{ num_classes: 2 image_resizer {{ {resizer} }} }}"),
+        (RESIZER, resizer),
         ("num_steps: 100", f"num_steps: 100 batch_size: {batch_size}"),
     )
     findings = all_findings(config, path)

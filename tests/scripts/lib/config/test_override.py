@@ -6,7 +6,7 @@ import pytest
 
 from scripts.lib.config import override, pipeline_config
 from scripts.lib.core.errors import UsageError
-from tests.small_project import read
+from tests.small_project import RESIZER, read
 
 
 def test_more_steps_stretch_a_schedule_that_ended_with_the_training(project):
@@ -35,8 +35,7 @@ def test_the_steps_of_a_manual_schedule_keep_their_shares_and_rise(project):
     ("given", "expected"), [((320,), (320, 546)), ((320, 400), (320, 400)), ((1200,), (1200, 2048))]
 )
 def test_the_longer_side_of_the_input_grows_with_the_shorter(project, given, expected):
-    keep = "image_resizer { keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 } }"
-    config, _ = read(project, ("num_classes: 2 }", f"num_classes: 2 {keep} }}"))
+    config, _ = read(project, (RESIZER, "keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 }"))
     override.set_input_size(config, *given)
     resizer = pipeline_config.detector(config).image_resizer.keep_aspect_ratio_resizer
     assert (resizer.min_dimension, resizer.max_dimension) == expected
@@ -45,7 +44,7 @@ def test_the_longer_side_of_the_input_grows_with_the_shorter(project, given, exp
 
 
 def test_a_fixed_input_is_a_square_unless_both_sides_are_given(project):
-    config, _ = read(project, ("num_classes: 2 }", "num_classes: 2 image_resizer { fixed_shape_resizer {} } }"))
+    config, _ = read(project)
     resizer = pipeline_config.detector(config).image_resizer.fixed_shape_resizer
     override.set_input_size(config, 320)
     assert (resizer.width, resizer.height) == (320, 320)

@@ -106,7 +106,7 @@ def test_a_written_config_reads_the_same(project):
 
 
 def test_a_config_that_does_not_parse_names_file_and_line(project):
-    with pytest.raises(DataError, match=r"pipeline\.config:2: .*num_clases"):
+    with pytest.raises(DataError, match=r"pipeline\.config:3: .*num_clases"):
         read(project, ("num_classes", "num_clases"))
 
 

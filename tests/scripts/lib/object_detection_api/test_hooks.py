@@ -10,11 +10,11 @@ import pytest
 from google.protobuf import text_format
 from PIL import Image
 
-from scripts.lib.config import override, pipeline_config
+from scripts.lib.config import api_limits, override, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import DataError
-from scripts.lib.evaluation import event_files
+from scripts.lib.evaluation import event_files, metrics_file
 from scripts.lib.object_detection_api import hooks, protos
 from scripts.lib.records import tf_example, tf_record
 
@@ -26,6 +26,7 @@ def restored(tf, monkeypatch):
     """Puts back what the hooks replace."""
     from object_detection import eval_util
     from object_detection.core import batcher
+    from object_detection.legacy import evaluator
     from object_detection.utils import variables_helper, visualization_utils
     from tensorflow.python.training import training_util
 
@@ -37,6 +38,7 @@ def restored(tf, monkeypatch):
         (training_util, ("write_graph",)),
         (eval_util, ("visualize_detection_results", "write_metrics")),
         (visualization_utils, ("visualize_boxes_and_labels_on_image_array",)),
+        (evaluator, ("get_evaluators",)),
     ):
         for name in names:
             monkeypatch.setattr(owner, name, getattr(owner, name))
@@ -267,3 +269,27 @@ def test_a_model_whose_input_has_no_fixed_size_is_left_alone(tf, restored):
     )
     hooks.early_resizing(model)
     assert batcher.BatchQueue.__init__ is before
+
+
+@pytest.mark.parametrize("names", [[], *([name] for name in api_limits.METRICS), list(api_limits.METRICS)])
+def test_every_metrics_set_gives_the_number_that_counts(restored, names):
+    """Case 1: a perfect detection has a perfect score under each of them, and under all at once."""
+    from object_detection.legacy import evaluator
+
+    hooks.all_metrics()
+    config = protos.load("eval").EvalConfig(metrics_set=names, include_metrics_per_category=True)
+    boxes, classes = np.array([[10, 10, 90, 90]], np.float32), np.array([1])
+    metrics = {}
+    for one in evaluator.get_evaluators(config, [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]):
+        truth = {"groundtruth_boxes": boxes, "groundtruth_classes": classes, "groundtruth_group_of": np.zeros(1, bool)}
+        one.add_single_ground_truth_image_info("0", truth)
+        found = {"detection_boxes": boxes, "detection_scores": np.ones(1, np.float32), "detection_classes": classes}
+        one.add_single_detected_image_info("0", found)
+        metrics.update(one.evaluate())
+    headline = metrics_file.headline(metrics_file.Evaluation(1, 1, metrics))
+    assert headline.value == pytest.approx(1.0)
+    if names == ["coco_detection_metrics"]:
+        assert headline.name == "mAP@[.5:.95]"
+    else:
+        assert headline.by_class["a"] == pytest.approx(1.0)
+    assert len(names) < 2 or "DetectionBoxes_Precision/mAP@.75IOU" in metrics

@@ -1,0 +1,341 @@
+"""Check a config against what the Object Detection API's builders refuse, or hang on, without TensorFlow.
+
+The API says most of it in a traceback, when half its graph is built. Tests hold these rules against its builders. Each
+rule yields where something is wrong (e.g. "train_config.optimizer"), what, and what to write instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from scripts.lib.config import feature_extractors, pipeline_config
+from scripts.lib.config.pipeline_config import SEE_CONFIGS, finding
+from scripts.lib.core.errors import Finding
+
+Rules = Iterator[tuple[str, str, str]]  # place, message, remedy
+
+METRICS = (
+    "pascal_voc_detection_metrics",
+    "weighted_pascal_voc_detection_metrics",
+    "coco_detection_metrics",
+    "precision_at_recall_detection_metrics",
+    "oid_V2_detection_metrics",
+    "open_images_V2_detection_metrics",
+    "oid_challenge_detection_metrics",
+    "oid_challenge_object_detection_metrics",
+)
+MASK_METRICS = {  # -> what measures the boxes in the same way
+    "pascal_voc_instance_segmentation_metrics": "pascal_voc_detection_metrics",
+    "weighted_pascal_voc_instance_segmentation_metrics": "weighted_pascal_voc_detection_metrics",
+    "coco_mask_metrics": "coco_detection_metrics",
+    "oid_challenge_segmentation_metrics": "oid_challenge_detection_metrics",
+}
+FINE_TUNE_TYPES = ("detection", "classification")
+TENSORFLOW_2 = "exists in TensorFlow 2 only"
+CONTRIB = "needs tensorflow.contrib, which ended with TensorFlow 1"
+
+_RANGES = {  # message, fields, smallest and largest value
+    "Ssd": ("num_classes", 1, math.inf),
+    "FasterRcnn": ("num_classes first_stage_max_proposals second_stage_batch_size", 1, math.inf),
+    "FixedShapeResizer": ("height width", 1, math.inf),
+    "KeepAspectRatioResizer": ("min_dimension max_dimension", 1, math.inf),
+    "ConditionalShapeResizer": ("size_threshold", 1, math.inf),
+    "PadToMultipleResizer": ("multiple", 1, math.inf),
+    "BatchNonMaxSuppression": ("max_detections_per_class max_total_detections", 1, math.inf),
+    "TrainConfig": ("batch_size", 1, 2**16),
+    "InputReader": ("num_readers num_parallel_map_calls read_block_length", 1, math.inf),
+}
+_MORE_RANGES = {
+    "FasterRcnn": ("first_stage_nms_iou_threshold", 0, 1),
+    "BatchNonMaxSuppression": ("iou_threshold", 0, 1),
+}
+_CHOICES = {  # message -> part that has to say of which kind it is -> an example
+    "Ssd": {
+        "image_resizer": "fixed_shape_resizer { height: 300 width: 300 }",
+        "box_coder": "faster_rcnn_box_coder { }",
+        "matcher": "argmax_matcher { }",
+        "similarity_calculator": "iou_similarity { }",
+        "anchor_generator": "ssd_anchor_generator { }",
+        "box_predictor": "convolutional_box_predictor { }",
+    },
+    "Loss": {"classification_loss": "weighted_sigmoid { }", "localization_loss": "weighted_smooth_l1 { }"},
+    "FasterRcnn": {
+        "image_resizer": "keep_aspect_ratio_resizer { }",
+        "first_stage_anchor_generator": "grid_anchor_generator { scales: [0.5, 1, 2] aspect_ratios: [0.5, 1, 2] }",
+        "second_stage_box_predictor": "mask_rcnn_box_predictor { fc_hyperparams { op: FC } }",
+    },
+    "TrainConfig": {"optimizer": "adam_optimizer { learning_rate { constant_learning_rate { } } }"},
+    **dict.fromkeys(
+        ("RMSPropOptimizer", "MomentumOptimizer", "AdamOptimizer"), {"learning_rate": "constant_learning_rate { }"}
+    ),
+}
+_UNREAD = {  # in graph mode
+    "model.faster_rcnn.feature_extractor.conv_hyperparams",
+    "model.faster_rcnn.feature_extractor.fpn",
+    "model.ssd.mask_head_config",
+}
+_MOST_PIXELS = (2**31 - 1) // 3  # of a tensor with three channels that TensorFlow's kernels index by int32
+
+
+def check_model(config: Message, path: Path | str) -> list[Finding]:
+    """Check what every use of the model needs."""
+    return _findings(path, _model(config))
+
+
+def check_training(config: Message, path: Path | str) -> list[Finding]:
+    """Check what the training needs besides the model."""
+    return _findings(path, _training(config))
+
+
+def check_evaluation(config: Message, path: Path | str, reader: Message | None = None) -> list[Finding]:
+    """Check what an evaluation (`reader`: of its record) or an export needs besides the model."""
+    return _findings(path, _evaluation(config, reader))
+
+
+def predicts_masks(config: Message) -> bool:
+    """Return True for a Mask R-CNN."""
+    model = config.model.faster_rcnn
+    return model.second_stage_box_predictor.mask_rcnn_box_predictor.predict_instance_masks
+
+
+def _findings(path: Path | str, rules: Rules) -> list[Finding]:
+    return [finding(path, f"{place}: {message}", remedy) for place, message, remedy in rules]
+
+
+def _model(config: Message) -> Rules:
+    kind = config.model.WhichOneof("model")
+    place = f"model.{kind}"
+    if kind is None:
+        yield "model", "is missing or empty", SEE_CONFIGS
+    elif kind not in feature_extractors.GRAPH_MODE:
+        yield place, TENSORFLOW_2, "the nearest in graph mode is an SSD with FPN, configs/ssd_mobilenet_v1_fpn.config"
+    else:
+        model = getattr(config.model, kind)
+        yield from _feature_extractor(kind, model.feature_extractor, f"{place}.feature_extractor")
+        yield from _general(model, place)
+        yield from _ssd(model, place) if kind == "ssd" else _faster_rcnn(model, place)
+    if config.HasField("graph_rewriter"):
+        yield "graph_rewriter", CONTRIB, "remove it; export_model.py --formats tflite makes an 8-bit model"
+
+
+def _feature_extractor(kind: str, extractor: Message, place: str) -> Rules:
+    if refused := feature_extractors.refusal(kind, extractor.type):
+        yield f"{place}.type", *refused
+    elif kind == "ssd":
+        for field in feature_extractors.OPTIONAL_FIELDS:
+            if extractor.HasField(field) and field != feature_extractors.GRAPH_MODE[kind][extractor.type]:
+                yield f"{place}.{field}", f"{extractor.type} does not take it", "remove it"
+
+
+def _ssd(model: Message, place: str) -> Rules:
+    if model.matcher.HasField("bipartite_matcher"):
+        yield f"{place}.matcher.bipartite_matcher", CONTRIB, "write argmax_matcher { } instead"
+    loss = model.loss
+    if loss.HasField("hard_example_miner") and loss.classification_loss.HasField("weighted_sigmoid_focal"):
+        yield _clash(f"{place}.loss.hard_example_miner", "classification_loss.weighted_sigmoid_focal")
+    if loss.HasField("random_example_sampler") and loss.random_example_sampler.positive_sample_fraction <= 0:
+        yield f"{place}.loss.random_example_sampler.positive_sample_fraction", "is not above 0", "raise it"
+    if model.add_background_class and model.explicit_background_class:
+        message = "does not go with add_background_class, which is true by default"
+        yield f"{place}.explicit_background_class", message, "write add_background_class: false"
+    maps, anchors = _num_feature_maps(model.feature_extractor), _num_anchor_layers(model.anchor_generator)
+    if maps and maps != anchors:
+        message = f"has anchors for {anchors} feature maps, but {model.feature_extractor.type} makes {maps}"
+        yield f"{place}.anchor_generator", message, f"write layers or levels for {maps}"
+
+
+def _num_feature_maps(extractor: Message) -> int | None:
+    """Return how many feature maps an SSD's extractor makes, where its config decides that."""
+    field = feature_extractors.GRAPH_MODE["ssd"].get(extractor.type)
+    if field == "num_layers":
+        return extractor.num_layers
+    return extractor.fpn.max_level - extractor.fpn.min_level + 1 if field == "fpn" else None
+
+
+def _num_anchor_layers(generator: Message) -> int:
+    kind = generator.WhichOneof("anchor_generator_oneof")
+    if kind == "multiscale_anchor_generator":
+        return generator.multiscale_anchor_generator.max_level - generator.multiscale_anchor_generator.min_level + 1
+    if kind == "flexible_grid_anchor_generator":
+        return len(generator.flexible_grid_anchor_generator.anchor_grid)
+    ssd = generator.ssd_anchor_generator
+    return 1 if kind == "grid_anchor_generator" else len(ssd.scales) or ssd.num_layers
+
+
+def _faster_rcnn(model: Message, place: str) -> Rules:
+    if not 1 <= model.number_of_stages <= 3:
+        yield f"{place}.number_of_stages", f"is {model.number_of_stages}, expected 1, 2 or 3", "write 2"
+    if model.inplace_batchnorm_update:
+        yield f"{place}.inplace_batchnorm_update", "the API does not support it", "write false"
+    if model.number_of_stages > 1 and model.second_stage_box_predictor.HasField("mask_rcnn_box_predictor"):
+        for field, usual in (("initial_crop_size", 14), ("maxpool_kernel_size", 2), ("maxpool_stride", 2)):
+            if getattr(model, field) < 1:
+                yield f"{place}.{field}", f"is {getattr(model, field)}, expected at least 1", f"write {field}: {usual}"
+
+
+def _general(message: Message, place: str) -> Rules:
+    """Check choices, ranges and numbers of a message and of those below it."""
+    kind = message.DESCRIPTOR.name
+    for part, example in _CHOICES.get(kind, {}).items():
+        chosen = getattr(message, part)
+        if not chosen.WhichOneof(chosen.DESCRIPTOR.oneofs[0].name):
+            yield f"{place}.{part}", "is missing or empty", f"write e.g. {part} {{ {example} }}"
+    for names, least, most in filter(None, (_RANGES.get(kind), _MORE_RANGES.get(kind))):
+        for name in names.split():
+            value = getattr(message, name)
+            if not least <= value <= most:
+                expected = f"at least {least}" if most == math.inf else f"{least} to {most:,}"
+                yield f"{place}.{name}", f"is {value:g}, expected {expected}", "correct the value"
+    if kind in _SPECIAL:
+        yield from _SPECIAL[kind](message, place)
+    for field, value in message.ListFields():
+        inner = f"{place}.{field.name}"
+        if inner in _UNREAD or (field.message_type and field.message_type.GetOptions().map_entry):
+            continue
+        for index, each in enumerate(value if field.is_repeated else [value]):
+            if field.message_type:
+                yield from _general(each, f"{inner}[{index}]" if field.is_repeated else inner)
+            elif isinstance(each, float) and not math.isfinite(each):
+                yield inner, f"is {each}", "write a number"
+
+
+def _clash(place: str, other: str) -> tuple[str, str, str]:
+    return place, f"does not go with {other}", "remove one of the two"
+
+
+def _resizer(resizer: Message, place: str) -> Rules:
+    kind = resizer.WhichOneof("image_resizer_oneof")
+    fixed, ratio = resizer.fixed_shape_resizer, resizer.keep_aspect_ratio_resizer
+    if kind == "keep_aspect_ratio_resizer" and ratio.min_dimension > ratio.max_dimension:
+        yield f"{place}.{kind}", f"min_dimension is above max_dimension {ratio.max_dimension}", "raise max_dimension"
+    height, width = (fixed.height, fixed.width) if kind == "fixed_shape_resizer" else (ratio.min_dimension,) * 2
+    if min(height, width) > 0 and height * width > _MOST_PIXELS:
+        yield f"{place}.{kind}", f"{height:,}x{width:,} pixels are more than TensorFlow can hold", "lower them"
+    if kind == "conditional_shape_resizer" and not resizer.conditional_shape_resizer.condition:
+        yield f"{place}.{kind}.condition", "is INVALID", "write GREATER or SMALLER"
+
+
+def _suppression(settings: Message, place: str) -> Rules:
+    if settings.max_detections_per_class > settings.max_total_detections:
+        message = f"is above max_total_detections {settings.max_total_detections}"
+        yield f"{place}.max_detections_per_class", message, "lower it, or raise the other"
+    if settings.soft_nms_sigma < 0:
+        yield f"{place}.soft_nms_sigma", "is below 0", "write 0"
+    if settings.use_combined_nms and settings.use_class_agnostic_nms:
+        yield _clash(f"{place}.use_combined_nms", "use_class_agnostic_nms")
+
+
+def _hyperparams(settings: Message, place: str) -> Rules:
+    if settings.force_use_bias:
+        yield f"{place}.force_use_bias", TENSORFLOW_2, "remove it"
+    if settings.HasField("sync_batch_norm"):
+        yield f"{place}.sync_batch_norm", TENSORFLOW_2, "write batch_norm"
+    if settings.initializer.HasField("keras_initializer_by_name"):
+        yield f"{place}.initializer.keras_initializer_by_name", TENSORFLOW_2, "remove it"
+
+
+def _manual_steps(schedule: Message, place: str) -> Rules:
+    steps = [item.step for item in schedule.schedule]
+    if not steps:
+        yield f"{place}.schedule", "is empty", "give it steps, or write constant_learning_rate"
+    elif steps[0] == 0 or steps != sorted(set(steps)):
+        yield f"{place}.schedule", f"has the steps {steps}, expected rising ones above 0", "put them in order"
+
+
+def _cosine(schedule: Message, place: str) -> Rules:
+    if schedule.total_steps < schedule.warmup_steps:
+        message = f"{schedule.warmup_steps} is above total_steps {schedule.total_steps}"
+        yield f"{place}.warmup_steps", message, "lower it"
+    elif schedule.warmup_steps and schedule.learning_rate_base < schedule.warmup_learning_rate:
+        message = f"{schedule.warmup_learning_rate:g} is above learning_rate_base {schedule.learning_rate_base:g}"
+        yield f"{place}.warmup_learning_rate", message, "lower it"
+
+
+def _input_reader(reader: Message, place: str) -> Rules:
+    if reader.HasField("external_input_reader"):
+        yield f"{place}.external_input_reader", "the API has none", "write tf_record_input_reader"
+    for field in ("shuffle_buffer_size", "filenames_shuffle_buffer_size"):
+        if reader.shuffle and not getattr(reader, field):
+            yield f"{place}.{field}", "is 0", "write shuffle: false for none"
+
+
+_SPECIAL = {
+    "ImageResizer": _resizer,
+    "BatchNonMaxSuppression": _suppression,
+    "Hyperparams": _hyperparams,
+    "ManualStepLearningRate": _manual_steps,
+    "CosineDecayLearningRate": _cosine,
+    "InputReader": _input_reader,
+}
+
+
+def _training(config: Message) -> Rules:
+    train, model = config.train_config, config.model.faster_rcnn
+    yield from _general(train, "train_config")
+    yield from _reader(config, config.train_input_reader, "train_input_reader")
+    kind = train.fine_tune_checkpoint_type
+    if train.fine_tune_checkpoint and kind and kind not in FINE_TUNE_TYPES:
+        remedy = 'write "detection" for a whole detector, "classification" for a backbone'
+        yield "train_config.fine_tune_checkpoint_type", f"there is no {kind!r} in graph mode", remedy
+    for index, step in enumerate(train.data_augmentation_options):
+        if not step.WhichOneof("preprocessing_step"):
+            yield f"train_config.data_augmentation_options[{index}]", "is empty", "remove it"
+    for pattern in train.freeze_variables:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield "train_config.freeze_variables", f"{pattern!r} is no regular expression ({error})", "correct it"
+    if train.merge_multiple_label_boxes and train.use_multiclass_scores:
+        yield _clash("train_config.merge_multiple_label_boxes", "use_multiclass_scores")
+    if config.model.HasField("faster_rcnn") and model.second_stage_batch_size > model.first_stage_max_proposals:
+        most = model.first_stage_max_proposals
+        yield "model.faster_rcnn.second_stage_batch_size", f"is above first_stage_max_proposals {most}", f"write {most}"
+
+
+def _reader(config: Message, reader: Message, place: str) -> Rules:
+    yield from _general(reader, place)
+    if predicts_masks(config) and not reader.load_instance_masks:
+        remedy = "write true, or predict_instance_masks: false in the box predictor"
+        yield f"{place}.load_instance_masks", "is false, but the model predicts masks", remedy
+
+
+def _evaluation(config: Message, reader: Message | None) -> Rules:
+    settings, optimizer = config.eval_config, config.train_config.optimizer
+    if reader is not None:
+        yield from _general(settings, "eval_config")
+        yield from _reader(config, reader, "eval_input_reader")
+        yield from _metrics(config)
+        if settings.ignore_groundtruth:
+            yield "eval_config.ignore_groundtruth", "leaves nothing to measure", "write false"
+    if settings.use_moving_averages and optimizer.WhichOneof("optimizer") and not optimizer.use_moving_average:
+        message = "is true, but the optimizer keeps none (use_moving_average: false)"
+        yield "eval_config.use_moving_averages", message, "write false"
+    kind = config.model.WhichOneof("model")
+    part = {"ssd": "post_processing", "faster_rcnn": "second_stage_post_processing"}.get(kind)
+    if part:
+        suppression = getattr(pipeline_config.detector(config), part).batch_non_max_suppression
+        place = f"model.{kind}.{part}.batch_non_max_suppression.use_combined_nms"
+        if suppression.use_combined_nms and kind == "faster_rcnn":
+            yield place, "the API supports it for SSD only", "write false"
+        elif suppression.use_combined_nms and suppression.change_coordinate_frame:
+            message = "does not go with change_coordinate_frame, which is true by default"
+            yield place, message, "write change_coordinate_frame: false beside it"
+        elif suppression.use_combined_nms and suppression.soft_nms_sigma:
+            yield _clash(place, "soft_nms_sigma")
+
+
+def _metrics(config: Message) -> Rules:
+    for metric in config.eval_config.metrics_set:
+        if metric not in (*METRICS, *MASK_METRICS):
+            near = difflib.get_close_matches(metric, METRICS, 2) or METRICS
+            remedy = f"write {' or '.join(map(repr, near))}"
+            yield "eval_config.metrics_set", f"the API's evaluator has no {metric!r}", remedy
+        elif metric in MASK_METRICS and not predicts_masks(config):
+            remedy = f"write {MASK_METRICS[metric]!r}, or predict_instance_masks: true in the box predictor"
+            yield "eval_config.metrics_set", f"{metric!r} needs masks, which the model does not predict", remedy

@@ -1,0 +1,319 @@
+"""What the API refuses is said before TensorFlow is imported, and nothing else (cases 3, 7, 16, 32, 42, 43)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+
+from scripts.lib.config import api_limits, pipeline_config
+from scripts.lib.core import files
+from scripts.lib.object_detection_api import protos
+from tests import small_project
+
+OURS = sorted((files.REPOSITORY_ROOT / "configs").glob("*.config"))
+SAMPLES = os.environ.get("OBJECT_DETECTION_CONFIGS")
+
+SSD = small_project.MODEL
+FASTER_RCNN = """model { faster_rcnn {
+  num_classes: 2
+  image_resizer { keep_aspect_ratio_resizer { } }
+  feature_extractor { type: "faster_rcnn_inception_v2" }
+  first_stage_anchor_generator { grid_anchor_generator { scales: [0.25, 0.5] aspect_ratios: [1.0] } }
+  first_stage_box_predictor_conv_hyperparams { }
+  initial_crop_size: 14 maxpool_kernel_size: 2 maxpool_stride: 2
+  second_stage_box_predictor { mask_rcnn_box_predictor { fc_hyperparams { op: FC } } }
+} }
+"""
+REST = 'train_config { optimizer { adam_optimizer { learning_rate { constant_learning_rate { } } } } fine_tune_checkpoint: "a" }'
+LAST = "} }\n"  # of a model
+
+
+def config_of(text: str):
+    return text_format.Parse(text, protos.load("pipeline").TrainEvalPipelineConfig())
+
+
+def findings_of(config) -> list[str]:
+    reader = config.eval_input_reader[0] if config.eval_input_reader else protos.load("input_reader").InputReader()
+    found = api_limits.check_model(config, "a.config") + api_limits.check_training(config, "a.config")
+    return [str(finding) for finding in found + api_limits.check_evaluation(config, "a.config", reader)]
+
+
+def changed(base: str, old: str, new: str) -> str:
+    assert old in base, old
+    return base.replace(old, new, 1)
+
+
+def with_model(base: str, addition: str) -> str:
+    return base.removesuffix(LAST) + addition + LAST
+
+
+LEARNING_RATE = "constant_learning_rate { }"
+MODELS = [  # the model, what is said of it
+    ("model { }", "model: is missing or empty"),
+    ("model { center_net { } }", "model.center_net: exists in TensorFlow 2 only; the nearest in graph mode is"),
+    ("model { experimental_model { } }", "model.experimental_model: exists in TensorFlow 2 only"),
+    (
+        changed(SSD, "_v1", "_v1_fpn_keras"),
+        "model.ssd.feature_extractor.type: 'ssd_mobilenet_v1_fpn_keras' exists in T",
+    ),
+    (
+        changed(SSD, '"ssd_mobilenet_v1"', '"ssd_mobilenet_v1" fpn { }'),
+        "feature_extractor.fpn: ssd_mobilenet_v1 does not",
+    ),
+    (changed(SSD, "_v1", "_v9"), "model.ssd has no 'ssd_mobilenet_v9'; write 'ssd_mobilenet_v"),
+    (changed(SSD, "argmax_matcher", "bipartite_matcher"), "matcher.bipartite_matcher: needs tensorflow.contrib"),
+    (
+        changed(SSD, small_project.RESIZER, ""),
+        "model.ssd.image_resizer: is missing or empty; write e.g. image_resizer {",
+    ),
+    (changed(SSD, "faster_rcnn_box_coder { }", ""), "model.ssd.box_coder: is missing"),
+    (changed(SSD, "argmax_matcher { }", ""), "model.ssd.matcher: is missing"),
+    (changed(SSD, "iou_similarity { }", ""), "model.ssd.similarity_calculator: is missing"),
+    (changed(SSD, "ssd_anchor_generator { }", ""), "model.ssd.anchor_generator: is missing"),
+    (changed(SSD, "convolutional_box_predictor { }", ""), "model.ssd.box_predictor: is missing"),
+    (changed(SSD, "weighted_sigmoid { }", ""), "model.ssd.loss.classification_loss: is missing"),
+    (changed(SSD, "weighted_smooth_l1 { }", ""), "model.ssd.loss.localization_loss: is missing"),
+    (changed(SSD, "height: 300", "height: 0"), "fixed_shape_resizer.height: is 0, expected at least 1"),
+    (changed(SSD, "width: 300", "width: -1"), "fixed_shape_resizer.width: is -1, expected at least 1"),
+    (changed(SSD, "height: 300 width: 300", "height: 1000000 width: 1000000"), "1,000,000x1,000,000 pixels are more"),
+    (
+        changed(SSD, small_project.RESIZER, "keep_aspect_ratio_resizer { min_dimension: 2000 }"),
+        "min_dimension is above max",
+    ),
+    (changed(SSD, small_project.RESIZER, "conditional_shape_resizer { condition: INVALID }"), "condition: is INVALID"),
+    (
+        changed(SSD, "ssd_anchor_generator { }", "ssd_anchor_generator { num_layers: 5 }"),
+        "anchors for 5 feature maps, but",
+    ),
+    (
+        changed(SSD, "ssd_anchor_generator { }", "multiscale_anchor_generator { }"),
+        "anchors for 5 feature maps, but ssd_m",
+    ),
+    (
+        changed(
+            SSD,
+            "convolutional_box_predictor { }",
+            "convolutional_box_predictor { conv_hyperparams { sync_batch_norm { } } }",
+        ),
+        "conv_hyperparams.sync_batch_norm: exists in TensorFlow 2 only; write batch_norm",
+    ),
+    (
+        changed(
+            SSD,
+            "loss { classification_loss { weighted_sigmoid {",
+            "loss { hard_example_miner { } classification_loss { weighted_sigmoid_focal {",
+        ),
+        "loss.hard_example_miner: does not go with classification_loss.weighted_sigmoid_focal",
+    ),
+    (
+        with_model(SSD, "post_processing { batch_non_max_suppression { max_total_detections: 10 } }"),
+        "max_detections_per_class: is above max_total_detections 10",
+    ),
+    (
+        with_model(SSD, "post_processing { batch_non_max_suppression { iou_threshold: 1.5 } }"),
+        "is 1.5, expected 0 to 1",
+    ),
+    (
+        with_model(SSD, "explicit_background_class: true"),
+        "does not go with add_background_class, which is true by default",
+    ),
+    (changed(FASTER_RCNN, "initial_crop_size: 14", ""), "faster_rcnn.initial_crop_size: is 0, expected at least 1"),
+    (with_model(FASTER_RCNN, "number_of_stages: 4"), "number_of_stages: is 4, expected 1, 2 or 3"),
+    (
+        with_model(FASTER_RCNN, "inplace_batchnorm_update: true"),
+        "inplace_batchnorm_update: the API does not support it",
+    ),
+    (
+        with_model(FASTER_RCNN, "first_stage_nms_iou_threshold: -1"),
+        "first_stage_nms_iou_threshold: is -1, expected 0 to 1",
+    ),
+]
+LATER = (  # refused when the graph is built or run, not by the model's builder
+    "bipartite_matcher",
+    "expected at least 1",
+    "pixels",
+    "feature maps",
+)
+
+
+@pytest.mark.parametrize(("model", "says"), MODELS, ids=[says[:40] for _, says in MODELS])
+def test_models(model, says):
+    found = [finding for finding in findings_of(config_of(model + REST)) if says in finding]
+    assert len(found) == 1, findings_of(config_of(model + REST))
+
+
+def test_the_builder_refuses_the_same_models(tf):
+    from object_detection.builders import model_builder
+
+    for model in (SSD, FASTER_RCNN):
+        assert findings_of(config_of(model + REST)) == []
+        model_builder.build(config_of(model).model, is_training=True)
+    for model, says in MODELS:
+        if not any(part in says for part in LATER):
+            with pytest.raises((ValueError, KeyError, TypeError)):
+                model_builder.build(config_of(model).model, is_training=True)
+
+
+TRAINING = [
+    (
+        LEARNING_RATE,
+        "",
+        "train_config.optimizer.adam_optimizer.learning_rate: is missing or empty; write e.g. learning_rate {",
+    ),
+    (LEARNING_RATE, "constant_learning_rate { learning_rate: nan }", "constant_learning_rate.learning_rate: is nan"),
+    (LEARNING_RATE, "manual_step_learning_rate { }", "manual_step_learning_rate.schedule: is empty"),
+    (LEARNING_RATE, "manual_step_learning_rate { schedule { step: 9 } schedule { step: 9 } }", "has the steps [9, 9]"),
+    (
+        LEARNING_RATE,
+        "cosine_decay_learning_rate { total_steps: 9 }",
+        "warmup_steps: 10000 is above total_steps 9; lower it",
+    ),
+    (
+        "fine_tune",
+        'fine_tune_checkpoint_type: "full" fine_tune',
+        "fine_tune_checkpoint_type: there is no 'full' in graph mode",
+    ),
+    ("fine_tune", "batch_size: 0 fine_tune", "train_config.batch_size: is 0, expected 1 to 65,536"),
+    ("fine_tune", "batch_size: 2147483648 fine_tune", "train_config.batch_size: is 2.14748e+09, expected 1 to 65,536"),
+    (
+        "fine_tune",
+        "data_augmentation_options { } fine_tune",
+        "train_config.data_augmentation_options[0]: is empty; remove it",
+    ),
+    ("fine_tune", 'freeze_variables: "(" fine_tune', "train_config.freeze_variables: '(' is no regular expression"),
+    (
+        REST,
+        REST + " graph_rewriter { quantization { } }",
+        "graph_rewriter: needs tensorflow.contrib, which ended with T",
+    ),
+    (
+        REST,
+        REST + " train_input_reader { num_readers: 0 }",
+        "train_input_reader.num_readers: is 0, expected at least 1",
+    ),
+    (REST, REST + " train_input_reader { shuffle_buffer_size: 0 }", "train_input_reader.shuffle_buffer_size: is 0"),
+    (
+        REST,
+        REST + ' eval_config { metrics_set: "coco_metrics" }',
+        "has no 'coco_metrics'; write 'coco_detection_metrics' or ",
+    ),
+    (
+        REST,
+        REST + ' eval_config { metrics_set: "coco_mask_metrics" }',
+        "'coco_mask_metrics' needs masks, which the model does",
+    ),
+    (
+        REST,
+        REST + " eval_config { ignore_groundtruth: true }",
+        "eval_config.ignore_groundtruth: leaves nothing to measure",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "says"), TRAINING, ids=[new[-40:] for _, new, _ in TRAINING])
+def test_training_and_evaluation(old, new, says):
+    found = findings_of(config_of(SSD + changed(REST, old, new)))
+    assert len(found) == 1
+    assert says in found[0]
+
+
+def test_moving_averages_that_nobody_keeps():
+    ask = " eval_config { use_moving_averages: true }"
+    assert findings_of(config_of(SSD + REST + ask)) == []
+    none = changed(REST, "optimizer {", "optimizer { use_moving_average: false")
+    assert "eval_config.use_moving_averages: is true, but the optimizer" in findings_of(config_of(SSD + none + ask))[0]
+
+
+@pytest.mark.parametrize(
+    ("base", "part", "says"),
+    [
+        (SSD, "use_combined_nms: true", "write change_coordinate_frame: false beside it"),
+        (SSD, "use_combined_nms: true change_coordinate_frame: false", None),
+        (SSD, "use_combined_nms: true change_coordinate_frame: false soft_nms_sigma: 0.5", "go with soft_nms_sigma"),
+        (
+            SSD,
+            "use_combined_nms: true use_class_agnostic_nms: true change_coordinate_frame: false",
+            "use_class_agnostic",
+        ),
+        (FASTER_RCNN, "use_combined_nms: true change_coordinate_frame: false", "the API supports it for SSD only"),
+    ],
+)
+def test_combined_suppression(base, part, says):
+    """Case 16."""
+    field = "post_processing" if base == SSD else "second_stage_post_processing"
+    found = findings_of(config_of(with_model(base, f"{field} {{ batch_non_max_suppression {{ {part} }} }}") + REST))
+    assert len(found) == bool(says)
+    assert not says or says in found[0]
+
+
+def test_masks_need_masks():
+    """Case 1."""
+    masks = changed(FASTER_RCNN, "fc_hyperparams", "predict_instance_masks: true fc_hyperparams")
+    asked = ' eval_config { metrics_set: "coco_mask_metrics" }'
+    found = findings_of(config_of(masks + REST + asked))
+    assert [finding.split(": ")[2] for finding in found] == [
+        "train_input_reader.load_instance_masks",
+        "eval_input_reader.load_instance_masks",
+    ]
+    readers = "train_input_reader { load_instance_masks: true } eval_input_reader { load_instance_masks: true }"
+    assert findings_of(config_of(masks + REST + asked + readers)) == []
+
+
+def test_all_at_once_and_what_is_not_read_in_graph_mode():
+    text = changed(
+        FASTER_RCNN,
+        '"faster_rcnn_inception_v2"',
+        '"faster_rcnn_inception_v2" conv_hyperparams { force_use_bias: true }',
+    )
+    assert findings_of(config_of(text + REST)) == []
+    text = (
+        changed(SSD, "argmax_matcher", "bipartite_matcher") + changed(REST, LEARNING_RATE, "") + " graph_rewriter { }"
+    )
+    assert len(findings_of(config_of(text))) == 3
+
+
+def test_the_metrics_are_those_of_the_api(tf):
+    from object_detection import eval_util
+    from object_detection.legacy import evaluator
+
+    theirs = {*eval_util.EVAL_METRICS_CLASS_DICT, *evaluator.EVAL_METRICS_CLASS_DICT}
+    need_other_data = {"coco_keypoint_metrics", "coco_panoptic_metrics", "lvis_mask_metrics"}
+    assert {*api_limits.METRICS, *api_limits.MASK_METRICS} == theirs - need_other_data
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_our_configs_are_accepted(path):
+    assert findings_of(pipeline_config.read(path)) == []
+
+
+def test_the_apis_sample_configs():
+    """Those that the API trains here are accepted; the others are quantised or of TensorFlow 2."""
+    if not SAMPLES:
+        pytest.skip("set OBJECT_DETECTION_CONFIGS to a folder with the API's samples/configs")
+    paths = sorted(Path(SAMPLES).rglob("*.config"))
+    assert len(paths) > 50
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        found = findings_of(pipeline_config.read(path))
+        refused = "graph_rewriter" in text or "_keras" in text or "open_images_metrics" in text
+        assert bool(found) == refused, (path.name, found)
+
+
+def test_it_is_said_before_tensorflow_is_imported(tmp_path):
+    (tmp_path / "a.config").write_text(changed(SSD, "_v1", "_v2_keras") + REST, encoding="utf-8")
+    for command in (
+        ["train.py", "--train_dir=t"],
+        ["eval.py", "--checkpoint_dir=t", "--eval_dir=e"],
+        ["export_inference_graph.py", "--trained_checkpoint_prefix=t", "--output_directory=o"],
+    ):
+        script = files.REPOSITORY_ROOT / "scripts" / command[0]
+        watched = [sys.executable, "-X", "importtime", script, *command[1:], "--pipeline_config_path=a.config"]
+        done = subprocess.run(watched, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == 1
+        assert "'ssd_mobilenet_v2_keras' exists in TensorFlow 2 only" in done.stderr
+        assert not any(line.endswith(" tensorflow") for line in done.stderr.splitlines())
