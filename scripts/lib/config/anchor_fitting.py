@@ -19,9 +19,9 @@ from scripts.lib.config import ssd_anchors
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.images import decode
+from scripts.lib.core.wording import counted
 from scripts.lib.records import read
 
-MATCHED = 0.5  # IoU from which the configs' matchers take an anchor for an object
 _MAX_BOXES = 5_000  # more say nothing new
 
 
@@ -44,7 +44,8 @@ def fit(config: Message, boxes_xyxy: np.ndarray, image_sizes: np.ndarray) -> tup
     num_scales, num_ratios = generator.num_layers if is_ssd else len(generator.scales), len(generator.aspect_ratios)
     wanted = max(num_scales, num_ratios, 1)
     if len(np.unique(shapes, axis=0)) < wanted:
-        raise UsageError(f"--fit_anchors needs {wanted} boxes of different shapes; the record has {len(shapes)} boxes")
+        there = counted(len(shapes), "box")
+        raise UsageError(f"--fit_anchors needs {wanted} boxes of different shapes; the record has {there}")
     former = ssd_anchors.best_overlaps(shapes, _anchors(config))
     kept = type(generator).FromString(generator.SerializeToString())
 

@@ -14,6 +14,7 @@ from scripts.lib.checkpoints import checkpoint_files, pretrained
 from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import WARNING, Finding, UsageError
+from scripts.lib.core.wording import counted
 from scripts.lib.dataset import label_map
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import tf_record
@@ -30,8 +31,10 @@ class DataRecord(NamedTuple):
     examples: int | None
 
     def __str__(self) -> str:
-        boxes = f", {self.manifest['boxes']:,} boxes" if self.manifest else ""
-        return f"{_portable(self.path)} ({self.examples:,} images{boxes})" if self.examples is not None else self.path
+        if self.examples is None:
+            return self.path
+        boxes = f", {counted(self.manifest['boxes'], 'box')}" if self.manifest else ""
+        return f"{_portable(self.path)} ({counted(self.examples, 'image')}{boxes})"
 
 
 def find_record(path: Path | str) -> DataRecord:
@@ -118,14 +121,14 @@ def start_from(train_config: Message, checkpoint: str, kind: str | None) -> None
 
 def fit_anchors(config: Message, train: DataRecord) -> str:
     """Fit the anchors to the training record's boxes, and return a sentence on it."""
-    from scripts.lib.config import anchor_fitting  # takes numpy, which no other flag needs
+    from scripts.lib.config import anchor_fitting, ssd_anchors  # take numpy, which no other flag needs
 
     if files.is_url(train.path):
         raise UsageError(f"--fit_anchors reads the boxes of local records, not of {train.path}")
     former, fitted = anchor_fitting.fit(config, *anchor_fitting.read_boxes(train.path, train.examples))
     if fitted.mean() == former.mean():
         return f"Anchors: those of the base config fit as well, with a mean best IoU of {former.mean():.3f}; they stay."
-    least = anchor_fitting.MATCHED
+    least = ssd_anchors.MATCHED
     return (
         f"Anchors: mean best IoU {former.mean():.3f} before, {fitted.mean():.3f} after; boxes with an anchor of IoU "
         f"{least} or more: {(former >= least).mean():.1%} before, {(fitted >= least).mean():.1%} after."
@@ -171,7 +174,7 @@ def passes(config: Message, train: DataRecord) -> str:
     """Say how often the training sees its images."""
     num_steps, batch_size = config.train_config.num_steps, config.train_config.batch_size
     times = f": each image {num_steps * batch_size / train.examples:,.1f} times" if train.examples else ""
-    return f"{num_steps:,} steps with batch size {batch_size}{times}."
+    return f"{counted(num_steps, 'step')} with batch size {batch_size}{times}."
 
 
 def text(config: Message, base_path: Path, data: str, command: str, changes: Sequence[str]) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from google.protobuf.message import Message
 
+MATCHED = 0.5  # IoU from which the configs' matchers take an anchor for an object
+
 
 def shapes_by_layer(config: Message) -> list[np.ndarray] | None:
     """Return the anchors of each feature map, finest first; None where the model has no `ssd_anchor_generator`.

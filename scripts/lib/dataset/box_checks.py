@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from scripts.lib.core.errors import ERROR, NOTE, WARNING, Finding
+from scripts.lib.core.wording import counted
 
 CLIP_PIXELS = 2  # a box that reaches out of the image by no more was meant to end at its edge
-TINY_SHARE = 0.01  # of the image side: 3 pixels of 300, less than the detector's finest cell can tell
 
 Box = tuple[int, int, int, int]  # xmin, ymin, xmax, ymax in pixels
 Size = tuple[int, int]  # width, height in pixels
@@ -74,12 +74,20 @@ def check_classes(file: str, class_names: Sequence[str], known_classes: Collecti
 
 def unknown_class(name: str, known_classes: Collection[str], file: str, object: str = "") -> Finding:
     """Return the error of a class that the label map lacks, with the known one that is spelled most like it."""
-    by_lower = {known.lower(): known for known in known_classes}
-    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    meant = f"did you mean {by_lower[matches[0]]!r}? If not, " if matches else ""
+    nearest = _nearest(name, known_classes)
+    meant = f"did you mean {nearest!r}? If not, " if nearest else ""
     message = f"class {name!r} is not in the label map ({', '.join(known_classes)})"
     remedy = f"{meant}correct the annotation, or add the class to the label map"
     return Finding(ERROR, "unknown-class", file, message, remedy, object=object)
+
+
+def _nearest(name: str, known_classes: Collection[str]) -> str | None:
+    """Return the known class that is spelled most like a name, or is a part of it, such as "Pants" of "Pants_Long"."""
+    by_lower = {known.lower(): known for known in known_classes}
+    lower = name.lower()
+    close = difflib.get_close_matches(lower, by_lower, n=1, cutoff=0.7)
+    parts = [known for known in by_lower if min(len(known), len(lower)) > 2 and (known in lower or lower in known)]
+    return by_lower[(close or parts)[0]] if close or parts else None
 
 
 def check_box(box_xyxy: Box, size: Size, file: str, object: str = "") -> tuple[Box, list[Finding]]:
@@ -94,7 +102,7 @@ def check_box(box_xyxy: Box, size: Size, file: str, object: str = "") -> tuple[B
         message = f"{shown} is inverted: a minimum exceeds its maximum"
         return box_xyxy, [finding(ERROR, "box-inverted", message=message, remedy=redraw)]
     outside = max(-xmin, -ymin, xmax - width, ymax - height)
-    message = f"{shown} reaches {outside:g} pixels out of the image of {width}x{height}"
+    message = f"{shown} reaches {counted(outside, 'pixel')} out of the image of {width}x{height}"
     if outside > CLIP_PIXELS:
         return box_xyxy, [finding(ERROR, "box-outside-image", message=message, remedy=redraw)]
 
@@ -102,9 +110,6 @@ def check_box(box_xyxy: Box, size: Size, file: str, object: str = "") -> tuple[B
     xmin, ymin, xmax, ymax = clipped = max(xmin, 0), max(ymin, 0), min(xmax, width), min(ymax, height)
     if xmin >= xmax or ymin >= ymax:
         findings.append(finding(ERROR, "box-zero-area", message=f"{shown} has no area", remedy=redraw))
-    elif xmax - xmin < TINY_SHARE * width or ymax - ymin < TINY_SHARE * height:
-        message = f"{shown} is narrower than {TINY_SHARE:.0%} of the {width}x{height} image: no detector can see it"
-        findings.append(finding(WARNING, "box-tiny", message=message, remedy="remove it unless it is meant"))
     return clipped, findings
 
 

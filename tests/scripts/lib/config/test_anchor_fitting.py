@@ -72,7 +72,7 @@ def test_an_ssds_scales_and_ratios_become_those_of_the_boxes():
     assert (generator.min_scale, generator.max_scale) == (pytest.approx(0.1, rel=0.05), pytest.approx(0.6, rel=0.05))
     assert sorted(generator.aspect_ratios) == [pytest.approx(1 / 3, rel=0.05), pytest.approx(3, rel=0.05)]
     assert former.mean() < 0.6 and fitted.mean() > 0.9
-    assert fitted.min() >= anchor_fitting.MATCHED > former.min()
+    assert fitted.min() >= ssd_anchors.MATCHED > former.min()
 
 
 def test_scales_that_are_given_one_by_one_stay_so_many():
@@ -119,7 +119,7 @@ def test_many_boxes_take_no_longer():
 
 @pytest.mark.parametrize("count", [0, 1, 4])
 def test_too_few_boxes_are_refused(count):
-    with pytest.raises(UsageError, match=f"needs 6 boxes of different shapes; the record has {count} boxes"):
+    with pytest.raises(UsageError, match=f"needs 6 boxes of different shapes; the record has {count} box"):
         anchor_fitting.fit(ssd("aspect_ratios: [1.0]"), *boxes_of(np.full((count, 2), 0.5)))
 
 
