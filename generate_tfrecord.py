@@ -18,7 +18,6 @@ train.record-00000-of-00010 and so on; a pipeline config reads them as data/trai
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
@@ -70,8 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         shards = zip(writer.counts, writer.sizes, strict=True)
         inputs = record.csv_input.read_bytes(), record.label_map.read_bytes()
         manifest_file.write(manifest.text(tally.manifest(record, shards, *inputs)))
-    for line in tally.finding_lines():
-        print(line, file=sys.stderr)
+    tally.print_findings()
     print(*tally.report(record), sep="\n")
 
 

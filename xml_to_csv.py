@@ -27,8 +27,9 @@ from scripts.lib.annotations import class_map, proposals, registry
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import existing_dir, existing_file, local_path
-from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError, errors
+from scripts.lib.core.errors import DataError, Finding, UsageError, errors
 from scripts.lib.core.progress import progress
+from scripts.lib.core.wording import counted
 from scripts.lib.dataset import labels_csv
 from scripts.lib.dataset.labels_csv import LabelRow
 from scripts.lib.images.image_names import ImageFolder
@@ -62,17 +63,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         if our_classes is not None:
             annotations, unknown = class_map.rename(annotations, our_classes)
             findings += unknown
-        for finding in findings:
-            if finding.severity != ERROR:
-                print(finding)
-        if wrong := errors(findings) + registry.check_images_are_distinct(annotations):
-            raise DataError(wrong)
+        findings += registry.check_images_are_distinct(annotations)
+        if errors(findings):
+            raise DataError(findings)
         rows = rows_of(annotations, args.include_negatives)
         if not rows:
             raise DataError([registry.no_object(args.annotations_dir)])
     except DataError as error:
         raise DataError(error.findings, f"{files.shown_path(args.output_csv)} was not written") from error
     labels_csv.write_rows(rows, args.output_csv)
+    command_line.print_findings(findings)
     print_summary(annotations, args.annotations_dir, args.include_negatives)
     print(f"written: {files.shown_path(args.output_csv)}")
 
@@ -142,14 +142,14 @@ def rows_of(annotations: Sequence[Annotation], include_negatives: bool = False) 
 def print_summary(annotations: Sequence[Annotation], annotations_dir: Path, include_negatives: bool) -> None:
     boxes = Counter(box.name for annotation in annotations for box in annotation.objects)
     num_negatives = sum(not annotation.objects for annotation in annotations)
-    print(f"{len(annotations)} annotated images read from {files.shown_path(annotations_dir)}")
+    print(f"{counted(len(annotations), 'annotated image')} read from {files.shown_path(annotations_dir)}")
     if num_negatives and include_negatives:
         print(f"images without objects, kept as one row each: {num_negatives}")
     elif num_negatives:
         print(f"images without objects, left out: {num_negatives} (--include_negatives keeps them)")
     if num_proposals := sum(map(proposals.is_proposal, annotations)):
         print(f"images whose boxes prelabel.py drew and nobody has saved in LabelImg: {num_proposals}")
-    print(f"{boxes.total()} boxes in {len(annotations) - num_negatives} images:")
+    print(f"{counted(boxes.total(), 'box')} in {counted(len(annotations) - num_negatives, 'image')}:")
     for name, count in sorted(boxes.items()):
         print(f"  {name:<24} {count}")
 

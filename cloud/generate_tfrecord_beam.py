@@ -25,7 +25,6 @@ import functools
 import importlib.util
 import io
 import json
-import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -74,8 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             tally.add(image)
         tally.refuse_bad_record(record)
         publish(scratch, record, tally, csv_bytes, label_map_bytes)
-    for line in tally.finding_lines():
-        print(line, file=sys.stderr)
+    tally.print_findings()
     print(*tally.report(record), sep="\n")
 
 

@@ -28,8 +28,9 @@ import _init_paths  # noqa: F401
 from scripts.lib.annotations import registry
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import command_line, files, parallel
-from scripts.lib.core.command_line import EXIT_DATA, existing_file, local_path, not_negative_int, positive_int
-from scripts.lib.core.errors import UsageError, count_by_severity, errors
+from scripts.lib.core.command_line import EXIT_DATA, existing_file, local_path, positive_int
+from scripts.lib.core.errors import Finding, UsageError, count_by_severity, errors
+from scripts.lib.core.wording import counted
 from scripts.lib.dataset.doctor import checks, data_set, findings_report
 from scripts.lib.dataset.doctor.data_set import DataSet
 from scripts.lib.images import fonts
@@ -48,15 +49,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     split_csvs = (args.train_csv, args.test_csv) if args.train_csv else None
     data, data_findings = data_set.read(labels, folder, args.label_map, split_csvs, args.num_workers)
-    findings += data_findings + checks.check(data)
+    findings += data_findings + checks.check(data) + small_objects(data, config)
     facts, image_dir = data.facts(), files.shown_path(args.image_dir)
 
-    for line in findings_report.lines(findings, args.num_shown):
-        print(line)
+    command_line.print_findings(findings)
     print(
-        f"{facts['annotated_images']} annotated images; {facts['images']} images in {image_dir}, "
-        f"{facts['images_readable']} of them readable; "
-        f"{sum(facts['boxes'].values())} boxes without errors in {facts['images_with_sound_boxes']} images:"
+        f"\n{counted(facts['annotated_images'], 'annotated image')}; "
+        f"{counted(facts['images'], 'image')} in {image_dir}, {facts['images_readable']} of them readable; "
+        f"{counted(sum(facts['boxes'].values()), 'box')} without errors "
+        f"in {counted(facts['images_with_sound_boxes'], 'image')}:"
     )
     for name, number in facts["boxes"].items():
         print(f"{number:7}  {name}")
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line.make_parser(__doc__)
+    parser = command_line.make_parser(__doc__, {"--num_shown": "write --all to list every finding"})
     image_dir, label_map = files.default_path("samples"), files.default_path("data/apparel_label_map.pbtxt")
     formats = (registry.AUTO, *registry.FORMATS)
     data = parser.add_argument_group("data")
@@ -93,12 +94,11 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     data.add_argument("--test_csv", type=existing_file, help="test set, for the same")
 
     report = parser.add_argument_group("report")
-    report.add_argument("--num_shown", type=not_negative_int, default=5, help="findings of each kind to show; 0: all")
     report.add_argument("--json", type=local_path, metavar="FILE", help="write all findings there")
     report.add_argument("--plot", type=local_path, metavar="FILE.png", help="write the plot there")
     fonts.add_flag(report)
     report.add_argument(
-        "--pipeline_config_path", type=local_path, help="pipeline config whose anchors the boxes are compared with"
+        "--pipeline_config_path", type=local_path, help="config whose input size and anchors count (default: 300x300)"
     )
     parser.add_argument("--num_workers", type=positive_int, default=parallel.available_cores(), help="threads")
 
@@ -120,6 +120,17 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
+def small_objects(data: DataSet, config: pipeline_config.Message | None) -> list[Finding]:
+    from scripts.lib.config import object_sizes  # here, since it imports numpy
+
+    boxes = (
+        (image.name, f"object {number} ({name})", box, image.size)
+        for image in data.images
+        for number, (name, box) in enumerate(zip(image.class_names, image.boxes_xyxy, strict=True), start=1)
+    )
+    return object_sizes.check(boxes, config)
+
+
 def print_anchor_fit(data: DataSet, config: pipeline_config.Message) -> None:
     """Print how many boxes an anchor of the config can match at all; nothing if the config has no SSD anchors."""
     import numpy as np
@@ -129,8 +140,8 @@ def print_anchor_fit(data: DataSet, config: pipeline_config.Message) -> None:
     anchors = ssd_anchors.shapes_by_layer(config)
     shapes = ssd_anchors.box_shapes(*box_table(data), config)
     if anchors is not None and len(shapes):
-        matched = ssd_anchors.best_overlaps(shapes, np.concatenate(anchors)) >= 0.5
-        print(f"{matched.sum()} of {len(shapes)} boxes fit an anchor's shape with an IoU of 0.5 or more")
+        matched = ssd_anchors.best_overlaps(shapes, np.concatenate(anchors)) >= ssd_anchors.MATCHED
+        print(f"{matched.sum()} of {counted(len(shapes), 'box')} fit an anchor's shape with an IoU of 0.5 or more")
 
 
 def write_plot(path: Path, data: DataSet, config: pipeline_config.Message | None) -> None:

@@ -128,7 +128,7 @@ class Project:
             ("image_dir", self.images),
             ("label_map", self.label_map),
             ("json", self.report),
-            ("num_shown", 0),
+            "--all",
         )
         return status, text, json.loads(self.report.read_text("utf-8"))["findings"]
 
@@ -140,11 +140,11 @@ class Project:
 
     def to_csv(self):
         paths = ("annotations_dir", self.annotations), ("output_csv", self.csv), ("image_dir", self.images)
-        return self.run(xml_to_csv.main, *paths)
+        return self.run(xml_to_csv.main, *paths, "--all")
 
     def to_record(self, *flags):
         paths = ("csv_input", self.csv), ("output_path", self.record), ("image_dir", self.images)
-        return self.run(generate_tfrecord.main, *paths, ("label_map", self.label_map), *flags)
+        return self.run(generate_tfrecord.main, *paths, ("label_map", self.label_map), "--all", *flags)
 
     def recorded(self):
         return [tf_example.features(data)["image/filename"][0].decode() for data in tf_record.read_records(self.record)]

@@ -8,6 +8,7 @@ from PIL import Image
 import xml_to_csv
 from scripts.lib.annotations import voc_xml
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
+from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import labels_csv
 
@@ -61,6 +62,19 @@ def test_all_malformed_files_are_reported_and_nothing_is_written(annotations_dir
     assert [finding.file[-5:] for finding in error.value.findings] == ["a.xml", "z.xml"]
     assert error.value.consequence.endswith("labels.csv was not written")
     assert not (annotations_dir.parent / "data").exists()
+
+
+def test_a_folder_of_broken_files_is_a_few_lines(annotations_dir, capsys):
+    for number in range(400):
+        (annotations_dir / f"{number:03}.xml").write_bytes(b"<annotation>" if number % 2 else b"\x1b" * number)
+    with pytest.raises(SystemExit):
+        command_line.run(lambda _: convert(annotations_dir))
+    shown = capsys.readouterr().err
+    assert len(shown.splitlines()) < 20 and "error: 200 files: " in shown and "\x1b" not in shown
+    assert shown.endswith(f"400 errors: {files.shown_path(annotations_dir.parent)}/data/labels.csv was not written.\n")
+    with pytest.raises(SystemExit):
+        command_line.run(lambda _: convert(annotations_dir, "--all"))
+    assert len(capsys.readouterr().err.splitlines()) == 401
 
 
 @pytest.mark.parametrize("classes", [None, []])

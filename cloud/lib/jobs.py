@@ -18,7 +18,7 @@ from cloud.lib.gcloud import Session
 from cloud.lib.submitted import VertexJob
 from scripts.lib.config import api_limits, checks, pipeline_config
 from scripts.lib.config.pipeline_config import Message
-from scripts.lib.core import files
+from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.training import cluster
 
@@ -181,8 +181,7 @@ def refuse(findings: Iterable[Finding | str], consequence: str) -> None:
     findings = list(dict.fromkeys(findings))
     if any(isinstance(each, str) or each.severity == ERROR for each in findings):
         raise DataError(findings, consequence)
-    for warning in findings:
-        print(warning, file=sys.stderr)
+    command_line.print_findings(findings, sys.stderr)
 
 
 def follow(session: Session, job: VertexJob) -> None:

@@ -204,7 +204,8 @@ def test_skip_invalid_leaves_out_exactly_the_images_with_errors_and_says_which(p
     wrong = {finding.file for finding in errors(findings)}
     capsys.readouterr()
     assert project.to_record("--skip_invalid") == set()
-    assert f"left out {len(wrong)} images with errors: {', '.join(sorted(wrong))}" in capsys.readouterr().out
+    shown = f"{', '.join(sorted(wrong)[:3])} and {len(wrong) - 3} more, see {project.record.as_posix()}.json"
+    assert f"left out {len(wrong)} images with errors: {shown}" in capsys.readouterr().out
     recorded = [
         tf_example.features(data)["image/filename"][0].decode() for data in tf_record.read_records(project.record)
     ]
@@ -421,14 +422,49 @@ def test_images_on_both_sides_of_a_split_are_found(project):
 def test_many_findings_of_a_kind_are_counted_and_the_first_shown(project, capsys):
     for number in range(30):
         project.add(f"{number:02}.jpg", data=False)
-    status, findings = project.check("--num_shown=3")
+    status, findings = project.check()
     printed = capsys.readouterr().out
-    assert printed.count("there is no such image") == 3 and "... and 27 more" in printed
-    assert "image-missing: 30 errors" in printed and "\n30 errors\n" in printed
+    assert "error: 30 files: there is no such image in" in printed and "\n    and 27 more\n" in printed
+    assert printed.count("there is no such image") == 1 and "\n30 errors\n" in printed
     assert "30 annotated images are not in" in printed and "is it the right --image_dir?" in printed
     assert len(errors(findings)) == 30 and status == 1
-    project.check("--num_shown=0")
+    project.check("--all")
     assert capsys.readouterr().out.count("there is no such image") == 30
+
+
+def test_a_small_object_is_said_of_the_configs_input_size(project, repository_root):
+    project.add("a.jpg", ("Tops", 10, 20, 13, 24), data=photo(3))
+    finding = only(project.check()[1], "box-tiny")
+    assert finding.object == "object 1 (Tops)" and "3x4 px are 9x15 px at 300x300" in finding.message
+    large = repository_root / "configs" / "ssd_mobilenet_v1_fpn.config"
+    assert project.check(f"--pipeline_config_path={large}")[1] == []
+
+
+def test_a_wrong_label_map_is_a_line_for_each_class(reference_dir, tmp_path, capsys):
+    names = enumerate(("Tops", "Pants", "Skirts"), start=1)
+    text = "".join(f"item {{ id: {number} name: '{name}' }}\n" for number, name in names)
+    (tmp_path / "map.pbtxt").write_text(text, encoding="utf-8")
+    labels = tmp_path / "labels.csv"
+    paths = (f"--annotations_dir={reference_dir / 'annotations'}", f"--image_dir={reference_dir / 'samples'}")
+    xml_to_csv.main([*paths, f"--output_csv={labels}"])
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        command_line.run(
+            generate_tfrecord.main,
+            [
+                f"--csv_input={labels}",
+                paths[1],
+                f"--label_map={tmp_path / 'map.pbtxt'}",
+                f"--output_path={tmp_path / 'a'}",
+            ],
+        )
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("    ")]
+    heads = ["321 files: there is no such image", "212 objects in 143 files: class 'Pants_Leggings' is not"]
+    heads += ["134 objects in 86 files: class 'Dresses'", "78 objects in 64 files: class 'Shorts'"]
+    heads += ["59 objects in 35 files: class 'Lingerie'"]
+    assert len(lines) == 7 and all(map(str.startswith, lines, (f"error: {head}" for head in heads)))
+    assert "did you mean 'Pants'?" in lines[1]
+    assert lines[6].startswith("804 errors: ") and "was not written" in lines[6]
 
 
 def test_a_clean_set_says_what_comes_next(project, capsys):
@@ -488,7 +524,7 @@ def test_the_plot_is_a_picture_of_any_set(project, repository_root, split, capsy
         (["--train_csv=report.json"], "two sides of one split"),
         (["--train_csv=none.csv", "--test_csv=none.csv"], "--train_csv: no file none.csv"),
         (["--class_map=report.json"], "classes of annotations"),
-        (["--num_shown=-1"], "--num_shown: -1 is below 0"),
+        (["--num_shown=3"], "unknown flag --num_shown: write --all to list every finding"),
         (["--num_workers=0"], "--num_workers: 0 is not at least 1"),
         (["--plot=samples/a.png"], "among the images"),
         (["--pipeline_config_path=none.config"], "no config"),

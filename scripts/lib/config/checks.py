@@ -15,8 +15,10 @@ from google.protobuf.message import Message
 from scripts.lib.checkpoints import checkpoint_files, pretrained
 from scripts.lib.config import api_limits, memory, pipeline_config
 from scripts.lib.config.pipeline_config import SEE_CONFIGS, finding
+from scripts.lib.core import command_line
 from scripts.lib.core.errors import WARNING, DataError, Finding, UsageError, errors
 from scripts.lib.core.files import is_url
+from scripts.lib.core.wording import counted
 from scripts.lib.dataset import label_map
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import tf_record
@@ -27,8 +29,7 @@ def raise_errors(findings: Iterable[Finding], consequence: str) -> None:
     findings = list(dict.fromkeys(findings))  # train and eval reader often share a label map: say it once
     if errors(findings):
         raise DataError(findings, consequence)
-    for each in findings:
-        print(each, file=sys.stderr)
+    command_line.print_findings(findings, sys.stderr)
 
 
 def check_model(config: Message, path: Path | str) -> list[Finding]:
@@ -107,7 +108,7 @@ def check_num_examples(config: Message, found: int, path: Path | str) -> list[Fi
     if not config.eval_config.HasField("num_examples") or stated == found:
         return []
     effect = "some images would count twice" if stated > found else "some images would never be seen"
-    message = f"eval_config.num_examples is {stated}, but the record holds {found} images: {effect}"
+    message = f"eval_config.num_examples is {stated}, but the record holds {counted(found, 'image')}: {effect}"
     return [finding(path, message, f"write num_examples: {found}, or remove the line")]
 
 
@@ -143,7 +144,7 @@ def check_label_map(
     model = pipeline_config.detector(config) if config.model.WhichOneof("model") else None
     num_classes = getattr(model, "num_classes", len(classes))
     if num_classes != len(classes):
-        message = f"num_classes is {num_classes}, but {label_map_path} holds {len(classes)} classes"
+        message = f"num_classes is {num_classes}, but {label_map_path} holds {counted(len(classes), 'class')}"
         return [finding(path, message, f"write num_classes: {len(classes)}, or name the right label map")], classes
     return [], classes
 

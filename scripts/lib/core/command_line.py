@@ -13,10 +13,11 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from scripts.lib.core import files
-from scripts.lib.core.errors import DataError, UsageError, count_by_severity
+from scripts.lib.core.errors import DataError, Finding, UsageError, count_by_severity, finding_lines
+from scripts.lib.core.wording import printable
 
 EXIT_DATA = 1
 EXIT_USAGE = 2
@@ -90,11 +91,25 @@ def join_errors(problems: Iterable[str]) -> str:
 
 
 def make_parser(docstring: str | None, elsewhere: Mapping[str, str] | None = None, passes_on: bool = False) -> Parser:
-    """Return a parser whose help is the script's docstring, with the default of every flag."""
+    """Return a parser whose help is the script's docstring, with the default of every flag, and with --all."""
     summary, _, rest = (docstring or "").strip().partition("\n")
     parser = Parser(description=summary, epilog=rest.strip("\n"), formatter_class=_HelpFormatter, allow_abbrev=False)
+    parser.add_argument("--all", action=_ShowAll, nargs=0, help="list every error and warning, not three of each kind")
+    _ShowAll.is_on = False
     parser.elsewhere, parser.passes_on = elsewhere or {}, passes_on
     return parser
+
+
+class _ShowAll(argparse.Action):
+    """The flag --all: `print_findings` groups nothing from now on. It leaves no attribute in the namespace."""
+
+    is_on = False
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options):
+        super().__init__(option_strings, argparse.SUPPRESS, default=argparse.SUPPRESS, **options)
+
+    def __call__(self, *_) -> None:
+        _ShowAll.is_on = True
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -129,9 +144,12 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
 
 def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:
     """Run `main(argv)` and exit with its status, 0 for None; a user's mistake becomes a message, never a traceback."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):  # characters that a Windows console lacks are escaped
             stream.reconfigure(errors="backslashreplace")
+        if stream:  # pythonw.exe has none
+            setattr(sys, name, _PrintableStream(stream))
     try:
         status = main(argv) or 0
         sys.stdout.flush()
@@ -153,13 +171,35 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
     sys.exit(status)
 
 
+class _PrintableStream:
+    """A text stream on which names, server answers and the like cannot steer the terminal; see `wording.printable`."""
+
+    def __init__(self, stream: IO[str]):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        rewrites_line = text.startswith("\r")  # as progress does; within a text it is a name's
+        self._stream.write("\r" + printable(text[1:]) if rewrites_line else printable(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def print_findings(findings: Iterable[Finding | str], file: IO[str] | None = None) -> None:
+    """Print findings, many of one kind as one line unless --all is given; `file` None: on stdout."""
+    for line in finding_lines(findings, _ShowAll.is_on):
+        print(line, file=file)
+
+
 def report(error: DataError) -> None:
-    """Print the findings of a `DataError`, one a line, then their count and what was not done."""
-    for finding in error.findings:
-        print(f"error: {finding}" if isinstance(finding, str) else str(finding), file=sys.stderr)
+    """Print the findings of a `DataError`, then their count and what was not done."""
+    print_findings(error.findings, sys.stderr)
+    count = count_by_severity(error.findings)
     if error.consequence:
-        count = count_by_severity(error.findings)
         print(f"{count}: {error.consequence}." if count else f"{error.consequence}.", file=sys.stderr)
+    elif len(error.findings) > 1:
+        print(f"{count}.", file=sys.stderr)
 
 
 def explain_os_error(error: OSError) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from scripts.lib.core import files
-from scripts.lib.core.errors import NOTE, DataError, Finding, UsageError, count_by_severity, errors
+from scripts.lib.core import command_line, files
+from scripts.lib.core.errors import DataError, Finding, UsageError, count_by_severity, errors
+from scripts.lib.core.wording import counted, listed
 from scripts.lib.dataset import labelled_images
 from scripts.lib.dataset.labelled_images import CheckedImage
 from scripts.lib.records import tf_record
 from scripts.lib.records.options import RecordOptions
-
-NOTES_SHOWN = 5  # of a kind; EXIF turns all images of a phone
 
 
 class RecordTally:
@@ -53,7 +53,7 @@ class RecordTally:
         if not self._examples:
             raise DataError([*self.findings, labelled_images.nothing_to_record(options.csv_input)], consequence)
         if self._examples < options.num_shards:
-            message = f"--num_shards is {options.num_shards}, more than the {self._examples} examples there are"
+            message = f"--num_shards is {options.num_shards}, but the record has {counted(self._examples, 'example')}"
             raise UsageError(f"{message}; {consequence}")
 
     def manifest(
@@ -87,30 +87,24 @@ class RecordTally:
             },
         }
 
-    def finding_lines(self) -> Iterator[str]:
-        """Yield every error and warning; of the notes of a kind, such as a converted image, the first few."""
-        notes = Counter()
-        for finding in self.findings:
-            if finding.severity == NOTE:
-                notes[finding.code] += 1
-            if finding.severity != NOTE or notes[finding.code] <= NOTES_SHOWN:
-                yield str(finding)
-        for code, count in notes.items():
-            if (more := count - NOTES_SHOWN) > 0:
-                yield f"note: {more} more images: {code} (scripts/check_dataset.py --num_shown 0 lists all)."
+    def print_findings(self) -> None:
+        """Print the findings of all images and their number, on stderr."""
         if self.findings:
-            yield f"{count_by_severity(self.findings)}."
+            command_line.print_findings(self.findings, sys.stderr)
+            print(f"{count_by_severity(self.findings)}.", file=sys.stderr)
 
     def report(self, options: RecordOptions) -> Iterator[str]:
         """Yield what the record holds, as lines of text."""
         if self.left_out:
-            yield f"left out {len(self.left_out)} images with errors: {', '.join(self.left_out)}"
+            manifest = f"{files.shown_path(options.output_path)}.json"
+            yield f"left out {counted(len(self.left_out), 'image')} with errors: {listed(self.left_out, manifest)}"
         width = max(map(len, self._class_ids))
         for name, class_id in self._class_ids.items():
-            yield f"{class_id:3} {name:{width}} {self._boxes[name]:6} boxes in {self._examples_with[name]} examples"
+            examples = counted(self._examples_with[name], "example")
+            yield f"{class_id:3} {name:{width}} {self._boxes[name]:6} boxes in {examples}"
         without_objects = f" ({self._negatives} without objects)" if self._negatives else ""
         record = tf_record.shard_pattern(files.shown_path(options.output_path), options.num_shards)
-        yield f"{record}: {self._examples} examples{without_objects}, {self._boxes.total()} boxes"
+        yield f"{record}: {counted(self._examples, 'example')}{without_objects}, {counted(self._boxes.total(), 'box')}"
 
 
 def _described(path: Path | str, content: bytes) -> dict[str, str]:

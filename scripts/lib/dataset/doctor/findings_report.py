@@ -1,37 +1,17 @@
-"""Findings of a data set as text, as JSON, and as next steps."""
+"""Findings of a data set as JSON, and as next steps."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.lib.core import files
-from scripts.lib.core.errors import ERROR, NOTE, WARNING, Finding, count_by_severity, errors
+from scripts.lib.core.errors import SEVERITIES, Finding, by_kind, errors
 
 VERSION = 1
 HEAD = b'{\n  "version": '  # what the JSON begins with
-_ORDER = (ERROR, WARNING, NOTE)
-
-
-def by_kind(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """Group the findings by kind (severity and code): errors first, kinds by name, in the order they came."""
-    groups = defaultdict(list)
-    for finding in findings:
-        groups[_ORDER.index(finding.severity), finding.code].append(finding)
-    return [groups[kind] for kind in sorted(groups)]
-
-
-def lines(findings: Iterable[Finding], num_shown: int) -> Iterator[str]:
-    """Yield every kind, `num_shown` findings of each (0: all), and how many more there are."""
-    for group in by_kind(findings):
-        yield f"{group[0].code}: {count_by_severity(group)}"
-        shown = group[: num_shown or None]
-        yield from (f"  {finding}" for finding in shown)
-        if len(group) > len(shown):
-            yield f"  ... and {len(group) - len(shown)} more (--num_shown 0 shows all, --json FILE lists all)"
-        yield ""
 
 
 def write_json(path: Path | str, findings: Sequence[Finding], facts: dict) -> None:
@@ -39,7 +19,7 @@ def write_json(path: Path | str, findings: Sequence[Finding], facts: dict) -> No
     content = {
         "version": VERSION,
         **facts,
-        "severities": {severity: sum(f.severity == severity for f in findings) for severity in _ORDER},
+        "severities": {severity: sum(f.severity == severity for f in findings) for severity in SEVERITIES},
         "kinds": dict(sorted(Counter(finding.code for finding in findings).items())),
         "findings": [finding.as_json() for group in by_kind(findings) for finding in group],
     }

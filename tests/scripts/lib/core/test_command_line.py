@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from pathlib import Path
 
 import pytest
 
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
+from scripts.lib.core.errors import ERROR, DataError, Finding
+from scripts.lib.core.progress import StatusLine
 
 
 @pytest.mark.parametrize(
@@ -124,3 +128,53 @@ def test_a_number_from_0_on(text, value):
             command_line.not_negative(text)
     else:
         assert command_line.not_negative(text) == value
+
+
+def run(main, monkeypatch, argv=()):
+    """Run a script as the command line does; return its exit status, and what reached the terminal."""
+    streams = {name: io.StringIO() for name in ("stdout", "stderr")}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    with pytest.raises(SystemExit) as caught:
+        command_line.run(main, argv)
+    return caught.value.code, streams["stdout"].getvalue(), streams["stderr"].getvalue()
+
+
+def test_nothing_that_is_printed_steers_the_terminal(monkeypatch):
+    name = "a\x1b]0;title\x07\u202egpj\r\u2028\x9b.jpg"
+    shown = r"a\x1b]0;title\x07\u202egpj\r\u2028\x9b.jpg"
+
+    def main(argv):
+        print(f"{name}: Röcke 赤\tx")
+        raise DataError([f"{name} is odd.", Finding(ERROR, "x", name, "is odd")], f"{name} was not written")
+
+    status, out, err = run(main, monkeypatch)
+    assert (status, out) == (1, f"{shown}: Röcke 赤\tx\n")
+    assert err == f"error: {shown} is odd.\nerror: {shown}: is odd.\n2 errors: {shown} was not written.\n"
+
+
+def test_progress_may_still_rewrite_its_line_and_data_pass_as_they_are(monkeypatch):
+    def main(argv):
+        line = StatusLine(rewritten=True)
+        line.update(lambda: "image\r 1", now=True)
+        line.clear()
+        print("a,b\r\nc,d", end="\r\n")
+
+    _, out, err = run(main, monkeypatch)
+    assert err == "\rimage\\r 1\r        \r" and out == "a,b\r\nc,d\r\n"
+
+
+def test_all_shows_every_finding_and_leaves_the_other_flags_alone(monkeypatch):
+    found = [Finding(ERROR, "x", f"{number}.jpg", "is missing") for number in range(5)]
+
+    def main(argv):
+        assert vars(command_line.make_parser("Does it.").parse_args(argv)) == {}
+        raise DataError(found)
+
+    assert run(main, monkeypatch, ["--all"])[2] == "".join(f"{each}\n" for each in found) + "5 errors.\n"
+    grouped = run(main, monkeypatch)[2].splitlines()
+    assert grouped[0] == "error: 5 files: is missing." and grouped[4:] == [
+        "    and 2 more",
+        "Of each kind the first 3 are shown; --all shows every one.",
+        "5 errors.",
+    ]

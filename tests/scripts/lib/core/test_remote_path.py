@@ -181,7 +181,7 @@ def test_what_is_wrong_on_the_bucket_is_found_before_the_training(bucket, config
         "fine_tune_checkpoint: there is no checkpoint 'gs://shop/none/model.ckpt'",
         "train_input_reader: the record 'gs://shop/broken/empty.record' is empty",
         "train_input_reader: there is no record 'gs://shop/none-*'",
-        "num_classes is 2, but gs://shop/broken/label_map.pbtxt holds 1 classes",
+        "num_classes is 2, but gs://shop/broken/label_map.pbtxt holds 1 class",
     ]
 
 

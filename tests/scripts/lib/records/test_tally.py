@@ -10,7 +10,7 @@ import pytest
 from scripts.lib.core.errors import ERROR, NOTE, DataError, Finding, UsageError
 from scripts.lib.dataset.labelled_images import CheckedImage, LabelledImage
 from scripts.lib.records.options import RecordOptions
-from scripts.lib.records.tally import NOTES_SHOWN, RecordTally
+from scripts.lib.records.tally import RecordTally
 
 CLASS_IDS = {"Tops": 1, "Skirts": 2}
 
@@ -52,18 +52,19 @@ def test_errors_stop_the_record_unless_their_images_are_left_out():
         tally.refuse_bad_record(options())
     assert "output_path was not written" in caught.value.consequence
     tally.refuse_bad_record(options(skip_invalid=True))
-    with pytest.raises(UsageError, match="more than the 1 examples"):
+    with pytest.raises(UsageError, match="the record has 1 example;"):
         tally.refuse_bad_record(options(skip_invalid=True, num_shards=2))
     with pytest.raises(DataError, match="no image is left to record"):
         tally_of(image("b", finding=error("b"))).refuse_bad_record(options(skip_invalid=True))
 
 
-def test_of_many_notes_of_a_kind_the_first_are_shown():
+def test_of_many_notes_of_a_kind_the_first_are_shown(capsys):
     notes = [image(str(number), finding=Finding(NOTE, "image-converted", str(number), "stored")) for number in range(9)]
     tally = tally_of(*notes)
-    *shown, rest, count = tally.finding_lines()
-    assert len(shown) == NOTES_SHOWN and f"{9 - NOTES_SHOWN} more images: image-converted" in rest
-    assert count == "9 notes."
+    tally.print_findings()
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[:5] == ["note: 9 files: stored.", "    0", "    1", "    2", "    and 6 more"]
+    assert "--all" in shown[5] and shown[6:] == ["9 notes."]
     *_, last = tally.report(options())
     assert last == "output_path: 9 examples (9 without objects), 0 boxes"
 
@@ -71,8 +72,8 @@ def test_of_many_notes_of_a_kind_the_first_are_shown():
 def test_images_that_were_left_out_are_named():
     tally = tally_of(image("a", "Tops"), image("b", finding=error("b")))
     assert list(tally.report(options())) == [
-        "left out 1 images with errors: b",
-        "  1 Tops        1 boxes in 1 examples",
+        "left out 1 image with errors: b",
+        "  1 Tops        1 boxes in 1 example",
         "  2 Skirts      0 boxes in 0 examples",
-        "output_path: 1 examples, 1 boxes",
+        "output_path: 1 example, 1 box",
     ]

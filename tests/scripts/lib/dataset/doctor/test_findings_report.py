@@ -1,4 +1,4 @@
-"""Findings as text and as JSON."""
+"""Findings as JSON, and what to do next."""
 
 from __future__ import annotations
 
@@ -14,13 +14,6 @@ FINDINGS = [
     *(Finding(ERROR, "image-missing", f"{number}.jpg", "is missing", "put it there") for number in range(4)),
     Finding(WARNING, "box-tiny", "b.jpg", "is tiny"),
 ]
-
-
-def test_errors_come_first_and_of_each_kind_the_first_are_shown():
-    lines = list(findings_report.lines(FINDINGS, num_shown=2))
-    assert lines[0] == "image-missing: 4 errors" and "0.jpg" in lines[1] and "1.jpg" in lines[2]
-    assert "and 2 more" in lines[3] and lines[5].startswith("box-tiny") and "is a GIF" in lines[9]
-    assert sum("is missing" in line for line in findings_report.lines(FINDINGS, num_shown=0)) == 4
 
 
 def test_the_json_holds_every_finding_and_the_facts(tmp_path):
