@@ -34,6 +34,7 @@ from typing import NamedTuple
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError, errors
+from scripts.lib.core.wording import counted
 from scripts.lib.dataset import labels_csv
 from scripts.lib.dataset.labels_csv import LabelRow
 from scripts.lib.dataset.split import Unit, divide
@@ -69,8 +70,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     sizes = fold_sizes(len(images), args.folds) if args.folds else split_sizes(len(images), args.test_fraction)
     units = make_units(rows, group_images(images, args.group_by, args.image_dir))
     if not all(sizes) or not all(subsets := divide(units, sizes, args.seed, args.stratify)):
-        found = f"{len(images)} images in {len(units)} groups cannot fill {len(sizes)} sets: one would be empty"
-        raise DataError([f"{files.shown_path(args.csv_input)}: {found}; label more images"], NOT_WRITTEN)
+        found = f"{counted(len(images), 'image')} in {counted(len(units), 'group')} cannot fill {len(sizes)} sets"
+        raise DataError(
+            [f"{files.shown_path(args.csv_input)}: {found}: one would be empty; label more images"], NOT_WRITTEN
+        )
 
     paths = args.train_csv, args.test_csv, args.summary_csv
     if args.folds:
@@ -179,7 +182,8 @@ def group_images(images: Sequence[str], group_by: str | re.Pattern | None, image
     groups = defaultdict(list)
     for image, key in zip(images, keys, strict=True):
         groups[key].append(image)
-    print(f"{len(images)} images in {len(groups)} groups; the largest has {max(map(len, groups.values()), default=0)}")
+    largest = max(map(len, groups.values()), default=0)
+    print(f"{counted(len(images), 'image')} in {counted(len(groups), 'group')}; the largest has {largest}")
     return [tuple(group) for group in groups.values()]
 
 
@@ -187,7 +191,7 @@ def name_keys(images: Sequence[str], expression: re.Pattern[str]) -> list[object
     """Return what the expression's first group finds in each name; names that do not match are groups of their own."""
     found = [match[1] if (match := expression.search(image)) else None for image in images]
     if None in found:
-        print(f"{found.count(None)} images do not match --group_by, each is a group of its own")
+        print(f"--group_by does not match {counted(found.count(None), 'image')}; each is a group of its own")
     return [(image,) if text is None else text for image, text in zip(images, found, strict=True)]
 
 
@@ -248,7 +252,7 @@ def print_split(split: Split, stratify: bool) -> None:
     for purpose, rows, path in parts:
         negatives = sum(not row.class_name for row in rows)
         without = f", {negatives} of them without objects" if negatives else ""
-        print(f"{count_images(rows)} images for {purpose}{without}: {files.shown_path(path)}")
+        print(f"{counted(count_images(rows), 'image')} for {purpose}{without}: {files.shown_path(path)}")
 
 
 def count_images(rows: Iterable[LabelRow]) -> int:

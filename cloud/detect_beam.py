@@ -39,6 +39,7 @@ from cloud.lib import beam_detection, beam_support
 from cloud.lib.beam_detection import PARTS, SHOWN, DetectionJob
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.wording import counted
 from scripts.lib.detection import detections
 from scripts.lib.models import exported_model
 
@@ -129,12 +130,12 @@ def report(job: DetectionJob, total: Counter, errors: Sequence[str]) -> None:
     thresholds = ", ".join(f"{name} {score:g}" for name, score in job.settings["min_scores"].items())
     pattern = f"{files.shown_path(job.output_path)}-?????-of-{job.num_shards:05d}"
     print(
-        f"{total['photos']} images, {total['kept']} of them done before, {total['detections']} detections "
-        f"(score thresholds: {thresholds}): {pattern}.csv, {pattern}.jsonl"
+        f"{counted(total['photos'], 'image')}, {total['kept']} done before, "
+        f"{counted(total['detections'], 'detection')} (score thresholds: {thresholds}): {pattern}.csv, {pattern}.jsonl"
     )
     if total["errors"]:
         more = total["errors"] - len(errors[:SHOWN])
-        shown = [*errors[:SHOWN], *[f"{more} more images could not be read."] * bool(more)]
+        shown = [*errors[:SHOWN], *[f"{counted(more, 'more image')} could not be read."] * bool(more)]
         consequence = f"the others were done; these are in {pattern}.errors.jsonl; the same command tries them again"
         raise DataError(shown, consequence)
 

@@ -38,6 +38,7 @@ from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.http import DownloadLimits
 from scripts.lib.core.parallel import available_cores
 from scripts.lib.core.progress import progress
+from scripts.lib.core.wording import counted
 from scripts.lib.detection import detections, ensemble, outputs
 from scripts.lib.detection.journal import Journal
 from scripts.lib.detection.pipeline import DrawingFolders, Pipeline
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     origin = " of report.py" if args.min_score is None and any(map(exported_model.score_thresholds, args.model)) else ""
     shown_thresholds = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())
     print(
-        f"{len(counts)} images{repeated}, {sum(counts)} detections "
+        f"{counted(len(counts), 'image')}{repeated}, {counted(sum(counts), 'detection')} "
         f"(score thresholds{origin}: {shown_thresholds}): {files.shown_path(output_dir)}/detections.csv"
     )
     if errors := sources.findings + errors:

@@ -30,6 +30,7 @@ from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import existing_file, local_path
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.text import read_text
+from scripts.lib.core.wording import counted, listed
 from scripts.lib.images.image_names import ImageFolder
 
 INSTALL = "python -m pip install -r requirements-label.txt"
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     check_labelimg_can_start()
     args.annotations_dir.mkdir(parents=True, exist_ok=True)
     warn_of_unreadable_annotations(args.annotations_dir)
-    shown = f"{len(names)} images" if queue is None else f"{len(queue)} of {len(names)} images"
+    shown = counted(len(names), "image") if queue is None else f"{len(queue)} of {counted(len(names), 'image')}"
     image_dir, annotations_dir = args.image_dir.resolve(), args.annotations_dir.resolve()
     print(f"{shown} in {files.shown_path(image_dir)}, annotations in {files.shown_path(annotations_dir)}", flush=True)
     return run_labelimg(image_dir, args.class_file.resolve(), annotations_dir, queue)
@@ -97,8 +98,8 @@ def read_queue(queue: Path, image_names: set[str]) -> list[str]:
     if not names:
         raise UsageError(f"--queue {shown} lists no image: none was left to label")
     if missing := [name for name in names if name not in image_names]:
-        shown_names = ", ".join(map(repr, missing))
-        raise UsageError(f"--queue {shown} lists {shown_names}, not in --image_dir; run prelabel.py again")
+        names = listed([repr(name) for name in missing], "the file")
+        raise UsageError(f"--queue {shown} lists {names}, not in --image_dir; run prelabel.py again")
     return names
 
 

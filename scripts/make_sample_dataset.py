@@ -33,6 +33,7 @@ from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path, positive_int
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.progress import progress
+from scripts.lib.core.wording import counted
 from scripts.lib.sample_photos import studio
 
 JPEG_QUALITY = 88
@@ -57,7 +58,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         annotations = executor.map(draw, range(args.num_images), chunksize=8)
         for annotation in progress(annotations, "drawing", args.num_images):
             boxes.update(voc_object.name for voc_object in annotation.objects)
-    print(f"{args.num_images} synthetic images (seed {args.seed}) and annotations: {files.shown_path(args.output_dir)}")
+    print(
+        f"{counted(args.num_images, 'synthetic image')} (seed {args.seed}) and annotations: "
+        f"{files.shown_path(args.output_dir)}"
+    )
     print(table(boxes))
 
 

@@ -28,6 +28,7 @@ from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import existing_dir, local_path
 from scripts.lib.core.errors import DataError, Finding, UsageError, errors
 from scripts.lib.core.progress import progress
+from scripts.lib.core.wording import counted
 from scripts.lib.detection import outputs
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.pipeline import Pipeline
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name in unlabelled
         if args.queue_size or args.replace or not voc_xml.annotation_path(args.annotations_dir, name).exists()
     ]
-    print(f"{len(unlabelled)} images have no annotation by a person; detecting on {len(wanted)} of them", flush=True)
+    print(f"{counted(len(unlabelled), 'image')} without a person's annotation; detecting on {len(wanted)}", flush=True)
 
     queue: list[Queued] = []
     outcomes: Counter[str] = Counter()
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             queue.append(
                 Queued(image.name, proposals.uncertainty(scores), len(annotation.objects), max(scores, default=0.0))
             )
-    done = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())) or "nothing to do"
+    done = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items())) or "nothing to do"
     print(f"{files.shown_path(args.annotations_dir)}: {done}")
     if args.queue_size:
         queue.sort(key=lambda entry: (-entry.uncertainty, entry.filename))

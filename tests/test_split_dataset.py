@@ -186,7 +186,7 @@ def test_images_of_one_product_stay_on_one_side(tmp_path, capsys):
 def test_images_that_match_no_group_are_said_and_stay_alone(tmp_path, capsys):
     train, test, _ = split(tmp_path, make_rows(10), "--group_by=^(a)")
     assert (len(images_of(train)), len(images_of(test))) == (8, 2)
-    assert "10 images do not match --group_by" in capsys.readouterr().out
+    assert "--group_by does not match 10 images" in capsys.readouterr().out
 
 
 def test_near_duplicates_stay_on_one_side(tmp_path):
@@ -260,7 +260,7 @@ def test_flags_that_make_no_sense_are_wrong_usage(flags, words, capsys):
 
 
 def test_one_group_of_all_images_cannot_be_split(tmp_path):
-    with pytest.raises(DataError, match="1 groups cannot fill 2 sets"):
+    with pytest.raises(DataError, match="1 group cannot fill 2 sets"):
         split(tmp_path, make_rows(10), "--group_by=(.)jpg")
     with pytest.raises(DataError, match="10 images in 10 groups cannot fill 11 sets"):
         split(tmp_path, make_rows(10), "--folds=11")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
+from scripts.lib.core.wording import counted
 
 POOLS = ("master", "workers", "parameter servers", "evaluator")  # Vertex AI tells pools apart by their order
 MASTER, WORKERS, PARAMETER_SERVERS, EVALUATOR = range(4)
@@ -108,7 +109,9 @@ def check(spec: dict, path: Path | str, read_flags: FlagReader) -> list[Finding]
     """
     pools = spec["workerPoolSpecs"]
     if not pools or len(pools) > len(POOLS):
-        return [_error(path, f"has {len(pools)} worker pools", f"write 1 to {len(POOLS)}: {', '.join(POOLS)}")]
+        return [
+            _error(path, f"has {counted(len(pools), 'worker pool')}", f"write 1 to {len(POOLS)}: {', '.join(POOLS)}")
+        ]
     findings = _check_against_api(spec, path)
     if findings:
         return findings  # the checks below rely on the fields' types

@@ -15,6 +15,7 @@ from cloud.lib.submitted import VertexJob
 from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
+from scripts.lib.core.wording import counted
 
 
 def upload(session: Session, bucket_name: str, config_path: Path) -> bool:
@@ -45,7 +46,7 @@ def upload(session: Session, bucket_name: str, config_path: Path) -> bool:
     commands = [["storage", "cp", *paths, f"{folder}/"] for folder, paths in sorted(new.items())]
     for command in commands:
         print(f"> {gcloud.shown(['gcloud', *command])}")
-    if new and not session.confirm(f"Upload {sum(map(len, new.values()))} files, {megabytes:.0f} MB?"):
+    if new and not session.confirm(f"Upload {counted(sum(map(len, new.values())), 'file')}, {megabytes:.0f} MB?"):
         return False
     for command in commands:
         try:

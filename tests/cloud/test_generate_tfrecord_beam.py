@@ -151,7 +151,7 @@ def test_shards_of_an_earlier_run_do_not_mix_with_the_new_ones(twelve):
     ("flags", "message"),
     [
         (["--num_shard=3"], r"unknown flag --num_shard; did you mean --num_shards\?"),
-        (["--num_shards=40"], "more than the 13 examples"),
+        (["--num_shards=40"], "the record has 13 examples"),
         (["--csv_input=none.csv"], "no labels CSV none.csv"),
         (["--image_dir=none"], "no image folder none"),
         (["--image_dir=nowhere://bucket/samples"], "Beam knows no such place"),

@@ -135,7 +135,7 @@ def test_voc_files_that_a_person_has_saved_stay_and_proposals_of_nothing_go(proj
     assert Path("out/voc/new/b.xml").is_file()
     run("--min_score", 0.9, "--formats", "voc")
     assert saved.read_bytes() == b"saved by a person"
-    assert "out/voc: kept 1 files that a person has saved" in capsys.readouterr().out
+    assert "out/voc: kept 1 file that a person has saved" in capsys.readouterr().out
     assert not Path("out/voc/new/b.xml").exists()
 
 

@@ -10,6 +10,7 @@ from scripts.lib.checkpoints.pretrained import PretrainedModel
 from scripts.lib.core import files, http
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.files import shown_path
+from scripts.lib.core.wording import counted
 
 _GZIP = b"\x1f\x8b"
 
@@ -114,4 +115,4 @@ def _install(model: PretrainedModel, folder: Path, path: Path, source: str) -> s
             pretrained.write_pin(folder, source, archive_digest, found)
         files.replace_folder(unpacked, folder)
     how = "the same as on first use" if pin else f"pinned in {shown_path(pretrained.pin_path(folder))}"
-    return f"{shown_path(folder)}: {len(found)} files, {how}."
+    return f"{shown_path(folder)}: {counted(len(found), 'file')}, {how}."

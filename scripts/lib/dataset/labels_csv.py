@@ -20,6 +20,7 @@ from scripts.lib.core import files
 from scripts.lib.core.boxes import are_fractions
 from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.core.text import read_text
+from scripts.lib.core.wording import counted
 from scripts.lib.images import image_names
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class _LineReader:
                     row = self.row([fields[position] for position in positions])
                     (rows if len(self.findings) == known else self.damaged).append(row)
                 elif any(fields):
-                    self.report(f"has {len(fields)} fields, the first line has {len(header)}", "csv-fields")
+                    self.report(f"has {counted(len(fields), 'field')}, the first line has {len(header)}", "csv-fields")
                 self.line = lines.line_num + 1  # a quoted field may hold a line break: where the next row begins
         except csv.Error as error:
             self.report(f"is not a CSV file: {error}", "csv-malformed")

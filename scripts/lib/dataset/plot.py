@@ -16,6 +16,7 @@ from PIL import Image
 
 from scripts.lib.core import files
 from scripts.lib.core.boxes import Detection
+from scripts.lib.core.wording import counted
 from scripts.lib.dataset.doctor.data_set import ExaminedImage
 from scripts.lib.images import decode, drawing, fonts
 from scripts.lib.images.palette import class_colors
@@ -132,7 +133,7 @@ def _draw_box_sizes(axes, boxes: PlottedBoxes, colors: dict[str, str], anchors) 
     for text, name in zip(key.get_texts(), names, strict=True):  # here, since `legend` leaves out names like _a
         text.set_text(name)
     axes.set(
-        title=f"Size of {len(shapes)} boxes" + (" and of the anchors" if anchors else ""),
+        title=f"Size of {counted(len(shapes), 'box')}" + (" and of the anchors" if anchors else ""),
         xlabel="width / shorter side of the detector's input",
         ylabel="height / shorter side",
     )
@@ -188,4 +189,4 @@ def _draw_image_sizes(axes, image_sizes: Sequence[tuple[int, int]]) -> None:
         axes.scatter(widths, heights, s=areas, alpha=0.45, color=_NO_CLASS, linewidths=0)
         axes.set_xlim(0, max(widths) * 1.08)
         axes.set_ylim(0, max(heights) * 1.08)
-    axes.set(title=f"Size of {len(image_sizes)} images", xlabel="width in pixels", ylabel="height in pixels")
+    axes.set(title=f"Size of {counted(len(image_sizes), 'image')}", xlabel="width in pixels", ylabel="height in pixels")

@@ -20,6 +20,7 @@ from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import files
 from scripts.lib.core.boxes import clip_to_pixels
 from scripts.lib.core.errors import ERROR, Finding
+from scripts.lib.core.wording import counted
 from scripts.lib.detection import contact_sheet
 from scripts.lib.detection.detections import best_first, best_scores
 from scripts.lib.detection.journal import ImageResult
@@ -73,7 +74,7 @@ def write_all(
             else:
                 counts.append(len(image.detections))
     if voc.num_kept:
-        print(f"{files.shown_path(folder / VOC)}: kept {voc.num_kept} files that a person has saved")
+        print(f"{files.shown_path(folder / VOC)}: kept {counted(voc.num_kept, 'file')} that a person has saved")
     return counts, voc.findings + errors
 
 

@@ -25,6 +25,7 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, Finding, UsageError
 from scripts.lib.core.http import is_web_address
 from scripts.lib.core.text import read_text
+from scripts.lib.core.wording import counted
 from scripts.lib.images import image_names
 
 STDIN = "-"
@@ -209,7 +210,7 @@ def read_csv(path: Path, image_dir: Path) -> Iterator[InputImage | Finding]:
         for row in filter(any, rows):
             try:
                 if len(row) <= place_column:
-                    raise ValueError(f"has {len(row)} fields, the first line has {len(header)}")
+                    raise ValueError(f"has {counted(len(row), 'field')}, the first line has {len(header)}")
                 if place := row[place_column].strip():
                     place = image_names.inside_folder(place) if is_labels_csv else place
                     image = _image_at(place, image_dir if is_labels_csv else path.parent)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib.core import files
+from scripts.lib.core.wording import counted
 
 MEAN_AP = "PascalBoxes_Precision/mAP@0.5IOU"
 CLASS_AP_PREFIX = "PascalBoxes_PerformanceByCategory/AP@0.5IOU/"
@@ -89,5 +90,5 @@ def table(evaluation: Evaluation) -> str:
         ):
             shown[tag] = f"{value:.3f}"
     width = max(map(len, shown))
-    head = f"Step {evaluation.global_step}, {evaluation.num_examples} images, {found.class_name}:"
+    head = f"Step {evaluation.global_step}, {counted(evaluation.num_examples, 'image')}, {found.class_name}:"
     return "\n".join([head, *(f"  {name:<{width}}  {value}" for name, value in shown.items())])

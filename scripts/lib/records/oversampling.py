@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from scripts.lib.core.wording import counted
 from scripts.lib.dataset.labelled_images import LabelledImage
 
 
@@ -47,6 +48,6 @@ def oversampled(
     factors = class_factors(classes_of_images, threshold if threshold > 0 else 1 / len(class_ids))
     counts = [copies(image.filename, image.class_names, factors) for image in images]
     lines = [f"oversampling: {name} x{factor:.2f}" for name, factor in factors.items()]
-    lines.append(f"oversampling: {len(images)} images, {sum(counts)} with those that are repeated")
+    lines.append(f"oversampling: {counted(len(images), 'image')}, {sum(counts)} with those that are repeated")
     rounds = range(max(counts, default=1))
     return [image for copy in rounds for image, count in zip(images, counts, strict=True) if copy < count], lines

@@ -14,6 +14,7 @@ import numpy as np
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.wording import counted
 from scripts.lib.evaluation import coco, error_types, on_record
 from scripts.lib.images import fonts
 from scripts.lib.pages import render
@@ -154,7 +155,7 @@ def _draw(run_a: Results, run_b: Results, options: PageOptions) -> list[ExampleI
     difference = np.subtract(errors_b, errors_a)
     order = [index for index in np.argsort(-np.abs(difference), kind="stable").tolist() if difference[index]]
     chosen = [
-        Example(index, "differs", f"{errors_a[index]} errors in A, {errors_b[index]} in B")
+        Example(index, "differs", f"{counted(errors_a[index], 'error')} in A, {errors_b[index]} in B")
         for index in order[:_NUM_EXAMPLES]
     ]
     runs = {"A": run_a, "B": run_b}

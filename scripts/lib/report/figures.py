@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scripts.lib.core import files
+from scripts.lib.core.wording import counted
 from scripts.lib.evaluation import average_precision as ap
 from scripts.lib.evaluation import bootstrap, coco, error_types, metrics_file
 from scripts.lib.evaluation.average_precision import Calibration, ClassMatches, EvaluatedImage, PrecisionRecall
@@ -224,7 +225,8 @@ def table(results: Results) -> str:
     width = max(*map(len, (MEAN, *results.coco)), *(len(name) for name, *_ in rows))
     step = f"Step {results.global_step}, " if results.global_step else ""
     lines = [
-        f"{step}{len(results.images)} images, {results.num_objects} objects; 95% intervals over images:",
+        f"{step}{counted(len(results.images), 'image')}, {counted(results.num_objects, 'object')}; "
+        "95% intervals over images:",
         f"  {'class':<{width}}  {'AP@0.5':<24}  boxes  threshold  precision  recall",
         *(
             f"  {name:<{width}}  {ap:<24}  {one.boxes_test:>5}  {one.threshold:>9.2f}  {one.precision:>9.3f}  "

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import files
+from scripts.lib.core.wording import counted
 from scripts.lib.evaluation import metrics_file
 from scripts.lib.evaluation.metrics_file import Evaluation, headline
 from scripts.lib.training import log as training_log
@@ -84,7 +85,7 @@ class TrainingEvaluations:
         if self._target is not None and self.best and headline(self.best).value >= self._target:
             return f"{headline(self.best).name} {headline(self.best).value:.3f} is reached"
         if self._patience and self.without_gain >= self._patience:
-            return f"no gain in the last {self.without_gain} evaluations (--patience {self._patience})"
+            return f"no gain in the last {counted(self.without_gain, 'evaluation')} (--patience {self._patience})"
         return None
 
     def is_due(self, step: int) -> bool:

@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
+from scripts.lib.core.wording import counted
 from scripts.lib.evaluation.metrics_file import headline
 from scripts.lib.records import tf_example, tf_record
 from scripts.lib.training.loop import TrainingStep
@@ -69,7 +70,8 @@ def write_record(sources: list[str], num_images: int, path: Path) -> None:
                 tf_record.write_record(file, data)
                 if len(seen) == num_images:
                     return
-        problem = f"--overfit {num_images}: {', '.join(sources)} holds {len(seen)} images with an object; give no more"
+        there = f"{', '.join(sources)} holds {counted(len(seen), 'image')} with an object"
+        problem = f"--overfit {num_images}: {there}; give no more"
         raise DataError([problem], "the check was not started")
 
 
@@ -119,14 +121,14 @@ def verdict(step: TrainingStep, best: float, config: Message) -> str:
     Raises:
         DataError: it did not learn.
     """
-    images = f"the {config.eval_config.num_examples} images it was trained on"
+    images = f"the {counted(config.eval_config.num_examples, 'image')} it was trained on"
     if best >= TARGET:
-        return f"The set-up can learn: mAP@0.5 {best:.3f} on {images}, after {step.number} steps."
+        return f"The set-up can learn: mAP@0.5 {best:.3f} on {images}, after {counted(step.number, 'step')}."
     resizer = pipeline_config.detector(config).image_resizer
     problem = (
-        f"mAP@0.5 on {images} is {best:.3f} after {step.number} steps, expected {TARGET}; loss {step.loss:.3f}. Likely "
-        "causes: boxes or classes that do not belong to the images (look at them with check_dataset.py), objects that "
-        f"are too small for the model's input ({' '.join(str(resizer).split())}), anchors of other shapes than the "
-        "boxes, frozen layers (freeze_variables), or too few steps (--num_steps)"
+        f"mAP@0.5 on {images} is {best:.3f} after {counted(step.number, 'step')}, expected {TARGET}; "
+        f"loss {step.loss:.3f}. Likely causes: boxes or classes that do not belong to the images (look at them with "
+        f"check_dataset.py), objects that are too small for the model's input ({' '.join(str(resizer).split())}), "
+        "anchors of other shapes than the boxes, frozen layers (freeze_variables), or too few steps (--num_steps)"
     )
     raise DataError([problem], "the set-up did not learn")
