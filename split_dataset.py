@@ -34,7 +34,7 @@ from typing import NamedTuple
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError, errors
-from scripts.lib.core.wording import counted
+from scripts.lib.core.wording import counted, one_line
 from scripts.lib.dataset import labels_csv
 from scripts.lib.dataset.labels_csv import LabelRow
 from scripts.lib.dataset.split import Unit, divide
@@ -243,7 +243,7 @@ def write_split(split: Split) -> None:
 def print_split(split: Split, stratify: bool) -> None:
     summary = split.summary()
     for name, *counts in (SUMMARY_COLUMNS, *summary):
-        print(f"{name:<24}" + "".join(f"{count:>13}" for count in counts))
+        print(f"{one_line(name):<24}" + "".join(f"{count:>13}" for count in counts))
     remedy = "label more of them" if stratify else "--stratify spreads them"
     for column, purpose in ((1, "training"), (2, "testing")):
         if lacking := [counts[0] for counts in summary if not counts[column]]:

@@ -38,7 +38,7 @@ from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.http import DownloadLimits
 from scripts.lib.core.parallel import available_cores
 from scripts.lib.core.progress import progress
-from scripts.lib.core.wording import counted
+from scripts.lib.core.wording import counted, one_line
 from scripts.lib.detection import detections, ensemble, outputs
 from scripts.lib.detection.journal import Journal
 from scripts.lib.detection.pipeline import DrawingFolders, Pipeline
@@ -177,7 +177,7 @@ def detect(pipeline: Pipeline, sources: Sources, journal: Journal) -> None:
         for image in results if total <= FEW else progress(results, "detecting", total):
             journal.append(image)
             if total <= FEW and not image.error:
-                print(f"{image.name}: {detections.tags(image.detections)}", flush=True)
+                print(f"{one_line(image.name)}: {detections.tags(image.detections)}", flush=True)
     except KeyboardInterrupt:
         print("finished images are kept: the same command with --resume goes on from there", flush=True)
         raise

@@ -28,7 +28,7 @@ from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import existing_dir, local_path
 from scripts.lib.core.errors import DataError, Finding, UsageError, errors
 from scripts.lib.core.progress import progress
-from scripts.lib.core.wording import counted
+from scripts.lib.core.wording import counted, one_line
 from scripts.lib.detection import outputs
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.pipeline import Pipeline
@@ -134,7 +134,7 @@ def show_queue(queue: Sequence[Queued], queue_csv: Path) -> None:
     proposals.write_queue(queue_csv, queue)
     print("the model is least certain of (uncertainty, boxes, best score):")
     for entry in queue:
-        print(f"  {entry.uncertainty:.2f}  {entry.boxes:>2}  {entry.best_score:.2f}  {entry.filename}")
+        print(f"  {entry.uncertainty:.2f}  {entry.boxes:>2}  {entry.best_score:.2f}  {one_line(entry.filename)}")
     print(f"written: {files.shown_path(queue_csv)}")
 
 

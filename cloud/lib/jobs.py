@@ -20,6 +20,7 @@ from scripts.lib.config import api_limits, checks, pipeline_config
 from scripts.lib.config.pipeline_config import Message
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import ERROR, DataError, Finding
+from scripts.lib.core.wording import one_line
 from scripts.lib.training import cluster
 
 DEFAULT_IMAGE = "REGION-docker.pkg.dev/PROJECT/apparel/trainer:1"
@@ -237,7 +238,9 @@ def show_all(session: Session) -> None:
     jobs = gcloud.run_json("ai", "custom-jobs", "list", *session.flags)
     for each in jobs:
         number = each["name"].rpartition("/")[2]
-        print(f"{number:<20} {each.get('createTime', '')[:19]:<20} {_state(each):<11} {each.get('displayName', '')}")
+        print(
+            f"{number:<20} {each.get('createTime', '')[:19]:<20} {_state(each):<11} {one_line(each.get('displayName', ''))}"
+        )
     if not jobs:
         print(f"There is no job in {session.region} of {session.project}.")
 

@@ -73,7 +73,7 @@ def _store(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> str:
             path.mkdir(parents=True, exist_ok=True)
             return ""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:
+        with files.naming(path), path.open("xb") as file:
             shutil.copyfileobj(tar.extractfile(member), file, 2**20)
         return ""
     except (FileExistsError, NotADirectoryError):

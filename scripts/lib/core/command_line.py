@@ -19,6 +19,7 @@ from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, Finding, UsageError, count_by_severity, finding_lines
 from scripts.lib.core.wording import printable
 
+STREAMS = {"stdout": "standard output", "stderr": "standard error"}
 EXIT_DATA = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -144,12 +145,12 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
 
 def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:
     """Run `main(argv)` and exit with its status, 0 for None; a user's mistake becomes a message, never a traceback."""
-    for name in ("stdout", "stderr"):
+    for name, title in STREAMS.items():
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):  # characters that a Windows console lacks are escaped
             stream.reconfigure(errors="backslashreplace")
         if stream:  # pythonw.exe has none
-            setattr(sys, name, _PrintableStream(stream))
+            setattr(sys, name, _PrintableStream(stream, title))
     try:
         status = main(argv) or 0
         sys.stdout.flush()
@@ -160,27 +161,50 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
         report(error)
         status = EXIT_DATA
     except BrokenPipeError:  # `... | head`: the reader has gone, nobody is left to be told
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         status = EXIT_DATA
     except OSError as error:
         print(f"error: {explain_os_error(error)}", file=sys.stderr)
+        _drop_stdout()
         status = EXIT_DATA
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = EXIT_INTERRUPTED
+    except Exception as error:  # TensorFlow's own, with the operating system's words
+        if not (found := _DISK_ERROR.search(str(error))):
+            raise
+        number = next(number for number in files.DISK_ERRORS if os.strerror(number) == found[2])
+        print(f"error: {explain_os_error(OSError(number, found[2], found[1]))}", file=sys.stderr)
+        status = EXIT_DATA
     sys.exit(status)
+
+
+_DISK_ERROR = re.compile(rf"(\S+); ({'|'.join(re.escape(os.strerror(number)) for number in files.DISK_ERRORS)})")
+
+
+def _drop_stdout() -> None:
+    """Let what is still to be written to stdout go nowhere, where it cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _PrintableStream:
     """A text stream on which names, server answers and the like cannot steer the terminal; see `wording.printable`."""
 
-    def __init__(self, stream: IO[str]):
-        self._stream = stream
+    def __init__(self, stream: IO[str], title: str):
+        self._stream, self._title = stream, title
 
     def write(self, text: str) -> int:
         rewrites_line = text.startswith("\r")  # as progress does; within a text it is a name's
-        self._stream.write("\r" + printable(text[1:]) if rewrites_line else printable(text))
+        with files.naming(self._title):
+            self._stream.write("\r" + printable(text[1:]) if rewrites_line else printable(text))
         return len(text)
+
+    def flush(self) -> None:
+        with files.naming(self._title):
+            self._stream.flush()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
@@ -208,8 +232,12 @@ def explain_os_error(error: OSError) -> str:
     what = f"{name}: {error.strerror}" if name else str(error)
     if files.is_url(what):  # remote_path.py says the remedy: those below are for disks
         return f"{what}."
+    of_folder = f" of {Path(os.fsdecode(name)).absolute().parent}" if name and name not in STREAMS.values() else ""
     remedy = {
-        errno.ENOSPC: "free some disk space and run the command again",
+        errno.ENOSPC: f"free some space on the disk{of_folder}, or write elsewhere, and run the command again",
+        errno.EDQUOT: f"your quota on the disk{of_folder} is used up: delete something there, or write elsewhere",
+        errno.EFBIG: f"the disk{of_folder} or a limit of the shell (ulimit -f) allows no larger file: write elsewhere",
+        errno.EROFS: f"the disk{of_folder} is read-only: write elsewhere",
         errno.EACCES: "close the program that holds the file, or change its permissions",
         errno.EPERM: "close the program that holds the file, or change its permissions",
         errno.EISDIR: "give a file, not a folder",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -15,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from scripts.lib.core.remote_path import RemotePath
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # which Python raises without the file's name
 REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -84,6 +86,18 @@ def sha256(*paths: Path | str) -> str:
 
 
 @contextlib.contextmanager
+def naming(path: Path | RemotePath | str) -> Iterator[None]:
+    """Let an error of the disk in this block, such as that it is full, name the file that is written."""
+    try:
+        yield
+    except OSError as error:
+        is_unnamed = error.filename is None or str(error.filename).endswith(".partial")
+        if error.errno in DISK_ERRORS and is_unnamed:
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
 def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **open_options) -> Iterator[IO]:
     """Open a file for writing that appears under its name only when the block has ended without an error.
 
@@ -107,10 +121,11 @@ def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **ope
     path.parent.mkdir(parents=True, exist_ok=True)
     if "b" not in mode:
         open_options = {"encoding": "utf-8", "newline": "", **open_options}
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".partial")
+    with naming(path):
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".partial")
     temporary = Path(name)
     try:
-        with os.fdopen(descriptor, mode, **open_options) as file:
+        with naming(path), os.fdopen(descriptor, mode, **open_options) as file:
             yield file
             file.flush()
             if durable:
@@ -131,7 +146,7 @@ def scratch_beside(place: Path | RemotePath) -> Iterator[Path]:
     folder = None if is_url(place) else place.parent
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{place.name}.partial-") as scratch:
+    with naming(place), tempfile.TemporaryDirectory(dir=folder, prefix=f".{place.name}.partial-") as scratch:
         yield Path(scratch)
 
 

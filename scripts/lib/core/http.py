@@ -12,6 +12,7 @@ from typing import NamedTuple
 import requests
 import urllib3
 
+from scripts.lib.core.files import naming
 from scripts.lib.core.progress import StatusLine
 
 CONNECT_SECONDS = 10.0
@@ -176,7 +177,7 @@ class _Transfer:
         """Write what arrives to the end of the partial file."""
         line = StatusLine()
         self.partial.parent.mkdir(parents=True, exist_ok=True)
-        with self.partial.open("ab") as file, contextlib.ExitStack() as at_end:
+        with naming(self.partial), self.partial.open("ab") as file, contextlib.ExitStack() as at_end:
             at_end.callback(line.clear)
             for block in _blocks(response):
                 if file.tell() == 0 and not block.startswith(self.begins):

@@ -54,6 +54,8 @@ def _check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding
     if "" in names:
         findings.append(_finding(path, "an item has no name", "give it one"))
     for name in sorted(set(names) - {""}):
+        if one_line(name) != name:
+            findings.append(_finding(path, f"the name {name!r} has a control character", "write it without"))
         if names.count(name) > 1:
             findings.append(_finding(path, f"the name {name!r} occurs {names.count(name)} times", "keep one of them"))
     if sorted(ids) != list(range(1, len(ids) + 1)):

@@ -55,6 +55,7 @@ class Journal:
         self._offsets: dict[str, int] = {}
         self._end = 0
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._file: IO[bytes] = path.open("r+b" if resume and path.is_file() else "w+b")
         settings = json.loads(json.dumps(settings))
         for number, line in enumerate(self._file):
@@ -87,8 +88,9 @@ class Journal:
         self._append(image.to_line())
 
     def _append(self, line: bytes) -> None:
-        self._file.write(line)
-        self._file.flush()
+        with files.naming(self._path):
+            self._file.write(line)
+            self._file.flush()
         self._end += len(line)
 
     def get(self, name: str) -> ImageResult | None:

@@ -8,6 +8,7 @@ import math
 import time
 from pathlib import Path
 
+from scripts.lib.core import files
 from scripts.lib.training.loop import TrainingStep
 
 FILE_NAME = "training_log.jsonl"
@@ -21,7 +22,7 @@ def append(path: Path | str, content: dict) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(_finite(content), ensure_ascii=False, allow_nan=False).encode()
-    with path.open("ab+") as file:
+    with files.naming(path), path.open("ab+") as file:
         if file.tell():
             file.seek(-1, 2)
             if file.read(1) != b"\n":

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -177,4 +180,36 @@ def test_all_shows_every_finding_and_leaves_the_other_flags_alone(monkeypatch):
         "    and 2 more",
         "Of each kind the first 3 are shown; --all shows every one.",
         "5 errors.",
+    ]
+
+
+def test_a_disk_that_is_full_for_tensorflow_is_a_sentence(monkeypatch, tmp_path):
+    class ResourceExhaustedError(Exception):
+        """As TensorFlow raises it."""
+
+    def main(argv):
+        words = os.strerror(errno.ENOSPC)
+        raise ResourceExhaustedError(f"{{{{node save/SaveV2}}}} {tmp_path}/model.ckpt-1.data; {words} [Op:SaveV2]")
+
+    status, _, err = run(main, monkeypatch)
+    assert status == 1 and err.startswith(f"error: {tmp_path}/model.ckpt-1.data: {os.strerror(errno.ENOSPC)}; free ")
+    assert f"the disk of {tmp_path}, or" in err
+
+    def defect(argv):
+        raise ResourceExhaustedError("OOM when allocating a tensor")
+
+    with pytest.raises(ResourceExhaustedError):
+        command_line.run(defect)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_stdout_is_a_sentence(repository_root):
+    code = "from scripts.lib.core import command_line; command_line.run(lambda argv: print('x' * 100))"
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=repository_root, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: standard output: No space left on device; free some space on the disk, or write elsewhere, and run the "
+        "command again."
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -49,6 +50,61 @@ def test_a_file_that_cannot_take_its_place_is_named_by_that_place(tmp_path):
     with pytest.raises(OSError) as caught, files.atomic_write(path):
         pass
     assert command_line.explain_os_error(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("number", files.DISK_ERRORS)
+def test_an_error_of_the_disk_names_the_file_and_what_to_do(tmp_path, number):
+    path = tmp_path / "labels.csv"
+    with pytest.raises(OSError) as caught, files.atomic_write(path):
+        raise OSError(number, os.strerror(number))
+    sentence = command_line.explain_os_error(caught.value)
+    assert sentence.startswith(f"{path}: {os.strerror(number)}; ") and f"the disk of {tmp_path}" in sentence
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_file_that_an_error_names_already_stays(tmp_path):
+    with pytest.raises(OSError) as caught, files.naming("a"), files.naming("b"):
+        raise OSError(errno.ENOSPC, "full")
+    assert caught.value.filename == "b"
+    with pytest.raises(OSError) as caught, files.naming("a"):
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+    assert caught.value.filename is None
+
+
+WRITERS = """
+import resource, sys
+from pathlib import Path
+from scripts.lib.core import command_line, files
+from scripts.lib.detection.journal import Journal, ImageResult
+from scripts.lib.training import log
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+text, folder = "x" * 2000, Path(sys.argv[1])
+
+def atomic(path):
+    with files.atomic_write(path, "w") as file:
+        file.write(text)
+
+def scratch(path):
+    with files.scratch_beside(path) as made:
+        (made / "model").write_text(text)
+
+def journal(path):
+    Journal(path, {"model": text}, resume=False)
+
+for write in (atomic, scratch, journal, lambda path: log.append(path, {"loss": text})):
+    try:
+        write(folder / "file")
+    except OSError as error:
+        print(command_line.explain_os_error(error))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of a file's size")
+def test_every_writer_names_its_file_where_the_system_refuses_more(tmp_path, repository_root):
+    command = [sys.executable, "-c", WRITERS, str(tmp_path)]
+    done = subprocess.run(command, cwd=repository_root, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 4 and all(line.startswith(f"{tmp_path / 'file'}: File too large; ") for line in lines)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
