@@ -237,10 +237,8 @@ def show_all(session: Session) -> None:
     """Print all jobs of the region, one a line."""
     jobs = gcloud.run_json("ai", "custom-jobs", "list", *session.flags)
     for each in jobs:
-        number = each["name"].rpartition("/")[2]
-        print(
-            f"{number:<20} {each.get('createTime', '')[:19]:<20} {_state(each):<11} {one_line(each.get('displayName', ''))}"
-        )
+        number, title = each["name"].rpartition("/")[2], one_line(each.get("displayName", ""))
+        print(f"{number:<20} {each.get('createTime', '')[:19]:<20} {_state(each):<11} {title}")
     if not jobs:
         print(f"There is no job in {session.region} of {session.project}.")
 

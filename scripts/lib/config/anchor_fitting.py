@@ -18,8 +18,8 @@ from scipy.cluster.vq import kmeans
 from scripts.lib.config import ssd_anchors
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.progress import progress
-from scripts.lib.images import decode
 from scripts.lib.core.wording import counted
+from scripts.lib.images import decode
 from scripts.lib.records import read
 
 _MAX_BOXES = 5_000  # more say nothing new

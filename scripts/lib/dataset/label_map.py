@@ -9,6 +9,7 @@ from pathlib import Path
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding, errors
+from scripts.lib.core.wording import one_line
 from scripts.lib.object_detection_api import protos, text_protos
 
 _EXAMPLE = "write it like data/apparel_label_map.pbtxt"
