@@ -527,7 +527,7 @@ def test_the_plot_is_a_picture_of_any_set(project, repository_root, split, capsy
         (["--num_shown=3"], "unknown flag --num_shown: write --all to list every finding"),
         (["--num_workers=0"], "--num_workers: 0 is not at least 1"),
         (["--plot=samples/a.png"], "among the images"),
-        (["--pipeline_config_path=none.config"], "no config"),
+        (["--pipeline_config_path=none.config"], "no pipeline config"),
     ],
 )
 def test_wrong_usage_is_one_sentence(project, monkeypatch, flags, message, capsys):

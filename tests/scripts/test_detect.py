@@ -22,6 +22,7 @@ import xml_to_csv
 from scripts import detect
 from scripts.lib.annotations import proposals
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.wording import counted
 from scripts.lib.detection import ensemble, outputs
 from scripts.lib.detection import pipeline as detection_pipeline
 from tests.made_detector import MadeDetector
@@ -262,7 +263,7 @@ def test_a_single_photo_is_counted(project, capsys, name, count):
     Path("list.txt").write_text(name, encoding="utf-8")
     with contextlib.suppress(DataError):
         detect.main(["--model", "model", "--input", "list.txt", "--output_dir", "out"])
-    assert f"{count} images, {count} detections" in capsys.readouterr().out
+    assert f"{counted(count, 'image')}, {counted(count, 'detection')}" in capsys.readouterr().out
 
 
 def test_results_take_no_file_for_their_folder(project):

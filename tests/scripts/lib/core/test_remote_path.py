@@ -99,7 +99,7 @@ def test_what_is_not_there_is_said_as_of_a_file(bucket):
     for address in ("gs://shop/none", "gs://another/none"):
         with pytest.raises(FileNotFoundError, match="no such file on the bucket"):
             files.path_of(address).read_bytes()
-    with pytest.raises(UsageError, match="no config gs://shop/none.config"):
+    with pytest.raises(UsageError, match="no pipeline config gs://shop/none.config"):
         pipeline_config.read("gs://shop/none.config")
 
 
