@@ -80,16 +80,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     paths = parser.add_argument_group("paths")
     paths.add_argument("--csv_input", "--input_csv", type=local_path, default=csv_input, help="labels CSV")
     paths.add_argument("--output_path", "-o", type=local_path, default=output_path, help="TFRecord to write")
-    paths.add_argument(
-        "--image_dir", "--img_path", "-i", type=local_path, default=image_dir, help="folder of the images"
-    )
+    paths.add_argument("--image_dir", "--img_path", "-i", type=local_path, default=image_dir, help="folder of images")
     names = "--label_map", "--label_map_path", "--labels_path", "--labelmap", "-l"
     paths.add_argument(*names, type=local_path, default=LABEL_MAP, help="class names and ids, a .pbtxt")
     options.add_flags(parser)
     work = parser.add_argument_group("work")
-    work.add_argument(
-        "--num_shards", type=positive_int, default=1, help="number of files that the record is split into"
-    )
+    work.add_argument("--num_shards", type=positive_int, default=1, help="number of files to split the record into")
     cores = parallel.available_cores()
     work.add_argument("--num_workers", type=positive_int, default=cores, help="threads")
 

@@ -105,11 +105,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--train_csv", type=local_path, default=train, help="training set to write")
     parser.add_argument("--test_csv", type=local_path, default=test, help="test set to write")
     parser.add_argument("--summary_csv", type=local_path, default=summary, help="boxes per class, to write")
-    parser.add_argument(
-        "--manifest_json",
-        type=local_path,
-        help="how the split was made, to write (default: split.json beside --train_csv)",
-    )
+    parser.add_argument("--manifest_json", type=local_path, help="manifest (default: split.json beside --train_csv)")
     parser.add_argument("--test_fraction", type=fraction, help="share of the images for testing (default: 0.2)")
     parser.add_argument("--seed", type=int, default=1, help="another seed gives another split")
     parser.add_argument("--stratify", action="store_true", help="split each class's boxes in the same proportion")

@@ -79,14 +79,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(f"{__doc__}\n{registry.HELP}")
-    annotations_dir, labels = files.default_path("annotations"), files.default_path("data/labels.csv")
+    folder, labels = files.default_path("annotations"), files.default_path("data/labels.csv")
     parser.add_argument(
-        "--annotations_dir",
-        "--inputDir",
-        "-i",
-        type=local_path,
-        default=annotations_dir,
-        help="folder of the annotations",
+        "--annotations_dir", "--inputDir", "-i", type=local_path, default=folder, help="folder of the annotations"
     )
     parser.add_argument("--output_csv", "--outputFile", "-o", type=local_path, default=labels, help="CSV to write")
     formats = {"choices": (registry.AUTO, *registry.FORMATS), "default": registry.AUTO, "metavar": "FORMAT"}

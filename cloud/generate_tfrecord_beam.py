@@ -89,9 +89,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pip
     paths.add_argument("--label_map", "--label_map_path", default=str(classes), help="class names and ids, a .pbtxt")
     options.add_flags(parser)
     work = parser.add_argument_group("work")
-    work.add_argument(
-        "--num_shards", type=positive_int, default=10, help="number of files that the record is split into"
-    )
+    work.add_argument("--num_shards", type=positive_int, default=10, help="number of files to split the record into")
     args, beam_flags = parser.parse_known_args(argv)
     places = args.csv_input, args.output_path, args.image_dir, args.label_map
     beam_options = beam_support.pipeline_options(beam_flags, places, parser.shown_flags())

@@ -51,11 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     match args.verb:
         case "upload":
             if transfer.upload(start(args.project, args.region), args.bucket, args.pipeline_config_path):
-                config = (
-                    []
-                    if args.pipeline_config_path == BASE_CONFIG
-                    else ["--pipeline_config_path", str(args.pipeline_config_path)]
-                )
+                path = args.pipeline_config_path
+                config = [] if path == BASE_CONFIG else ["--pipeline_config_path", str(path)]
                 print(f"Next: {gcloud.shown(['python', 'cloud/submit.py', 'train', '--bucket', args.bucket, *config])}")
         case "train" | "eval":
             options = jobs.JobOptions(

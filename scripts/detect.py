@@ -104,21 +104,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     default_path = files.default_path
     parser = command_line.make_parser(__doc__)
-    parser.add_argument(
-        "--model",
-        type=local_path,
-        action="append",
-        help="exported model; repeat it for an ensemble (default: exported_model)",
-    )
-    parser.add_argument(
-        "--input", nargs="+", action="extend", required=True, help="images: files, folders, patterns, addresses, lists"
-    )
-    parser.add_argument(
-        "--image_dir", type=local_path, default=default_path("samples"), help="folder of the images of a labels CSV"
-    )
-    parser.add_argument(
-        "--output_dir", type=local_path, default=default_path("detections"), help="folder for the results"
-    )
+    model = "exported model; repeat it for an ensemble (default: exported_model)"
+    parser.add_argument("--model", type=local_path, action="append", help=model)
+    images = "images: files, folders, patterns, addresses, lists"
+    parser.add_argument("--input", nargs="+", action="extend", required=True, help=images)
+    parser.add_argument("--image_dir", type=local_path, default=default_path("samples"), help="images of a labels CSV")
+    parser.add_argument("--output_dir", type=local_path, default=default_path("detections"), help="results folder")
     parser.add_argument("--resume", action="store_true", help="continue the run whose results are in output_dir")
     detections.add_flags(parser)
     written = parser.add_argument_group("what is written")
@@ -134,9 +125,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
     run = parser.add_argument_group("how it runs")
     run.add_argument("--flip", action="store_true", help="also detect on the mirror image (test-time augmentation)")
-    run.add_argument(
-        "--model_weights", nargs="+", type=positive, metavar="WEIGHT", help="weight of each model in an ensemble"
-    )
+    run.add_argument("--model_weights", nargs="+", type=positive, metavar="WEIGHT", help="weights of an ensemble")
     runtimes.add_flag(run)
     run.add_argument("--batch_size", type=positive_int, default=8, help="images per inference batch")
     run.add_argument("--num_workers", type=positive_int, default=available_cores(), help="threads that decode and draw")

@@ -73,27 +73,19 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     train, test = files.default_path("data/train.record"), files.default_path("data/test.record")
     paths.add_argument("--train_record", default=train, help="training record, or the pattern of its shards")
     paths.add_argument("--test_record", default=test, help="test record, or the pattern of its shards")
-    paths.add_argument(
-        "--label_map",
-        "--label_map_path",
-        metavar="PBTXT",
-        help="label map (default: the training record's)",
-    )
+    label_map = "--label_map", "--label_map_path"
+    paths.add_argument(*label_map, metavar="PBTXT", help="label map (default: the training record's)")
     output = files.default_path("runs/pipeline.config")
     paths.add_argument("--output_config", type=files.path_of, default=output, help="config to write")
 
     training = parser.add_argument_group("training; default: as the base config")
     training.add_argument("--batch_size", type=positive_int, metavar="N", help="images per step")
     num_steps = "--num_steps", "--num_train_steps", "--steps"
-    training.add_argument(
-        *num_steps, type=positive_int, metavar="N", help="training steps; scales the learning rate schedule"
-    )
+    training.add_argument(*num_steps, type=positive_int, help="training steps; scales the learning rate schedule")
     checkpoint = f"pre-trained model of download_model.py, checkpoint, its folder, or '{make.FROM_SCRATCH}'"
     training.add_argument("--fine_tune_checkpoint", metavar="CHECKPOINT", help=checkpoint)
     kinds = ("detection", "classification")
-    training.add_argument(
-        "--fine_tune_checkpoint_type", choices=kinds, help="what it was trained for (default: seen in it)"
-    )
+    training.add_argument("--fine_tune_checkpoint_type", choices=kinds, help="its kind (default: seen in it)")
 
     model = parser.add_argument_group("model; default: as the base config")
     size = "pixels: side, or WIDTHxHEIGHT; where the aspect ratio is kept: shorter side, or SHORTERxLONGEST"

@@ -81,9 +81,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     parser.add_argument("--model", type=local_path, default=default_path("exported_model"), help="exported model")
     parser.add_argument("--image_dir", type=existing_dir, default=default_path("samples"), help="folder of the images")
-    parser.add_argument(
-        "--annotations_dir", type=local_path, default=default_path("annotations"), help="folder of the XML files"
-    )
+    parser.add_argument("--annotations_dir", type=local_path, default=default_path("annotations"), help="folder of XML")
     parser.add_argument("--min_score", type=command_line.score, default=0.5, help="score threshold of a proposal")
     parser.add_argument("--replace", action="store_true", help="replace proposals that nobody has reviewed")
     queue_size = "--queue_size", "--queue"

@@ -42,7 +42,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__, flags.TRAIN_ELSEWHERE)
     flags.add_to(parser, flags.TRAIN)
     num_steps = "--num_steps", "--num_train_steps", "--steps"
-    parser.add_argument(*num_steps, type=positive_int, metavar="N", help="training steps (default: the config's)")
+    parser.add_argument(*num_steps, type=positive_int, help="training steps (default: the config's)")
     saving = parser.add_argument_group("checkpoints and logs")
     steps = {"type": positive_int, "metavar": "STEPS"}
     seconds = {"type": positive_int, "metavar": "SECONDS"}

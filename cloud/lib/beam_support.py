@@ -24,12 +24,10 @@ from scripts.lib.images import image_names
 LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
-def pipeline_options(
-    flags: Sequence[str], paths: Iterable[str], our_flags: Mapping[str, str] | None = None
-) -> PipelineOptions:
+def pipeline_options(flags: Sequence[str], paths: Iterable[str], ours: Mapping[str, str]) -> PipelineOptions:
     """Return Beam's options, and look at each path once, existing or not.
 
-    Without --runner the pipeline runs in this process. `our_flags`, of `Parser.shown_flags`, may have been meant.
+    Without --runner the pipeline runs in this process. `ours` are our `Parser.shown_flags`, for messages.
 
     Raises:
         UsageError: Beam does not know a flag, or none of its file systems knows such an address.
@@ -40,8 +38,7 @@ def pipeline_options(
         group._add_argparse_args(parser)
     parser.passes_on = True
     if unknown := [word.partition("=")[0] for word in parser.parse_known_args(flags)[1]]:
-        known = {**parser.shown_flags(), **(our_flags or {})}
-        raise UsageError(command_line.join_errors(command_line.unknown_flag(flag, known) for flag in unknown))
+        raise UsageError(command_line.explain_unknown(unknown, {**parser.shown_flags(), **ours}, elsewhere={}))
     if not any(flag.partition("=")[0] == "--runner" for flag in flags):
         flags = [*flags, f"--runner={LOCAL_RUNNER}"]
     options = PipelineOptions(flags)

@@ -39,56 +39,43 @@ class Parser(argparse.ArgumentParser):
     elsewhere: Mapping[str, str] = {}
     passes_on = False
 
-    def parse_args(self, args=None, namespace=None):
-        words = list(sys.argv[1:] if args is None else args)
-        namespace, rest = self.parse_known_args(words, namespace)
-        if rest:
-            before = words[: words.index(rest[0])]
-            place = f" after {before[-1]}" if before else ""
-            self.error(f"unexpected {rest[0]!r}{place}: write --flag value, and a value with spaces in quotes")
-        return namespace
-
     def parse_known_args(self, args=None, namespace=None):
         words = list(sys.argv[1:] if args is None else args)
-        if not self.passes_on and (problems := self._wrong_flags(words)):
-            self.error(join_errors(problems))
+        flags = [word.partition("=")[0] for word in itertools.takewhile(lambda word: word != "--", words)]
+        known = self._option_string_actions
+        unknown = [flag for flag in flags if flag not in known and re.fullmatch(r"--?[A-Za-z][\w-]*", flag)]
+        if unknown and not self.passes_on:
+            self.error(explain_unknown(unknown, self.shown_flags(), self.elsewhere))
         return super().parse_known_args(words, namespace)
-
-    def error(self, message: str) -> NoReturn:
-        """End with exit status 2 and the message, without the usage of all flags."""
-        message = re.sub(r"(--\w+)(/--?\w+)+", r"\1", message.removeprefix("argument "))
-        self.exit(EXIT_USAGE, f"error: {message}\n")
 
     def shown_flags(self) -> dict[str, str]:
         """Return each name of a flag -> the name that is shown."""
         actions = self._option_string_actions.items()
         return {name: action.option_strings[0] for name, action in actions if action.help != argparse.SUPPRESS}
 
-    def _wrong_flags(self, words: Sequence[str]) -> list[str]:
-        """Return a sentence for each flag that is unknown, or has a value and takes none."""
-        problems = []
-        for word in itertools.takewhile(lambda word: word != "--", words):
-            flag, equals, value = word.partition("=")
-            action = self._option_string_actions.get(flag)
-            if not action and re.fullmatch(r"--?[A-Za-z][\w-]*", flag):
-                problems.append(unknown_flag(flag, self.shown_flags(), self.elsewhere))
-            elif action and action.nargs == 0 and equals:
-                problems.append(f"{flag} takes no value: leave out ={value}")
-        return problems
+    def error(self, message: str) -> NoReturn:
+        """End with exit status 2 and the message, without the usage of all flags."""
+        message = re.sub(r"(--\w+)(/--?\w+)+", r"\1", message.removeprefix("argument "))
+        for theirs, ours in _PLAINLY.items():
+            message = message.replace(theirs, ours)
+        self.exit(EXIT_USAGE, f"error: {message}\n")
 
 
-def unknown_flag(flag: str, shown_flags: Mapping[str, str], elsewhere: Mapping[str, str] | None = None) -> str:
-    """Return a sentence that says what to write instead of an unknown flag: see `Parser`."""
-    if elsewhere and flag in elsewhere:
-        return f"unknown flag {flag}: {elsewhere[flag]}"
-    shown = {name.lstrip("-"): shown for name, shown in shown_flags.items()}
-    near = difflib.get_close_matches(flag.lstrip("-").replace("-", "_").lower(), shown, n=1)
-    return f"unknown flag {flag}; " + (f"did you mean {shown[near[0]]}?" if near else "--help lists all flags")
+_PLAINLY = {
+    "unrecognized arguments": "neither a flag nor the value of one (put a value with spaces in quotes)",
+    "ignored explicit argument": "takes no value, not",
+}
 
 
-def join_errors(problems: Iterable[str]) -> str:
-    """Return one message for several mistakes, a line each."""
-    return "\nerror: ".join(problems)
+def explain_unknown(flags: Iterable[str], shown_flags: Mapping[str, str], elsewhere: Mapping[str, str]) -> str:
+    """Return what to write instead of unknown flags, an error a line: see `Parser`."""
+    shown = {name.lstrip("-"): first for name, first in shown_flags.items()}
+    sentences = []
+    for flag in flags:
+        near = difflib.get_close_matches(flag.lstrip("-").replace("-", "_").lower(), shown, n=1)
+        instead = f"; did you mean {shown[near[0]]}?" if near else "; --help lists all flags"
+        sentences.append(f"unknown flag {flag}" + (f": {elsewhere[flag]}" if flag in elsewhere else instead))
+    return "\nerror: ".join(sentences)
 
 
 def make_parser(docstring: str | None, elsewhere: Mapping[str, str] | None = None, passes_on: bool = False) -> Parser:
@@ -324,4 +311,5 @@ positive_int = _number(int, lambda value: value >= 1, "not at least 1")
 not_negative_int = _number(int, lambda value: value >= 0, "below 0")
 positive = _number(float, lambda value: 0 < value < float("inf"), "not above 0")
 not_negative = _number(float, lambda value: 0 <= value < float("inf"), "not a number of at least 0")
+share = _number(float, lambda value: 0 < value <= 1, "not above 0 and at most 1")
 score = _number(float, lambda value: 0 <= value <= 1, "not between 0 and 1")

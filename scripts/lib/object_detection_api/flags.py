@@ -60,36 +60,30 @@ EXPORT: ApiFlags = {
 }
 
 # Flags of model_main.py, model_main_tf2.py and exporter_main_v2.py -> what to do here.
-_ALL_EVALUATED = "leave it out: each image of the test record is evaluated once"
-_NO_TPU = "leave it out: TPUs are not supported"
-_ELSEWHERE = {
-    "--num_eval_steps": _ALL_EVALUATED,
-    "--sample_1_of_n_eval_examples": _ALL_EVALUATED,
-    "--sample_1_of_n_eval_on_train_examples": _ALL_EVALUATED,
-    "--hparams_overrides": "change the pipeline config; scripts/make_config.py makes one",
-    "--use_tpu": _NO_TPU,
-    "--tpu_name": _NO_TPU,
-}
+_EVALUATION_SAMPLE = dict.fromkeys(
+    ("--num_eval_steps", "--sample_1_of_n_eval_examples", "--sample_1_of_n_eval_on_train_examples"),
+    "leave it out: each image of the test record is evaluated once",
+)
 TRAIN_ELSEWHERE = {
-    **_ELSEWHERE,
+    **_EVALUATION_SAMPLE,
+    **dict.fromkeys(("--use_tpu", "--tpu_name"), "leave it out: TPUs are not supported"),
+    **dict.fromkeys(
+        ("--batch_size", "--learning_rate", "--fine_tune_checkpoint", "--hparams_overrides"),
+        "it is in the pipeline config; scripts/make_config.py makes one",
+    ),
+    **dict.fromkeys(
+        ("--run_once", "--eval_training_data", "--eval_on_train_data", "--checkpoint_dir"),
+        "scripts/eval.py evaluates; --eval_every N does so during the training",
+    ),
     "--model_dir": "--train_dir is the folder for the checkpoints",
-    "--checkpoint_dir": "scripts/eval.py evaluates checkpoints; --train_dir is the folder for those of the training",
     "--checkpoint_every_n": "--save_every_steps N saves a checkpoint every N steps",
-    "--record_summaries": "leave it out; --save_summaries_secs says how often summaries are written",
-    "--run_once": "scripts/eval.py evaluates; --eval_every N does so during the training",
-    "--eval_training_data": "scripts/eval.py evaluates, also on the training data",
-    "--eval_on_train_data": "scripts/eval.py --eval_training_data evaluates on the training data",
     "--num_workers": "--num_clones N trains on N GPUs of this machine; cloud/README.md is about several machines",
-    "--batch_size": "it is in the pipeline config; scripts/make_config.py --batch_size N makes one",
-    "--learning_rate": "it is in the pipeline config, in train_config's optimizer",
-    "--fine_tune_checkpoint": "it is in the pipeline config; scripts/make_config.py --fine_tune_checkpoint makes one",
 }
 EVAL_ELSEWHERE = {
-    **_ELSEWHERE,
+    **_EVALUATION_SAMPLE,
     "--model_dir": "--checkpoint_dir is the folder with the checkpoints, --eval_dir that for the results",
     "--eval_on_train_data": "--eval_training_data evaluates on the training data",
     "--eval_timeout": "--run_once ends after the latest checkpoint",
-    "--max_eval_retries": "--run_once ends after the latest checkpoint",
 }
 EXPORT_ELSEWHERE = {
     "--trained_checkpoint_dir": "--trained_checkpoint_prefix takes a checkpoint, or the folder with them"
@@ -115,16 +109,14 @@ def add_to(parser: argparse.ArgumentParser, flags: ApiFlags) -> None:
 
 def add_absl_logging(parser: argparse.ArgumentParser) -> None:
     """Take the flags of absl that the tutorials give, in its spellings; they change nothing here."""
-    for flag in ("--logtostderr", "--alsologtostderr"):
-        parser.add_argument(flag, action=_Ignored, nargs="?", type=boolean)
-        parser.add_argument(flag.replace("--", "--no"), action=_Ignored, nargs=0)
-    parser.add_argument("--stderrthreshold", action=_Ignored)
+    hidden = {"action": _Ignored, "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+    for name in ("logtostderr", "alsologtostderr"):
+        parser.add_argument(f"--{name}", nargs="?", type=boolean, **hidden)
+        parser.add_argument(f"--no{name}", nargs=0, **hidden)
+    parser.add_argument("--stderrthreshold", **hidden)
 
 
 class _Ignored(argparse.Action):
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-
     def __call__(self, *_):
         """Leave the namespace as it is."""
 

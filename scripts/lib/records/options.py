@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from scripts.lib.core.command_line import positive_int
+from scripts.lib.core.command_line import positive_int, share
 
 AUTOMATIC = -1.0  # value of --oversample without a number
 
@@ -37,11 +37,3 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     oversample = "repeat images of rare classes (repeat factor sampling); without SHARE: 1 / number of classes"
     content.add_argument("--oversample", type=share, nargs="?", const=AUTOMATIC, metavar="SHARE", help=oversample)
-
-
-def share(text: str) -> float:
-    """An argparse type: a share of the images."""
-    value = float(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
-    return value

@@ -24,7 +24,7 @@ def test_a_bucket_that_cannot_be_looked_at_is_one_sentence(bucket, monkeypatch):
 
     monkeypatch.setattr(beam_support, "exists", refused)
     with pytest.raises(DataError) as failure:
-        beam_support.pipeline_options([], ["bucket://photos"])
+        beam_support.pipeline_options([], ["bucket://photos"], {})
     assert failure.value.findings == [
         "bucket://photos cannot be looked at (403 GET bucket://photos); check network, address, and the login that "
         "Beam uses: gcloud auth application-default login"
@@ -42,10 +42,10 @@ def test_a_scratch_folder_goes_with_all_that_is_in_it(bucket, monkeypatch, place
 
 
 def test_flags_that_beam_does_not_know_are_refused():
-    options = beam_support.pipeline_options(["--direct_num_workers=2"], [])
+    options = beam_support.pipeline_options(["--direct_num_workers=2"], [], {})
     assert options.get_all_options()["runner"] == beam_support.LOCAL_RUNNER
-    with pytest.raises(UsageError, match="unknown flag --num_shard"):
-        beam_support.pipeline_options(["--num_shard=3"], [])
+    with pytest.raises(UsageError, match=r"unknown flag --num_shard; did you mean --num_shards\?"):
+        beam_support.pipeline_options(["--num_shard=3"], [], {"--num_shards": "--num_shards"})
 
 
 def test_a_finding_about_a_local_copy_names_the_original(bucket):

@@ -101,7 +101,7 @@ def test_flags_that_the_program_does_not_take_are_named_once():
         each["containerSpec"]["args"].append("--learning_rate=3")
     findings = job_spec.check(spec, "job.yaml", submit.read_program_flags)
     assert [str(each) for each in findings] == [
-        "error: job.yaml: workerPoolSpecs[0] (master): args: unknown flag --learning_rate; --help lists all flags; see the program's --help."
+        "error: job.yaml: workerPoolSpecs[0] (master): args: unknown flag --learning_rate: it is in the pipeline config; scripts/make_config.py makes one; see the program's --help."
     ]
 
 
