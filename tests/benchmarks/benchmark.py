@@ -13,7 +13,6 @@ since the machine may be busy; its load is printed as well.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import json
 import sys
@@ -37,12 +36,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
     benchmark = importlib.import_module(f"tests.benchmarks.{args.what}")
     machine = measuring.machine()
-    with contextlib.redirect_stdout(sys.stderr if args.json else sys.stdout):
-        results = benchmark.measure(args.work_dir, args.quick)
+    results = benchmark.measure(args.work_dir, args.quick)
+    print(measuring.report(machine, results))
     if args.json:
-        print(json.dumps({"machine": machine, "results": [result.as_json() for result in results]}, indent=2))
-    else:
-        print(measuring.report(machine, results))
+        with files.atomic_write(args.json, "w") as file:
+            json.dump({"machine": machine, "results": [result.as_json() for result in results]}, file, indent=2)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -50,7 +48,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     what = "; ".join(f"{name}: {title}" for name, title in SUB_COMMANDS.items())
     parser.add_argument("what", choices=SUB_COMMANDS, help=what)
     parser.add_argument("--quick", action="store_true", help="less input and fewer turns")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--json", type=local_path, metavar="FILE", help="write the results there, too")
     parser.add_argument(
         "--work_dir", type=local_path, default=files.default_path("runs/benchmark"), help="folder for input and output"
     )

@@ -97,8 +97,8 @@ def test_the_table_says_what_it_was_measured_on(monkeypatch, capsys, tmp_path):
     benchmark.main(["data", "--quick", f"--work_dir={tmp_path}"])
     shown = capsys.readouterr().out
     assert "< 0.60 s" in shown and "0.20 s" in shown and "yes" in shown and "cores" in shown
-    benchmark.main(["data", "--json", f"--work_dir={tmp_path}"])
-    content = json.loads(capsys.readouterr().out)
+    benchmark.main(["data", "--json", str(tmp_path / "result.json"), f"--work_dir={tmp_path}"])
+    content = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     assert content["results"][0]["met"] is True and content["machine"]["python"] == sys.version.split()[0]
 
 
