@@ -80,17 +80,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(f"{__doc__}\n{registry.HELP}")
     folder, labels = files.default_path("annotations"), files.default_path("data/labels.csv")
-    parser.add_argument(
-        "--annotations_dir", "--inputDir", "-i", type=local_path, default=folder, help="folder of the annotations"
-    )
+    source = "--annotations_dir", "--inputDir", "-i"
+    parser.add_argument(*source, type=local_path, default=folder, help="folder of the annotations")
     parser.add_argument("--output_csv", "--outputFile", "-o", type=local_path, default=labels, help="CSV to write")
     formats = {"choices": (registry.AUTO, *registry.FORMATS), "default": registry.AUTO, "metavar": "FORMAT"}
     parser.add_argument("--format", **formats, help=registry.FORMAT_HELP)
-    parser.add_argument(
-        "--image_dir",
-        type=existing_dir,
-        help="folder of the images (default: samples, or annotations_dir if it has images)",
-    )
+    images = "folder of the images (default: samples, or annotations_dir if it has images)"
+    parser.add_argument("--image_dir", type=existing_dir, help=images)
     parser.add_argument("--class_map", type=existing_file, help="CSV with the columns theirs,ours that renames classes")
     parser.add_argument("--include_negatives", action="store_true", help="keep images without objects: one row each")
     args = parser.parse_args(argv)

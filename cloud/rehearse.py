@@ -68,7 +68,7 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]
     parser.add_argument("--parameter_servers", type=positive, default=1, help="processes that hold the variables")
     parser.add_argument("--evaluator", action="store_true", help="evaluate each checkpoint in a process of its own")
     num_steps = "--num_steps", "--num_train_steps", "--steps"
-    parser.add_argument(*num_steps, type=positive, metavar="N", help="training steps (default: the config's)")
+    parser.add_argument(*num_steps, type=positive, help="training steps (default: the config's)")
     return parser.parse_known_args(argv)
 
 

@@ -61,9 +61,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--image_dir", type=local_path, default=images, help="folder of the images")
     parser.add_argument("--class_file", type=local_path, default=classes, help="names of the classes, one per line")
     parser.add_argument("--annotations_dir", type=local_path, default=annotations, help="folder for the XML files")
-    parser.add_argument(
-        "--queue", type=existing_file, metavar="CSV", help="show only the images of this list of prelabel.py"
-    )
+    parser.add_argument("--queue", type=existing_file, help="show only the images of this list of prelabel.py")
     parser.add_argument("as_labelimg", type=local_path, nargs="*", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     names, paths = ("image_dir", "class_file", "annotations_dir"), vars(args).pop("as_labelimg")

@@ -79,7 +79,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     paths.add_argument("--output_config", type=files.path_of, default=output, help="config to write")
 
     training = parser.add_argument_group("training; default: as the base config")
-    training.add_argument("--batch_size", type=positive_int, metavar="N", help="images per step")
+    training.add_argument("--batch_size", type=positive_int, help="images per step")
     num_steps = "--num_steps", "--num_train_steps", "--steps"
     training.add_argument(*num_steps, type=positive_int, help="training steps; scales the learning rate schedule")
     checkpoint = f"pre-trained model of download_model.py, checkpoint, its folder, or '{make.FROM_SCRATCH}'"

@@ -37,7 +37,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     default = files.default_path("runs/quickstart")
     parser.add_argument("--logdir", type=command_line.existing_dir, default=default, help="folder with the runs")
     parser.add_argument("--host", default="localhost", help="address to listen at; 0.0.0.0: reachable from elsewhere")
-    parser.add_argument("--port", type=int, metavar="N", help="port (default: 6006, or the next free one; 0: any)")
+    parser.add_argument("--port", type=int, help="port (default: 6006, or the next free one; 0: any)")
     return parser.parse_args(argv)
 
 

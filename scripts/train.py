@@ -52,14 +52,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     saving.add_argument("--save_summaries_secs", **seconds, default=20, help="time between two points in TensorBoard")
     saving.add_argument("--full_summaries", action="store_true", help="write histograms and the graph, too (20 MB)")
     evaluating = parser.add_argument_group("evaluations between the steps")
-    evaluating.add_argument(
-        "--eval_every", **steps, help="steps between two evaluations; train_dir/best is the best one"
-    )
-    evaluating.add_argument("--patience", type=positive_int, metavar="N", help="end after N evaluations without gain")
+    evaluating.add_argument("--eval_every", **steps, help="steps between two evaluations; the best: train_dir/best")
+    evaluating.add_argument("--patience", type=positive_int, help="end after N evaluations without gain")
     evaluating.add_argument("--eval_dir", default="", help="folder for the results (default: train_dir/eval)")
     learns = f"only check that the set-up learns: train on N images until their mAP@0.5 is {overfit.TARGET}"
-    parser.add_argument("--overfit", type=positive_int, metavar="N", help=learns)
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of weights and augmentation")
+    parser.add_argument("--overfit", type=positive_int, help=learns)
+    parser.add_argument("--seed", type=int, help="seed of weights and augmentation")
     args = parser.parse_args(flags.double_dashed(argv))
     flags.require_one_of(parser, vars(args), ["train_dir"], ["overfit"])
     parts = ["model_config_path", "train_config_path", "input_config_path"]

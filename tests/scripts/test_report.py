@@ -210,7 +210,7 @@ def test_a_folder_that_is_missing_is_named_with_its_flag(tmp_path, capsys, flag)
     with pytest.raises(SystemExit) as ended:
         report.main([flag, "nowhere", "--output_dir", str(tmp_path / "out")])
     assert ended.value.code == 2
-    assert f"argument {flag}: no folder nowhere" in capsys.readouterr().err
+    assert f"{flag}: no folder nowhere" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -96,10 +96,8 @@ def add_to(parser: argparse.ArgumentParser, flags: ApiFlags) -> None:
     for flag, (default, meaning) in flags.items():
         if isinstance(default, bool):
             settings = {"nargs": "?", "const": True, "type": boolean, "metavar": "true|false"}
-            no_flag, name = flag.replace("--", "--no"), flag.removeprefix("--")
-            group.add_argument(
-                no_flag, dest=name, action="store_false", default=argparse.SUPPRESS, help=argparse.SUPPRESS
-            )
+            hidden = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+            group.add_argument(flag.replace("--", "--no"), dest=flag[2:], action="store_false", **hidden)
         else:
             settings = {"type": int} if isinstance(default, int) else {}
         group.add_argument(flag, default=default, help=meaning, **settings)
