@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
@@ -17,6 +18,7 @@ COLUMNS, ROWS = 6, 6  # thumbnails on a page
 SIDE = 240  # pixels of a thumbnail's longer side
 _MARGIN, _CAPTION = 8, 20  # pixels
 _FONT_SIZE = 13
+_EMPTY_COLOR = "#59636e"  # of no class
 
 
 def thumbnail(image: Image.Image, detections: Iterable[Detection], class_names: Sequence[str]) -> Image.Image:
@@ -28,18 +30,18 @@ def thumbnail(image: Image.Image, detections: Iterable[Detection], class_names: 
 def page_writer(folder: Path, thumbnails: Path) -> Iterator[Callable[[ImageResult], None]]:
     """Write page_0001.jpg and so on from a folder of thumbnails; remove the pages of an earlier, longer run."""
     pages = 0
-    waiting: list[tuple[str, Path]] = []
+    waiting: list[_Thumbnail] = []
 
     def write_page() -> None:
         nonlocal pages
         pages += 1
         with files.atomic_write(folder / f"page_{pages:04d}.jpg", durable=False) as file:
-            _page(waiting).save(file, "JPEG", quality=88)
+            _page(waiting).save(file, "JPEG", quality=88, subsampling=0)
         waiting.clear()
 
     def write(image: ImageResult) -> None:
         if not image.error:
-            waiting.append((image.name, thumbnails / image.output_name))
+            waiting.append(_Thumbnail(image.name, thumbnails / image.output_name, not image.detections))
         if len(waiting) == COLUMNS * ROWS:
             write_page()
 
@@ -51,17 +53,25 @@ def page_writer(folder: Path, thumbnails: Path) -> Iterator[Callable[[ImageResul
         pages += 1
 
 
-def _page(thumbnails: Sequence[tuple[str, Path]]) -> Image.Image:
+class _Thumbnail(NamedTuple):
+    caption: str
+    path: Path
+    is_empty: bool  # nothing was found
+
+
+def _page(thumbnails: Sequence[_Thumbnail]) -> Image.Image:
     """Return a page of thumbnails with captions."""
     rows = -(-len(thumbnails) // COLUMNS)
     cell_width, cell_height = SIDE + _MARGIN, SIDE + _CAPTION + _MARGIN
     page = Image.new("RGB", (COLUMNS * cell_width + _MARGIN, rows * cell_height + _MARGIN), "white")
     draw, font = ImageDraw.Draw(page), fonts.load(_FONT_SIZE)
-    for index, (caption, path) in enumerate(thumbnails):
+    for index, (caption, path, is_empty) in enumerate(thumbnails):
         row, column = divmod(index, COLUMNS)
         left, top = _MARGIN + column * cell_width, _MARGIN + row * cell_height
         with Image.open(path) as image:
             page.paste(image, (left + (SIDE - image.width) // 2, top + (SIDE - image.height) // 2))
+        if is_empty:
+            drawing.draw_label(draw, (left, top), "nothing found", _EMPTY_COLOR, font)
         middle = (left + SIDE / 2, top + SIDE + _CAPTION / 2)
         draw.text(middle, _shortened(draw, caption), "black", font, anchor="mm")
     return page

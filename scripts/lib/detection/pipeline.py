@@ -120,7 +120,7 @@ class Pipeline:
             for folder, draw in zip(self.folders, (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
                 if folder:
                     with files.atomic_write(folder / source.output_name, durable=False) as file:
-                        draw(image, kept, list(class_names.values())).save(file, "JPEG", quality=90)
+                        draw(image, kept, list(class_names.values())).save(file, "JPEG", quality=90, subsampling=0)
         return ImageResult(source.name, source.output_name, version, prepared.width, prepared.height, kept)
 
 

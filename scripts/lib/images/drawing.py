@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from scripts.lib.core.boxes import Detection
@@ -35,18 +36,14 @@ def draw_detections(image: Image.Image, detections: Iterable[Detection], class_n
     labels: list[_Label] = []
     for detection in best_first:
         box, (text, font) = _inside(detection, image.size), _fitting_text(detection, font_size, image.width)
-        place = _label_place(
-            box, (_width(text, font), sum(font.getmetrics())), image.size, [one.place for one in labels]
-        )
+        place = _label_place(box, _label_size(text, font), image.size, [one.place for one in labels])
         labels.append(_Label(box, colors[detection.class_name], text, font, place))
     for label in reversed(labels):
         edge = palette.text_color(label.color)  # tells the line from a garment of its colour
         draw.rectangle(label.box, outline=edge, width=line_width + max(1, line_width // 3))
         draw.rectangle(label.box, outline=label.color, width=line_width)
     for label in reversed(labels):  # after all boxes: no box runs through one
-        draw.rectangle(label.place, fill=label.color)
-        x, y = label.place[:2]
-        draw.text((x + _PADDING, y), label.text, fill=palette.text_color(label.color), font=label.font)
+        draw_label(draw, label.place[:2], label.text, label.color, label.font)
     return drawn
 
 
@@ -70,6 +67,20 @@ class _Label(NamedTuple):
     place: _Box
 
 
+def draw_label(
+    draw: ImageDraw.ImageDraw, corner: tuple[int, int], text: str, color: str, font: ImageFont.FreeTypeFont
+) -> None:
+    """Draw a text on a ground of this colour, with its upper left corner here."""
+    x, y = corner
+    width, height = _label_size(text, font)
+    draw.rectangle((x, y, x + width, y + height), fill=color)
+    draw.text((x + _PADDING, y), text, fill=palette.text_color(color), font=font)
+
+
+def _label_size(text: str, font: ImageFont.FreeTypeFont) -> tuple[int, int]:
+    return math.ceil(font.getlength(text)) + 2 * _PADDING, sum(font.getmetrics())
+
+
 def _inside(detection: Detection, size: tuple[int, int]) -> _Box:
     """Return the part of the box that lies in the image."""
     right, bottom = size[0] - 1, size[1] - 1
@@ -85,15 +96,11 @@ def _fitting_text(detection: Detection, font_size: int, width: int) -> tuple[str
     name, score = detection.class_name, "" if math.isnan(detection.score) else f" {detection.score:.0%}"
     for size in range(font_size, _SMALLEST_FONT - 1, -1):
         font = fonts.load(size)
-        if _width(name + score, font) <= width:
+        if _label_size(name + score, font)[0] <= width:
             return name + score, font
-    while name and _width(f"{name}…{score}", font) > width:
+    while name and _label_size(f"{name}…{score}", font)[0] > width:
         name = name[:-1]
     return f"{name}…{score}", font
-
-
-def _width(text: str, font: ImageFont.FreeTypeFont) -> int:
-    return math.ceil(font.getlength(text)) + 2 * _PADDING
 
 
 def _label_place(box: _Box, label_size: tuple[int, int], image_size: tuple[int, int], taken: Sequence[_Box]) -> _Box:
@@ -102,12 +109,12 @@ def _label_place(box: _Box, label_size: tuple[int, int], image_size: tuple[int, 
     right, bottom = max(0, image_size[0] - width), max(0, image_size[1] - height)
     tops = [top for top in (ymin - height, *range(ymin, ymax + 1, height)) if 0 <= top <= bottom] or [min(ymin, bottom)]
     lefts = [min(max(left, 0), right) for left in (xmin, xmax - width)]
-    places = [(left, top, left + width, top + height) for left in lefts for top in tops]
-    return min(places, key=lambda place: sum(_overlap(place, other) for other in taken))
+    places = np.array([(left, top, left + width, top + height) for left in lefts for top in tops])
+    return tuple(places[_overlaps(places, np.array(taken).reshape(-1, 4)).argmin()].tolist())
 
 
-def _overlap(box: _Box, other: _Box) -> int:
-    """Return the area that two boxes share."""
-    width = min(box[2], other[2]) - max(box[0], other[0])
-    height = min(box[3], other[3]) - max(box[1], other[1])
-    return max(width, 0) * max(height, 0)
+def _overlaps(places: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Return int[N]: how many pixels of each of the places, int[N, 4], the taken ones, int[M, 4], cover in all."""
+    places, taken = places[:, None], taken[None]
+    sides = np.minimum(places[..., 2:], taken[..., 2:]) - np.maximum(places[..., :2], taken[..., :2])
+    return sides.clip(0).prod(axis=2).sum(axis=1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageDraw
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw
 
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import ERROR, Finding
@@ -24,10 +25,19 @@ def test_pages_are_filled_row_by_row_and_old_ones_go(tmp_path):
     assert sorted(path.name for path in tmp_path.glob("*.jpg")) == ["page_0001.jpg", "page_0002.jpg"]
     with Image.open(tmp_path / "page_0002.jpg") as page:
         assert page.size == (6 * 248 + 8, 268 + 8)
+        assert np.all(np.abs(np.array(page.getpixel((9, 9))) - ImageColor.getrgb("#59636e")) < 9), "nothing found"
         centres = [page.getpixel((8 + 248 * column + 120, 8 + 120)) for column in range(6)]
     assert [blue < 60 for _, _, blue in centres] == [True] + 5 * [False]
     write(tmp_path, 36)
     assert [path.name for path in tmp_path.glob("*.jpg")] == ["page_0001.jpg"]
+
+
+def test_an_image_with_detections_is_not_marked(tmp_path):
+    Image.new("RGB", (240, 240), "red").save(tmp_path / "red.jpg")
+    with contact_sheet.page_writer(tmp_path, tmp_path) as add:
+        add(ImageResult("red.png", "red.jpg", "", 9, 9, [Detection("Tops", 0.9, 1, 1, 2, 2)]))
+    with Image.open(tmp_path / "page_0001.jpg") as page:
+        assert page.getpixel((12, 12))[0] > 240
 
 
 def test_a_thumbnail_is_small_and_its_box_is_drawn_at_its_scale():
