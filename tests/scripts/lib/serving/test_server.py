@@ -263,4 +263,11 @@ def test_the_page_fits_a_phone_in_the_dark(served, tmp_path):
         page.wait_for(f"{FOUND}.startsWith('Blue94%')")
         assert page.value("document.documentElement.scrollWidth") <= 360
         assert page.value("getComputedStyle(document.body).backgroundColor") == "rgb(13, 17, 23)"
+        place = """(taken, box) => { answer = {width: 100, height: 80};
+            const {x, y} = labelPlace(box, {width: 40, height: 10}, taken.map(([x, y]) => ({x, y, width: 40, height: 10})));
+            return [x, y]; }"""
+        box, edge = "{xmin: 10, ymin: 20, xmax: 90, ymax: 70}", "{xmin: 80, ymin: 5, xmax: 99, ymax: 79}"
+        assert page.value(f"({place})([], {box})") == [10, 10], "on the box"
+        assert page.value(f"({place})([[10, 10], [12, 18]], {box})") == [10, 30], "below other labels"
+        assert page.value(f"({place})([], {edge})") == [60, 5], "not cut off"
     assert page.complaints == []
