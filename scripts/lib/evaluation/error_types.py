@@ -8,16 +8,21 @@ Detection Errors", ECCV 2020, section 2), with their thresholds 0.5 (foreground)
     both            overlaps an object of another class by 0.1 to 0.5
     duplicate       overlaps an object of its class by at least 0.5 that a better detection has found
     background      overlaps every object by less than 0.1
-    missed          an object that no detection finds and no correction of class or place would find
+    missed          an object that no detection finds
 
-The cost of a kind is the mAP@0.5 gained by an oracle that corrects all errors of that kind and no other (section 2.3).
-It corrects the class or the box if nothing has found the object and no better such detection claims it, and removes
-the detection otherwise. Detections of the other kinds are removed; missed objects no longer count. Average precision
-is the area of average_precision.py, not COCO's mean at 101 recalls.
+Counted are the detections that reach the score threshold of their class, paired with objects as in the confusion
+matrix: a badly placed detection is a localisation error, and its object is missed.
+
+The cost of a kind is the mAP@0.5 gained by an oracle that corrects all errors of that kind and no other (section 2.3),
+among the detections of every score. It corrects the class or the box if nothing has found the object and no better
+such detection claims it, and removes the detection otherwise. Detections of the other kinds are removed; missed objects
+no longer count, where no correction of class or place would find them. Average precision is the area of
+average_precision.py, not COCO's mean at 101 recalls.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -28,6 +33,7 @@ from scripts.lib.evaluation.average_precision import ClassMatches, EvaluatedImag
 
 FOREGROUND_IOU = 0.5
 BACKGROUND_IOU = 0.1
+RIGHT = "right"
 ERROR_TYPES = ("classification", "localisation", "both", "duplicate", "background", "missed")
 
 
@@ -97,10 +103,23 @@ def confusion_matrix(images: Sequence[EvaluatedImage], pairings: Sequence[Pairin
     return matrix
 
 
-class Errors(NamedTuple):
-    """The errors of all detections."""
+def count(image: EvaluatedImage, pairing: Pairing) -> Counter[str]:
+    """Count the right detections (RIGHT) and the errors (ERROR_TYPES) of one image; difficult objects do not count."""
+    counts = Counter(missed=len(pairing.missed), duplicate=len(pairing.duplicates))
+    overlaps = iou(image.boxes_yxyx[pairing.detections], image.true_boxes_yxyx)
+    for detection, found, of_detection in zip(pairing.detections, pairing.objects, overlaps, strict=True):
+        same_class = image.true_class_ids == image.class_ids[detection]
+        if found < 0:
+            counts[_kind(of_detection, same_class)[0]] += 1
+        elif not image.is_difficult[found]:
+            counts[RIGHT if same_class[found] else "classification"] += 1
+    return counts
 
-    counts: dict[str, int]  # kind -> number of errors
+
+class Errors(NamedTuple):
+    """A detector's errors by kind."""
+
+    counts: dict[str, int]  # kind -> number of errors among the paired detections
     costs: dict[str, float]  # kind -> mAP@0.5 gained by correcting all errors of the kind, 0..1
     mean_ap: float  # mAP@0.5 as it is; as in TIDE, a detection may take its second-nearest object here
 
@@ -115,8 +134,9 @@ class _Detection(NamedTuple):
     corrected_class_id: int = 0  # 0: the correction removes the detection
 
 
-def errors(images: Sequence[EvaluatedImage], num_classes: int) -> Errors:
+def errors(images: Sequence[EvaluatedImage], pairings: Sequence[Pairing], num_classes: int) -> Errors:
     """Return the counts and costs of the kinds of error, without difficult objects and their detections."""
+    counts = sum(map(count, images, pairings), Counter())
     detections: list[_Detection] = []
     num_true = np.zeros((num_classes + 1, len(images)), int)  # by class id
     missed = np.zeros_like(num_true)
@@ -127,7 +147,6 @@ def errors(images: Sequence[EvaluatedImage], num_classes: int) -> Errors:
         np.add.at(num_true[:, index], true_class_ids, 1)
         np.add.at(missed[:, index], true_class_ids[missed_objects], 1)
 
-    kinds = [detection.error for detection in detections]
     mean_ap = _mean_ap(detections, num_true)
     costs = {}
     for kind in ERROR_TYPES:
@@ -137,8 +156,7 @@ def errors(images: Sequence[EvaluatedImage], num_classes: int) -> Errors:
         ]
         # A class without an object left to find drops out of the mean.
         costs[kind] = max(0.0, _mean_ap(corrected, num_true - missed if kind == "missed" else num_true) - mean_ap)
-    counts = {kind: kinds.count(kind) for kind in ERROR_TYPES} | {"missed": int(missed.sum())}
-    return Errors(counts, costs, mean_ap)
+    return Errors({kind: counts[kind] for kind in ERROR_TYPES}, costs, mean_ap)
 
 
 def _mean_ap(detections: Sequence[_Detection], num_true: np.ndarray) -> float:

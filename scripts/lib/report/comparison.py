@@ -149,9 +149,7 @@ def sentences(differences: dict[str, Difference]) -> list[str]:
 
 def _draw(run_a: Results, run_b: Results, options: PageOptions) -> list[ExampleImage]:
     """Draw the images whose errors differ most: ground truth, A, B."""
-    errors_a, errors_b = (
-        [examples.tally(*pair).errors for pair in zip(run.images, run.pairings, strict=True)] for run in (run_a, run_b)
-    )
+    errors_a, errors_b = ([examples.num_errors(counts) for counts in examples.tally(run)] for run in (run_a, run_b))
     difference = np.subtract(errors_b, errors_a)
     order = [index for index in np.argsort(-np.abs(difference), kind="stable").tolist() if difference[index]]
     chosen = [

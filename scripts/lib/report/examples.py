@@ -7,6 +7,7 @@ import itertools
 import math
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,8 +18,7 @@ from PIL import Image, ImageDraw
 from scripts.lib.core import files
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import UsageError
-from scripts.lib.evaluation.average_precision import EvaluatedImage
-from scripts.lib.evaluation.error_types import Pairing
+from scripts.lib.evaluation import error_types
 from scripts.lib.images import drawing, fonts
 from scripts.lib.records import read
 from scripts.lib.report import sentences
@@ -26,6 +26,15 @@ from scripts.lib.report.figures import Results
 
 FOLDER = "images"
 HEADINGS = {"confused": "Most confused classes", "missed": "Missed objects", "worst": "Most errors", "best": "Best"}
+_WORDS = {
+    error_types.RIGHT: "right",
+    "classification": "of the wrong class",
+    "localisation": "badly placed",
+    "both": "badly placed and of the wrong class",
+    "background": "where nothing is",
+    "duplicate": "found twice",
+    "missed": "missed",
+}
 _PER_KIND = 6
 _LONGEST_SIDE = 360  # pixels of one half of an example
 _GAP = 8
@@ -51,33 +60,9 @@ class ExampleImage(NamedTuple):
     caption: str
 
 
-class Tally(NamedTuple):
-    """The detections and errors of one image, counted."""
-
-    correct: int
-    wrong_class: int
-    missed: int
-    background: int  # detections without an object
-    duplicate: int
-
-    @property
-    def errors(self) -> int:
-        return self.wrong_class + self.missed + self.background + self.duplicate
-
-    def __str__(self) -> str:
-        counts = {
-            "right": self.correct,
-            "of the wrong class": self.wrong_class,
-            "missed": self.missed,
-            "where nothing is": self.background,
-            "found twice": self.duplicate,
-        }
-        return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-
-
 def choose(results: Results) -> list[Example]:
     """Choose the examples, each image once."""
-    tallies = [tally(image, pairing) for image, pairing in zip(results.images, results.pairings, strict=True)]
+    tallies = tally(results)
     chosen: dict[int, Example] = {}
     for of_kind in (_confused(results), _missed(results), _worst(tallies), _best(tallies)):
         new = (example for example in of_kind if example.image_index not in chosen)
@@ -85,24 +70,29 @@ def choose(results: Results) -> list[Example]:
     return list(chosen.values())
 
 
-def tally(image: EvaluatedImage, pairing: Pairing) -> Tally:
-    """Count what is right and wrong on one image."""
-    on_object = pairing.objects >= 0
-    classes = image.class_ids[pairing.detections][on_object]
-    correct = int((classes == image.true_class_ids[pairing.objects[on_object]]).sum())
-    wrong_class, background = len(classes) - correct, int((~on_object).sum())
-    return Tally(correct, wrong_class, len(pairing.missed), background, len(pairing.duplicates))
+def tally(results: Results) -> list[Counter[str]]:
+    """Return what is right and wrong on each image, counted by kind."""
+    return list(map(error_types.count, results.images, results.pairings))
 
 
-def _worst(tallies: Sequence[Tally]) -> Iterable[Example]:
-    order = sorted(range(len(tallies)), key=lambda index: tallies[index].correct - 2 * tallies[index].errors)
-    return (Example(index, "worst", str(tallies[index])) for index in order if tallies[index].errors)
+def num_errors(counts: Counter[str]) -> int:
+    return counts.total() - counts[error_types.RIGHT]
 
 
-def _best(tallies: Sequence[Tally]) -> Iterable[Example]:
-    faultless = [index for index, one in enumerate(tallies) if one.correct and not one.errors]
-    order = sorted(faultless, key=lambda index: -tallies[index].correct)
-    return (Example(index, "best", str(tallies[index])) for index in order)
+def described(counts: Counter[str]) -> str:
+    return ", ".join(f"{counts[kind]} {words}" for kind, words in _WORDS.items() if counts[kind])
+
+
+def _worst(tallies: Sequence[Counter[str]]) -> Iterable[Example]:
+    errors = [num_errors(one) for one in tallies]
+    order = sorted(range(len(tallies)), key=lambda index: tallies[index][error_types.RIGHT] - 2 * errors[index])
+    return (Example(index, "worst", described(tallies[index])) for index in order if errors[index])
+
+
+def _best(tallies: Sequence[Counter[str]]) -> Iterable[Example]:
+    faultless = [index for index, one in enumerate(tallies) if one[error_types.RIGHT] and not num_errors(one)]
+    order = sorted(faultless, key=lambda index: -tallies[index][error_types.RIGHT])
+    return (Example(index, "best", described(tallies[index])) for index in order)
 
 
 def _confused(results: Results) -> Iterable[Example]:

@@ -117,7 +117,7 @@ def compute(found: RecordDetections, model: ReportedModel, num_resamples: int) -
         figures,
         error_types.confusion_matrix(images, pairings, len(classes)),
         pairings,
-        error_types.errors(images, len(classes)),
+        error_types.errors(images, pairings, len(classes)),
         ap.calibration(list(of_classes.values())),
         matches,
     )

@@ -31,9 +31,9 @@ def test_the_best_score_of_a_mistake_comes_first():
 def test_what_is_right_and_wrong_is_counted():
     one = image([(BOX, 1)], [(BOX, 2, 0.9), (BOX, 1, 0.8), ((200, 200, 260, 260), 1, 0.85)])
     found = results([one, RIGHT])
-    tally = examples.tally(one, found.pairings[0])
-    assert str(tally) == "1 of the wrong class, 1 where nothing is, 1 found twice"
-    assert tally.errors == 3
+    counts, of_right = examples.tally(found)
+    assert examples.described(counts) == "1 of the wrong class, 1 where nothing is, 1 found twice"
+    assert (examples.num_errors(counts), examples.num_errors(of_right)) == (3, 0)
 
 
 def test_examples_are_drawn_with_the_truth_and_replace_earlier_ones(tmp_path):
