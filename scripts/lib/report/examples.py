@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
 import re
@@ -36,9 +35,9 @@ _WORDS = {
     "missed": "missed",
 }
 _PER_KIND = 6
-_LONGEST_SIDE = 360  # pixels of one half of an example
+_LONGEST_SIDE = 480  # pixels of one image of an example
 _GAP = 8
-_HEADER = 18
+_HEADER = 24
 
 
 class Example(NamedTuple):
@@ -131,7 +130,7 @@ def _missed(results: Results) -> Iterable[Example]:
 def draw(
     folder: Path, examples: Sequence[Example], records: Sequence[Path | str], runs: Mapping[str, Results]
 ) -> list[ExampleImage]:
-    """Draw the examples as NN.png in a folder that replaces an earlier one.
+    """Draw the examples as NN.jpg in a folder that replaces an earlier one.
 
     Args:
         folder: of the examples.
@@ -155,8 +154,8 @@ def draw(
         drawn = []
         for number, (index, kind, caption) in enumerate(examples, start=1):
             image = side_by_side(photos[index], index, runs)
-            (made / f"{number:02d}.png").write_bytes(png(image))
-            drawn.append(ExampleImage(f"{number:02d}.png", *image.size, kind, results.images[index].name, caption))
+            image.save(made / f"{number:02d}.jpg", quality=90, subsampling=0)  # labels stay sharp
+            drawn.append(ExampleImage(f"{number:02d}.jpg", *image.size, kind, results.images[index].name, caption))
         files.replace_folder(made, folder)
     return drawn
 
@@ -164,7 +163,7 @@ def draw(
 def check_folder(folder: Path) -> None:
     """Raise UsageError if the folder, which will be replaced, holds anything but examples of an earlier report."""
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    foreign = [name for name in names if not re.fullmatch(r"\d+\.png|index\.png", name)]
+    foreign = [name for name in names if not re.fullmatch(r"\d+\.(png|jpg)|index\.png", name)]
     if foreign:
         listed = ", ".join(foreign[:3])
         raise UsageError(f"{files.shown_path(folder)} holds {listed}, which no report wrote; give another --output_dir")
@@ -199,7 +198,7 @@ def beside(titled: Mapping[str, Image.Image]) -> Image.Image:
     pen = ImageDraw.Draw(whole)
     for place, (title, image) in enumerate(titled.items()):
         left = place * (width + _GAP)
-        pen.text((left + 2, 2), title, fill="black", font=fonts.load(12))
+        pen.text((left + 2, 2), title, fill="black", font=fonts.load(16))
         whole.paste(image, (left, _HEADER))
     return whole
 
@@ -210,10 +209,3 @@ def _boxes(boxes_yxyx: np.ndarray, class_ids: np.ndarray, scores: np.ndarray, na
         Detection(names[class_id - 1], score, xmin, ymin, xmax, ymax)
         for (ymin, xmin, ymax, xmax), class_id, score in rows
     ]
-
-
-def png(image: Image.Image) -> bytes:
-    """Return PNG bytes with 256 colours: a quarter of the size, and boxes and labels stay sharp."""
-    buffer = io.BytesIO()
-    image.quantize(256, method=Image.Quantize.MEDIANCUT).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()

@@ -43,9 +43,9 @@ def test_examples_are_drawn_with_the_truth_and_replace_earlier_ones(tmp_path):
     folder.mkdir()
     (folder / "07.png").touch()
     drawn = examples.draw(folder, [Example(2, "best", "1 right")], [record], {"A": found, "B": found})
-    assert sorted(path.name for path in folder.iterdir()) == ["01.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["01.jpg"]
     (one,) = drawn
-    assert (one.file, one.kind, one.name, one.caption) == ("01.png", "best", "a.jpg", "1 right")
+    assert (one.file, one.kind, one.name, one.caption) == ("01.jpg", "best", "a.jpg", "1 right")
     with Image.open(folder / one.file) as picture:
         assert picture.size == (one.width, one.height)
     assert examples.draw(folder, [], [], {"A": found}) == []
