@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import datetime
+import html.parser
 import json
+import re
 import shutil
 
 import pytest
@@ -75,7 +78,7 @@ def test_all_files_are_there(place):
         "errors.png",
         "average_precision.png",
         "dark/Total_Loss.png",
-        "images/01.png",
+        "images/01.jpg",
     }
     assert not [name for name in there if "partial" in name]
 
@@ -111,7 +114,7 @@ def test_tensorboard_gets_curves_errors_and_examples(place):
     assert len(tags) == 3
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("page", ["good_report", "comparison"])
 def test_the_page_is_whole_in_a_browser(place, width, dark, page):
@@ -124,6 +127,57 @@ def test_the_page_is_whole_in_a_browser(place, width, dark, page):
     assert len(seen.pictures) > 5
     assert ("dark/" in seen.pictures[0]) == (dark and page == "good_report")
     assert seen.ground == ("rgb(13, 17, 23)" if dark else "rgb(246, 248, 250)")
+
+
+class Pictures(html.parser.HTMLParser):
+    """The images of a page as (link around it, src, alt), its captions, and its heading."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.images, self.captions, self.heading = [], [], ""
+        self._link, self._tag = None, ""
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self._tag = tag
+        if tag == "a":
+            self._link = dict(attrs)["href"]
+        if tag == "img":
+            self.images.append((self._link, dict(attrs)["src"], dict(attrs)["alt"]))
+
+    def handle_endtag(self, tag):
+        self._tag = ""
+        self._link = None if tag == "a" else self._link
+
+    def handle_data(self, data):
+        if self._tag == "figcaption":
+            self.captions.append(data)
+        if self._tag == "h1":
+            self.heading = data
+
+
+@pytest.mark.parametrize("page", ["good_report", "comparison"])
+def test_each_image_opens_in_full_size_and_is_described_once(place, page):
+    if page == "comparison" and not (place / page).exists():
+        compare(place)
+    seen = Pictures(place / page / "index.html")
+    assert seen.images
+    for link, src, _ in seen.images:
+        assert link == src
+        assert (place / page / src).is_file()
+    alts = [alt for *_, alt in seen.images]
+    assert all(alts)
+    assert len({*alts, *seen.captions}) == len(alts) + len(seen.captions)
+
+
+def test_the_page_is_titled_with_model_data_and_date(place):
+    seen = Pictures(place / "good_report/index.html")
+    assert re.fullmatch(r"good 64x64 on .*test\.record", seen.heading)
+    text = (place / "good_report/index.html").read_text(encoding="utf-8")
+    assert f"Date: {datetime.date.today().isoformat()}" in text
+    about = json.loads((place / "good_report/metrics.json").read_text(encoding="utf-8"))["about"]
+    assert about["objects"] == "12 on 12 images"
+    assert "runtime onnx" in about["export"]
 
 
 def test_a_report_replaces_the_events_of_the_one_before(place, tmp_path):
@@ -167,7 +221,7 @@ def test_two_runs_are_compared_with_the_interval_of_their_difference(place):
     low, high = mean["interval_95_percent"]
     assert 0 < low <= mean["difference"] <= high
     assert content["findings"][0].startswith("B is better than A")
-    with Image.open(place / "comparison/images/01.png") as picture:
+    with Image.open(place / "comparison/images/01.jpg") as picture:
         assert picture.width > picture.height * 2  # truth, A and B beside each other
 
 

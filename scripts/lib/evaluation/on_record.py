@@ -33,6 +33,7 @@ class RecordDetections(NamedTuple):
 
     global_step: int | None  # of the model's checkpoint, None if the export does not hold it
     images: list[EvaluatedImage]  # with their ground truth, in the order of the record
+    runtime: str = ""  # that ran the model, empty if unknown
 
 
 def evaluate(detector: Detector, records: Sequence[Path | str], class_ids: Mapping[str, int]) -> Evaluation:
@@ -93,7 +94,7 @@ def run(detector: Detector, records: Sequence[Path | str]) -> RecordDetections:
         true_boxes = image.boxes_yxyx_normalized * np.array([height, width, height, width], np.float32)
         truth = (true_boxes, image.class_ids, image.is_difficult)
         images.append(EvaluatedImage(image.name, width, height, *truth, *found))
-    return RecordDetections(detector.global_step(), images)
+    return RecordDetections(detector.global_step(), images, getattr(detector, "runtime", ""))
 
 
 def write(path: Path, key: dict[str, str], found: RecordDetections) -> None:
@@ -103,7 +104,8 @@ def write(path: Path, key: dict[str, str], found: RecordDetections) -> None:
         for image in found.images
     ]
     with files.atomic_write(path, "w") as file:
-        head = json.dumps({"version": VERSION, **key, "global_step": found.global_step}, ensure_ascii=False)
+        about = {"version": VERSION, **key, "global_step": found.global_step, "runtime": found.runtime}
+        head = json.dumps(about, ensure_ascii=False)
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
         file.write(f'{head[:-1]}, "images": [\n{lines}\n]}}\n')
 
@@ -122,7 +124,8 @@ def read(path: Path) -> tuple[dict[str, str], RecordDetections]:
     if content["version"] != VERSION:
         raise ValueError(f"version {content['version']}")
     key = {name: content[name] for name in ("model_sha256", "record_sha256")}
-    return key, RecordDetections(content["global_step"], [_read_image(row) for row in content["images"]])
+    images = [_read_image(row) for row in content["images"]]
+    return key, RecordDetections(content["global_step"], images, content.get("runtime", ""))
 
 
 def _read_image(row: dict) -> EvaluatedImage:

@@ -6,6 +6,7 @@ interval of a difference is narrower than the intervals of the two figures would
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -47,6 +48,7 @@ class SavedReport(NamedTuple):
     """A report that was read back."""
 
     model: ReportedModel
+    about: dict[str, str]  # see `report.describe`
     record_sha256: str
     found: on_record.RecordDetections
 
@@ -74,7 +76,9 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
     render.write(
         options.output_dir / report.PAGE,
         "compare.html",
-        title=options.title or f"{name_a} and {name_b}",
+        title=options.title or f"{name_a} and {name_b} compared",
+        about={fact: [one.about.get(fact, "-") for one in saved] for fact in saved[0].about | saved[1].about},
+        date=datetime.date.today().isoformat(),
         note=options.note,
         name_a=name_a,
         name_b=name_b,
@@ -83,7 +87,10 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
         differences=differences,
         findings=findings,
         examples=drawn,
-        errors={kind: [one.errors.costs[kind] for one in results] for kind in error_types.ERROR_TYPES},
+        errors={
+            kind: [(one.errors.counts[kind], one.errors.costs[kind]) for one in results]
+            for kind in error_types.ERROR_TYPES
+        },
     )
 
 
@@ -98,7 +105,7 @@ def read(run: Path) -> SavedReport:
             f"--compare {files.shown_path(run)} holds no report ({error}); give the output_dir of report.py"
         ) from error
     class_ids = {name: class_id for class_id, name in enumerate(labels, start=1)}
-    return SavedReport(ReportedModel(class_ids), key["record_sha256"], found)
+    return SavedReport(ReportedModel(class_ids), content.get("about", {}), key["record_sha256"], found)
 
 
 def check(a: SavedReport, b: SavedReport, names: str) -> None:

@@ -62,6 +62,7 @@ class ReportedModel(NamedTuple):
     class_ids: Mapping[str, int]  # class name -> id, in the order of the ids 1..N
     boxes_train: Mapping[str, int] | None = None  # class name -> objects in the training record, None if unknown
     input_size: tuple[int, int] | None = None  # height and width in pixels, None if they are not fixed
+    architecture: str = ""  # as the config's feature extractor is called, e.g. ssd_mobilenet_v1
 
 
 class Matches(NamedTuple):
@@ -75,7 +76,8 @@ class Results(NamedTuple):
     """All numbers of a report."""
 
     global_step: int | None  # of the checkpoint, None if unknown
-    input_size: tuple[int, int] | None  # of the model, as in `ReportedModel`
+    runtime: str  # that ran the model, empty if unknown
+    model: ReportedModel
     images: Sequence[EvaluatedImage]
     classes: list[ClassResult]  # in the order of their ids, 1..N
     mean_ap: Figure  # mAP@0.5
@@ -110,7 +112,8 @@ def compute(found: RecordDetections, model: ReportedModel, num_resamples: int) -
     pairings = [error_types.pair(image, thresholds) for image in images]
     return Results(
         found.global_step,
-        model.input_size,
+        found.runtime,
+        model,
         images,
         classes,
         figures.pop(MEAN),
@@ -157,11 +160,12 @@ def _class_result(name: str, matches: ClassMatches, figure: Figure, boxes_train:
     return ClassResult(name, figure, threshold, precision, recall, f1, boxes_test, boxes_train, matches)
 
 
-def as_json(results: Results, findings: Sequence[str] = ()) -> dict:
+def as_json(results: Results, findings: Sequence[str] = (), about: Mapping[str, str] | None = None) -> dict:
     """Return the content of metrics.json: what eval.py writes (global_step, num_examples, metrics), and the rest."""
     tags = pascal_tags(results)
     return without_nan(
         {
+            "about": dict(about or {}),
             "global_step": results.global_step or 0,
             "num_examples": len(results.images),
             "metrics": {tag: figure.value for tag, figure in tags.items()},

@@ -7,15 +7,19 @@ then appears on the page and in TensorBoard.
 from __future__ import annotations
 
 import io
+import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
@@ -23,22 +27,22 @@ from scripts.lib.core import files
 from scripts.lib.evaluation.average_precision import PrecisionRecall
 from scripts.lib.evaluation.error_types import ERROR_TYPES
 from scripts.lib.evaluation.event_files import Scalar
-from scripts.lib.images import fonts
+from scripts.lib.images import fonts, palette
 from scripts.lib.report.figures import ClassResult, Results
 
 Data = TypeVar("Data")
 Draw = Callable[[Figure, Data], None]
 Curves = Mapping[str, Sequence[Scalar]]
 
-# Okabe and Ito's colours (as in drawing.py); first those that are legible on white and on black.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
 _LINE_STYLES = ("-", "--", ":")
 _THEMES = {
     "light": {"ground": "#ffffff", "ink": "#1f2328", "soft": "#d0d7de"},
     "dark": {"ground": "#161b22", "ink": "#e6edf3", "soft": "#3d444d"},
 }
-_INCHES = (7.2, 4.2)
-_DPI = 110
+_INCHES = (4.0, 3.3)  # of a phone's column: the page shows a point of a plot as a pixel or more
+_DPI = 200
+_OFFSET = {"textcoords": "offset points", "fontsize": 9}
+_NAME_WIDTH = 18  # characters; longer class names are broken into lines
 
 # Tags of the legacy trainer and evaluator, also those of the API's first years.
 _LOSS_PARTS = {
@@ -58,6 +62,11 @@ class PlotImage(NamedTuple):
     width: int
     height: int
     alt: str
+
+    @property
+    def points(self) -> int:
+        """The width in points, as which font sizes are given."""
+        return round(self.width / _DPI * 72)
 
 
 def save(folder: Path, name: str, draw: Draw[Data], data: Data, alt: str) -> PlotImage:
@@ -91,12 +100,16 @@ def png(draw: Draw[Data], data: Data, theme: str = "light") -> bytes:
         "axes.grid": True,
         "grid.alpha": 0.6,
         "axes.axisbelow": True,
-        "font.size": 11,
-        "axes.titlesize": 12,
+        "font.size": 10,
+        "figure.titlesize": 10.5,
+        "figure.titleweight": "bold",
+        "xtick.labelsize": 9,
+        "ytick.labelsize": 9,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "lines.linewidth": 1.8,
+        "lines.linewidth": 1.6,
         "legend.fontsize": 9,
+        "legend.frameon": False,
     }
     with matplotlib.rc_context(style):
         figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
@@ -106,8 +119,11 @@ def png(draw: Draw[Data], data: Data, theme: str = "light") -> bytes:
     return buffer.getvalue()
 
 
-def line_style(index: int) -> dict[str, str]:
-    return {"color": COLORS[index % len(COLORS)], "linestyle": _LINE_STYLES[index // len(COLORS) % len(_LINE_STYLES)]}
+def line_styles(class_names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return class name -> colour and line style."""
+    colors = palette.class_colors(class_names)
+    styles = (style for style in itertools.cycle(_LINE_STYLES) for _ in palette.PALETTE)
+    return {name: {"color": color, "linestyle": next(styles)} for name, color in colors.items()}
 
 
 def loss_curves(scalars: Curves) -> dict[str, Sequence[Scalar]]:
@@ -129,113 +145,133 @@ def _first(scalars: Curves, pattern: str) -> Sequence[Scalar]:
 
 
 def total_loss(figure: Figure, curves: Curves) -> None:
-    """Draw the total loss over the steps, and the parts that add up to it."""
-    axes = add_axes(figure, "Training loss", "step", "loss")
-    for index, (part, curve) in enumerate(curves.items()):
-        _curve(axes, curve, part, index, bold=part == "total")
+    """Draw the total loss over the steps, and the parts that add up to it: every step thin, the moving mean thick."""
+    axes = add_axes(figure, "Training loss, thick: moving mean", "step", "loss")
+    colors = {"total": axes.xaxis.label.get_color(), **dict(zip(list(_LOSS_PARTS)[1:], palette.PALETTE, strict=False))}
+    for part, curve in curves.items():
+        steps, losses = _points(curve)
+        style = {"color": colors[part], "zorder": 3 if part == "total" else 2}
+        axes.plot(steps, losses, linewidth=0.8, alpha=0.35, **style)
+        axes.plot(steps, _moving_mean(losses), label=part, **style)
     axes.set_ylim(bottom=0)
-    whole_steps(axes)
-    axes.legend()
+    _whole_steps(axes)
+    _legend_below(figure, axes)
 
 
-def mean_ap(figure: Figure, curves: Curves) -> None:
+def mean_ap(figure: Figure, curves: Curves, class_names: Sequence[str]) -> None:
     """Draw mAP@0.5 and each class's AP over the steps of the evaluated checkpoints."""
-    axes = add_axes(figure, "Average precision at IoU 0.5, test images", "step", "AP@0.5")
-    for index, (name, curve) in enumerate(curves.items()):
-        _curve(axes, curve, name, index - 1 if "mean" in curves else index, bold=name == "mean")
+    axes = add_axes(figure, "Average precision at IoU 0.5", "step", "AP@0.5")
+    styles = {
+        "mean": {"color": axes.xaxis.label.get_color(), "linewidth": 2.6, "zorder": 3},
+        **line_styles(class_names),
+    }
+    for name, curve in curves.items():
+        steps, values = _points(curve)
+        axes.plot(steps, values, marker="o" if len(steps) <= 20 else None, markersize=4, label=name, **styles[name])
     axes.set_ylim(0, 1)
-    whole_steps(axes)
-    _legend_beside(axes)
+    _whole_steps(axes)
+    _legend_below(figure, axes)
 
 
-def _curve(axes: Axes, curve: Sequence[Scalar], label: str, index: int, bold: bool) -> None:
-    points = [point for point in curve if np.isfinite(point.value)]
-    style = {"color": axes.xaxis.label.get_color(), "linewidth": 2.6, "zorder": 3} if bold else line_style(index)
-    marker = "o" if len(points) <= 20 else None
-    axes.plot([p.step for p in points], [p.value for p in points], marker=marker, markersize=4, label=label, **style)
+def _points(curve: Sequence[Scalar]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the steps and values that are finite."""
+    points = np.array([point for point in curve if np.isfinite(point.value)]).reshape(-1, 2)
+    return points[:, 0], points[:, 1]
 
 
-def whole_steps(axes: Axes) -> None:
+def _moving_mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean of a twenty-fifth of the values around each one."""
+    half = len(values) // 50
+    return np.array([values[max(0, place - half) : place + half + 1].mean() for place in range(len(values))])
+
+
+def _whole_steps(axes: Axes) -> None:
     axes.set_xlim(left=0)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
 
 
 def average_precision(figure: Figure, results: Results) -> None:
     """Draw AP@0.5 of each class and their mean, with intervals."""
-    axes = add_axes(figure, "AP@0.5 with 95% interval", "AP@0.5", "")
-    rows = [(one.name, one.average_precision, one.boxes_test) for one in results.classes]
-    rows.append(("mean", results.mean_ap, results.num_objects))
-    for place, (_, figure_, _) in enumerate(rows):
-        if np.isfinite(figure_.value):
-            color = axes.xaxis.label.get_color() if place == len(rows) - 1 else COLORS[place % len(COLORS)]
-            axes.plot([figure_.low, figure_.high], [place, place], color=color, linewidth=3, alpha=0.5)
-            axes.plot(figure_.value, place, "o", color=color, markersize=9)
-    axes.set_yticks(range(len(rows)), [f"{name}  ({count})" for name, _, count in rows])
-    axes.set_xlim(0, 1)
+    step = f", step {results.global_step:,}" if results.global_step else ""
+    axes = add_axes(figure, f"AP@0.5 with 95% interval{step}", "AP@0.5 (in brackets: test objects)", "")
+    colors = palette.class_colors(one.name for one in results.classes)
+    rows = [(one.name, one.average_precision, one.boxes_test, colors[one.name]) for one in results.classes]
+    if len(rows) > 1:
+        rows.append(("mean", results.mean_ap, results.num_objects, axes.yaxis.label.get_color()))
+    for place, (_, ap, _, color) in enumerate(rows):
+        if np.isfinite(ap.value):
+            axes.barh(place, ap.value, height=0.55, color=color)
+            halo = [withStroke(linewidth=3.2, foreground=axes.get_facecolor())]
+            axes.plot([ap.low, ap.high], [place, place], color=axes.xaxis.label.get_color(), path_effects=halo)
+            axes.annotate(f"{ap.value:.3f}", (max(ap.value, ap.high), place), (4, 0), va="center", **_OFFSET)
+    figure.set_figheight(max(_INCHES[1], 1.1 + 0.32 * len(rows)))
+    axes.set_yticks(range(len(rows)), [f"{_broken(name)} ({count})" for name, _, count, _ in rows])
+    axes.set(xlim=(0, 1.25), xticks=(0, 0.25, 0.5, 0.75, 1))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
 
 
 def precision_recall(figure: Figure, results: Results) -> None:
     """Draw precision over recall; a dot marks the best threshold of each class."""
-    axes = add_axes(figure, "Precision and recall (dot: best threshold)", "recall", "precision")
+    axes = add_axes(figure, "Precision and recall, dot: best threshold", "recall", "precision")
     for one, curve, style in _curves(results):
         axes.plot(curve.recall, curve.precision, label=one.name, **style)
-        axes.plot(one.recall, one.precision, "o", color=style["color"], markersize=8)
+        axes.plot(one.recall, one.precision, "o", color=style["color"], clip_on=False)
     axes.set(xlim=(0, 1.01), ylim=(0, 1.03))
-    _legend_beside(axes)
+    _legend_below(figure, axes)
 
 
 def f1(figure: Figure, results: Results) -> None:
     """Draw F1 over the score threshold; a dot marks the best one of each class."""
-    axes = add_axes(figure, "F1 over score threshold (dot: best)", "score threshold", "F1")
+    axes = add_axes(figure, "F1 over score threshold, dot: best", "score threshold", "F1")
     for one, curve, style in _curves(results):
-        axes.plot(curve.scores, curve.f1, label=one.name, drawstyle="steps-post", **style)
-        axes.plot(one.threshold, one.f1, "o", color=style["color"], markersize=8)
+        # A threshold above the best score leaves nothing, one below the last score everything.
+        thresholds, values = [1, *curve.scores, 0], [0, *curve.f1, curve.f1[-1]]
+        axes.plot(thresholds, values, label=one.name, drawstyle="steps-post", **style)
+        axes.plot(one.threshold, one.f1, "o", color=style["color"], clip_on=False)
     axes.set(xlim=(0, 1), ylim=(0, 1.03))
-    _legend_beside(axes)
+    _legend_below(figure, axes)
 
 
 def _curves(results: Results) -> Iterator[tuple[ClassResult, PrecisionRecall, dict[str, str]]]:
     """Yield the classes that have objects and detections, each with its curve, colour and line style."""
-    for index, one in enumerate(results.classes):
+    styles = line_styles(one.name for one in results.classes)
+    for one in results.classes:
         if one.boxes_test and one.matches.scores.size:
-            yield one, one.curve, line_style(index)
+            yield one, one.curve, styles[one.name]
 
 
 def calibration(figure: Figure, results: Results) -> None:
     """Draw how often detections of a score are right; the area of a dot is their number."""
     one = results.calibration
-    axes = add_axes(figure, f"Calibration (mean gap {one.expected_error:.1%})", "score", "fraction that is right")
-    axes.plot([0, 1], [0, 1], linestyle="--", color=axes.xaxis.label.get_color(), linewidth=1, label="ideal")
-    area = 500 * one.count / max(one.count.max(initial=1), 1)
-    axes.plot(one.mean_score, one.fraction_true, color=COLORS[0])
-    axes.scatter(one.mean_score, one.fraction_true, s=area + 12, color=COLORS[0], alpha=0.6)
+    axes = add_axes(figure, f"Calibration, mean gap {one.expected_error:.1%}", "score", "fraction that is right")
+    axes.plot([0, 1], [0, 1], linestyle="--", color=axes.xaxis.label.get_color(), linewidth=1)
+    axes.plot(one.mean_score, one.fraction_true, color=palette.PALETTE[0])
+    area = 200 * one.count / max(one.count.max(initial=1), 1)
+    axes.scatter(one.mean_score, one.fraction_true, s=area + 10, color=palette.PALETTE[0], alpha=0.6, clip_on=False)
     for x, y, count in zip(one.mean_score, one.fraction_true, one.count, strict=True):
-        axes.annotate(f"{count}", (x, y), xytext=(8, -14), textcoords="offset points", fontsize=9)
-    axes.set(xlim=(0, 1), ylim=(0, 1.05))
+        axes.annotate(f"{count}", (x, y), (6, -14), clip_on=False, **_OFFSET)
+    axes.set(xlim=(-0.03, 1.06), ylim=(-0.06, 1.06))
 
 
 def confusion_matrix(figure: Figure, results: Results) -> None:
     """Draw the confusion matrix: counts, coloured by their share of the true class."""
-    side = 2.4 + 0.72 * len(results.labels)  # every cell holds its text
-    figure.set_size_inches(max(side, 5.0) + 0.6, max(side, 4.6))
-    axes = add_axes(figure, "Confusion at IoU 0.5,\neach class at its best threshold", "detected as", "true class")
+    figure.set_size_inches(*(max(least, 1.6 + 0.5 * len(results.labels)) for least in _INCHES))  # cells hold their text
+    title = "Confusion at IoU 0.5 and the best thresholds:\ncount, and share of the true class (the row)"
+    axes = add_axes(figure, title, "detected as", "true class")
     matrix = results.confusion
     parts = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    colors = matplotlib.colors.LinearSegmentedColormap.from_list(
-        "parts", [matplotlib.rcParams["axes.facecolor"], COLORS[0]]
-    )
-    axes.imshow(parts, cmap=colors, vmin=0, vmax=1)
-    ink = matplotlib.rcParams["text.color"]
+    ends = [matplotlib.rcParams["axes.facecolor"], palette.PALETTE[0]]
+    cells = axes.imshow(parts, cmap=LinearSegmentedColormap.from_list("parts", ends), vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(matrix):
         if count:
-            color = "white" if parts[row, column] > 0.5 else ink
+            color = palette.text_color(to_hex(cells.cmap(parts[row, column])))
             text = f"{count}\n{parts[row, column]:.0%}"
-            axes.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
-    columns = [*results.labels[:-1], "missed"]
-    axes.set_xticks(range(len(columns)), columns, rotation=35, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(matrix)), [*results.labels[:-1], "nothing there"])
+            axes.text(column, row, text, ha="center", va="center", fontsize=8.5, color=color)
+    names = list(map(_broken, results.labels[:-1]))
+    axes.set_xticks(range(len(matrix)), [*names, "missed"], rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(matrix)), [*names, "nothing there"])
     axes.grid(visible=False)
 
 
@@ -243,23 +279,32 @@ def errors(figure: Figure, results: Results) -> None:
     """Draw the mAP@0.5 that each kind of error costs."""
     axes = add_axes(figure, "mAP@0.5 that each kind of error costs", "mAP@0.5", "")
     costs = [results.errors.costs[kind] for kind in ERROR_TYPES]
-    bars = axes.barh(ERROR_TYPES, costs, color=COLORS[1])
-    axes.bar_label(bars, [f"{cost:.3f}" for cost in costs], padding=4, fontsize=10)
-    axes.set_xlim(0, max(0.05, max(costs) * 1.18))
+    bars = axes.barh(ERROR_TYPES, costs, color=palette.PALETTE[0])
+    axes.bar_label(bars, [f"{cost:.3f}" for cost in costs], padding=4)
+    axes.set_xlim(0, max(0.05, max(costs) * 1.25))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
 
 
 def add_axes(figure: Figure, title: str, x_label: str, y_label: str) -> Axes:
+    figure.suptitle(title, x=0.01, ha="left")
     axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontweight="bold")
     axes.set(xlabel=x_label, ylabel=y_label)
     return axes
 
 
-def _legend_beside(axes: Axes) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+def _broken(name: str) -> str:
+    return textwrap.fill(name, _NAME_WIDTH)
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    """Add a legend of one or two columns, for which the figure grows."""
+    lines = [line for line in axes.get_lines() if not line.get_label().startswith("_child")]
+    names = [_broken(line.get_label()) for line in lines]
+    if lines:
+        figure.set_figheight(_INCHES[1] + 0.19 * sum(name.count("\n") + 1 for name in names) / 2)
+        figure.legend(lines, names, loc="outside lower center", ncols=2, handlelength=1.5)
 
 
 # File name -> (function that draws it, what it shows), in the order of the page.

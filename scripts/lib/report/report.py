@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import functools
+import math
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +24,7 @@ from scripts.lib.report import examples, figures, plots, sentences
 from scripts.lib.report.examples import ExampleImage
 from scripts.lib.report.figures import ReportedModel, Results
 from scripts.lib.report.plots import PlotImage
+from scripts.lib.training import log as training_log
 
 DETECTIONS = "detections.json"
 METRICS = "metrics.json"
@@ -64,9 +69,12 @@ def read_model(folder: Path) -> ReportedModel:
     except (UsageError, DataError):
         return ReportedModel(class_ids)
     kind = config.model.WhichOneof("model")
-    resizer = getattr(config.model, kind).image_resizer.fixed_shape_resizer if kind else None
-    size = (resizer.height, resizer.width) if resizer is not None and resizer.height else None
-    return ReportedModel(class_ids, _boxes_train(config), size)
+    if kind is None:
+        return ReportedModel(class_ids, _boxes_train(config))
+    model = getattr(config.model, kind)
+    resizer = model.image_resizer.fixed_shape_resizer
+    size = (resizer.height, resizer.width) if resizer.height else None
+    return ReportedModel(class_ids, _boxes_train(config), size, model.feature_extractor.type)
 
 
 def _boxes_train(config: pipeline_config.Message) -> dict[str, int] | None:
@@ -95,12 +103,14 @@ def write(results: Results, inputs: ReportInputs, options: PageOptions) -> list[
         folder / examples.FOLDER, examples.choose(results), options.image_records, {"detections": results}
     )
     figures.write_confusion_csv(folder / "confusion_matrix.csv", results)
-    figures.write_json(folder / METRICS, figures.as_json(results, findings))
+    about = describe(results, inputs)
+    figures.write_json(folder / METRICS, figures.as_json(results, findings, about))
     by_kind = {kind: [example for example in drawn if example.kind == kind] for kind in examples.HEADINGS}
     render.write(
         folder / PAGE,
         "report.html",
-        title=options.title or folder.resolve().name,
+        title=options.title or f"{about['model']} on {about['data set']}",
+        about=about,
         note=options.note,
         results=results,
         findings=findings,
@@ -118,24 +128,54 @@ def write(results: Results, inputs: ReportInputs, options: PageOptions) -> list[
     return findings
 
 
+def describe(results: Results, inputs: ReportInputs) -> dict[str, str]:
+    """Return what the report is about, name -> text: model, export, input size, data set, date."""
+    model = results.model
+    about = {
+        "model": model.architecture or inputs.model.resolve().name,
+        "export": files.shown_path(inputs.model),
+        "data set": ", ".join(map(files.shown_path, inputs.records)),
+        "objects": f"{results.num_objects} on {len(results.images)} images",
+        "date": datetime.date.today().isoformat(),
+    }
+    if model.input_size:
+        about["model"] += " {1}x{0}".format(*model.input_size)
+    if results.global_step:
+        about["export"] += f", step {results.global_step:,}"
+    if results.runtime:
+        about["export"] += f", runtime {results.runtime}"
+    return about
+
+
 def _training_plots(folder: Path, results: Results, inputs: ReportInputs) -> list[PlotImage]:
-    """Plot Total_Loss.png and mAP.png from the event files; without an evaluation's, the report's own mAP."""
+    """Write Total_Loss.png and mAP.png; return those that the page shows.
+
+    mAP.png holds the curves of several evaluations, or else the report's own figures, which the page has elsewhere.
+    """
     made = []
-    losses = plots.loss_curves(event_files.read_scalars(inputs.train_dir)) if inputs.train_dir else {}
+    losses = plots.loss_curves(read_losses(inputs.train_dir)) if inputs.train_dir else {}
     if losses:
         alt = "Training loss and its parts over the steps"
         made.append(plots.save(folder, "Total_Loss.png", plots.total_loss, losses, alt))
     elif inputs.train_dir:
-        print(f"{inputs.train_dir} holds no event file with a loss: no Total_Loss.png")
+        print(f"{files.shown_path(inputs.train_dir)} holds no log or event file with a loss: no Total_Loss.png")
     names = [one.name for one in results.classes]
     precisions = plots.mean_ap_curves(event_files.read_scalars(inputs.eval_dir), names) if inputs.eval_dir else {}
-    if not precisions and results.global_step:
-        values = {"mean": results.mean_ap, **{one.name: one.average_precision for one in results.classes}}
-        precisions = {name: [Scalar(results.global_step, figure.value)] for name, figure in values.items()}
-    if precisions:
-        alt = "Average precision at IoU 0.5 over the steps, by class"
-        made.append(plots.save(folder, "mAP.png", plots.mean_ap, precisions, alt))
+    if len({point.step for curve in precisions.values() for point in curve}) > 1:
+        draw = functools.partial(plots.mean_ap, class_names=names)
+        made.append(plots.save(folder, "mAP.png", draw, precisions, "AP@0.5 of each class over the steps"))
+    else:
+        plots.save(folder, "mAP.png", plots.average_precision, results, "AP@0.5 of each class with its interval")
     return made
+
+
+def read_losses(train_dir: Path) -> dict[str, list[Scalar]]:
+    """Return the curves of the loss and its parts by tag: from the training's log, or from the event files."""
+    curves = defaultdict(list)
+    for line in training_log.read(train_dir / training_log.FILE_NAME):
+        for name, value in {"TotalLoss": line["loss"], **line["losses"]}.items():
+            curves[f"Losses/{name}"].append(Scalar(line["step"], math.nan if value is None else value))
+    return curves or event_files.read_scalars(train_dir)
 
 
 def _event_scalars(results: Results) -> dict[str, float]:

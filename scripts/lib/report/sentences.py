@@ -92,15 +92,15 @@ def _rare(results: Results) -> Iterator[str]:
 def _error_types(results: Results) -> Iterator[str]:
     costs = {kind: cost for kind, cost in results.errors.costs.items() if cost >= 0.01}
     for kind in sorted(costs, key=costs.get, reverse=True)[:2]:
-        errors = "missed objects" if kind == "missed" else f"{kind} errors"
+        errors = {"missed": "missed objects", "both": "errors of class and place at once"}.get(kind, f"{kind} errors")
         yield f"Without its {errors} the mAP@0.5 would be {costs[kind]:.3f} higher: {_REMEDIES[kind]}."
 
 
 def _small(results: Results) -> Iterator[str]:
     """Say whether the missed objects are small, in pixels of the model's input."""
-    if results.input_size is None:
+    if results.model.input_size is None:
         return
-    input_height, input_width = results.input_size
+    input_height, input_width = results.model.input_size
     missed = []
     for image, pairing in zip(results.images, results.pairings, strict=True):
         ymin, xmin, ymax, xmax = image.true_boxes_yxyx[pairing.missed].T

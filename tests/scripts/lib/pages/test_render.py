@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 import jinja2
 import pytest
 
+from scripts.lib.images import palette
 from scripts.lib.pages import render
 
 
 def page(**values) -> str:
     return render.render("serve.html", **{"title": "A title", "note": "", "classes": [], **values})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_a_contrast_of_at_least_4_5_on_every_ground(scheme):
+    light, dark = re.findall(r":root \{(.*?)\}", page(), re.DOTALL)
+    colors = dict(re.findall(r"--(\w+): (#\w{6});", light if scheme == "light" else dark))
+    for text in ("ink", "soft", "accent"):
+        for ground in ("ground", "card"):
+            assert palette.contrast(colors[text], colors[ground]) >= 4.5, (text, ground)
 
 
 def test_every_value_is_escaped():

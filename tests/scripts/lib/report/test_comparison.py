@@ -37,9 +37,9 @@ def test_the_same_run_twice_cannot_be_told_apart():
 )
 def test_runs_that_cannot_be_compared_are_refused(sha256, class_ids, message):
     found = RecordDetections(None, [])
-    a = SavedReport(ReportedModel({"Tops": 1}), "1", found)
+    a = SavedReport(ReportedModel({"Tops": 1}), {}, "1", found)
     with pytest.raises(DataError, match=message):
-        comparison.check(a, SavedReport(ReportedModel(class_ids), sha256, found), "a and b")
+        comparison.check(a, SavedReport(ReportedModel(class_ids), {}, sha256, found), "a and b")
 
 
 def test_a_folder_without_a_report_is_named(tmp_path):
