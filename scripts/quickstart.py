@@ -147,11 +147,10 @@ def summary(output_dir: Path, python: Path) -> str:
         "checkpoints": "train",
         "report": "report/index.html",
     }
-    model, own = shown(output_dir / "exported_model"), shown(output_dir / "my_detections")
+    detection = ["--model", shown(output_dir / "exported_model"), "--input", "samples"]
+    detection += ["--output_dir", shown(output_dir / "my_detections")]
     commands = {
-        "Detect on your own photos, in the folder samples": (
-            *("scripts/detect.py", "--model", model, "--input", "samples", "--output_dir", own),
-        ),
+        "Detect on your own photos, in the folder samples": ("scripts/detect.py", *detection),
         "Train on them: label them, then follow the README": ("scripts/label_images.py",),
         "See loss and mAP in TensorBoard": ("scripts/start_tensorboard.py", "--logdir", shown(output_dir)),
     }

@@ -130,21 +130,16 @@ def write(results: Results, inputs: ReportInputs, options: PageOptions) -> list[
 
 def describe(results: Results, inputs: ReportInputs) -> dict[str, str]:
     """Return what the report is about, name -> text: model, export, input size, data set, date."""
-    model = results.model
-    about = {
-        "model": model.architecture or inputs.model.resolve().name,
-        "export": files.shown_path(inputs.model),
+    model, step, runtime = results.model, results.global_step, results.runtime
+    size = " {1}x{0}".format(*model.input_size) if model.input_size else ""
+    export = (files.shown_path(inputs.model), step and f"step {step:,}", runtime and f"runtime {runtime}")
+    return {
+        "model": (model.architecture or inputs.model.resolve().name) + size,
+        "export": ", ".join(filter(None, export)),
         "data set": ", ".join(map(files.shown_path, inputs.records)),
         "objects": f"{results.num_objects} on {len(results.images)} images",
         "date": datetime.date.today().isoformat(),
     }
-    if model.input_size:
-        about["model"] += " {1}x{0}".format(*model.input_size)
-    if results.global_step:
-        about["export"] += f", step {results.global_step:,}"
-    if results.runtime:
-        about["export"] += f", runtime {results.runtime}"
-    return about
 
 
 def _training_plots(folder: Path, results: Results, inputs: ReportInputs) -> list[PlotImage]:
