@@ -13,6 +13,7 @@ from pathlib import Path
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.wording import counted
 from scripts.lib.dataset import label_map
 from scripts.lib.evaluation import coco, event_files, on_record
 from scripts.lib.evaluation.event_files import EncodedImage, Scalar
@@ -137,7 +138,7 @@ def describe(results: Results, inputs: ReportInputs) -> dict[str, str]:
         "model": (model.architecture or inputs.model.resolve().name) + size,
         "export": ", ".join(filter(None, export)),
         "data set": ", ".join(map(files.shown_path, inputs.records)),
-        "objects": f"{results.num_objects} on {len(results.images)} images",
+        "objects": f"{results.num_objects} on {counted(len(results.images), 'image')}",
         "date": datetime.date.today().isoformat(),
     }
 

@@ -58,7 +58,7 @@ def test_a_report_says_what_it_is_about(tmp_path, monkeypatch):
         "model": "ssd_mobilenet_v1 300x200",
         "export": "exported_model, step 12,000, runtime onnx",
         "data set": "data/test.record",
-        "objects": "1 on 1 images",
+        "objects": "1 on 1 image",
     }
 
 
