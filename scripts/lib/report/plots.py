@@ -205,7 +205,7 @@ def average_precision(figure: Figure, results: Results) -> None:
             halo = [withStroke(linewidth=3.2, foreground=axes.get_facecolor())]
             axes.plot([ap.low, ap.high], [place, place], color=axes.xaxis.label.get_color(), path_effects=halo)
             axes.annotate(f"{ap.value:.3f}", (max(ap.value, ap.high), place), (4, 0), va="center", **_OFFSET)
-    figure.set_figheight(max(_INCHES[1], 1.1 + 0.32 * len(rows)))
+    figure.set_figheight(1.1 + 0.32 * len(rows))
     axes.set_yticks(range(len(rows)), [f"{_broken(name)} ({count})" for name, _, count, _ in rows])
     axes.set(xlim=(0, 1.25), xticks=(0, 0.25, 0.5, 0.75, 1))
     axes.invert_yaxis()
