@@ -23,6 +23,7 @@ one's record.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import tempfile
 import time
 from collections.abc import Sequence
@@ -66,11 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 export.export(config, checkpoint_files.find(args.checkpoint_dir), *models, verbose=args.verbose)
             evaluate_models(models, args.flip, runtime, reader, args.eval_dir)
     else:
-        if args.run_once:
-            checkpoint_files.find(args.checkpoint_dir)
-        with pipeline_config.written(config) as written:
+        folder = checkpoint_files.as_folder if args.run_once else contextlib.nullcontext
+        with pipeline_config.written(config) as written, folder(args.checkpoint_dir) as checkpoint_dir:
             fonts.use(args.font, label_map.read(reader.label_map_path))
-            api_flags = flags.to_argv(flags.EVAL, {**vars(args), "pipeline_config_path": written.as_posix()})
+            values = {**vars(args), "pipeline_config_path": written.as_posix(), "checkpoint_dir": checkpoint_dir}
+            api_flags = flags.to_argv(flags.EVAL, values)
             evaluate_checkpoints(api_flags, config.eval_config.num_examples, args.eval_dir, args.verbose)
     return 0
 

@@ -78,7 +78,8 @@ def submit_training(
     findings += api_limits.check_training(config, config_path)
     if not findings:
         findings += checks.check_batch(config, config_path)
-    findings += [f"{files.shown_path(config_path)}: {problem}" for problem in cluster.check_sync_replicas(config)]
+    if replicas.get(job_spec.WORKERS):  # a single one trains by itself
+        findings += [f"{files.shown_path(config_path)}: {problem}" for problem in cluster.check_sync_replicas(config)]
     if session.online and bucket.listing([job.config]):
         findings.append(f"there is a job {job.name} on the bucket already; give another --job_name")
     readers = [bucket.TRAIN]

@@ -45,8 +45,8 @@ def test_what_would_stop_the_training_on_the_machine_is_said_before(monkeypatch,
     monkeypatch.setattr(shutil, "which", lambda name: None)
     text = files.default_path("configs/ssd_mobilenet_v1_gcs.config").read_text(encoding="utf-8")
     (tmp_path / "c.config").write_text(text.replace("train_config {", "train_config { sync_replicas: true", 1))
-    one_machine = ["--workers", "0", "--parameter_servers", "0", "--project", "demo", "--dry_run"]
-    given = ["train", "--bucket", BUCKET, "--pipeline_config_path", str(tmp_path / "c.config"), *one_machine]
+    two_workers = ["--workers", "1", "--parameter_servers", "1", "--project", "demo", "--dry_run"]
+    given = ["train", "--bucket", BUCKET, "--pipeline_config_path", str(tmp_path / "c.config"), *two_workers]
     with pytest.raises(DataError) as failure:
         submit.main([*given, "--", "--eval_every", "500"])
     in_step, evaluations = map(str, failure.value.findings)

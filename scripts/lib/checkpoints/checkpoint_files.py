@@ -6,8 +6,11 @@ tensorflow/python/training/checkpoint_state.proto) says which of a folder is the
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.lib.core import files
@@ -16,6 +19,8 @@ from scripts.lib.core.tensorflow import import_tensorflow
 
 _LATEST = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _STEP = re.compile(r"-(\d+)$")
+_FILE = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+OF_TENSORFLOW_2 = "is a checkpoint of TensorFlow 2, not of graph mode; see download_model.py --list"
 
 
 def exists(prefix: Path | str) -> bool:
@@ -79,21 +84,50 @@ def latest_step(folder: Path | str) -> int | None:
     return step_of(prefix) if prefix else None
 
 
+def prefix_of(path: Path | str, look: bool = True) -> str:
+    """Return the prefix, with `/`, of the checkpoint that one of its files, or a folder (its latest), means.
+
+    `look=False` goes by the name only, so that TensorFlow is not imported for a bucket.
+    """
+    path = files.path_of(_FILE.sub("", str(path).replace("\\", "/")))
+    is_folder = look and path.is_dir() and not exists(path)
+    found = (latest(path) or next(reversed(prefixes(path)), None)) if is_folder else None
+    return (found or path).as_posix()
+
+
+def is_of_tensorflow_2(prefix: Path | str) -> bool:
+    """Return True for a checkpoint of TensorFlow 2's objects, which graph mode cannot restore."""
+    index = files.path_of(f"{prefix}.index")
+    return index.is_file() and b"_CHECKPOINTABLE_OBJECT_GRAPH" in index.read_bytes()
+
+
 def find(path: Path | str) -> str:
     """Return the prefix, with `/`, of the checkpoint that a prefix, one of its files, or a folder (its latest) means.
 
     Raises:
-        UsageError: there is none; names those that are there.
+        UsageError: there is none, and names those that are there; or it is of TensorFlow 2.
     """
-    path = files.path_of(re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", str(path).replace("\\", "/")))
-    if path.is_dir():
-        found = latest(path) or next(reversed(prefixes(path)), None)
-        if found:
-            return found.as_posix()
-    elif exists(path):
-        return path.as_posix()
+    prefix = prefix_of(path)
+    if is_of_tensorflow_2(prefix):
+        raise UsageError(f"{files.shown_path(prefix)} {OF_TENSORFLOW_2}")
+    if exists(prefix):
+        return prefix
+    path = files.path_of(prefix)
     folder = path if path.is_dir() else path.parent
     there = ", ".join(prefix.name for prefix in prefixes(folder)) if folder.is_dir() else ""
     raise UsageError(
         f"there is no checkpoint {files.shown_path(path)}; {files.shown_path(folder)} holds {there or 'no checkpoint'}"
     )
+
+
+@contextlib.contextmanager
+def as_folder(path: Path | str) -> Iterator[str]:
+    """Find a checkpoint as `find` does, and yield a folder of which it is the latest, for the API's evaluator."""
+    prefix = find(path)
+    if files.path_of(path).is_dir():
+        yield str(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="checkpoint_") as folder:
+        place = prefix if files.is_url(prefix) else Path(prefix).absolute().as_posix()
+        (Path(folder) / "checkpoint").write_text(f'model_checkpoint_path: "{place}"\n', encoding="utf-8")
+        yield folder

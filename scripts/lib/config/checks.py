@@ -71,11 +71,14 @@ def check_batch(config: Message, path: Path | str) -> list[Finding]:
 
 
 def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:
-    """Check that a fine-tune checkpoint is there and, if it was downloaded, that it has not changed since."""
+    """Check that a fine-tune checkpoint is there, of graph mode, and, if it was downloaded, unchanged since."""
+    if not is_url(prefix) and checkpoint_files.is_of_tensorflow_2(prefix):
+        message = f"train_config.fine_tune_checkpoint: {prefix} {checkpoint_files.OF_TENSORFLOW_2}"
+        return [finding(path, *message.split("; "))]
     if checkpoint_files.exists(prefix):
         return [] if is_url(prefix) else pretrained.check(Path(prefix).parent, Path(prefix).name)
     model = pretrained.of_checkpoint(prefix)
-    get = f"run python scripts/download_model.py {model.name}" if model else "name it without .index and .data"
+    get = f"run python scripts/download_model.py {model.name}" if model else "correct the path"
     message = f"fine_tune_checkpoint: there is no checkpoint {prefix!r}"
     scratch = "make_config.py --fine_tune_checkpoint none leaves it out, to train from scratch"
     return [finding(path, message, f"{get}; {scratch}")]

@@ -72,8 +72,12 @@ def _parse(path: Path | str, message: Message) -> Message:
 
 def _resolve_paths(config: Message) -> None:
     train = config.train_config
-    if train.fine_tune_checkpoint:
-        train.fine_tune_checkpoint = resolve_path(train.fine_tune_checkpoint, checkpoint_files.exists)
+    if named := train.fine_tune_checkpoint:
+        resolved = resolve_path(named, lambda path: checkpoint_files.exists(checkpoint_files.prefix_of(path)))
+        prefix = checkpoint_files.prefix_of(resolved, look=not files.is_url(resolved))
+        train.fine_tune_checkpoint = prefix
+        if prefix != resolved:
+            print(f"fine_tune_checkpoint: {named} is taken for the checkpoint {files.shown_path(prefix)}", flush=True)
     for reader in input_readers(config):
         if reader.label_map_path:
             reader.label_map_path = resolve_path(reader.label_map_path)

@@ -14,12 +14,19 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import IO
 
+from scripts.lib.core.errors import ERROR, DataError, Finding
+
+_SCHEMES = ("gs", "file", "hdfs", "viewfs", "ram")  # that TensorFlow knows without further packages
+
 
 class RemotePath(str):
     """An address. All that looks at the bucket raises OSError (FileNotFoundError, PermissionError) with the reason."""
 
     def __new__(cls, address: str) -> RemotePath:
         scheme, _, path = address.partition("://")
+        if scheme not in _SCHEMES:
+            message, remedy = f"TensorFlow reads gs://, not {scheme}://", "copy it to this machine's disk"
+            raise DataError([Finding(ERROR, "address", address, message, remedy)])
         path = posixpath.normpath(path.replace("\\", "/"))
         return super().__new__(cls, f"{scheme}://{path}")
 

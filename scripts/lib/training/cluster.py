@@ -66,10 +66,15 @@ class ClusterTask:
 def enter(config: Message, environment: MutableMapping[str, str] = os.environ) -> ClusterTask | None:
     """Return this process's task, None without a cluster, and set TF_CONFIG as the legacy trainer reads it.
 
+    A single worker does not train synchronously: it would wait for the others' gradients at its end.
+
     Raises:
         DataError: see `from_environment`; or the config cannot be trained synchronously.
     """
     task = from_environment(environment)
+    if config.train_config.sync_replicas and not (task and WORKER in task.addresses):
+        print("train_config.sync_replicas is for several workers; there is one, so it is ignored.", flush=True)
+        config.train_config.sync_replicas = False
     if problems := check_sync_replicas(config):
         raise DataError(problems, CONSEQUENCE)
     environment.pop("TF_CONFIG", None)

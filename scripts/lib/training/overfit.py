@@ -84,6 +84,7 @@ def small_config(config: Message, record: Path, num_images: int, num_steps: int)
     train_config.batch_size = min(num_images, 8)
     train_config.num_steps = num_steps
     train_config.gradient_clipping_by_norm = train_config.gradient_clipping_by_norm or 10.0
+    train_config.sync_replicas = False
     train_config.optimizer.Clear()
     train_config.optimizer.use_moving_average = False
     schedule = train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate

@@ -129,6 +129,8 @@ def plan(prepared: TrainingPlan, target: float | None = None) -> TrainingPlan:
     if checkpoint_files.prefixes(train_dir):  # TensorFlow finds out which of them are whole
         object_detection_api.prepare(options.verbose)
     checkpoint, note = resume.find_readable(train_dir, repair=prepared.is_master)
+    if checkpoint and not files.is_url(checkpoint) and checkpoint_files.is_of_tensorflow_2(checkpoint):
+        raise UsageError(f"{checkpoint} {checkpoint_files.OF_TENSORFLOW_2}, and give another --train_dir")
     step = checkpoint_files.step_of(checkpoint) if checkpoint else None
     if evaluations:
         evaluations.forget_after(step or 0)

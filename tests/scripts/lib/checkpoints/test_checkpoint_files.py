@@ -119,3 +119,26 @@ def test_any_byte_that_is_wrong_is_noticed(prefix, suffix):
     for place in [*range(0, end, max(1, end // 25)), end - 1]:
         path.write_bytes(content[:place] + bytes([content[place] ^ 0x40]) + content[place + 1 :])
         assert checkpoint_files.fault(prefix), place
+
+
+def test_a_checkpoint_of_tensorflow_2_is_told_apart(tf, tmp_path):
+    """Case 15."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        variable = tf.get_variable("a", [2])
+        session.run(variable.initializer)
+        tf.train.Saver([variable]).save(session, str(tmp_path / "graph"))
+        tf.train.Checkpoint(a=variable).write(str(tmp_path / "objects"), session=session)
+    assert checkpoint_files.find(tmp_path / "graph") == (tmp_path / "graph").as_posix()
+    with pytest.raises(
+        UsageError, match="objects is a checkpoint of TensorFlow 2, not of graph mode; see download_model"
+    ):
+        checkpoint_files.find(tmp_path / "objects.index")
+
+
+def test_a_folder_for_one_checkpoint(tf, train_dir):
+    """Case 6: the API's evaluator takes folders only."""
+    with checkpoint_files.as_folder(train_dir) as folder:
+        assert folder == str(train_dir)
+    with checkpoint_files.as_folder(train_dir / "model.ckpt-9.index") as folder:
+        (train_dir / "model.ckpt-9.data-00000-of-00001").touch()
+        assert tf.train.latest_checkpoint(folder) == (train_dir / "model.ckpt-9").as_posix()

@@ -77,6 +77,29 @@ def test_remote_paths_stay(project):
     assert checks.check_training(config, path, on_buckets=False) == []
 
 
+@pytest.mark.parametrize("named", ["model.ckpt.index", "model.ckpt.data-00000-of-00001", "model.ckpt.meta", "."])
+def test_a_file_or_folder_is_taken_for_its_checkpoint(project, capsys, named):
+    """Case 6."""
+    config, path = read(project, ('"model.ckpt"', f'"{named}"'))
+    assert config.train_config.fine_tune_checkpoint == (project / "model.ckpt").as_posix()
+    assert f"fine_tune_checkpoint: {named} is taken for the checkpoint model.ckpt" in capsys.readouterr().out
+    assert all_findings(config, path) == ""
+
+
+def test_a_checkpoint_of_tensorflow_2_is_said_to_be_one(project):
+    """Case 15."""
+    (project / "model.ckpt.index").write_bytes(b"\0\1_CHECKPOINTABLE_OBJECT_GRAPH")
+    assert "model.ckpt is a checkpoint of TensorFlow 2, not of graph mode; see download" in all_findings(*read(project))
+
+
+def test_addresses_that_tensorflow_does_not_know(project):
+    """Case 32."""
+    found = all_findings(*read(project, ("data/train.record", "s3://bucket/train.record")))
+    assert (
+        found == "error: s3://bucket/train.record: TensorFlow reads gs://, not s3://; copy it to this machine's disk."
+    )
+
+
 def test_shards_count_as_one_record(project):
     for index in range(2):
         write_record(project / "data" / f"test.record-{index:05d}-of-00002", index)

@@ -124,12 +124,22 @@ def test_a_description_that_cannot_work_is_one_sentence(text, message):
 
 def test_training_in_step_is_checked_before_it_starts():
     with pytest.raises(DataError) as caught:
-        cluster.enter(config(sync_replicas=True, replicas_to_aggregate=5, batch_size=24), {})
+        cluster.enter(
+            config(sync_replicas=True, replicas_to_aggregate=5, batch_size=24), {"TF_CONFIG": variable(HOSTS)}
+        )
     delay, batch = caught.value.findings
     assert "sync_replicas does not go with startup_delay_steps 15" in delay
     assert "batch_size 24 is not divisible by replicas_to_aggregate 5" in batch
     (nobody,) = cluster.check_sync_replicas(config(sync_replicas=True, replicas_to_aggregate=0, startup_delay_steps=0))
     assert "not divisible by replicas_to_aggregate 0, the number of replicas" in nobody
+
+
+def test_one_worker_does_not_train_in_step(capsys):
+    """Case 5: it would hang at its end."""
+    alone = config(sync_replicas=True, replicas_to_aggregate=8, batch_size=2)
+    assert cluster.enter(alone, {}) is None
+    assert not alone.train_config.sync_replicas
+    assert capsys.readouterr().out.count("sync_replicas is for several workers; there is one, so it is ignored") == 1
 
 
 def test_training_in_step_that_works_is_let_through():
