@@ -15,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+import matplotlib
 import pytest
 from PIL import Image
 
@@ -91,6 +92,16 @@ def test_table_pictures_and_tags(project, capsys):
 def test_without_pictures(project):
     run("--no_images")
     assert sorted(files_of("out")) == ["detections.csv"]
+
+
+def test_class_names_are_drawn_in_the_font_of_the_flag(project):
+    run()
+    drawn = files_of("out/images")
+    run("--font", Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSansMono.ttf"))
+    in_mono = files_of("out/images")
+    assert drawn.keys() == in_mono.keys() and drawn != in_mono
+    run()
+    assert files_of("out/images") == drawn
 
 
 def test_a_non_ascii_name_with_a_comma(project):

@@ -83,9 +83,7 @@ def _label_size(text: str, font: ImageFont.FreeTypeFont) -> tuple[int, int]:
 
 def _inside(detection: Detection, size: tuple[int, int]) -> _Box:
     """Return the part of the box that lies in the image."""
-    right, bottom = size[0] - 1, size[1] - 1
-    xmin, ymin = min(max(round(detection.xmin), 0), right), min(max(round(detection.ymin), 0), bottom)
-    return xmin, ymin, max(min(round(detection.xmax), right), xmin), max(min(round(detection.ymax), bottom), ymin)
+    return tuple(np.round(detection[2:]).clip(0, np.tile(size, 2) - 1).astype(int).tolist())
 
 
 def _fitting_text(detection: Detection, font_size: int, width: int) -> tuple[str, ImageFont.FreeTypeFont]:
