@@ -80,7 +80,7 @@ def trained(tmp_path, step: int) -> TrainOptions:
     """The options of a training to step 9 whose last checkpoint is of this one."""
     (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "model.ckpt-{step}"\n', encoding="utf-8")
     (tmp_path / f"model.ckpt-{step}.index").touch()
-    return TrainOptions(train_dir=str(tmp_path), num_train_steps=9)
+    return TrainOptions(train_dir=str(tmp_path), num_steps=9)
 
 
 @pytest.mark.parametrize("last", [11, 9])  # of the last checkpoint, and of one that had all 9 steps, too

@@ -43,7 +43,7 @@ def changed(options: TrainOptions, **values) -> TrainOptions:
 
 
 def test_the_config_has_the_number_of_steps_of_the_flag(options):
-    prepared = prepare(changed(options, num_train_steps=7))
+    prepared = prepare(changed(options, num_steps=7))
     assert prepared.config.train_config.num_steps == 7
     assert prepared.task is None
 
