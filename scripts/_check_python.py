@@ -1,29 +1,59 @@
-"""End a script with one sentence if its Python is too old, too new, or not 64-bit.
+"""End a script with one sentence if TensorFlow has no release for its Python or for the computer.
 
-The scripts that may be started with any Python import it first. Like theirs, its code is limited to Python 3.6, since
-an old Python cannot refuse what it cannot parse.
+The scripts that install it, which may be started with any Python, import this first. Like theirs, its code is limited
+to Python 3.6, since an old Python cannot refuse what it cannot parse.
 """
 
+import platform
 import sys
+import sysconfig
 
 OLDEST = (3, 10)  # TensorFlow 2.21 has wheels for these
 NEWEST = (3, 13)
 BITS = sys.maxsize.bit_length() + 1
+COMPUTERS = ("linux-x86_64", "linux-aarch64", "macosx-arm64", "win-amd64")  # and for these
+
+# What to use instead of others.
+_INSTEAD = {
+    "macosx-x86_64": "use Docker (docker run -it python:3.12), Google Colab or another computer; if this Mac has an "
+    "Apple chip, install a Python for it from https://www.python.org/downloads/",
+    "win-arm64": "use Linux under WSL2 (https://learn.microsoft.com/windows/wsl/install), or Google Colab",
+    "linux-musl": "use a distribution with glibc, such as Debian or Ubuntu, or its Docker image python:3.12",
+}
+_NAMES = {
+    "macosx-x86_64": "Intel Macs (2.16 was the last)",
+    "win-arm64": "Windows on ARM",
+    "linux-musl": "Linux without glibc, such as Alpine",
+}
 
 
-def complaint(version=sys.version_info, bits=BITS):
-    """Return what is wrong with this Python and what to do, or None.
+def this_computer():
+    """Return what this Python was built for, as in COMPUTERS; "linux-musl" for a Linux without glibc."""
+    if sys.platform == "darwin":  # one build may be for both chips
+        return "macosx-" + platform.machine()
+    if sys.platform == "linux" and platform.libc_ver()[0] != "glibc":
+        return "linux-musl"
+    return sysconfig.get_platform()
+
+
+def complaint(version=sys.version_info, bits=BITS, computer=None):
+    """Return what is wrong with this Python or computer and what to do, or None.
 
     Args:
         version: major and minor version come first.
         bits: 64 or 32.
+        computer: as `this_computer` returns it, the default.
     """
+    computer = computer or this_computer()
     if tuple(version[:2]) < OLDEST:
         fault = "is too old"
     elif tuple(version[:2]) > NEWEST:
         fault = "is too new, TensorFlow has no release for it"
     elif bits < 64:
         fault = "is a 32-bit one, for which TensorFlow has no release"
+    elif computer not in COMPUTERS:
+        instead = _INSTEAD.get(computer, "use a computer with Linux, Windows or an Apple chip, or Google Colab")
+        return f"TensorFlow 2.21 has no release for {_NAMES.get(computer, computer)}: {instead}."
     else:
         return None
     return (
@@ -32,5 +62,5 @@ def complaint(version=sys.version_info, bits=BITS):
     )
 
 
-if complaint():
+if __name__ == "_check_python" and complaint():  # not as scripts._check_python, which others ask
     sys.exit(f"error: {complaint()}")

@@ -14,7 +14,8 @@ FIRST_RUN = ("_check_python.py", "_init_paths.py", "quickstart.py", "run_tests.p
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 11, 7), (3, 13, 0, "final", 0)])
 def test_supported_versions_pass(version):
-    assert _check_python.complaint(version, 64) is None
+    for computer in _check_python.COMPUTERS:
+        assert _check_python.complaint(version, 64, computer) is None
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,29 @@ def test_others_are_refused_in_one_sentence_that_says_what_to_do(version, bits, 
     assert expected in sentence
     assert sys.executable in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "build", "libc", "expected"),
+    [
+        ("darwin", "x86_64", "macosx-10.13-universal2", "", "Intel Macs (2.16 was the last): use Docker"),
+        ("darwin", "arm64", "macosx-11.0-arm64", "", None),
+        ("win32", "ARM64", "win-arm64", "", "Windows on ARM: use Linux under WSL2"),
+        ("win32", "AMD64", "win-amd64", "", None),
+        ("linux", "x86_64", "linux-x86_64", "", "Linux without glibc, such as Alpine: use a distribution with glibc"),
+        ("linux", "x86_64", "linux-x86_64", "glibc", None),
+        ("linux", "aarch64", "linux-aarch64", "glibc", None),
+        ("linux", "ppc64le", "linux-ppc64le", "glibc", "linux-ppc64le: use a computer with Linux, Windows"),
+    ],
+)
+def test_computers_without_tensorflow_are_told_what_to_use(monkeypatch, system, machine, build, libc, expected):
+    """As PyPI has it, asked with `pip install --dry-run --platform` for tensorflow 2.21."""
+    monkeypatch.setattr(_check_python.sys, "platform", system)
+    monkeypatch.setattr(_check_python.platform, "machine", lambda: machine)
+    monkeypatch.setattr(_check_python.platform, "libc_ver", lambda: (libc, ""))
+    monkeypatch.setattr(_check_python.sysconfig, "get_platform", lambda: build)
+    sentence = _check_python.complaint((3, 12), 64)
+    assert sentence is None if expected is None else expected in sentence
 
 
 @pytest.mark.parametrize("name", FIRST_RUN)
