@@ -24,6 +24,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts import _init_paths  # noqa: F401
 from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import local_path, positive_int
 from scripts.lib.core.errors import DataError, UsageError

@@ -31,6 +31,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts import _init_paths  # noqa: F401
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import DataError, UsageError, errors

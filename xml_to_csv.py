@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts import _init_paths  # noqa: F401
 from scripts.lib.annotations import class_map, proposals, registry
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import command_line, files

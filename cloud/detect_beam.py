@@ -22,17 +22,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
 import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
-
-if importlib.util.find_spec("apache_beam") is None:
-    raise SystemExit("error: Apache Beam is missing; install it with: python -m pip install -r requirements-beam.txt")
-
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from cloud.lib import beam_detection, beam_support

@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
-import importlib.util
 import io
 import json
 import uuid
@@ -30,10 +29,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
-
-if importlib.util.find_spec("apache_beam") is None:
-    raise SystemExit("error: Apache Beam is missing; install it with: python -m pip install -r requirements-beam.txt")
-
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from scripts.lib.core.command_line import existing_file, local_path
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.text import read_text
 from scripts.lib.core.wording import counted, listed
+from scripts.lib.environment import packages
 from scripts.lib.images.image_names import ImageFolder
 
 INSTALL = "python -m pip install -r requirements-label.txt"
@@ -103,8 +103,8 @@ def read_queue(queue: Path, image_names: set[str]) -> list[str]:
 
 def check_labelimg_can_start() -> None:
     """Try Qt in another process, since it ends the process if it cannot open a window; raise UsageError then."""
-    if missing := [name for name in ("labelImg", "PyQt5", "lxml") if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"{' and '.join(missing)} missing in this Python ({sys.executable}): {INSTALL}")
+    if missing := [name for name in ("labelImg", "PyQt5", "lxml") if not packages.is_installed(name)]:
+        raise UsageError(packages.how_to_install(*missing))
     start = "from PyQt5.QtWidgets import QApplication; QApplication([])"
     probe = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, errors="replace")
     if probe.returncode:

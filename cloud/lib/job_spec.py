@@ -18,6 +18,7 @@ from pathlib import Path
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.core.wording import counted
+from scripts.lib.environment import packages
 
 POOLS = ("master", "workers", "parameter servers", "evaluator")  # Vertex AI tells pools apart by their order
 MASTER, WORKERS, PARAMETER_SERVERS, EVALUATOR = range(4)
@@ -138,8 +139,7 @@ def _check_against_api(spec: dict, path: Path | str) -> list[Finding]:
     try:
         from google.cloud.aiplatform_v1.types import CustomJobSpec
     except ImportError as error:
-        remedy = "install it with: python -m pip install -r requirements-cloud.txt"
-        raise UsageError(f"google-cloud-aiplatform, which knows the format of a job, is missing; {remedy}") from error
+        raise UsageError(packages.how_to_install("google-cloud-aiplatform")) from error
     from google.protobuf.json_format import ParseError
 
     try:

@@ -86,8 +86,10 @@ def test_a_proposal_opens_in_its_sub_folder_and_the_space_bar_makes_it_a_persons
 
 
 def test_without_labelimg_the_error_says_how_to_install_it(project, monkeypatch):
-    monkeypatch.setattr(label_images.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UsageError, match="labelImg and PyQt5 and lxml missing .*pip install -r requirements-label.txt"):
+    monkeypatch.setattr(label_images.packages, "is_installed", lambda name: name == "lxml")
+    with pytest.raises(
+        UsageError, match="labelImg and PyQt5 are not installed .*pip install -r requirements-label.txt"
+    ):
         label_images.main(arguments(project))
 
 

@@ -6,7 +6,6 @@ for the check is a module in `runtimes`.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ import numpy as np
 
 from scripts.lib.config import pipeline_config
 from scripts.lib.core.errors import UsageError
+from scripts.lib.environment import packages
 from scripts.lib.models import export, exported_model, metadata, onnx_conversion, tflite_conversion
 from scripts.lib.models.onnx_conversion import ConversionError
 from scripts.lib.records import read
@@ -30,7 +30,6 @@ class ExportJob(NamedTuple):
     checkpoint: str  # prefix
     folder: Path  # of the exported model; the first format, the frozen graph, makes it
     calibration_images: int = 0  # training images that set the ranges of 8-bit integers; 0: no int8
-    verbose: bool = False  # show what TensorFlow logs of itself
 
 
 class FormatCheck(NamedTuple):
@@ -50,7 +49,7 @@ class ExportFormat(NamedTuple):
 
 
 def _write_frozen(job: ExportJob) -> list[FormatCheck]:
-    export.export(job.config, job.checkpoint, job.folder, ["--input_type=image_tensor"], job.verbose)
+    export.export(job.config, job.checkpoint, job.folder, ["--input_type=image_tensor"])
     metadata.write_json(job.config, job.folder)
     return [FormatCheck("frozen graph, TensorFlow", "tensorflow")]
 
@@ -60,7 +59,7 @@ def _write_saved_model(job: ExportJob) -> list[FormatCheck]:
     place = job.folder / exported_model.SAVED_MODEL
     with tempfile.TemporaryDirectory(dir=job.folder.parent) as scratch:
         made = Path(scratch) / "export"
-        export.export(job.config, job.checkpoint, made, ["--input_type=encoded_image_string_tensor"], job.verbose)
+        export.export(job.config, job.checkpoint, made, ["--input_type=encoded_image_string_tensor"])
         shutil.rmtree(place)
         shutil.move(made / exported_model.SAVED_MODEL, place)
     return [FormatCheck("SavedModel, TensorFlow", "saved_model")]
@@ -115,10 +114,8 @@ FORMATS = {
 def check_possible(names: Collection[str], config: pipeline_config.Message) -> None:
     """Raise UsageError where a format's library is missing, or the model cannot have the format."""
     for name in names:
-        missing = [library for library in FORMATS[name].libraries if importlib.util.find_spec(library) is None]
-        if missing:
-            remedy = "python -m pip install -r requirements-runtimes.txt"
-            raise UsageError(f"--formats {name} needs {', '.join(missing)}: {remedy}")
+        if missing := [library for library in FORMATS[name].libraries if not packages.is_installed(library)]:
+            raise UsageError(f"--formats {name}: {packages.how_to_install(*missing)}")
     if "tflite" in names and not metadata.fixed_input_size(config):
         raise UsageError("--formats tflite needs an SSD with a fixed_shape_resizer; leave it out")
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import UsageError
+from scripts.lib.environment import packages
 from scripts.lib.models import exported_model
 from scripts.lib.models.onnx_conversion import ConversionError
 
@@ -111,8 +112,7 @@ def load(folder: Path, name: str = AUTO) -> tuple[Model, str]:
     except ModuleNotFoundError as error:
         if error.name != RUNTIMES[wanted].library:
             raise
-        requirements = "requirements.txt" if wanted in ("onnx", "tensorflow") else "requirements-runtimes.txt"
-        reason = f"{error.name} is not installed; python -m pip install -r {requirements}"
+        reason = packages.how_to_install(error.name)
     except ConversionError as error:
         reason = str(error)
     if name != AUTO or not has_graph:

@@ -68,5 +68,5 @@ def test_a_runtime_that_is_not_installed_is_named(exported, runtime, monkeypatch
         raise ModuleNotFoundError(f"No module named {name}", name=runtimes.RUNTIMES[name].library)
 
     monkeypatch.setattr(runtimes, "_model", load)
-    with pytest.raises(UsageError, match="is not installed; python -m pip install -r requirements"):
+    with pytest.raises(UsageError, match="is not installed in .*python -m pip install -r requirements"):
         Detector(exported, runtime)

@@ -1,0 +1,100 @@
+"""What is said of a package that is missing or broken, and what stays a traceback."""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import machinery
+
+import pytest
+
+from scripts import _check_python
+from scripts.lib.environment import packages
+
+SUFFIX = machinery.EXTENSION_SUFFIXES[0]
+
+
+def missing(name: str) -> ModuleNotFoundError:
+    return ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def test_every_requirements_file_is_known(repository_root):
+    assert set(packages._FILES) == {path.name for path in repository_root.glob("requirements*.txt")}
+    for file in packages._FILES:
+        command = packages._command(file)
+        if file != "requirements.txt":  # whose first command is its own
+            text = (repository_root / file).read_text(encoding="utf-8")
+            assert command in text or "adds to requirements.txt" in text, file
+
+
+@pytest.mark.parametrize(
+    ("module", "distribution", "file"),
+    [
+        ("PIL", "Pillow", "requirements.txt"),
+        ("absl", "absl-py", "requirements.txt"),
+        ("google", "protobuf", "requirements.txt"),
+        ("google.protobuf", "protobuf", "requirements.txt"),
+        ("google_crc32c", "google_crc32c", "requirements.txt"),
+        ("object_detection", "tf-models-research-object-detection", "requirements-object-detection.txt"),
+        ("ai_edge_litert", "ai_edge_litert", "requirements-runtimes.txt"),
+        ("PyQt5", "PyQt5", "requirements-label.txt"),
+        ("google.cloud.aiplatform_v1", "google-cloud-aiplatform", "requirements-cloud.txt"),
+        ("apache_beam", "apache_beam", "requirements-beam.txt"),
+    ],
+)
+def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch, module, distribution, file):
+    monkeypatch.setattr(packages, "is_installed", lambda name: False)
+    sentence = packages.explain(missing(module))
+    assert sentence.startswith(f"{distribution} is not installed in {sys.prefix}: ")
+    assert sentence.endswith(f"-r {file}")
+
+
+@pytest.mark.parametrize("name", ["scripts.lib.nothing", "numpy.nothing", "contextlib2", "google.protobuf.nothing"])
+def test_a_defect_stays_a_traceback(name):
+    assert packages.explain(missing(name)) is None
+    assert (
+        packages.explain(ImportError("cannot import name 'f' from 'numpy'", name="numpy", path="numpy/core.py")) is None
+    )
+    assert packages.explain(ValueError("x")) is None
+
+
+def test_an_environment_beside_that_is_not_active_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(packages, "is_installed", lambda name: False)
+    monkeypatch.setattr(packages, "VENV", tmp_path)
+    assert "activate .venv (" in packages.explain(missing("numpy"))
+    assert "activate" not in packages.explain(missing("apache_beam")), ".venv lacks it, too"
+    monkeypatch.setattr(packages.sys, "prefix", str(tmp_path))
+    assert "activate" not in packages.explain(missing("numpy"))
+
+
+def test_where_there_is_no_release_the_command_is_not_advised(monkeypatch):
+    monkeypatch.setattr(_check_python, "this_computer", lambda: "macosx-x86_64")
+    assert packages.how_to_install("tensorflow").startswith("TensorFlow 2.21 has no release for Intel Macs")
+    assert "requirements-label.txt" in packages.how_to_install("PyQt5")
+
+
+def test_a_library_that_cannot_be_loaded_is_one_sentence(tmp_path):
+    """As TensorFlow raises it: the loader's error is the context of a page of text."""
+    path = f"/env/lib/python3.12/site-packages/tensorflow/python/_pywrap{SUFFIX}"
+    with pytest.raises(ImportError) as raised:
+        try:
+            raise ImportError("DLL load failed while importing _pywrap: not found", name="_pywrap", path=path)
+        except ImportError:
+            raise ImportError("Traceback ...\n\nFailed to load the native TensorFlow runtime.")  # noqa: B904
+    sentence = packages.explain(raised.value)
+    assert sentence.startswith(
+        f"tensorflow in {sys.prefix} is broken (DLL load failed while importing _pywrap: not found)"
+    )
+    assert sentence.endswith("python -m pip uninstall -y tensorflow, then: python -m pip install -r requirements.txt")
+
+
+def test_a_package_that_was_compiled_for_another_numpy_is_one_sentence(tmp_path):
+    folder = tmp_path / "site-packages" / "pandas"
+    folder.mkdir(parents=True)
+    text = "numpy.dtype size changed, may indicate binary incompatibility. Expected 96, got 88"
+    (folder / "__init__.py").write_text(f"raise ValueError({text!r})", encoding="utf-8")
+    with pytest.raises(ValueError) as raised:
+        exec(compile((folder / "__init__.py").read_text(encoding="utf-8"), str(folder / "__init__.py"), "exec"))
+    assert re.match(
+        r"pandas in .* is broken \(numpy.dtype size changed, .*uninstall -y pandas", packages.explain(raised.value)
+    )
