@@ -26,6 +26,7 @@ from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import command_line
 from scripts.lib.core.command_line import not_negative, positive
 from scripts.lib.core.errors import UsageError
+from scripts.lib.core.tensorflow import set_verbose
 from scripts.lib.evaluation import metrics_file
 from scripts.lib.object_detection_api import hooks
 from scripts.lib.training import cluster
@@ -64,10 +65,12 @@ def train_options(train_argv: Sequence[str]) -> TrainOptions:
 
 def evaluate(options: TrainOptions, eval_dir: str, eval_interval_secs: float | None) -> int | None:
     """Evaluate each new checkpoint of the training until the one of its last step."""
-    object_detection_api.prepare(options.verbose)
+    set_verbose(options.verbose)
+    object_detection_api.prepare()
     hooks.evaluate_until(last_step_of(options), eval_interval_secs)
     paths = ["--checkpoint_dir", options.train_dir, "--eval_dir", eval_dir]
-    return evaluation.main(["--pipeline_config_path", options.pipeline_config_path, *paths])
+    verbose = ["--verbose"] * options.verbose
+    return evaluation.main(["--pipeline_config_path", options.pipeline_config_path, *paths, *verbose])
 
 
 def last_step_of(options: TrainOptions) -> int:

@@ -26,7 +26,7 @@ import argparse
 import contextlib
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
@@ -37,8 +37,9 @@ from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
+from scripts.lib.core.tensorflow import set_verbose
 from scripts.lib.dataset import label_map
-from scripts.lib.evaluation import metrics_file
+from scripts.lib.evaluation import event_files, metrics_file
 from scripts.lib.images import drawing, fonts
 from scripts.lib.models import export, exported_model
 from scripts.lib.object_detection_api import flags, hooks
@@ -46,6 +47,7 @@ from scripts.lib.object_detection_api import flags, hooks
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
+    set_verbose(args.verbose)
     path = args.pipeline_config_path or (args.fast and args.model and args.model[0] / exported_model.PIPELINE_CONFIG)
     if path:
         config = pipeline_config.read(path)
@@ -58,60 +60,68 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     checks.raise_errors(checks.check_evaluation(config, path, reader), "nothing was evaluated")
     reader = reader or config.eval_input_reader[0]
     override.fill_in_num_examples(config, reader)
+    class_ids = label_map.read(reader.label_map_path)
 
     if args.fast:
         with tempfile.TemporaryDirectory(prefix="fast_evaluation_") as scratch:
             models, runtime = args.model, "auto"
             if not models:  # one evaluation is not worth a conversion, and the export has loaded TensorFlow
                 models, runtime = [Path(scratch) / "exported_model"], "tensorflow"
-                export.export(config, checkpoint_files.find(args.checkpoint_dir), *models, verbose=args.verbose)
-            evaluate_models(models, args.flip, runtime, reader, args.eval_dir)
+                export.export(config, checkpoint_files.find(args.checkpoint_dir), *models)
+            result = evaluate_models(models, args.flip, runtime, reader, class_ids)
+            event_files.write(event_files.new_path(args.eval_dir, "fast"), result.global_step, result.metrics)
+            report(result, class_ids, args.eval_dir)
     else:
+        if not args.run_once:
+            print(f"Every new checkpoint in {args.checkpoint_dir} is evaluated; Ctrl+C ends it.", flush=True)
         folder = checkpoint_files.as_folder if args.run_once else contextlib.nullcontext
         with pipeline_config.written(config) as written, folder(args.checkpoint_dir) as checkpoint_dir:
-            fonts.use(args.font, label_map.read(reader.label_map_path))
+            fonts.use(args.font, class_ids)
             values = {**vars(args), "pipeline_config_path": written.as_posix(), "checkpoint_dir": checkpoint_dir}
             api_flags = flags.to_argv(flags.EVAL, values)
-            evaluate_checkpoints(api_flags, config.eval_config.num_examples, args.eval_dir, args.verbose)
+            evaluate_checkpoints(api_flags, config.eval_config.num_examples, class_ids, args.eval_dir)
     return 0
 
 
-def evaluate_checkpoints(api_flags: Sequence[str], num_examples: int, eval_dir: str, verbose: bool) -> None:
+def evaluate_checkpoints(
+    api_flags: Sequence[str], num_examples: int, class_ids: Mapping[str, int], eval_dir: str
+) -> None:
     """Run the API's evaluator; report the metrics of each checkpoint."""
 
     def report_metrics(metrics: dict[str, float], global_step: int) -> None:
-        report(metrics_file.Evaluation(global_step, num_examples, metrics), eval_dir)
+        report(metrics_file.Evaluation(global_step, num_examples, metrics), class_ids, eval_dir)
 
     def install_hooks() -> None:
         hooks.metrics(report_metrics)
         hooks.all_metrics()
+        hooks.evaluated_images(num_examples)
         hooks.grouped_images()
         hooks.drawn_detections(drawing.draw_detections)
         hooks.small_event_files()
 
-    object_detection_api.run("object_detection.legacy.eval", api_flags, verbose, install_hooks)
+    object_detection_api.run("object_detection.legacy.eval", api_flags, install_hooks)
 
 
-def evaluate_models(models: Sequence[Path], flip: bool, runtime: str, reader: Message, eval_dir: str) -> None:
-    """Evaluate exported models in batches on a reader's record, write the event file, and report the metrics."""
+def evaluate_models(
+    models: Sequence[Path], flip: bool, runtime: str, reader: Message, class_ids: Mapping[str, int]
+) -> metrics_file.Evaluation:
+    """Evaluate exported models in batches on a reader's record, and print how long that took."""
     from scripts.lib.detection import ensemble
-    from scripts.lib.evaluation import event_files, on_record
+    from scripts.lib.evaluation import on_record
 
     detector = ensemble.load(models, flip, runtime=runtime)
     start, cpu_start = time.monotonic(), time.process_time()
-    classes = label_map.read(reader.label_map_path)
-    result = on_record.evaluate(detector, reader.tf_record_input_reader.input_path, classes)
+    result = on_record.evaluate(detector, reader.tf_record_input_reader.input_path, class_ids)
     seconds, cpu_seconds = time.monotonic() - start, time.process_time() - cpu_start
     count = max(result.num_examples, 1)
     print(f"{1000 * seconds / count:.1f} ms per image, {1000 * cpu_seconds / count:.1f} ms of CPU time")
-    event_files.write(event_files.new_path(eval_dir, "fast"), result.global_step, result.metrics)
-    report(result, eval_dir)
+    return result
 
 
-def report(result: metrics_file.Evaluation, eval_dir: str) -> None:
+def report(result: metrics_file.Evaluation, class_ids: Mapping[str, int], eval_dir: str) -> None:
     """Write metrics.json and print the table."""
     metrics_file.write(files.path_of(eval_dir) / "metrics.json", result)
-    print(metrics_file.table(result), flush=True)
+    print(metrics_file.table(result, class_ids), flush=True)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:

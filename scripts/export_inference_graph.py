@@ -21,6 +21,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import command_line, files
+from scripts.lib.core.tensorflow import set_verbose
 from scripts.lib.models import export, exported_model
 from scripts.lib.object_detection_api import flags
 
@@ -29,6 +30,7 @@ REQUIRED = ("pipeline_config_path", "trained_checkpoint_prefix", "output_directo
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
+    set_verbose(args.verbose)
     config = export.read_config(args.pipeline_config_path)
     checkpoint = checkpoint_files.find(args.trained_checkpoint_prefix)
     output_directory = files.path_of(args.output_directory)
@@ -38,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     print(f"Exporting {checkpoint} to {files.shown_path(output_directory)}", flush=True)
     with files.scratch_beside(output_directory) as scratch:
         made = scratch / "export"
-        export.export(config, checkpoint, made, further_flags, args.verbose)
+        export.export(config, checkpoint, made, further_flags)
         files.replace_folder(made, output_directory)
     print(f"The exported model is in {files.shown_path(output_directory)}")
     return 0

@@ -32,6 +32,7 @@ import numpy as np
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import UsageError
+from scripts.lib.core.tensorflow import set_verbose
 from scripts.lib.evaluation import metrics_file, on_record
 from scripts.lib.models import export, exported_model, format_comparison, formats
 from scripts.lib.models.detector import Detector
@@ -47,6 +48,7 @@ NOISE = (300, 300, 3)  # height, width, channels of the image that takes their p
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
+    set_verbose(args.verbose)
     checkpoint = checkpoint_files.find(args.checkpoint)
     config = export.read_config(args.pipeline_config_path or config_beside(checkpoint))
     formats.check_possible(args.formats, config)
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     print(f"Exporting {checkpoint} to {files.shown_path(args.output_dir)}", flush=True)
     with files.scratch_beside(args.output_dir) as scratch:
         made = scratch / "export"
-        job = formats.ExportJob(config, checkpoint, made, args.calibration_images, args.verbose)
+        job = formats.ExportJob(config, checkpoint, made, args.calibration_images)
         checks = formats.write(args.formats, job)
         results = list(format_comparison.compare(checks, made, images, mean_ap))
         print("From the frozen graph, at most:", *results, sep="\n  ", flush=True)
@@ -82,8 +84,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--formats", nargs="+", action="extend", type=names, metavar="FORMAT", help=of)
     not_negative = command_line.not_negative_int
     parser.add_argument("--calibration_images", type=not_negative, default=100, help="for the int8 model; 0: none")
-    parser.add_argument("--verbose", action="store_true", help="show TensorFlow's own messages, too")
-    flags.add_absl_logging(parser)
+    flags.add_logging(parser)
     args = parser.parse_args(flags.double_dashed(argv))
     args.formats = sum(args.formats or [DEFAULT_FORMATS], [])
     return args

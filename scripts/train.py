@@ -24,6 +24,7 @@ import _init_paths  # noqa: F401
 
 from scripts.lib.core import command_line
 from scripts.lib.core.command_line import positive_int
+from scripts.lib.core.tensorflow import set_verbose
 from scripts.lib.object_detection_api import flags
 from scripts.lib.training import overfit
 from scripts.lib.training.plan import TrainOptions, plan, prepare
@@ -32,6 +33,7 @@ from scripts.lib.training.run import run
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     options = TrainOptions(**vars(parse_arguments(argv)))
+    set_verbose(options.verbose)
     prepared = prepare(options)
     if options.overfit:
         return overfit.check(prepared)

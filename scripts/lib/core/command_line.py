@@ -10,6 +10,8 @@ import errno
 import itertools
 import os
 import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -201,6 +203,12 @@ def print_findings(findings: Iterable[Finding | str], file: IO[str] | None = Non
     """Print findings, many of one kind as one line unless --all is given; `file` None: on stdout."""
     for line in finding_lines(findings, _ShowAll.is_on):
         print(line, file=file)
+
+
+def shell_text(*words: object) -> str:
+    """Return a command as a user types it; paths with `/`."""
+    join = subprocess.list2cmdline if os.name == "nt" else shlex.join
+    return join([word.as_posix() if hasattr(word, "as_posix") else str(word) for word in words])
 
 
 def report(error: DataError) -> None:

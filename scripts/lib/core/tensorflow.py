@@ -12,32 +12,41 @@ import warnings
 from collections.abc import Iterator
 from types import ModuleType
 
-# Messages of TensorFlow and its libraries about themselves; none is about the user's data, config or run.
-_SELF_TALK = re.compile(
-    r"Instructions for updating"
-    r"|\bdeprecated\b|is being deprecated"
-    r"|The name tf\.\S+ is"
-    r"|From .*:\d+: "  # the start of every deprecation warning of TensorFlow
+# Warnings that are right for every user: what is below a warning is not shown at all, what is above always.
+_HARMLESS = re.compile(
+    r"Instructions for updating|\bdeprecated\b|From .*:\d+: "  # functions of TensorFlow that the API calls
+    r"|num_readers has been reduced"  # to the record's number of files
     r"|does not have groundtruth difficult flag"  # the evaluator then counts all objects, as it should
-    r"|^(No assets to|SavedModel written to|Writing pipeline config file to)"  # the script says where
-    r"|^(Recording summary at step|Saving checkpoint to path|global_step/sec|Starting Session|Starting Queues"
-    r"|Starting standard|Running local_init_op|Done running local_init_op|Stopping Training|Finished training"
-    r"|Error reported to Coordinator)"  # which is raised, too
-    r"|Variable \[.*/(RMSProp(_1)?|Momentum|Adam(_1)?|ExponentialMovingAverage)\] is not available"  # slots
+    r"|classes have no ground truth"  # the table of AP says so
+    r"|Variable \[.*\] is (not )?available in checkpoint"  # hooks.restored_variables counts them
 )
 
-# Lines that TensorFlow's C++ code prints at import, before its log level is in force.
-_GREETING = re.compile(
+# Lines that C++ code prints whatever its log level: TensorFlow's at import, and TensorFlow Lite's.
+_CHATTER = re.compile(
     rb"absl::InitializeLog|oneDNN custom operations|Could not find cuda|cuInit|cpu_feature_guard"
     rb"|To enable the following|Unable to register cu|computation placer already registered|rebuild TensorFlow"
+    rb"|^fully_quantize: |^INFO: Created TensorFlow Lite "
 )
 
 
-def import_tensorflow(verbose: bool = False) -> ModuleType:
-    """Return `tensorflow.compat.v1`, in graph mode and quiet unless `verbose`."""
-    keep_out_noise(verbose)
+_verbose = False
+
+
+def set_verbose(verbose: bool) -> None:
+    """Show all that TensorFlow, the API and the converters log about themselves; call it before they are imported."""
+    global _verbose
+    _verbose = verbose
+
+
+def is_verbose() -> bool:
+    return _verbose
+
+
+def import_tensorflow() -> ModuleType:
+    """Return `tensorflow.compat.v1`, in graph mode and quiet unless `set_verbose` was called."""
+    keep_out_noise()
     use_legacy_keras()
-    with without_greeting(verbose):
+    with without_chatter():
         import tensorflow.compat.v1 as tf
 
         tf.config.list_physical_devices()  # prints its complaints about missing GPUs now
@@ -66,9 +75,9 @@ def use_graph_mode() -> None:
         tf.disable_v2_behavior()
 
 
-def keep_out_noise(verbose: bool) -> None:
-    """Drop deprecation warnings from the logs of TensorFlow and absl, and reduce the C++ log to errors."""
-    if verbose:
+def keep_out_noise() -> None:
+    """Reduce the logs of TensorFlow and absl to warnings that matter, and the C++ log to errors."""
+    if _verbose:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for category in (DeprecationWarning, FutureWarning):
@@ -79,14 +88,13 @@ def keep_out_noise(verbose: bool) -> None:
     # TensorFlow and absl, to which it passes its records, each have a handler: every line would come twice.
     logging.getLogger("tensorflow").propagate = False
     for place in (logging.getLogger("tensorflow"), absl_logging.get_absl_handler()):
-        if not any(isinstance(existing, _SelfTalkFilter) for existing in place.filters):
-            place.addFilter(_SelfTalkFilter())
+        place.addFilter(_matters)  # again: no change
 
 
 @contextlib.contextmanager
-def without_greeting(verbose: bool) -> Iterator[None]:
-    """Keep the messages of TensorFlow's C++ code about itself from stderr; other lines pass."""
-    if verbose:
+def without_chatter() -> Iterator[None]:
+    """Keep what C++ code says of itself from stderr; other lines pass when the block has ended."""
+    if _verbose:
         yield
         return
     sys.stderr.flush()
@@ -100,13 +108,14 @@ def without_greeting(verbose: bool) -> Iterator[None]:
             os.close(stderr)
             captured.seek(0)
             for line in captured:
-                if not _GREETING.search(line):
+                if not _CHATTER.search(line):
                     os.write(2, line)
 
 
-class _SelfTalkFilter(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        if record.levelno >= logging.ERROR:
-            return "Object was never used" not in message  # because of another error, which is reported
-        return not _SELF_TALK.search(message)
+def _matters(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    if _verbose:
+        return True
+    if record.levelno >= logging.ERROR:
+        return "Object was never used" not in message  # because of another error, which is reported
+    return record.levelno >= logging.WARNING and not _HARMLESS.search(message)

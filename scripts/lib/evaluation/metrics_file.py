@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from scripts.lib.core import files
@@ -79,10 +82,20 @@ def read(path: Path | str) -> Evaluation:
     return Evaluation(content["global_step"], content["num_examples"], metrics)
 
 
-def table(evaluation: Evaluation) -> str:
-    """Return the headline for each class and in the mean, and what other metrics the config asks for, as text."""
+def table(evaluation: Evaluation, class_ids: Mapping[str, int] = MappingProxyType({})) -> str:
+    """Return the headline for each class and in the mean, and what other metrics the config asks for, as text.
+
+    With `class_ids`, the label map's name -> id, the classes are in its order, with their ids.
+    """
+    ids = {unicodedata.normalize("NFKD", name): class_id for name, class_id in class_ids.items()}  # the API's form
+    digits = max((len(str(class_id)) + 1 for class_id in ids.values()), default=0)
     found = headline(evaluation)
-    rows = {**found.by_class, f"mean ({found.name})": found.value}
+    by_class = [(ids.get(unicodedata.normalize("NFKD", name)), name, ap) for name, ap in found.by_class.items()]
+    rows = {
+        str(class_id or "").ljust(digits) + name: ap
+        for class_id, name, ap in sorted(by_class, key=lambda row: row[0] or 0)
+    }
+    rows[" " * digits + f"mean ({found.name})"] = found.value
     shown = {name: "no ground truth in the record" if math.isnan(ap) else f"{ap:.3f}" for name, ap in rows.items()}
     for tag, value in sorted(evaluation.metrics.items()):
         if not tag.startswith("Losses/") and not (

@@ -21,13 +21,7 @@ def read_config(path: Path | str) -> pipeline_config.Message:
     return config
 
 
-def export(
-    config: pipeline_config.Message,
-    checkpoint: str,
-    folder: Path,
-    api_flags: Sequence[str] = (),
-    verbose: bool = False,
-) -> None:
+def export(config: pipeline_config.Message, checkpoint: str, folder: Path, api_flags: Sequence[str] = ()) -> None:
     """Export a checkpoint, with the label map beside it.
 
     Args:
@@ -35,9 +29,8 @@ def export(
         checkpoint: its prefix.
         folder: of the exported model; it is made.
         api_flags: further flags of the exporter.
-        verbose: show what TensorFlow logs of itself.
     """
-    with pipeline_config.written(config) as config_path, import_tensorflow(verbose).Graph().as_default():
+    with pipeline_config.written(config) as config_path, import_tensorflow().Graph().as_default():
         object_detection_api.run(
             "object_detection.export_inference_graph",
             [
@@ -46,7 +39,6 @@ def export(
                 f"--output_directory={folder.as_posix()}",
                 *api_flags,
             ],
-            verbose,
         )
     label_map = files.path_of(pipeline_config.label_map_path(config))
     (folder / exported_model.LABEL_MAP).write_bytes(label_map.read_bytes())

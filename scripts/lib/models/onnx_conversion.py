@@ -7,8 +7,6 @@ score conversion. The API resizes and suppresses image by image in loops, which 
 
 from __future__ import annotations
 
-import contextlib
-import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -19,7 +17,8 @@ from google.protobuf.message import Message
 
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
-from scripts.lib.core.tensorflow import import_tensorflow
+from scripts.lib.core.tensorflow import import_tensorflow, is_verbose
+from scripts.lib.environment import packages
 from scripts.lib.models import exported_model, frozen_graph, metadata
 from scripts.lib.models.frozen_graph import DETECTIONS, INTO_RESIZER, PROPOSALS, RESIZED
 from scripts.lib.models.metadata import ModelMetadata
@@ -84,10 +83,10 @@ def convert(folder: Path) -> bytes:
     Raises:
         ConversionError: a library or operation is missing, the graph is too large, or the result differs.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise ConversionError(f"{error.name} is not installed; python -m pip install onnx tf2onnx") from None
+    if missing := [name for name in ("onnx", "tf2onnx") if not packages.is_installed(name)]:
+        raise ConversionError(packages.how_to_install(*missing))
+    import onnx
+
     graph_def = frozen_graph.read(folder)
     random = np.random.default_rng(0)
     if ssd := _ssd(folder, graph_def):
@@ -174,11 +173,11 @@ def _convert_and_compare(
     from tf2onnx import convert
 
     tf = import_tensorflow()
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    if not is_verbose():
+        logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # an error is raised, too
     inputs, outputs, compared = ([f"{name}:0" for name in names] for names in ([image], outputs, compared))
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            model, _ = convert.from_graph_def(graph_def, input_names=inputs, output_names=outputs, opset=OPSET)
+        model, _ = convert.from_graph_def(graph_def, input_names=inputs, output_names=outputs, opset=OPSET)
         found = session(model.SerializeToString()).run(compared, {inputs[0]: noise})
     except Exception as error:  # tf2onnx and ONNX Runtime raise all kinds
         raise ConversionError(f"{type(error).__name__}: {str(error).splitlines()[0][:200]}") from error

@@ -15,7 +15,7 @@ import numpy as np
 
 from scripts.lib import object_detection_api
 from scripts.lib.config import pipeline_config
-from scripts.lib.core.tensorflow import import_tensorflow
+from scripts.lib.core.tensorflow import import_tensorflow, without_chatter
 from scripts.lib.models import exported_model, metadata, resizing
 
 INPUT = "normalized_input_image_tensor"
@@ -44,7 +44,8 @@ def write(config: pipeline_config.Message, folder: Path, calibration_images_rgb:
             if name == exported_model.TFLITE_INT8:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
                 converter.representative_dataset = lambda: ([image] for image in images)
-            (folder / name).write_bytes(converter.convert())
+            with without_chatter():
+                (folder / name).write_bytes(converter.convert())
 
 
 def as_input(image_rgb: np.ndarray, model_input: Mapping[str, Any]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import re
@@ -14,6 +15,7 @@ from types import ModuleType
 
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.tensorflow import import_tensorflow
+from scripts.lib.environment import packages
 from scripts.lib.object_detection_api import patches
 
 # distribution -> beginning of the versions with which the patches were tested
@@ -25,14 +27,14 @@ TESTED = {
 }
 
 
-def prepare(verbose: bool = False) -> None:
-    """Make `object_detection` importable: check the versions, set up the log (quiet, or `verbose`), apply the patches.
+def prepare() -> None:
+    """Make `object_detection` importable: check the versions, import TensorFlow, apply the patches.
 
     Raises:
         UsageError: TensorFlow, tf_keras or the Object Detection API is missing.
     """
     check_versions()
-    import_tensorflow(verbose)
+    import_tensorflow()
     patches.apply()
 
 
@@ -48,18 +50,12 @@ def check_versions() -> None:
             if not version.startswith(tested):
                 untested.append(f"{name} {version} (tested: {tested.rstrip('.')})")
     if missing:
-        raise UsageError(
-            f"not installed in {sys.prefix}: {', '.join(missing)}; "
-            "install them with: python -m pip install -r requirements.txt, "
-            "then: python -m pip install --no-deps -r requirements-object-detection.txt"
-        )
+        raise UsageError(packages.how_to_install(*missing))
     if untested:
         print(f"warning: untested versions: {', '.join(untested)}; they may cause errors.", file=sys.stderr)
 
 
-def run(
-    module_name: str, argv: Sequence[str], verbose: bool = False, before_main: Callable[[], None] | None = None
-) -> None:
+def run(module_name: str, argv: Sequence[str], before_main: Callable[[], None] | None = None) -> None:
     """Run an entry point of the API as `python -m MODULE ARGV` would.
 
     Args:
@@ -70,9 +66,9 @@ def run(
     Raises:
         UsageError: the checkpoint is of another model than the pipeline config.
     """
-    prepare(verbose)
-    tf = import_tensorflow(verbose)
-    print(f"Device: {describe_devices()}", flush=True)
+    prepare()
+    tf = import_tensorflow()
+    _say_devices()
     module = importlib.import_module(module_name)
     if before_main:
         before_main()
@@ -100,6 +96,11 @@ def _explained_misfit(tf: ModuleType) -> Iterator[None]:
             what = missing[0] if missing else error.message[:200]
         remedy = "give the config that it was trained with, or another --train_dir to start from the beginning"
         raise UsageError(f"the checkpoint is of another model than the pipeline config: {what}; {remedy}") from None
+
+
+@functools.cache  # an export of several formats runs several entry points
+def _say_devices() -> None:
+    print(f"Device: {describe_devices()}", flush=True)
 
 
 def describe_devices() -> str:

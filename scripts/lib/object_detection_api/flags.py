@@ -101,12 +101,12 @@ def add_to(parser: argparse.ArgumentParser, flags: ApiFlags) -> None:
         else:
             settings = {"type": int} if isinstance(default, int) else {}
         group.add_argument(flag, default=default, help=meaning, **settings)
-    parser.add_argument("--verbose", action="store_true", help="show deprecation warnings and the like, too")
-    add_absl_logging(parser)
+    add_logging(parser)
 
 
-def add_absl_logging(parser: argparse.ArgumentParser) -> None:
-    """Take the flags of absl that the tutorials give, in its spellings; they change nothing here."""
+def add_logging(parser: argparse.ArgumentParser) -> None:
+    """Add `--verbose`, and the flags of absl that the tutorials give, which change nothing here."""
+    parser.add_argument("--verbose", action="store_true", help="show all that TensorFlow and the converters log")
     hidden = {"action": _Ignored, "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
     for name in ("logtostderr", "alsologtostderr"):
         parser.add_argument(f"--{name}", nargs="?", type=boolean, **hidden)

@@ -5,7 +5,9 @@ Install them when `object_detection` can be imported, before the entry point's `
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import sys
 from collections.abc import Callable
 from types import ModuleType
 
@@ -15,6 +17,7 @@ from PIL import Image
 
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import DataError
+from scripts.lib.core.progress import progress
 
 _ORIGINAL = "_apparel_original"
 
@@ -117,6 +120,30 @@ def drawn_detections(draw: Callable[[Image.Image, list[Detection], list[str]], I
         ]
         image[:] = draw(Image.fromarray(image), found[: options["max_boxes_to_draw"]], list(names.values()))
         return image
+
+
+def evaluated_images(num_examples: int) -> None:
+    """Show how many of the record's images the evaluator has done, and warn of those that it had to leave out."""
+    from object_detection import eval_util
+
+    @wrap(eval_util, "_run_checkpoint_once")
+    def run(original, tensor_dict, evaluators, batch_processor, *args, **kwargs):
+        done = progress(range(num_examples), "evaluating")
+        skipped = 0
+
+        def process(tensor_dict, session, batch: int, counters: dict[str, int], **losses):
+            nonlocal skipped
+            next(done, None)
+            results = batch_processor(tensor_dict, session, batch, counters, **losses)
+            skipped = counters["skipped"]
+            return results
+
+        with contextlib.closing(done):
+            result = original(tensor_dict, evaluators, process, *args, **kwargs)
+        if skipped:
+            what = f"{skipped} of {num_examples} images were left out, since TensorFlow cannot decode them"
+            print(f"warning: {what}; make the record with generate_tfrecord.py, which checks them", file=sys.stderr)
+        return result
 
 
 def evaluate_until(step: int, eval_interval_secs: float | None) -> None:

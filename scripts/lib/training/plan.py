@@ -127,7 +127,7 @@ def plan(prepared: TrainingPlan, target: float | None = None) -> TrainingPlan:
             Path(train_dir), eval_dir, options.eval_every, options.patience, target, options.verbose
         )
     if checkpoint_files.prefixes(train_dir):  # TensorFlow finds out which of them are whole
-        object_detection_api.prepare(options.verbose)
+        object_detection_api.prepare()
     checkpoint, note = resume.find_readable(train_dir, repair=prepared.is_master)
     if checkpoint and not files.is_url(checkpoint) and checkpoint_files.is_of_tensorflow_2(checkpoint):
         raise UsageError(f"{checkpoint} {checkpoint_files.OF_TENSORFLOW_2}, and give another --train_dir")

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from scripts.lib import object_detection_api
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
+from scripts.lib.core.command_line import shell_text
 from scripts.lib.object_detection_api import flags, hooks
 from scripts.lib.training import loop, replicas
 from scripts.lib.training.cluster import PS
+from scripts.lib.training.evaluations import BEST
 from scripts.lib.training.log import TrainingLog
 from scripts.lib.training.observer import TrainingObserver
 from scripts.lib.training.plan import TrainingPlan
@@ -29,6 +31,8 @@ def run(plan: TrainingPlan) -> int:
     observer = train(plan)
     if plan.is_master:
         print(_conclusion(plan, observer), flush=True)
+    if not plan.task and not observer.interruption.signal:
+        print(_next_commands(plan), flush=True)
     return observer.interruption.exit_status
 
 
@@ -49,9 +53,7 @@ def train(plan: TrainingPlan) -> TrainingObserver:
         if plan.task:
             values["task"] = plan.task.number
         api_flags = flags.to_argv(flags.TRAIN, values)
-        object_detection_api.run(
-            "object_detection.legacy.train", api_flags, options.verbose, lambda: install_hooks(plan, observer)
-        )
+        object_detection_api.run("object_detection.legacy.train", api_flags, lambda: install_hooks(plan, observer))
     return observer
 
 
@@ -90,3 +92,16 @@ def _conclusion(plan: TrainingPlan, observer: TrainingObserver) -> str:
     else:
         text = f"Done: the checkpoint of step {step} is in {train_dir}."
     return f"{text}\n{plan.evaluations.best_text()}" if plan.evaluations and plan.evaluations.best else text
+
+
+def _next_commands(plan: TrainingPlan) -> str:
+    """Return the commands that evaluate and export what was trained, a line each."""
+    train_dir = files.path_of(plan.options.train_dir)
+    if plan.evaluations and plan.evaluations.best:
+        return f"Next: {shell_text('python', 'scripts/export_model.py', '--checkpoint', train_dir / BEST)}"
+    evaluation = ["--run_once", "--pipeline_config_path", train_dir / "pipeline.config"]
+    evaluation += ["--checkpoint_dir", train_dir, "--eval_dir", train_dir / "eval"]
+    return (
+        f"Next: {shell_text('python', 'scripts/eval.py', *evaluation)}\n"
+        f"then: {shell_text('python', 'scripts/export_model.py', '--checkpoint', train_dir)}"
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.lib.core.tensorflow import without_chatter
 from scripts.lib.models import exported_model, metadata, tflite_conversion
 from scripts.lib.models.runtimes import NormalizedDetections, unpadded
 
@@ -25,8 +26,9 @@ class Model:
         self.class_names = metadata.class_names(folder)
         self.global_step = values["global_step"]
         self._input = values["input"]
-        self._interpreter = Interpreter(str(folder / file), num_threads=1)
-        self._interpreter.allocate_tensors()
+        with without_chatter():
+            self._interpreter = Interpreter(str(folder / file), num_threads=1)
+            self._interpreter.allocate_tensors()
 
     def prepare(self, image_rgb: np.ndarray) -> np.ndarray:
         return tflite_conversion.as_input(image_rgb, self._input)

@@ -11,45 +11,57 @@ import pytest
 from scripts.lib.core import tensorflow as quiet
 
 
-def record(message: str, level: int = logging.INFO) -> logging.LogRecord:
+def record(message: str, level: int) -> logging.LogRecord:
     return logging.LogRecord("tensorflow", level, "file.py", 1, message, None, None)
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        "From a/b.py:12: disable_resource_variables is deprecated and will be removed in a future version.\nInstructions for updating:",
-        "`layer.apply` is deprecated and will be removed",
-        "Variable [FeatureExtractor/Conv/weights/RMSProp_1] is not available in checkpoint",
-        "image b'a.jpg' does not have groundtruth difficult flag specified",
-        "Recording summary at step 120.",
-    ],
-)
-def test_what_libraries_say_of_themselves_is_kept_out(message):
-    assert not quiet._SelfTalkFilter().filter(record(message))
+NOISE = [
+    (logging.WARNING, "From a/b.py:12: f is deprecated and will be removed.\nInstructions for updating:"),
+    (logging.WARNING, "`layer.apply` is deprecated and will be removed"),
+    (logging.WARNING, "Variable [FeatureExtractor/Conv/weights/RMSProp_1] is not available in checkpoint"),
+    (logging.WARNING, "image b'a.jpg' does not have groundtruth difficult flag specified"),
+    (logging.WARNING, "num_readers has been reduced to 1 to match input file shards."),
+    (logging.WARNING, "The following classes have no ground truth examples: 1"),
+    (logging.INFO, "depth of additional conv before box predictor: 0"),
+    (logging.INFO, "Recording summary at step 120."),
+    (logging.ERROR, "==================================\nObject was never used (type <class 'SymbolicTensor'>):"),
+]
+
+
+@pytest.mark.parametrize(("level", "message"), NOISE)
+def test_what_libraries_say_of_themselves_is_kept_out_and_shown_if_verbose(level, message, monkeypatch):
+    assert not quiet._matters(record(message, level))
+    monkeypatch.setattr(quiet, "_verbose", False)  # put back in the end
+    quiet.set_verbose(True)
+    assert quiet._matters(record(message, level))
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("level", "message"),
     [
-        "global step 12: loss = 3.4 (0.3 sec/step)",
-        "Variable [BoxPredictor_0/ClassPredictor/weights] is not available in checkpoint",
-        "Restoring parameters from train/model.ckpt-3",
-        "# skipped: 2",
-        "class 3 has no ground truth",
+        (logging.WARNING, "Image with id b'a.jpg' already added."),
+        (logging.WARNING, "pad_color should have 3 elements (RGB) if set!"),
+        (logging.ERROR, "the deprecated thing broke"),
     ],
 )
-def test_what_matters_stays(message):
-    assert quiet._SelfTalkFilter().filter(record(message))
+def test_what_matters_stays(level, message):
+    assert quiet._matters(record(message, level))
 
 
-def test_errors_always_stay():
-    assert quiet._SelfTalkFilter().filter(record("the deprecated thing broke", logging.ERROR))
+@pytest.mark.parametrize(("verbose", "level"), [(False, "2"), (True, None)])
+def test_the_log_of_the_native_code_is_reduced_unless_verbose(verbose, level, monkeypatch):
+    monkeypatch.setattr(quiet, "_verbose", verbose)
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    quiet.keep_out_noise()
+    assert quiet.os.environ.get("TF_CPP_MIN_LOG_LEVEL") == level
 
 
-def test_what_an_error_left_behind_is_no_error_of_its_own():
-    message = "==================================\nObject was never used (type <class 'SymbolicTensor'>):"
-    assert not quiet._SelfTalkFilter().filter(record(message, logging.ERROR))
+@pytest.mark.parametrize("verbose", [False, True])
+def test_chatter_of_native_code_is_kept_out_and_other_lines_pass(verbose, monkeypatch, capfd):
+    monkeypatch.setattr(quiet, "_verbose", verbose)
+    with quiet.without_chatter():
+        quiet.os.write(2, b"fully_quantize: 0, inference_type: 6\nF0000 out of memory\n")
+    assert capfd.readouterr().err == "fully_quantize: 0, inference_type: 6\n" * verbose + "F0000 out of memory\n"
 
 
 def test_tensorflow_imported_too_early_is_said(repository_root):

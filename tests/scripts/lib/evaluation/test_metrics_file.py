@@ -64,3 +64,15 @@ def test_the_table_of_coco_metrics():
         ["DetectionBoxes_Precision/mAP", "0.300"],
         ["DetectionBoxes_Precision/mAP@.50IOU", "0.600"],
     ]
+
+
+def test_the_table_has_the_ids_and_the_order_of_the_label_map():
+    """The API decomposes letters: its o with dots is two characters."""
+    metrics = {f"{CLASS_AP_PREFIX}{name}": 0.5 for name in ("Ro\u0308cke", "Tops", "Hats")}
+    lines = metrics_file.table(Evaluation(1, 2, {**metrics, MEAN_AP: 0.5}), {"Tops": 2, "R\u00f6cke": 10, "Hats": 1})
+    assert [line.split() for line in lines.splitlines()[1:]] == [
+        ["1", "Hats", "0.500"],
+        ["2", "Tops", "0.500"],
+        ["10", "Ro\u0308cke", "0.500"],
+        ["mean", "(mAP@0.5)", "0.500"],
+    ]

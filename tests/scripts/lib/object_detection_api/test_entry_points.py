@@ -100,6 +100,6 @@ def test_what_is_missing_is_named_with_the_command_that_installs_it(monkeypatch)
 
     monkeypatch.setattr(entry_points.metadata, "version", version)
     with pytest.raises(
-        UsageError, match=r"tf-slim, tf-models-research-object-detection; .*requirements-object-detection"
+        UsageError, match=r"tf-slim and tf-models-research-object-detection are not installed .*requirements-object-det"
     ):
         entry_points.check_versions()

@@ -122,6 +122,26 @@ def test_hands_on_the_metrics_that_the_evaluator_writes(tf, restored, tmp_path):
     assert event_files.read_scalars(tmp_path)["mAP"][0].value == 0.5
 
 
+def test_images_that_the_evaluator_skips_are_counted(tf, monkeypatch, capsys):
+    from object_detection import eval_util
+
+    def run(tensor_dict, evaluators, batch_processor, *args):
+        counters = {"skipped": 0, "success": 0}
+        results = [batch_processor(tensor_dict, None, batch, counters, losses_dict={}) for batch in range(args[-1])]
+        return 7, results
+
+    def process(tensor_dict, session, batch, counters, losses_dict=None):
+        counters["skipped"] += batch == 2
+        return batch
+
+    monkeypatch.setattr(eval_util, "_run_checkpoint_once", run)
+    hooks.evaluated_images(4)
+    assert eval_util._run_checkpoint_once({}, [], process, ["train"], 4) == (7, [0, 1, 2, 3])
+    assert "warning: 1 of 4 images were left out, since TensorFlow cannot decode them" in capsys.readouterr().err
+    assert eval_util._run_checkpoint_once({}, [], process, ["train"], 2) == (7, [0, 1])
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("step", "interval", "expected"), [(100, None, (100, 300)), (0, 5.0, (None, 5.0))])
 def test_the_evaluator_ends_with_the_last_step(step, interval, expected, tf, monkeypatch):
     from object_detection import eval_util

@@ -55,3 +55,15 @@ def test_a_training_without_steps_left_only_catches_up_on_its_evaluation(plan, c
     assert run.run(plan) == 0
     assert done == evaluated
     assert capsys.readouterr().out == "All steps are done.\n"
+
+
+def test_the_next_commands_name_the_folder_that_was_trained(plan, tmp_path):
+    evaluation, export = run._next_commands(plan).splitlines()
+    folder = tmp_path.as_posix()
+    assert evaluation == (
+        f"Next: python scripts/eval.py --run_once --pipeline_config_path {folder}/pipeline.config "
+        f"--checkpoint_dir {folder} --eval_dir {folder}/eval"
+    )
+    assert export == f"then: python scripts/export_model.py --checkpoint {folder}"
+    best = dataclasses.replace(plan, evaluations=SimpleNamespace(best="an evaluation"))
+    assert run._next_commands(best) == f"Next: python scripts/export_model.py --checkpoint {folder}/best"
