@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import documents
+from tests import documents, output_lines
 from tests.documents import ROOT, Command
 
 CLASSES = ["Pants_Leggings", "Dresses", "Skirts", "Tops", "Shorts", "Lingerie"]
@@ -142,11 +142,34 @@ def test_training_shows_its_steps_and_writes_checkpoint_events_and_config(result
     assert (train_dir / "pipeline.config").is_file()
 
 
-def test_the_log_holds_what_matters_once_and_no_deprecation_warning(results):
-    output = results["scripts/train.py"].stdout + results["scripts/train.py"].stderr
-    assert output.count("Device: ") == 1
-    assert output.count("step 3/3:") == 1
-    assert not re.search(r"deprecated|Instructions for updating|oneDNN|cuInit|absl::InitializeLog", output), output
+def test_every_line_of_training_evaluation_and_export_is_of_use(results, graph):
+    (export,) = (done for text, done in results.items() if text.startswith("python scripts/export_inference_graph.py"))
+    training, evaluation = results["scripts/train.py"], results["scripts/eval.py"]
+    output_lines.assert_lines(
+        training.stdout + training.stderr,
+        "Device: .+",
+        "Done: the checkpoint of step 3 is in runs/mine/train.",
+        "Next: python scripts/eval.py --run_once --pipeline_config_path runs/mine/train/pipeline.config "
+        "--checkpoint_dir runs/mine/train --eval_dir runs/mine/eval",
+        "then: python scripts/export_model.py --checkpoint runs/mine/train",
+    )
+    assert training.stderr.count("step 3/3:") == 1
+    output_lines.assert_lines(
+        evaluation.stdout + evaluation.stderr,
+        "Device: .+",
+        "Step 3, 3 images, average precision at IoU 0.5:",
+        *(
+            rf"  {class_id} {name} +(\d\.\d{{3}}|no ground truth in the record)"
+            for class_id, name in enumerate(CLASSES, 1)
+        ),
+        r"    mean \(mAP@0.5\) +\d\.\d{3}",
+    )
+    output_lines.assert_lines(
+        export.stdout + export.stderr,
+        "Exporting runs/mine/train/model.ckpt-3 to runs/mine/exported_graph",
+        "Device: .+",
+        "The exported model is in runs/mine/exported_graph",
+    )
 
 
 def test_training_again_says_that_the_steps_are_done(checkout, config):
@@ -173,8 +196,10 @@ def test_an_evaluation_with_moving_averages_reads_them(checkout, config, results
     averaged = config.with_name("averaged.config")
     text = config.read_text(encoding="utf-8")
     averaged.write_text(text.replace("eval_config {", "eval_config {\n  use_moving_averages: true"), encoding="utf-8")
-    command = ["scripts/eval.py", "--run_once", "--pipeline_config_path", averaged]
-    run(checkout, [*command, "--checkpoint_dir", "runs/mine/train", "--eval_dir", "runs/mine/eval_averaged"])
+    command = ["scripts/eval.py", "--run_once", "--verbose", "--pipeline_config_path", averaged]
+    command += ["--checkpoint_dir", "runs/mine/train", "--eval_dir", "runs/mine/eval_averaged"]
+    log = run(checkout, command).stderr
+    assert all(text in log for text in ("Restoring parameters from", "Creating detection vis", "# success: 3")), log
     losses = [
         json.loads((config.parent / folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]
         for folder in ("eval", "eval_averaged")
@@ -202,7 +227,7 @@ def test_exporting_again_replaces_the_export_and_nothing_else(checkout, config, 
     command = ["scripts/export_inference_graph.py", "--pipeline_config_path", config]
     command += ["--trained_checkpoint_prefix", "runs/mine/train/model.ckpt-3", "--output_directory"]
     former = (graph / "frozen_inference_graph.pb").stat().st_mtime_ns
-    run(checkout, [*command, graph])
+    assert "Restoring parameters from" in run(checkout, [*command, graph, "--verbose"]).stderr
     assert (graph / "frozen_inference_graph.pb").stat().st_mtime_ns > former
     result = run(checkout, [*command, checkout / "samples"], status=2)
     assert "holds files that are not part of an export" in result.stderr

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -20,7 +24,11 @@ def source(tf, tmp_path_factory):
 def exported(source):
     formats = ",".join(["saved_model", "frozen", "onnx", *exporting.OPTIONAL])
     folder = source / "exported"
-    export_model.main(exporting.arguments(source, folder, formats))
+    command = [sys.executable, export_model.__file__, *exporting.arguments(source, folder, formats)]
+    with (source / "output.txt").open("wb") as output:
+        subprocess.run(
+            command, stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"PYTHONUTF8": "1"}, check=True
+        )
     return folder
 
 

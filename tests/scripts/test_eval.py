@@ -6,15 +6,25 @@ import pytest
 
 from scripts import eval as evaluation_script
 from scripts.lib.evaluation import event_files, metrics_file, on_record
-from tests import made_model
+from tests import made_model, output_lines
 
 
-def test_the_fast_evaluation_gives_the_mean_ap_of_the_api(tf, tmp_path):
+def test_the_fast_evaluation_gives_the_mean_ap_of_the_api(tf, tmp_path, capfd):
     from object_detection.utils import object_detection_evaluation
 
     record = made_model.write_record(tmp_path / "test.record", mislabelled=(1, 2, 5))
     model = made_model.write_model(tf, tmp_path / "model", record)
+    capfd.readouterr()
     evaluation_script.main(["--fast", "--model", str(model), "--eval_dir", str(tmp_path / "eval")])
+    output_lines.assert_lines(
+        "".join(capfd.readouterr()),
+        ".+ ms per image, .+ ms of CPU time",
+        r"Step \d+, \d+ images, average precision at IoU 0.5:",
+        r"  1 Red +0\.\d\d\d",
+        r"  2 Green +0\.\d\d\d",
+        r"    mean \(mAP@0.5\)  0\.\d\d\d",
+        "Making .+ once",
+    )
 
     evaluator = object_detection_evaluation.PascalDetectionEvaluator(
         [{"id": 1, "name": "Red"}, {"id": 2, "name": "Green"}]

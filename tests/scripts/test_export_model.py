@@ -7,7 +7,7 @@ import pytest
 from scripts import export_model
 from scripts.lib.core.errors import UsageError
 from scripts.lib.models import exported_model
-from tests import untrained_model
+from tests import exporting, output_lines, untrained_model
 
 
 def test_formats_that_are_not_asked_for_are_not_left_there(exported):
@@ -15,6 +15,23 @@ def test_formats_that_are_not_asked_for_are_not_left_there(exported):
     assert {"saved_model", "model.onnx", "frozen_inference_graph.pb", "label_map.pbtxt", "model.json"} <= there
     assert all(map(exported_model.is_part, there))
     assert not list(exported.parent.glob(".*partial*"))
+
+
+def test_every_line_of_an_export_in_all_formats_is_of_use(source, exported):
+    formats = [r"frozen graph, TensorFlow: .*; mAP@0.5 \d.*", "SavedModel, TensorFlow: .*", "ONNX, ONNX Runtime: .*"]
+    formats += ["OpenVINO: .*"] * ("openvino" in exporting.OPTIONAL)
+    if "tflite" in exporting.OPTIONAL:
+        formats += ["TensorFlow Lite, one thread: .*", r"TensorFlow Lite int8, one thread: .*; mAP@0.5 \d.*"]
+    else:
+        formats[0] = "frozen graph, TensorFlow: .*"
+    output_lines.assert_lines(
+        (source / "output.txt").read_text(encoding="utf-8"),
+        "Exporting .+/model.ckpt-.+ to .+/exported",
+        "Device: .+",
+        "From the frozen graph, at most:",
+        *(f"  {line}" for line in formats),
+        "The exported model is in .+/exported",
+    )
 
 
 @pytest.mark.parametrize(

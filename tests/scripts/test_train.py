@@ -17,7 +17,7 @@ import pytest
 from scripts import train
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.training import log
-from tests import tiny_training
+from tests import output_lines, tiny_training
 
 SLOWEST_START = 900  # seconds, on a machine that does many other things besides
 
@@ -120,13 +120,22 @@ def test_killed_twice_and_interrupted_it_goes_on_and_ends_with_an_evaluation(con
     best = json.loads((train_dir / "best" / "metrics.json").read_text(encoding="utf-8"))
     assert best["global_step"] == step + 2
     assert checkpoint_files.fault(checkpoint_files.find(train_dir / "best")) is None
-    assert f"Evaluation at step {step + 2}: mAP@0.5" in output
+    output_lines.assert_lines(
+        output,
+        f"Going on from step {step} in .+",
+        "Device: .+",
+        rf"Evaluation at step {step + 2}: mAP@0.5 .* \(the best so far\)",
+        f"Done: the checkpoint of step {step + 2} is in .+",
+        f"The best: mAP@0.5 .* at step {step + 2}, its checkpoint in .+",
+        "Next: python scripts/export_model.py --checkpoint .+best",
+    )
     assert not list(train_dir.glob(".evaluating*"))
 
 
 def test_a_loss_that_is_no_number_ends_with_its_parts_the_rate_and_the_images(tf, start, tmp_path):
     config = tiny_training.write(tmp_path, num_steps=50, learning_rate=1e20)
-    output = end_of(start(command(config, tmp_path / "train")), status=1)
+    output = end_of(start(command(config, tmp_path / "train", "--verbose")), status=1)
+    assert "depth of additional conv before box predictor" in output
     assert re.search(r"the loss of step \d is infinite or not a number", output)
     assert "Loss/classification_loss" in output
     assert re.search(r"learning rate [\d.]+e\+19", output)  # of a cosine schedule, after a step

@@ -51,6 +51,8 @@ def import_tensorflow() -> ModuleType:
 
         tf.config.list_physical_devices()  # prints its complaints about missing GPUs now
     use_graph_mode()
+    if _verbose:
+        tf.logging.set_verbosity(tf.logging.INFO)
     return tf
 
 

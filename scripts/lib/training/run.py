@@ -100,7 +100,7 @@ def _next_commands(plan: TrainingPlan) -> str:
     if plan.evaluations and plan.evaluations.best:
         return f"Next: {shell_text('python', 'scripts/export_model.py', '--checkpoint', train_dir / BEST)}"
     evaluation = ["--run_once", "--pipeline_config_path", train_dir / "pipeline.config"]
-    evaluation += ["--checkpoint_dir", train_dir, "--eval_dir", train_dir / "eval"]
+    evaluation += ["--checkpoint_dir", train_dir, "--eval_dir", train_dir.parent / "eval"]
     return (
         f"Next: {shell_text('python', 'scripts/eval.py', *evaluation)}\n"
         f"then: {shell_text('python', 'scripts/export_model.py', '--checkpoint', train_dir)}"

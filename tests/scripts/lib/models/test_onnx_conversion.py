@@ -7,8 +7,11 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from scripts.lib.models import exported_model, onnx_conversion
 from scripts.lib.models.detector import Detector
+from scripts.lib.models.onnx_conversion import ConversionError
 from tests import made_model
 
 
@@ -59,3 +62,10 @@ def test_a_large_graph_that_would_be_converted_whole_is_run_by_tensorflow(tf, tm
     assert Detector(model).runtime == "tensorflow"
     assert re.search(r"cannot run .* \(its graph has 0 MB, too many .*: TensorFlow does", capsys.readouterr().err)
     assert not (model / exported_model.ONNX).exists()
+
+
+@pytest.mark.parametrize("name", ["onnx", "tf2onnx"])
+def test_a_library_that_is_missing_is_named_with_what_installs_it(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(onnx_conversion.packages, "is_installed", lambda module: module != name)
+    with pytest.raises(ConversionError, match=f"^{name} is not installed in .*pip install -r requirements.txt"):
+        onnx_conversion.convert(tmp_path)

@@ -62,7 +62,7 @@ def test_the_next_commands_name_the_folder_that_was_trained(plan, tmp_path):
     folder = tmp_path.as_posix()
     assert evaluation == (
         f"Next: python scripts/eval.py --run_once --pipeline_config_path {folder}/pipeline.config "
-        f"--checkpoint_dir {folder} --eval_dir {folder}/eval"
+        f"--checkpoint_dir {folder} --eval_dir {tmp_path.parent.as_posix()}/eval"
     )
     assert export == f"then: python scripts/export_model.py --checkpoint {folder}"
     best = dataclasses.replace(plan, evaluations=SimpleNamespace(best="an evaluation"))
