@@ -13,17 +13,12 @@ NEWEST = (3, 13)
 BITS = sys.maxsize.bit_length() + 1
 COMPUTERS = ("linux-x86_64", "linux-aarch64", "macosx-arm64", "win-amd64")  # and for these
 
-# What to use instead of others.
+# Others that people have, and what to use instead.
 _INSTEAD = {
-    "macosx-x86_64": "use Docker (docker run -it python:3.12), Google Colab or another computer; if this Mac has an "
-    "Apple chip, install a Python for it from https://www.python.org/downloads/",
-    "win-arm64": "use Linux under WSL2 (https://learn.microsoft.com/windows/wsl/install), or Google Colab",
-    "linux-musl": "use a distribution with glibc, such as Debian or Ubuntu, or its Docker image python:3.12",
-}
-_NAMES = {
-    "macosx-x86_64": "Intel Macs (2.16 was the last)",
-    "win-arm64": "Windows on ARM",
-    "linux-musl": "Linux without glibc, such as Alpine",
+    "macosx-x86_64": "Intel Macs (2.16 was the last): use Docker (docker run -it python:3.12), Google Colab or another "
+    "computer; if this Mac has an Apple chip, install a Python for it from https://www.python.org/downloads/",
+    "win-arm64": "Windows on ARM: use Linux under WSL2 (https://learn.microsoft.com/windows/wsl/install)",
+    "linux-musl": "Linux without glibc, such as Alpine: use one with it, such as Debian or the image python:3.12",
 }
 
 
@@ -52,8 +47,8 @@ def complaint(version=sys.version_info, bits=BITS, computer=None):
     elif bits < 64:
         fault = "is a 32-bit one, for which TensorFlow has no release"
     elif computer not in COMPUTERS:
-        instead = _INSTEAD.get(computer, "use a computer with Linux, Windows or an Apple chip, or Google Colab")
-        return f"TensorFlow 2.21 has no release for {_NAMES.get(computer, computer)}: {instead}."
+        otherwise = computer + ": use a computer with Linux, Windows or an Apple chip, or Google Colab"
+        return "TensorFlow 2.21 has no release for " + _INSTEAD.get(computer, otherwise)
     else:
         return None
     return (

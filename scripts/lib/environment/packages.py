@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.machinery
 import importlib.util
 import re
 import sys
 import traceback
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from scripts import _check_python
@@ -24,37 +24,20 @@ _DISTRIBUTIONS = {
     "PIL": "Pillow",
     "yaml": "PyYAML",
 }
-# In the order of installation; what pip takes for each, where that is not "-r FILE".
-_FILES = {
-    "requirements.txt": "",
-    "requirements-object-detection.txt": "--no-deps -r requirements-object-detection.txt",
-    "requirements-runtimes.txt": "",
-    "requirements-label.txt": "",
-    "requirements-cloud.txt": "",
-    "requirements-beam.txt": "-r requirements.txt -r requirements-beam.txt",
-    "requirements-dev.txt": "",
-}
-_IN_VENV = {requirements.file for requirements in PIPELINE}
-_BINARIES = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-_BROKEN = re.compile(r"binary incompatibility|multiarray failed to import")  # compiled for another numpy
+_IN_VENV = [requirements.file for requirements in PIPELINE]
+_BEAM = "requirements-beam.txt"
 
 
 def explain(error: BaseException) -> str | None:
-    """Return a sentence for an error of an import: a package is missing or broken. None: it is something else.
+    """Return a sentence for an import that failed since a package is missing or broken; None for another error.
 
-    A missing module of this project, or one inside a package that is there, is a defect, and so is a missing package
-    that no requirements file names.
+    A module that is missing in this project or inside a package, or that no requirements file names, is a defect.
     """
-    if isinstance(error, ModuleNotFoundError):
-        name = error.name or ""
-        known = (module for module in _DISTRIBUTIONS if f"{name}.".startswith(f"{module}."))
-        module = next(known, name.partition(".")[0])
-        return how_to_install(module) if _file_of(module) and not is_installed(module) else None
-    package, reason = _broken_package(error)
-    if not package:
-        return None
-    again = f"python -m pip uninstall -y {package}, then: {_command(_file_of(package) or 'requirements.txt')}"
-    return f"{package} in {sys.prefix} is broken ({reason}); install it again with: {again}"
+    if not isinstance(error, ModuleNotFoundError):
+        return _explain_broken(error)
+    name = error.name or ""
+    module = next((known for known in _DISTRIBUTIONS if f"{name}.".startswith(f"{known}.")), name.partition(".")[0])
+    return how_to_install(module) if _file_of(module) and not is_installed(module) else None
 
 
 def how_to_install(*names: str) -> str:
@@ -62,12 +45,14 @@ def how_to_install(*names: str) -> str:
     files = {_file_of(name) or "requirements.txt" for name in names}
     if "requirements.txt" in files and (complaint := _check_python.complaint()):
         return complaint
-    commands = ", then: ".join(_command(file) for file in _FILES if file in files)
-    elsewhere = VENV.is_dir() and Path(sys.prefix).resolve() != VENV.resolve()
-    activate = f"activate .venv ({_activation()}), or " if elsewhere and files <= _IN_VENV else ""
-    names = tuple(_DISTRIBUTIONS.get(name, name) for name in names)
-    what = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not installed in {sys.prefix}"
-    return f"{what}: {activate}install {'it' if len(names) == 1 else 'them'} with: {commands}"
+    commands = ", then: ".join(map(_command, sorted(files, reverse=True)))  # requirements.txt first
+    activate = ""
+    if files <= {*_IN_VENV} and VENV.is_dir() and Path(sys.prefix).resolve() != VENV.resolve():
+        script = r".venv\Scripts\activate" if sys.platform == "win32" else "source .venv/bin/activate"
+        activate = f"activate .venv ({script}), or "
+    what = " and ".join(_DISTRIBUTIONS.get(name, name) for name in names)
+    are, them = ("is", "it") if len(names) == 1 else ("are", "them")
+    return f"{what} {are} not installed in {sys.prefix}: {activate}install {them} with: {commands}"
 
 
 def is_installed(module: str) -> bool:
@@ -80,38 +65,30 @@ def is_installed(module: str) -> bool:
 
 def _file_of(name: str) -> str | None:
     """Return the requirements file that names a module's distribution."""
-    wanted = _normalized(_DISTRIBUTIONS.get(name, name))
-    for file in _FILES:
-        lines = (REPOSITORY_ROOT / file).read_text(encoding="utf-8").splitlines()
-        if wanted in {_normalized(re.split(r"[^\w.-]", line)[0]) for line in lines}:
-            return file
-    return None
-
-
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    words = re.escape(_DISTRIBUTIONS.get(name, name)).replace("_", "[-_]")
+    line = re.compile(rf"^{words}(?![\w-])", re.MULTILINE | re.IGNORECASE)
+    files = sorted(REPOSITORY_ROOT.glob("requirements*.txt"), reverse=True)
+    return next((path.name for path in files if line.search(path.read_text(encoding="utf-8"))), None)
 
 
 def _command(file: str) -> str:
-    return f"python -m pip install {_FILES[file] or f'-r {file}'}"
+    options = "--no-deps " if file == _IN_VENV[1] else "-r requirements.txt " if file == _BEAM else ""
+    return f"python -m pip install {options}-r {file}"
 
 
-def _activation() -> str:
-    return r".venv\Scripts\activate" if sys.platform == "win32" else "source .venv/bin/activate"
-
-
-def _broken_package(error: BaseException) -> tuple[str | None, str]:
-    """Return the package whose compiled part cannot be loaded, and why; None where the error is another one."""
+def _explain_broken(error: BaseException) -> str | None:
+    """Return a sentence where the compiled part of a package cannot be loaded, or was made for another numpy."""
     chain = [error]
-    while cause := chain[-1].__cause__ or chain[-1].__context__:
+    while isinstance(error, ImportError) and (cause := chain[-1].__cause__ or chain[-1].__context__):
         chain.append(cause)
-    for each in reversed(chain if isinstance(error, ImportError) else chain[:1]):
-        places = [frame.filename for frame in traceback.extract_tb(each.__traceback__)]
-        if isinstance(each, ImportError) and (each.path or "").endswith(_BINARIES):
-            places.append(each.path)
-        elif not _BROKEN.search(str(each)):
-            continue
-        for place in reversed(places):
-            if found := re.search(r"(?:site|dist)-packages[\\/](\w+)", place):
-                return found[1], str(each).strip().partition("\n")[0]
-    return None, ""
+    for each in reversed(chain):  # the first is what the loader said
+        places = [frame.filename for frame in traceback.extract_tb(each.__traceback__)] + [
+            getattr(each, "path", "") or ""
+        ]
+        is_broken = re.search(r"binary incompatibility|multiarray failed to import", str(each))
+        found = re.findall(r"(?:site|dist)-packages[\\/](\w+)", "\n".join(places))
+        if found and (is_broken or places[-1].endswith(tuple(EXTENSION_SUFFIXES))):
+            again = f"python -m pip uninstall -y {found[-1]}, then: {_command(_file_of(found[-1]) or _IN_VENV[0])}"
+            reason = str(each).strip().partition("\n")[0]
+            return f"{found[-1]} in {sys.prefix} is broken ({reason}); install it again with: {again}"
+    return None
