@@ -157,7 +157,7 @@ def test_every_line_of_training_evaluation_and_export_is_of_use(results, graph):
     output_lines.assert_lines(
         evaluation.stdout + evaluation.stderr,
         "Device: .+",
-        "Step 3, 3 images, average precision at IoU 0.5:",
+        "Step 3, 3 images, AP@0.5:",
         *(
             rf"  {class_id} {name} +(\d\.\d{{3}}|no ground truth in the record)"
             for class_id, name in enumerate(CLASSES, 1)

@@ -19,7 +19,7 @@ def test_the_fast_evaluation_gives_the_mean_ap_of_the_api(tf, tmp_path, capfd):
     output_lines.assert_lines(
         "".join(capfd.readouterr()),
         ".+ ms per image, .+ ms of CPU time",
-        r"Step \d+, \d+ images, average precision at IoU 0.5:",
+        r"Step \d+, \d+ images, AP@0.5:",
         r"  1 Red +0\.\d\d\d",
         r"  2 Green +0\.\d\d\d",
         r"    mean \(mAP@0.5\)  0\.\d\d\d",
