@@ -85,15 +85,19 @@ def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:
 
 
 def check_evaluation(
-    config: Message, path: Path | str, reader: Message | None = None, on_buckets: bool = True
+    config: Message, path: Path | str, reader: Message | None = None, on_buckets: bool = True, builds: bool = True
 ) -> list[Finding]:
-    """Check for what would make the evaluation fail, hang, or measure something else; `reader` None: the config's."""
-    findings = check_model(config, path)
+    """Check for what would make the evaluation fail, hang, or measure something else.
+
+    `reader` None: the config's; `builds=False`: the model is exported, and the API does not build it.
+    """
+    findings = check_model(config, path) if builds else []
     if reader is None:
         if not config.eval_input_reader:
             return [*findings, finding(path, "has no eval_input_reader", SEE_CONFIGS)]
         reader = config.eval_input_reader[0]
-    findings += api_limits.check_evaluation(config, path, reader)
+    if builds:
+        findings += api_limits.check_evaluation(config, path, reader)
     input_findings = check_input(config, reader, "eval_input_reader", path, on_buckets)
     findings += input_findings
     paths = reader.tf_record_input_reader.input_path
