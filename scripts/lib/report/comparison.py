@@ -16,7 +16,7 @@ import numpy as np
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.wording import counted
-from scripts.lib.evaluation import coco, error_types, on_record
+from scripts.lib.evaluation import coco, on_record
 from scripts.lib.images import fonts
 from scripts.lib.pages import render
 from scripts.lib.report import examples, figures, report
@@ -87,10 +87,7 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
         differences=differences,
         findings=findings,
         examples=drawn,
-        errors={
-            kind: [(one.errors.counts[kind], one.errors.costs[kind]) for one in results]
-            for kind in error_types.ERROR_TYPES
-        },
+        errors=[one.errors for one in results],
     )
 
 
