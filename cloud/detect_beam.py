@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         thresholds = detections.score_thresholds(
             [folder], class_names, args.min_score, args.class_min_score, args.classes
         )
-    settings = {"models": [model], "min_scores": thresholds, "nms_iou": args.nms_iou}
+    suppression = {"nms_iou": args.nms_iou, "class_agnostic_nms": args.class_agnostic_nms}
+    settings = {"models": [model], "min_scores": thresholds, **suppression}
     job = DetectionJob(
         args.model, args.output_path, args.num_shards, settings, args.batch_size, args.threads, args.retries
     )

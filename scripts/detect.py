@@ -66,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "runtime": args.runtime,
         "min_scores": thresholds,
         "nms_iou": args.nms_iou,
+        "class_agnostic_nms": args.class_agnostic_nms,
     }
     folders = DrawingFolders(
         output_dir / outputs.IMAGES if not args.no_images else None,
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     pipeline = Pipeline(
         detector,
         {class_ids[name]: score for name, score in thresholds.items()},
-        args.nms_iou,
+        detections.suppression(args.nms_iou, args.class_agnostic_nms),
         folders,
         DownloadLimits(args.url_seconds, int(args.url_megabytes * 2**20)),
         args.batch_size,

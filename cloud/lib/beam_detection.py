@@ -30,6 +30,7 @@ from scripts.lib.core import files, http, parallel
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.http import DownloadError, DownloadLimits
 from scripts.lib.detection import outputs
+from scripts.lib.detection.detections import suppression
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.pipeline import Pipeline, version_of
 from scripts.lib.detection.sources import ImageSource, Sources, output_name
@@ -176,7 +177,7 @@ class DetectShard(beam.DoFn):
         pipeline = Pipeline(
             self._detector,
             {class_ids[name]: score for name, score in self.job.settings["min_scores"].items()},
-            self.job.settings["nms_iou"],
+            suppression(*(self.job.settings[name] for name in ("nms_iou", "class_agnostic_nms"))),
             limits=DownloadLimits(max_bytes=decode.MAX_BYTES, retries=self.job.retries, pause=1.0),
             batch_size=self.job.batch_size,
             num_workers=self.job.threads or parallel.available_cores(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,14 @@ from scripts.lib.models import exported_model
 from scripts.lib.models.detector import DetectionArrays
 
 DEFAULT_SCORE = 0.5  # score threshold where report.py --update_thresholds has written none
+AGNOSTIC_IOU = 0.6  # as the API's models suppress within a class
+
+
+class Suppression(NamedTuple):
+    """Of two boxes with a higher IoU the weaker one is left out: of one class, or of any two."""
+
+    iou: float
+    class_agnostic: bool = False
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +41,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--classes", nargs="+", action="extend", default=[], metavar="CLASS", help="only these classes")
     group.add_argument("--nms_iou", type=score, help="of two boxes of a class with a higher IoU, keep the better one")
+    agnostic = f"the same whatever their classes: one box per object (default --nms_iou then: {AGNOSTIC_IOU})"
+    group.add_argument("--class_agnostic_nms", action="store_true", help=agnostic)
+
+
+def suppression(nms_iou: float | None, class_agnostic_nms: bool) -> Suppression | None:
+    """Return what the two flags ask for; None: nothing."""
+    if nms_iou is None and not class_agnostic_nms:
+        return None
+    return Suppression(AGNOSTIC_IOU if nms_iou is None else nms_iou, class_agnostic_nms)
 
 
 def class_score(text: str) -> tuple[str, float]:
@@ -74,25 +92,27 @@ def default_thresholds(models: Sequence[Path], class_names: Sequence[str]) -> di
 
 
 def select(
-    found: DetectionArrays, score_thresholds: Mapping[int, float], nms_iou: float | None = None
+    found: DetectionArrays, score_thresholds: Mapping[int, float], suppression: Suppression | None = None
 ) -> DetectionArrays:
     """Return the detections that count.
 
     Args:
         found: all detections of an image, best first.
         score_thresholds: class id -> score threshold; other classes are left out.
-        nms_iou: of two boxes of one class with a higher IoU the weaker one is left out; None: none is.
+        suppression: of overlapping boxes; None: none is left out.
     """
     thresholds = np.array([score_thresholds.get(class_id, np.inf) for class_id in found.class_ids.tolist()])
     kept = np.flatnonzero(found.scores.astype(float) >= thresholds)
-    if nms_iou is not None:
-        kept = kept[_not_suppressed(found.boxes_yxyx[kept], found.class_ids[kept], nms_iou)]
+    if suppression is not None:
+        kept = kept[_not_suppressed(found.boxes_yxyx[kept], found.class_ids[kept], suppression)]
     return DetectionArrays(*(values[kept] for values in found))
 
 
-def _not_suppressed(boxes: np.ndarray, class_ids: np.ndarray, iou_threshold: float) -> list[int]:
+def _not_suppressed(boxes: np.ndarray, class_ids: np.ndarray, suppression: Suppression) -> list[int]:
     """Return the indices that greedy non-maximum suppression keeps; boxes best first."""
-    rivals = (iou(boxes, boxes) > iou_threshold) & (class_ids[:, np.newaxis] == class_ids)
+    rivals = iou(boxes, boxes) > suppression.iou
+    if not suppression.class_agnostic:
+        rivals &= class_ids[:, np.newaxis] == class_ids
     kept: list[int] = []
     for index in range(len(boxes)):
         if not rivals[index, kept].any():

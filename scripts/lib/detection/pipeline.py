@@ -23,6 +23,7 @@ from scripts.lib.core.errors import ERROR, Finding
 from scripts.lib.core.http import DownloadError, DownloadLimits
 from scripts.lib.core.parallel import ordered_map
 from scripts.lib.detection import contact_sheet, detections
+from scripts.lib.detection.detections import Suppression
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.sources import ImageSource
 from scripts.lib.images import decode, drawing
@@ -55,7 +56,7 @@ class Pipeline:
 
     detector: Detector
     score_thresholds: dict[int, float]  # by class id; other classes are left out
-    nms_iou: float | None = None  # see `detections.select`
+    suppression: Suppression | None = None
     folders: DrawingFolders = DrawingFolders()
     limits: DownloadLimits = DownloadLimits()
     batch_size: int = 8  # images per inference batch
@@ -114,7 +115,7 @@ class Pipeline:
         if prepared is None:
             return ImageResult(source.name, source.output_name, version, 0, 0, [], error)
         class_names = self.detector.class_names
-        kept = detections.select(found, self.score_thresholds, self.nms_iou).named(class_names)
+        kept = detections.select(found, self.score_thresholds, self.suppression).named(class_names)
         if drawable is not None:
             image = Image.fromarray(decode.pixels(drawable) if isinstance(drawable, bytes) else drawable)
             for folder, draw in zip(self.folders, (drawing.draw_detections, contact_sheet.thumbnail), strict=True):

@@ -30,7 +30,15 @@ FOUND = DetectionArrays(
     ],
 )
 def test_thresholds_of_classes_and_suppression_within_a_class(thresholds, nms_iou, scores):
-    assert detections.select(FOUND, thresholds, nms_iou).scores.tolist() == pytest.approx(scores)
+    assert detections.select(
+        FOUND, thresholds, detections.suppression(nms_iou, False)
+    ).scores.tolist() == pytest.approx(scores)
+
+
+@pytest.mark.parametrize(("nms_iou", "scores"), [(None, [0.9]), (0.82, [0.9, 0.8]), (1.0, [0.9, 0.8, 0.7])])
+def test_case_20_one_box_an_object_whatever_its_class(nms_iou, scores):
+    suppression = detections.suppression(nms_iou, True)
+    assert detections.select(FOUND, {1: 0.0, 2: 0.0}, suppression).scores.tolist() == pytest.approx(scores)
 
 
 def test_names_of_classes_and_the_order_of_corners():
