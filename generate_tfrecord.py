@@ -18,6 +18,7 @@ train.record-00000-of-00010 and so on; a pipeline config reads them as data/trai
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
@@ -49,7 +50,7 @@ data = namedtuple("data", ["filename", "object"])
 def main(argv: Sequence[str] | None = None) -> None:
     record = RecordOptions(**vars(parse_arguments(argv)))
     refuse_other_files(record)
-    class_ids = label_map.read(record.label_map)
+    class_ids, warnings = label_map.read_for_records(record.label_map, record.keep_label_ids)
     images = labelled_images.labelled_images(labels_csv.read_rows(record.csv_input))
     checker = ImageChecker(record.image_dir, class_ids, not record.trust_images, record.max_image_side)
     checker.refuse_shared_images(images)
@@ -70,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         shards = zip(writer.counts, writer.sizes, strict=True)
         inputs = record.csv_input.read_bytes(), record.label_map.read_bytes()
         manifest_file.write(manifest.text(tally.manifest(record, shards, *inputs)))
+    command_line.print_findings(warnings, sys.stderr)
     tally.print_findings()
     print(*tally.report(record), sep="\n")
 

@@ -50,14 +50,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     args, beam_options = parse_arguments(argv)
     record = RecordOptions(**vars(args))
     with local_copy(record.label_map, "label map") as path:
-        class_ids, label_map_bytes = label_map.read(path), path.read_bytes()
+        class_ids, warnings = label_map.read_for_records(path, record.keep_label_ids)
+        label_map_bytes = path.read_bytes()
     with local_copy(record.csv_input, "labels CSV") as path:
         images, csv_bytes = labelled_images.labelled_images(labels_csv.read_rows(path)), path.read_bytes()
     refuse_other_files(record)
     finder = image_checker(record, class_ids)
     finder.refuse_shared_images(images)
     images, lines = oversampling.oversampled(images, class_ids, record.oversample)
-    for line in lines:
+    for line in (*warnings, *lines):
         print(line)
 
     tally = RecordTally(class_ids)

@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     checks.raise_errors(findings, "nothing was evaluated")
     reader = reader or config.eval_input_reader[0]
     override.fill_in_num_examples(config, reader)
-    class_ids = label_map.read(reader.label_map_path)
+    class_ids = {name: class_id for class_id, name in label_map.display_names(reader.label_map_path).items()}
 
     if args.fast:
         with tempfile.TemporaryDirectory(prefix="fast_evaluation_") as scratch:

@@ -16,7 +16,7 @@ from scripts.lib.checkpoints import checkpoint_files, pretrained
 from scripts.lib.config import api_limits, memory, pipeline_config
 from scripts.lib.config.pipeline_config import SEE_CONFIGS, finding
 from scripts.lib.core import command_line
-from scripts.lib.core.errors import WARNING, DataError, Finding, UsageError, errors
+from scripts.lib.core.errors import ERROR, WARNING, DataError, Finding, UsageError, errors
 from scripts.lib.core.files import is_url
 from scripts.lib.core.wording import counted
 from scripts.lib.dataset import label_map
@@ -138,22 +138,26 @@ def check_input(
 def check_label_map(
     config: Message, label_map_path: str, path: Path | str, place: str = "label_map_path"
 ) -> tuple[list[Finding], dict[str, int] | None]:
-    """Check that a label map can be read and has as many classes as the model; return its classes, too, or None."""
+    """Check that a label map can be read and that the model has its classes; return its classes, too, or None."""
     if not label_map_path:
         return [finding(path, f"{place} is missing", SEE_CONFIGS)], None
     try:
-        classes = label_map.read(label_map_path)
+        classes, findings = label_map.inspect(label_map_path)
     except UsageError:
         remedy = "give a path from the repository root, the current folder, or an absolute one"
         return [finding(path, f"{place}: there is no file {label_map_path!r}", remedy)], None
-    except DataError as error:
-        return error.findings, None
+    if errors(findings):
+        return findings, None
+    highest = max(classes.values())
     model = pipeline_config.detector(config) if config.model.WhichOneof("model") else None
-    num_classes = getattr(model, "num_classes", len(classes))
-    if num_classes != len(classes):
-        message = f"num_classes is {num_classes}, but {label_map_path} holds {counted(len(classes), 'class')}"
-        return [finding(path, message, f"write num_classes: {len(classes)}, or name the right label map")], classes
-    return [], classes
+    num_classes = getattr(model, "num_classes", highest)
+    if num_classes != highest:  # more than that is right for a model that was trained with more classes
+        held = f"holds {counted(highest, 'class')}" if highest == len(classes) else f"has ids up to {highest}"
+        message = f"num_classes is {num_classes}, but {label_map_path} {held}"
+        severity = ERROR if num_classes < highest else WARNING
+        remedy = f"write num_classes: {highest}, or name the right label map"
+        findings.append(finding(path, message, remedy, severity))
+    return findings, classes
 
 
 def _check_record(name: str, field: str, path: Path | str, class_ids: dict[str, int] | None) -> list[Finding]:

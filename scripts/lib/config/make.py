@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from google.protobuf.message import Message
 from scripts.lib.checkpoints import checkpoint_files, pretrained
 from scripts.lib.config import checks, pipeline_config
 from scripts.lib.core import files
-from scripts.lib.core.errors import WARNING, Finding, UsageError
+from scripts.lib.core.errors import WARNING, Finding, UsageError, errors
 from scripts.lib.core.wording import counted
 from scripts.lib.dataset import label_map
 from scripts.lib.records import manifest as record_manifest
@@ -71,7 +72,7 @@ def find_label_map(given: str | None, train: DataRecord) -> str:
 
 def fill_in_data(config: Message, train: DataRecord, test: DataRecord, label_map_path: str) -> None:
     """Set classes, paths and counts."""
-    pipeline_config.detector(config).num_classes = len(label_map.read(label_map_path))
+    pipeline_config.detector(config).num_classes = max(label_map.read(label_map_path).values())
     if not config.eval_input_reader:
         config.eval_input_reader.add(shuffle=False, num_readers=1)
     del config.eval_input_reader[1:]
@@ -139,6 +140,14 @@ def check(config: Message, path: Path, train: DataRecord) -> list[Finding]:
     """Return what train.py and eval.py would refuse, and a warning for each class without objects."""
     findings = checks.check_training(config, path, on_buckets=False)
     findings += checks.check_evaluation(config, path, on_buckets=False)
+    reads = config.train_input_reader.label_map_path
+    if (
+        config.train_config.fine_tune_checkpoint_type != "detection"
+        and not errors(findings)
+        and not files.is_url(reads)
+    ):
+        gaps = label_map.gaps(label_map.read(reads), _portable(reads))  # no model with these ids is gone on from
+        findings += [dataclasses.replace(one, severity=WARNING) for one in gaps]
     for name, entry in (train.manifest["classes"] if train.manifest else {}).items():
         if not entry.get("boxes", 1):
             message, remedy = f"holds no object of the class {name}, which will not be learnt", "see split_dataset.py"

@@ -5,13 +5,17 @@ It is the only source of class ids. Format: object_detection/protos/string_int_l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from google.protobuf.message import Message
+
 from scripts.lib.core import files
-from scripts.lib.core.errors import ERROR, DataError, Finding, errors
+from scripts.lib.core.errors import ERROR, WARNING, DataError, Finding, errors
 from scripts.lib.core.wording import one_line
 from scripts.lib.object_detection_api import protos, text_protos
 
+_BACKGROUND = "background"
 _EXAMPLE = "write it like data/apparel_label_map.pbtxt"
 
 
@@ -22,8 +26,7 @@ def read(path: Path | str) -> dict[str, int]:
         path: e.g. data/apparel_label_map.pbtxt; UTF-8, with or without a byte order mark.
 
     Returns:
-        Class name -> id, in the order of the ids, which are 1..N without a gap. (The API takes ids below
-        `num_classes` + 1 as they come: a class with id 0 or beyond N is never detected, and nothing says so.)
+        Class name -> id, in the order of the ids, which are 1 or more. They may have gaps, as COCO's 1 to 90 have.
 
     Raises:
         UsageError: there is no such file.
@@ -35,16 +38,60 @@ def read(path: Path | str) -> dict[str, int]:
     return class_ids
 
 
+def read_for_records(path: Path | str, keep_ids: bool) -> tuple[dict[str, int], list[Finding]]:
+    """Like `read`, but refuse gaps between the ids unless they are to be kept; return the warnings, too."""
+    class_ids, findings = inspect(path)
+    findings += [] if keep_ids else gaps(class_ids, path)
+    if errors(findings):
+        raise DataError(findings)
+    return class_ids, findings
+
+
+def display_names(path: Path | str) -> dict[int, str]:
+    """Return class id -> the name that people read, its display_name where that is given; raise as `read` does."""
+    names = {class_id: name for name, class_id in read(path).items()}
+    shown = {item.id: item.display_name for item in _parse(path)[0].item if item.display_name and item.id in names}
+    is_unique = len({**names, **shown}.values()) == len(set({**names, **shown}.values()))
+    return {**names, **shown} if is_unique else names
+
+
 def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
     """Like `read`, for a report that goes on: return class name -> id, and the findings."""
-    label_map = protos.load("string_int_label_map").StringIntLabelMap()
     try:
-        text = text_protos.read_text(path, text_protos.LABEL_MAP)
-        warnings = text_protos.parse(text, label_map, path, text_protos.LABEL_MAP)
+        label_map, findings = _parse(path)
     except DataError as error:
         return {}, error.findings
-    class_ids = {item.name: item.id for item in sorted(label_map.item, key=lambda item: item.id)}
-    return class_ids, warnings + _check_items(path, [(item.name, item.id) for item in label_map.item])
+    items = [(_name(item), item.id) for item in label_map.item]
+    for name, class_id in items:
+        if class_id == 0 and name.lower() == _BACKGROUND:
+            message = f"the item of id 0, {name!r}, is left out: the model adds the background by itself"
+            findings.append(_finding(path, message, "delete the item", WARNING))
+    items = [(name, class_id) for name, class_id in items if class_id or name.lower() != _BACKGROUND]
+    return dict(sorted(items, key=lambda item: item[1])), findings + _check_items(path, items)
+
+
+def gaps(class_ids: Mapping[str, int], path: Path | str) -> list[Finding]:
+    """Return an error for ids that are not 1..N: a model that is trained anew would have classes that never occur."""
+    highest = max(class_ids.values(), default=0)
+    if highest == len(class_ids):
+        return []
+    missing = sorted(set(range(1, highest)) - set(class_ids.values()))
+    some = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+    message = f"has {len(class_ids)} classes with ids up to {highest}; without a class: {some}"
+    remedy = f"number the classes 1 to {len(class_ids)}; or, to go on from a model that was trained with this label map"
+    return [_finding(path, message, f"{remedy}, give generate_tfrecord.py --keep_label_ids", code="label-map-gaps")]
+
+
+def _parse(path: Path | str) -> tuple[Message, list[Finding]]:
+    """Return the StringIntLabelMap, and warnings; raise as `read` does."""
+    label_map = protos.load("string_int_label_map").StringIntLabelMap()
+    text = text_protos.read_text(path, text_protos.LABEL_MAP)
+    return label_map, text_protos.parse(text, label_map, path, text_protos.LABEL_MAP)
+
+
+def _name(item: Message) -> str:
+    """Return an item's name as annotations have it; COCO's and Open Images' are keys of Freebase, such as /m/01g317."""
+    return item.display_name if item.display_name and item.name.startswith(("/m/", "/g/")) else item.name
 
 
 def _check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]:
@@ -59,12 +106,16 @@ def _check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding
             findings.append(_finding(path, f"the name {name!r} has a control character", "write it without"))
         if names.count(name) > 1:
             findings.append(_finding(path, f"the name {name!r} occurs {names.count(name)} times", "keep one of them"))
-    if sorted(ids) != list(range(1, len(ids) + 1)):
-        found = ", ".join(f"{name} {class_id}" for name, class_id in items)
-        message = f"the ids must be 1 to {len(ids)}, each once; found {found}"
-        findings.append(_finding(path, message, "renumber the classes"))
+    for class_id in sorted(set(ids)):
+        named = ", ".join(repr(name) for name, other in items if other == class_id)
+        if class_id < 1:
+            message = f"{named} has the id {class_id}; ids begin with 1, and 0 is the background's"
+            findings.append(_finding(path, message, f"number the classes 1 to {len(items)}"))
+        elif ids.count(class_id) > 1:
+            message = f"the id {class_id} is given {ids.count(class_id)} times: {named}"
+            findings.append(_finding(path, message, "give each class an id of its own"))
     return findings
 
 
-def _finding(path: Path | str, message: str, remedy: str) -> Finding:
-    return Finding(ERROR, "label-map", files.shown_path(path), message, remedy)
+def _finding(path: Path | str, message: str, remedy: str, severity: str = ERROR, code: str = "label-map") -> Finding:
+    return Finding(severity, code, files.shown_path(path), message, remedy)

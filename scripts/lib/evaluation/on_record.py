@@ -52,7 +52,7 @@ def evaluate(detector: Detector, records: Sequence[Path | str], class_ids: Mappi
 
 
 def detect(model: Path, records: Sequence[Path | str], cache: Path | None = None) -> RecordDetections:
-    """Return an exported model's detections on all images of a record.
+    """Return an exported model's detections on all images of a record, with classes numbered 1..N as in its label map.
 
     Args:
         model: folder of the exported model.
@@ -71,10 +71,25 @@ def detect(model: Path, records: Sequence[Path | str], cache: Path | None = None
             found_key, found = read(cache)
             if found_key == key:
                 return found
-    found = run(Detector(model), records)
+    detector = Detector(model)
+    found = run(detector, records)
+    found = found._replace(images=[_renumbered(image, list(detector.class_names)) for image in found.images])
     if cache:
         write(cache, key, found)
     return found
+
+
+def _renumbered(image: EvaluatedImage, class_ids: Sequence[int]) -> EvaluatedImage:
+    """Return an image whose classes are numbered 1..N in this order, without those of other ids."""
+    values = image._asdict()
+    for kind, names in (
+        ("true_class_ids", ("true_boxes_yxyx", "is_difficult")),
+        ("class_ids", ("boxes_yxyx", "scores")),
+    ):
+        known = np.isin(values[kind], class_ids)
+        values[kind] = 1 + np.searchsorted(class_ids, values[kind][known])
+        values |= {name: values[name][known] for name in names}
+    return EvaluatedImage(**values)
 
 
 def run(detector: Detector, records: Sequence[Path | str]) -> RecordDetections:

@@ -59,12 +59,14 @@ class Detector:
     """
 
     def __init__(self, folder: Path | str, runtime: str = "auto"):
-        from scripts.lib.models import runtimes  # here, since it imports the API's protos
+        from scripts.lib.models import metadata, runtimes  # here, since they import the API's protos
 
         folder = Path(folder)
         exported_model.check(folder)
         self._model, self.runtime = runtimes.load(folder, runtime)
-        self.class_names = dict(self._model.class_names)
+        # The label map in the folder, whatever the runtime: a model's own names are those of its conversion.
+        has_label_map = (folder / exported_model.LABEL_MAP).is_file()
+        self.class_names = metadata.class_names(folder) if has_label_map else dict(self._model.class_names)
 
     def global_step(self) -> int | None:
         """Return the training step of the checkpoint that was exported, or None where it is not known."""

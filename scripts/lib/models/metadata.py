@@ -75,8 +75,8 @@ def fixed_input_size(config: pipeline_config.Message) -> tuple[int, int] | None:
 
 
 def class_names(folder: Path) -> dict[int, str]:
-    """Return class id -> name, by an exported model's label map."""
-    return {class_id: name for name, class_id in label_map.read(folder / exported_model.LABEL_MAP).items()}
+    """Return class id -> the name that people read, by an exported model's label map."""
+    return label_map.display_names(folder / exported_model.LABEL_MAP)
 
 
 def write_json(config: pipeline_config.Message, folder: Path) -> None:

@@ -24,6 +24,7 @@ class RecordOptions:
     trust_images: bool
     max_image_side: int | None  # in pixels
     oversample: float | None  # threshold of repeat factor sampling, or `AUTOMATIC`: 1 / number of classes
+    keep_label_ids: bool = False  # accept a label map whose ids have gaps
     num_workers: int = 1  # threads
 
 
@@ -35,5 +36,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     content.add_argument(
         "--max_image_side", type=positive_int, metavar="PIXELS", help="shrink images with a longer side"
     )
+    keep = "accept a label map whose ids have gaps, to fine-tune a model that was trained with it"
+    content.add_argument("--keep_label_ids", action="store_true", help=keep)
     oversample = "repeat images of rare classes (repeat factor sampling); without SHARE: 1 / number of classes"
     content.add_argument("--oversample", type=share, nargs="?", const=AUTOMATIC, metavar="SHARE", help=oversample)

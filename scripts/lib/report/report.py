@@ -14,11 +14,10 @@ from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.wording import counted
-from scripts.lib.dataset import label_map
 from scripts.lib.evaluation import coco, event_files, on_record
 from scripts.lib.evaluation.event_files import EncodedImage, Scalar
 from scripts.lib.images import fonts
-from scripts.lib.models import exported_model
+from scripts.lib.models import exported_model, metadata
 from scripts.lib.pages import render
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.report import examples, figures, plots, sentences
@@ -64,7 +63,8 @@ def measure(inputs: ReportInputs, options: PageOptions) -> Results:
 
 def read_model(folder: Path) -> ReportedModel:
     """Read the label map of an exported model, and its pipeline config if there is one."""
-    class_ids = label_map.read(folder / exported_model.LABEL_MAP)
+    names = metadata.class_names(folder).values()
+    class_ids = {name: number for number, name in enumerate(names, start=1)}  # as `on_record.detect` numbers them
     try:
         config = pipeline_config.read(folder / exported_model.PIPELINE_CONFIG)
     except (UsageError, DataError):

@@ -84,6 +84,7 @@ def read(
 ) -> tuple[DataSet, list[Finding]]:
     """Examine all images of a data set; return it, and what is wrong with label map, images, boxes and split."""
     class_ids, findings = label_map.inspect(label_map_path)
+    findings += label_map.gaps(class_ids, label_map_path)
     if not class_ids:  # the label map's own error is reported; the other checks go on
         class_ids = {name: 0 for image in labels.images for name in image.class_names}
     images, image_findings = _examine_all(labels, folder, class_ids, num_workers)

@@ -42,6 +42,6 @@ class ConvertedModel:
 
     def _suppressed(self, boxes: np.ndarray, scores: np.ndarray, min_score: float) -> NormalizedDetections:
         """Return the detections among one image's proposals."""
-        scores = scores[:, -len(self.class_names) :]  # without the background, which comes first
+        scores = scores[:, 1:]  # without the background
         boxes, scores, classes = non_max_suppression.multiclass(boxes, scores, self.metadata.suppression, min_score)
         return NormalizedDetections(boxes, scores, classes + 1)

@@ -17,8 +17,8 @@ from tests.small_project import MODEL, RESIZER, all_findings, read, write_record
     ("changes", "says"),
     [
         (
-            [("num_classes: 2", "num_classes: 3")],
-            "num_classes is 3, but .*map.pbtxt holds 2 classes; write num_classes: 2",
+            [("num_classes: 2", "num_classes: 1")],
+            "num_classes is 1, but .*map.pbtxt holds 2 classes; write num_classes: 2",
         ),
         ([(MODEL, "")], "model: is missing or empty"),
         ([("model.ckpt", "other.ckpt")], "there is no checkpoint 'other.ckpt'"),
@@ -50,7 +50,7 @@ def test_empty_and_damaged_records_and_label_maps(project):
     findings = all_findings(*read(project))
     assert "train.record' is empty" in findings
     assert "test.record: it ends at byte" in findings
-    assert "the ids must be 1 to 1" in findings
+    assert "'a' has the id 0" in findings
 
 
 def test_all_mistakes_are_reported_once_and_together(project):
@@ -60,6 +60,18 @@ def test_all_mistakes_are_reported_once_and_together(project):
         checks.raise_errors(findings, "nothing was done")
     assert len(error.value.findings) == len(set(error.value.findings)) == 2
     assert error.value.consequence == "nothing was done"
+
+
+def test_case_4_ids_with_gaps_are_right_where_num_classes_covers_them(project):
+    (project / "data" / "map.pbtxt").write_text("item { id: 1 name: 'Red' } item { id: 4 name: 'Green' }")
+    label_map = str(project / "data" / "map.pbtxt")
+    found = {}
+    for number in (3, 4, 90):
+        config, path = read(project, ("num_classes: 2", f"num_classes: {number}"))
+        findings, class_ids = checks.check_label_map(config, label_map, path)
+        assert class_ids == {"Red": 1, "Green": 4}
+        found[number] = [(one.severity, one.message.partition(", ")[0]) for one in findings]
+    assert found == {3: [("error", "num_classes is 3")], 4: [], 90: [("warning", "num_classes is 90")]}
 
 
 KEEP = "keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 %s }"

@@ -7,6 +7,7 @@ import pytest
 
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.evaluation import on_record
+from scripts.lib.evaluation.average_precision import EvaluatedImage
 from scripts.lib.models.detector import Detector
 from scripts.lib.records import read, tf_example, tf_record
 from tests import made_model
@@ -100,3 +101,14 @@ def test_an_example_without_an_image_is_named(tmp_path):
         tf_record.write_record(file, tf_example.serialized(tf_example.example({}, {}, {"image/height": [1]})))
     with pytest.raises(DataError, match="example 1 has no image"):
         list(read.read(path))
+
+
+def test_case_4_classes_are_numbered_without_the_gaps_of_the_label_map():
+    boxes = np.arange(12, dtype=np.float32).reshape(3, 4)
+    image = EvaluatedImage(
+        "a", 9, 9, boxes, np.array([90, 1, 4]), np.array([1, 0, 0]), boxes, np.ones(3), np.array([4, 12, 90])
+    )
+    numbered = on_record._renumbered(image, [1, 4, 90])
+    assert numbered.true_class_ids.tolist() == [3, 1, 2] and numbered.is_difficult.tolist() == [1, 0, 0]
+    assert numbered.class_ids.tolist() == [2, 3]  # 12 is not in the label map
+    assert numbered.boxes_yxyx.tolist() == boxes[[0, 2]].tolist() and len(numbered.scores) == 2

@@ -34,3 +34,24 @@ def test_the_default_is_onnx_runtime_and_knows_classes_and_step(exported):
     detector = Detector(exported)
     assert (detector.runtime, detector.global_step()) == ("onnx", 7)
     assert detector.class_names == {1: "Red", 2: "Green", 3: "Blue"}
+
+
+@pytest.mark.parametrize(
+    ("label_map", "found"),
+    [
+        ("item { id: 1 name: 'Grass' } item { id: 2 name: 'Sky' }", ["Grass", "Sky"]),
+        (
+            "item { id: 1 name: '/m/1' display_name: 'Grass' } item { id: 2 name: 'b' display_name: 'Sky' }",
+            ["Grass", "Sky"],
+        ),
+        ("item { id: 2 name: 'Sky' }", ["Sky"]),
+        ("item { id: 2 name: 'Sky' } item { id: 90 name: 'Toothbrush' }", ["Sky"]),
+    ],
+)
+def test_cases_14_and_4_the_label_map_in_the_folder_names_the_classes(label_map, found, tmp_path):
+    """Of every runtime; its ids may have gaps, and a name that was changed after the conversion counts."""
+    folder = made_onnx.write(tmp_path)
+    (folder / "label_map.pbtxt").write_text(label_map, encoding="utf-8")
+    detections = Detector(folder).detect(np.full((100, 200, 3), [0, 230, 153], np.uint8))
+    assert [one.class_name for one in detections] == found
+    assert detections[-1].score == pytest.approx(153 / 255)
