@@ -9,10 +9,12 @@ Out: a report; with --json FILE every finding with severity, kind, file, object,
     python scripts/check_dataset.py --csv_input data/labels.csv --train_csv data/train_labels.csv \\
         --test_csv data/test_labels.csv --plot data/labels.png \\
         --pipeline_config_path configs/ssd_mobilenet_v1_multi.config
+    python scripts/check_dataset.py --record others.record --label_map others.pbtxt
 
 An error is what xml_to_csv.py and generate_tfrecord.py refuse, in the same words; a warning is accepted there, but most
 likely not what was meant; a note is worth knowing. Annotations are in any format that xml_to_csv.py reads. Images that
-show the same are found by a perceptual hash; with --train_csv and --test_csv, above all those on both sides.
+show the same are found by a perceptual hash; with --train_csv and --test_csv, above all those on both sides. --record
+looks into a record that another tool made; train.py, eval.py and make_config.py do the same.
 
 Exit status: 0 no errors (there may be warnings and notes), 1 errors, 2 wrong usage.
 """
@@ -31,14 +33,18 @@ from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import EXIT_DATA, existing_file, local_path, positive_int
 from scripts.lib.core.errors import Finding, UsageError, count_by_severity, errors
 from scripts.lib.core.wording import counted
+from scripts.lib.dataset import label_map
 from scripts.lib.dataset.doctor import checks, data_set, findings_report
 from scripts.lib.dataset.doctor.data_set import DataSet
 from scripts.lib.images import fonts
 from scripts.lib.images.image_names import ImageFolder
+from scripts.lib.records import manifest, record_checks, tf_record
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_arguments(argv)
+    if args.record:
+        return check_record(args.record, args.label_map, args.json)
     config = pipeline_config.read(args.pipeline_config_path) if args.pipeline_config_path else None
     folder = ImageFolder(args.image_dir)
     if args.csv_input:
@@ -78,17 +84,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__, {"--num_shown": "write --all to list every finding"})
-    image_dir, label_map = files.default_path("samples"), files.default_path("data/apparel_label_map.pbtxt")
+    image_dir, default_map = files.default_path("samples"), files.default_path("data/apparel_label_map.pbtxt")
     formats = (registry.AUTO, *registry.FORMATS)
     data = parser.add_argument_group("data")
     source = data.add_mutually_exclusive_group()
     annotations_dir = files.default_path("annotations")
     source.add_argument("--annotations_dir", type=local_path, default=annotations_dir, help="folder of the annotations")
     source.add_argument("--csv_input", "--input_csv", type=existing_file, help="labels CSV, instead of the annotations")
+    source.add_argument(
+        "--record", metavar="FILE", help="TFRecord, or pattern of its shards, instead of the annotations"
+    )
     data.add_argument("--format", choices=formats, default=registry.AUTO, metavar="FORMAT", help=registry.FORMAT_HELP)
     data.add_argument("--class_map", type=existing_file, help="CSV with the columns theirs,ours that renames classes")
     data.add_argument("--image_dir", type=local_path, default=image_dir, help="folder of the images")
-    data.add_argument("--label_map", "--label_map_path", type=local_path, default=label_map, help="class names and ids")
+    data.add_argument(
+        "--label_map", "--label_map_path", type=local_path, default=default_map, help="class names and ids"
+    )
     data.add_argument("--include_negatives", action="store_true", help="images without objects will be recorded")
     data.add_argument("--train_csv", type=existing_file, help="training set, to find images on both sides of the split")
     data.add_argument("--test_csv", type=existing_file, help="test set, for the same")
@@ -107,9 +118,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         raise UsageError("--train_csv and --test_csv are the two sides of one split: give both, or neither")
     if args.csv_input and args.class_map:
         raise UsageError("--class_map renames the classes of annotations; those of --csv_input are ours already")
-    if not args.csv_input and not args.annotations_dir.exists():
+    if not args.csv_input and not args.record and not args.annotations_dir.exists():
         raise UsageError(f"--annotations_dir {files.shown_path(args.annotations_dir)}: no such folder")
-    if not args.image_dir.is_dir():
+    if not args.record and not args.image_dir.is_dir():
         raise UsageError(f"--image_dir {files.shown_path(args.image_dir)}: no such folder")
     if args.json:
         command_line.check_output("json", args.json, findings_report.HEAD, "JSON report of this script")
@@ -129,6 +140,19 @@ def small_objects(data: DataSet, config: pipeline_config.Message | None) -> list
         for number, (name, box) in enumerate(zip(image.class_names, image.boxes_xyxy, strict=True), start=1)
     )
     return object_sizes.check(boxes, config)
+
+
+def check_record(record: str, label_map_path: Path, json_file: Path | None) -> int:
+    """Report what is wrong with the examples of a record."""
+    findings = record_checks.check(record, label_map.spellings(label_map_path))
+    findings += manifest.check(record, label_map.read(label_map_path))
+    command_line.print_findings(findings)
+    count = tf_record.count_records(record)
+    print(f"{files.shown_path(record)}: {counted(count, 'example')}; {count_by_severity(findings) or 'nothing found'}")
+    if json_file:
+        findings_report.write_json(json_file, findings, {"examples": count})
+        print(f"all findings: {files.shown_path(json_file)}")
+    return EXIT_DATA if errors(findings) else 0
 
 
 def print_anchor_fit(data: DataSet, config: pipeline_config.Message) -> None:

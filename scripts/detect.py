@@ -89,8 +89,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         counts, errors = outputs.write_all(
             output_dir, args.outputs, images, sources.products, settings, detector.class_names
         )
-    for note in pipeline.notes:
-        print(note, file=sys.stderr)
+    command_line.print_findings(pipeline.notes, sys.stderr)
     repeated = f" ({sources.num_repeated} more were repetitions)" if sources.num_repeated else ""
     origin = " of report.py" if args.min_score is None and any(map(exported_model.score_thresholds, args.model)) else ""
     shown_thresholds = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())

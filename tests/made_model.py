@@ -92,7 +92,7 @@ def _example(generator: np.random.Generator, number: int, mislabelled: bool):
         {
             "image/filename": [f"square_{number}.jpg".encode()],
             "image/encoded": [encoded.getvalue()],
-            "image/object/class/text": [b"x"],
+            "image/object/class/text": [(b"Red", b"Green")[class_id - 1]],
         },
         {
             "image/object/bbox/ymin": [top / height],

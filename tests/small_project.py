@@ -5,13 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from scripts.lib.config import checks, pipeline_config
-from scripts.lib.records import tf_record
+from scripts.lib.records import tf_example, tf_record
+from tests.encoded_images import PASSING
 
 
 def write_record(path: Path, count: int) -> None:
+    """Write images with one box of class 1 each, without a manifest, as another tool would."""
+    sides = {"xmin": [0.25], "ymin": [0.25], "xmax": [0.75], "ymax": [0.75]}
+    message = tf_example.example(
+        {"image/encoded": [PASSING["jpeg"]]},
+        {f"image/object/bbox/{side}": corner for side, corner in sides.items()},
+        {"image/object/class/label": [1]},
+    )
     with path.open("wb") as file:
         for _ in range(count):
-            tf_record.write_record(file, b"example")
+            tf_record.write_record(file, tf_example.serialized(message))
 
 
 def make(folder: Path) -> None:

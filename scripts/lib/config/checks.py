@@ -21,7 +21,7 @@ from scripts.lib.core.files import is_url
 from scripts.lib.core.wording import counted
 from scripts.lib.dataset import label_map
 from scripts.lib.records import manifest as record_manifest
-from scripts.lib.records import tf_record
+from scripts.lib.records import record_checks, tf_record
 
 
 def raise_errors(findings: Iterable[Finding], consequence: str) -> None:
@@ -131,7 +131,7 @@ def check_input(
         findings.append(finding(path, f"{field} has no tf_record_input_reader.input_path", SEE_CONFIGS))
     for name in paths:
         if on_buckets or not is_url(name):
-            findings += _check_record(name, field, path, class_ids)
+            findings += _check_record(name, field, path, reader.label_map_path, class_ids)
     return findings
 
 
@@ -160,8 +160,13 @@ def check_label_map(
     return findings, classes
 
 
-def _check_record(name: str, field: str, path: Path | str, class_ids: dict[str, int] | None) -> list[Finding]:
-    """Check that a record can be read and fits its manifest; on a bucket only the sizes of its files are compared."""
+def _check_record(
+    name: str, field: str, path: Path | str, label_map_path: str, class_ids: dict[str, int] | None
+) -> list[Finding]:
+    """Check that a record can be read and fits its manifest; without one, what is in it.
+
+    On a bucket only the sizes of its files are compared.
+    """
     try:
         if is_url(name):
             count = sum(file.stat().st_size for file in tf_record.matching_files(name))
@@ -173,4 +178,6 @@ def _check_record(name: str, field: str, path: Path | str, class_ids: dict[str, 
         return error.findings
     if count == 0:
         return [finding(path, f"{field}: the record {name!r} is empty", "make it again with generate_tfrecord.py")]
+    if record_manifest.read(name) is None and not is_url(name):
+        return record_checks.check(name, label_map.spellings(label_map_path) if class_ids else None)
     return record_manifest.check(name, class_ids)

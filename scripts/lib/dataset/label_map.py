@@ -55,6 +55,14 @@ def display_names(path: Path | str) -> dict[int, str]:
     return {**names, **shown} if is_unique else names
 
 
+def spellings(path: Path | str) -> dict[str, int]:
+    """Return each name and each display_name -> id: what the API takes for a class's name; raise as `read` does."""
+    ids = set(read(path).values())
+    items = [item for item in _parse(path)[0].item if item.id in ids]
+    shown = {item.display_name: item.id for item in items if item.display_name}
+    return {**shown, **{item.name: item.id for item in items}}
+
+
 def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
     """Like `read`, for a report that goes on: return class name -> id, and the findings."""
     try:
@@ -79,7 +87,7 @@ def gaps(class_ids: Mapping[str, int], path: Path | str) -> list[Finding]:
     some = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
     message = f"has {len(class_ids)} classes with ids up to {highest}; without a class: {some}"
     remedy = f"number the classes 1 to {len(class_ids)}; or, to go on from a model that was trained with this label map"
-    return [_finding(path, message, f"{remedy}, give generate_tfrecord.py --keep_label_ids", code="label-map-gaps")]
+    return [_finding(path, message, f"{remedy}, give generate_tfrecord.py --keep_label_ids")]
 
 
 def _parse(path: Path | str) -> tuple[Message, list[Finding]]:
@@ -117,5 +125,5 @@ def _check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding
     return findings
 
 
-def _finding(path: Path | str, message: str, remedy: str, severity: str = ERROR, code: str = "label-map") -> Finding:
-    return Finding(severity, code, files.shown_path(path), message, remedy)
+def _finding(path: Path | str, message: str, remedy: str, severity: str = ERROR) -> Finding:
+    return Finding(severity, "label-map", files.shown_path(path), message, remedy)

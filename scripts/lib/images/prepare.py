@@ -78,7 +78,7 @@ def _prepare_opened(
 
     orientation = decode.orientation(image)
     upright_size = (height, width) if orientation >= 5 else raw_size
-    foreign = _why_the_trainer_cannot_read(image, data)
+    foreign = why_the_trainer_cannot_read(image, data)
     shrinks = max_side is not None and max(raw_size) > max_side
 
     changes = bool(foreign) or orientation != 1 or shrinks
@@ -105,7 +105,7 @@ def _prepare_opened(
     return StoredImage(buffer.getvalue(), "jpeg", pixels.size, upright_size, raw_size, orientation), findings
 
 
-def _why_the_trainer_cannot_read(image: Image.Image, data: bytes) -> str:
+def why_the_trainer_cannot_read(image: Image.Image, data: bytes) -> str:
     """Return what the image is that the trainer cannot decode (reliably), e.g. "GIF"; empty if it can."""
     if image.format in ("JPEG", "MPO"):
         if image.mode not in ("RGB", "L"):

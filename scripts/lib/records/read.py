@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
+from google.protobuf.message import DecodeError
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.images import decode
 from scripts.lib.records import tf_example, tf_record
+
+_AGAIN = "make the record again with generate_tfrecord.py"
 
 
 class RecordImage(NamedTuple):
@@ -46,8 +49,12 @@ def read(path: Path | str) -> Iterator[RecordImage]:
     """
     for file in tf_record.matching_files(path):
         for number, data in enumerate(tf_record.read_records(file), start=1):
-            features = tf_example.features(data)
-            yield _image(features, number, file)
+            try:
+                image = _image(tf_example.features(data), number, file)
+            except (DecodeError, AttributeError, TypeError, ValueError, OverflowError) as error:
+                message = f"example {number} does not hold what an example for detection holds"
+                raise DataError([Finding(ERROR, "record-damaged", files.shown_path(file), message, _AGAIN)]) from error
+            yield image
 
 
 def _image(features: dict[str, list], number: int, path: Path) -> RecordImage:
@@ -57,8 +64,7 @@ def _image(features: dict[str, list], number: int, path: Path) -> RecordImage:
     ]
     if not features.get("image/encoded") or any(len(side) != len(class_ids) for side in sides):
         message = f"example {number} has no image, or its boxes and classes differ in number"
-        remedy = "make it again with generate_tfrecord.py"
-        raise DataError([Finding(ERROR, "record-damaged", files.shown_path(path), message, remedy)])
+        raise DataError([Finding(ERROR, "record-damaged", files.shown_path(path), message, _AGAIN)])
     names = features.get("image/filename") or features.get("image/source_id") or [str(number).encode()]
     difficult = np.array(features.get("image/object/difficult", []), bool)
     return RecordImage(

@@ -49,3 +49,12 @@ def test_case_35_a_hostile_record_starts_no_other_program(tmp_path, monkeypatch)
     (image,) = read.read(write(tmp_path / "a.record", encoded=[encoded(picture(), "EPS")]))
     with pytest.raises(UnidentifiedImageError):
         image.pixels()
+
+
+@pytest.mark.parametrize("changes", [{"label": [2**62, 1]}, {"encoded": [b""]}])
+def test_case_2_examples_of_other_kinds_are_an_error(changes, tmp_path):
+    path = write(tmp_path / "a.record", **changes)
+    with path.open("ab") as file:
+        tf_record.write_record(file, b"\xff" * 20)
+    with pytest.raises(DataError, match="example [12] "):
+        list(read.read(path))

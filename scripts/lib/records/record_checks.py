@@ -1,0 +1,144 @@
+"""Check a record that another tool made, before training or evaluation reads it.
+
+What generate_tfrecord.py refuses in images and boxes is refused here, in the same words; and what the API's decoder
+(object_detection/data_decoders/tf_example_decoder.py) would misread: it takes an object's class from its name where the
+record has names, else from its label, and asks neither whether the label map has them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+
+from scripts.lib.core import files
+from scripts.lib.core.errors import ERROR, NOTE, WARNING, Finding
+from scripts.lib.core.progress import progress
+from scripts.lib.dataset import box_checks
+from scripts.lib.images import decode, prepare
+from scripts.lib.records import tf_example, tf_record
+
+_SIDES = tuple(f"image/object/bbox/{side}" for side in ("xmin", "ymin", "xmax", "ymax"))
+_LABELS, _NAMES = "image/object/class/label", "image/object/class/text"
+_KINDS = {"image/encoded": bytes, **dict.fromkeys(_SIDES, float), _LABELS: int, _NAMES: bytes}
+_WORDS = {bytes: "bytes", float: "floats", int: "int64"}
+_AGAIN = "correct the data, and make the record again, best with generate_tfrecord.py"
+_MOST_SIDES = 2  # of the image; a corner beyond is in pixels
+
+
+def check(record: Path | str, ids_of_names: Mapping[str, int] | None) -> list[Finding]:
+    """Return what is wrong with the examples of a record, or of all shards of a pattern.
+
+    Args:
+        record: on this machine's disk.
+        ids_of_names: class name -> id, see `label_map.spellings`; None: labels are not compared with a label map.
+
+    Raises:
+        UsageError: there is no such record.
+        DataError: it is damaged.
+    """
+    findings, num_objects = [], 0
+    examples = (
+        (files.shown_path(file), number, data)
+        for file in tf_record.matching_files(record)
+        for number, data in enumerate(tf_record.read_records(file), start=1)
+    )
+    for file, number, data in progress(examples, "checking the record", tf_record.count_records(record)):
+        count, found = _check_example(data, file, number, ids_of_names)
+        num_objects += count
+        findings += found
+    if not num_objects and not findings:
+        findings.append(Finding(WARNING, "record-no-object", files.shown_path(record), "holds no object", _AGAIN))
+    return findings
+
+
+def _check_example(
+    data: bytes, file: str, number: int, ids_of_names: Mapping[str, int] | None
+) -> tuple[int, list[Finding]]:
+    """Return the number of boxes of an example, and what is wrong with it."""
+    error = functools.partial(Finding, ERROR, file=file, remedy=_AGAIN)
+    try:
+        features = tf_example.features(data)
+    except DecodeError:
+        return 0, [error("record-not-example", message="is not a tf.train.Example", object=f"example {number}")]
+    place = f"example {number}{_name(features)}"
+    if not features.get("image/encoded"):
+        has = ", ".join(features) or "nothing"
+        message = f"has no image/encoded, as records for detection have; it has {has[:200]}"
+        return 0, [error("record-no-image", message=message, object=place)]
+    wrong = [
+        f"{name} holds {type(values[0]).__name__} values, expected {_WORDS[kind]}"
+        for name, kind in _KINDS.items()
+        if (values := features.get(name)) and not isinstance(values[0], kind)
+    ]
+    counts = {name: len(features.get(name, ())) for name in (*_SIDES, _LABELS)}
+    counts |= {_NAMES: len(features[_NAMES])} if features.get(_NAMES) else {}
+    if len(set(counts.values())) > 1:
+        wrong.append("has " + ", ".join(f"{count} {name.rpartition('bbox/')[2]}" for name, count in counts.items()))
+    if wrong:
+        return 0, [error("record-features", message=message, object=place) for message in wrong]
+    size, findings = _check_image(features["image/encoded"][0], file)
+    labels = features.get(_LABELS, [])
+    names = [name.decode("utf-8", "replace") for name in features.get(_NAMES, ())] or [""] * len(labels)
+    boxes = zip(*(features.get(side, ()) for side in _SIDES), strict=True)
+    for index, (label, name, box) in enumerate(zip(labels, names, boxes, strict=True), start=1):
+        which = f"object {index} ({name or label})"
+        found = [*_check_class(label, name, ids_of_names, file), *_check_box(box, size, file)]
+        findings += [dataclasses.replace(one, object=which) for one in found]
+    return len(labels), [
+        dataclasses.replace(one, object=f"{place}, {one.object}" if one.object else place, remedy=_AGAIN)
+        for one in findings
+    ]
+
+
+def _name(features: Mapping[str, list]) -> str:
+    names = features.get("image/filename") or features.get("image/source_id") or [b""]
+    name = names[0].decode("utf-8", "replace") if isinstance(names[0], bytes) else ""
+    return f" ({name})" if name else ""
+
+
+def _check_image(data: bytes, file: str) -> tuple[tuple[int, int] | None, list[Finding]]:
+    """Return width and height, or None, and an error for an image that the trainer cannot decode."""
+    if size := decode.plain_jpeg_size(data):
+        return size, []
+    try:
+        with decode.opened(data) as image:
+            foreign, size = prepare.why_the_trainer_cannot_read(image, data), image.size
+            is_tried = image.format in ("JPEG", "MPO", "PNG", "BMP")  # decoded, if not always as meant
+    except Exception as error:  # hostile bytes make Pillow's plugins raise nearly anything
+        return None, [decode.unreadable(data, file, error)]
+    if not foreign:
+        return size, []
+    severity, can = (WARNING, "may not decode") if is_tried else (ERROR, "cannot decode")
+    return size, [Finding(severity, "image-unreadable", file, f"the trainer {can} {foreign}", "store it as RGB JPEG")]
+
+
+def _check_class(label: int, name: str, ids_of_names: Mapping[str, int] | None, file: str) -> Iterator[Finding]:
+    if label < 1:
+        yield Finding(ERROR, "record-label", file, f"has the label {label}; ids begin with 1, 0 is the background's")
+    elif ids_of_names is not None and label not in ids_of_names.values():
+        yield Finding(ERROR, "record-label", file, f"has the label {label}, which the label map lacks")
+    if name and ids_of_names is not None:
+        if name not in ids_of_names:
+            yield box_checks.unknown_class(name, ids_of_names, file)
+        elif label >= 1 and ids_of_names[name] != label:
+            message = f"has the label {label} and the name {name!r}, which is {ids_of_names[name]} in the label map"
+            yield Finding(ERROR, "record-label", file, message)
+
+
+def _check_box(box_normalized: Sequence[float], size: tuple[int, int] | None, file: str) -> list[Finding]:
+    """Check xmin, ymin, xmax, ymax, fractions of the image's sides."""
+    shown = f"box ({', '.join(f'{corner:.4g}' for corner in box_normalized)})"
+    if not all(map(math.isfinite, box_normalized)):
+        return [Finding(ERROR, "box-not-finite", file, f"{shown} has corners that are not numbers")]
+    if max(map(abs, box_normalized)) > _MOST_SIDES:
+        message = f"{shown} is in pixels, expected fractions of the image's sides, 0 to 1"
+        return [Finding(ERROR, "box-in-pixels", file, message)]
+    width, height = size or (1, 1)
+    scaled = [round(corner * side, 1) for corner, side in zip(box_normalized, (width, height) * 2, strict=True)]
+    pixels = tuple(int(corner) if corner.is_integer() else corner for corner in scaled)
+    return [one for one in box_checks.check_box(pixels, (width, height), file)[1] if size and one.severity != NOTE]
