@@ -266,7 +266,7 @@ def local_model(model: str) -> Iterator[Path]:
         yield Path(model)
         return
     with tempfile.TemporaryDirectory(prefix="model_") as folder:
-        for part in (exported_model.ONNX, exported_model.SCORE_THRESHOLDS):
+        for part in (exported_model.ONNX, exported_model.SCORE_THRESHOLDS, exported_model.LABEL_MAP):
             if beam_support.exists(f"{model}/{part}"):
                 Path(folder, part).write_bytes(beam_support.read_bytes(f"{model}/{part}"))
         yield Path(folder)
