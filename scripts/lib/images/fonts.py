@@ -9,6 +9,7 @@ import argparse
 import functools
 import importlib.util
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def use(font_file: Path | None, class_names: Iterable[str]) -> None:
     if any(lacking.values()):
         names = ", ".join(f"{name} ({' '.join(sorted(of_name))})" for name, of_name in lacking.items() if of_name)
         message = f"the font {font.getname()[0]} lacks characters of these classes: {names}"
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # matplotlib's own, once a character
         print(f"warning: {message}; they are drawn as boxes: give a font that has them as --font FILE", file=sys.stderr)
 
 

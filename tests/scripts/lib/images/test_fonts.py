@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -32,6 +33,13 @@ def test_names_that_the_font_lacks_are_said_once_with_the_remedy(capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: the font DejaVu Sans lacks characters of these classes: 裙子 (子 裙), T恤 (恤);")
     assert "--font FILE" in line
+    with warnings.catch_warnings(record=True) as said:
+        fonts.use(None, ["裙子"])
+        with matplotlib.rc_context(fonts.plot_settings()):
+            figure = Figure()
+            figure.text(0.1, 0.5, "裙子")
+            figure.savefig(io.BytesIO(), format="png")
+    assert said == []
 
 
 def test_another_font_draws_images_and_plots(capsys):
