@@ -117,12 +117,15 @@ def check_labelimg_can_start() -> None:
 
 def warn_of_unreadable_annotations(annotations_dir: Path) -> None:
     """Name broken files: LabelImg opens one as an image without boxes, and overwrites it at the next box."""
+    findings = []
     for path in voc_xml.find_files(annotations_dir):
         try:
             voc_xml.read(path)
         except DataError as error:
-            command_line.report(error)
-            print("LabelImg shows its image without boxes, and overwrites it once you draw one.", file=sys.stderr)
+            findings += error.findings
+    if findings:
+        command_line.print_findings(findings, sys.stderr)
+        print("LabelImg shows such an image without boxes, and overwrites its file once you draw one.", file=sys.stderr)
 
 
 def run_labelimg(image_dir: Path, class_file: Path, annotations_dir: Path, queue: list[str] | None) -> int:

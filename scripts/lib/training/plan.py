@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from scripts.lib import object_detection_api
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import checks, override, pipeline_config
-from scripts.lib.core import files
+from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import UsageError
 from scripts.lib.training import cluster, resume
 from scripts.lib.training.cluster import ClusterTask
@@ -90,9 +90,10 @@ def prepare(options: TrainOptions) -> TrainingPlan:
     if options.eval_every:
         findings += checks.check_evaluation(config, path)
     checks.raise_errors(findings, "the training was not started")
-    if config.eval_input_reader and not (options.eval_every or options.overfit):
-        for finding in checks.check_evaluation(config, path):
-            print(f"later, for eval.py: {finding}")
+    is_evaluated_later = config.eval_input_reader and not (options.eval_every or options.overfit)
+    if is_evaluated_later and (findings := checks.check_evaluation(config, path)):
+        print("later, for eval.py:")
+        command_line.print_findings(findings)
     return TrainingPlan(options, config, None if options.overfit else cluster.enter(config))
 
 

@@ -59,7 +59,7 @@ def test_what_only_the_evaluation_needs_stops_only_a_training_that_evaluates(opt
             prepare(changed(options, eval_every=10))
     else:
         prepare(options)
-        assert "later, for eval.py: " in capsys.readouterr().out
+        assert "later, for eval.py:\n" in capsys.readouterr().out
 
 
 def test_the_cluster_s_task_is_the_environment_s(options, monkeypatch):
