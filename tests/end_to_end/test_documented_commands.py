@@ -99,15 +99,35 @@ def slow_options(command: Command) -> str | None:
     return next((more for part, more in SLOW.items() if part in command.text), None)
 
 
+README_COMMANDS = [command for command in documents.commands(ROOT / "README.md") if is_run(command)]
+
+
 @pytest.fixture(scope="module")
-def results(checkout) -> dict[str, subprocess.CompletedProcess]:
-    """What the commands of README.md have printed, each under its text; those of one script under the script, too."""
-    done = {}
-    for command in filter(is_run, documents.commands(ROOT / "README.md")):
-        done[command.text] = done[command.script] = run_command(checkout, command)
-        if command.script == "scripts/make_config.py":
-            with_averages(checkout / "runs/mine/pipeline.config")
+def done() -> dict[str, subprocess.CompletedProcess]:
+    """What the commands have printed so far, each under its text; the last of a script under the script, too."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def results(checkout, done) -> dict[str, subprocess.CompletedProcess]:
+    """The same, after all commands of README.md."""
+    run_readme(checkout, done, len(README_COMMANDS))
     return done
+
+
+def run_readme(checkout: Path, done: dict[str, subprocess.CompletedProcess], count: int) -> None:
+    """Run the first commands of README.md, but for those that have been."""
+    for command in README_COMMANDS[:count]:
+        if command.text not in done:
+            done[command.text] = done[command.script] = run_command(checkout, command)
+            if command.script == "scripts/make_config.py":
+                with_averages(checkout / "runs/mine/pipeline.config")
+
+
+@pytest.mark.parametrize("number", range(len(README_COMMANDS)), ids=lambda number: README_COMMANDS[number].script)
+def test_the_commands_of_the_readme(number, checkout, done):
+    """Each is a test, so that it has a test's time."""
+    run_readme(checkout, done, number + 1)
 
 
 def with_averages(config: Path) -> None:
