@@ -2,7 +2,7 @@
 
 In:   its name; a network, or its archive, fetched by other means.
 Out:  pretrained/NAME/ with its checkpoint, and beside it pretrained/NAME.json: size and SHA-256 of archive and files,
-      written on first use; the files are compared with it ever after, here and by train.py.
+      written on first use; from then on the files are compared with it, here and by train.py.
 
 A download that was cut off goes on where it was. Nothing of an archive can lead outside its folder, and the folder
 appears whole or not at all. Without a network, save the archive as pretrained/<its own name>, or give it by --from.

@@ -52,7 +52,8 @@ def get(model: PretrainedModel, folder: Path, source: str | None) -> str:
             return _install(model, folder, Path(source), shown_path(source))
     except DataError as error:
         raise DataError(error.findings, f"{shown_path(folder)} was not made") from error
-    raise UsageError(f"--from {shown_path(source)}: there is no such file; a folder is copied to {shown_path(folder)}")
+    remedy = f"give the archive, or copy a folder with the checkpoint to {shown_path(folder)} yourself"
+    raise UsageError(f"--from {shown_path(source)}: there is no such file; {remedy}")
 
 
 def _download_and_install(model: PretrainedModel, folder: Path, urls: Sequence[str]) -> str:
