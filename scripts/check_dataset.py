@@ -1,6 +1,6 @@
 """Check a data set: read every annotation, decode every image, and list everything that is wrong or odd.
 
-In:  annotations (or a labels CSV), the images, the label map. Nothing of it is changed.
+In:  annotations (or a labels CSV), the images, the label map. None of them is changed.
 Out: a report; with --json FILE every finding with severity, kind, file, object, message and remedy; with --plot FILE
      a plot: boxes per class, their sizes and aspect ratios compared with the config's anchors, where they lie in the
      image, image sizes, and six labelled images.
@@ -11,7 +11,7 @@ Out: a report; with --json FILE every finding with severity, kind, file, object,
         --pipeline_config_path configs/ssd_mobilenet_v1_multi.config
     python scripts/check_dataset.py --record others.record --label_map others.pbtxt
 
-An error is what xml_to_csv.py and generate_tfrecord.py refuse, in the same words; a warning is accepted there, but most
+An error is what xml_to_csv.py or generate_tfrecord.py refuses, in the same words; a warning is accepted there, but most
 likely not what was meant; a note is worth knowing. Annotations are in any format that xml_to_csv.py reads. Images that
 show the same are found by a perceptual hash; with --train_csv and --test_csv, above all those on both sides. --record
 looks into a record that another tool made; train.py, eval.py and make_config.py do the same.
@@ -100,7 +100,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     data.add_argument(
         "--label_map", "--label_map_path", type=local_path, default=default_map, help="class names and ids"
     )
-    data.add_argument("--include_negatives", action="store_true", help="images without objects will be recorded")
+    data.add_argument("--include_negatives", action="store_true", help="images without objects will be kept, too")
     data.add_argument("--train_csv", type=existing_file, help="training set, to find images on both sides of the split")
     data.add_argument("--test_csv", type=existing_file, help="test set, for the same")
 

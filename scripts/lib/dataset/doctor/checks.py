@@ -13,8 +13,8 @@ from scripts.lib.dataset.split import TEST, TRAINING
 
 
 def images_without_objects(data: DataSet) -> list[Finding]:
-    message = "its annotation has no object; xml_to_csv.py leaves it out"
-    remedy = "to record it, call both with --include_negatives"
+    message = "annotated without an object; xml_to_csv.py leaves it out"
+    remedy = "to keep it, call xml_to_csv.py and this script with --include_negatives"
     left_out = [image.filename for image in data.labels.images if not data.labels.records(image)]
     return [Finding(NOTE, "image-without-objects", name, message, remedy) for name in left_out]
 

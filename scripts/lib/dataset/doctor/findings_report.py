@@ -36,7 +36,7 @@ def next_steps(findings: Sequence[Finding], num_images: int, image_dir: str, fro
         missing = sum(finding.code == "image-missing" for finding in found)
         if missing > num_images:
             steps.append(f"{missing} annotated images are not in {image_dir}: is it the right --image_dir?")
-        scripts = "generate_tfrecord.py refuses" if from_csv else "xml_to_csv.py and generate_tfrecord.py refuse"
+        scripts = "generate_tfrecord.py refuses" if from_csv else "xml_to_csv.py or generate_tfrecord.py refuses"
         steps.append(f"correct the errors, which {scripts}")
         steps.append("or leave out images with errors in image, box or class: generate_tfrecord.py --skip_invalid")
     else:
