@@ -52,7 +52,8 @@ def how_to_install(*names: str) -> str:
         activate = f"activate .venv ({script}), or "
     what = " and ".join(_DISTRIBUTIONS.get(name, name) for name in names)
     are, them = ("is", "it") if len(names) == 1 else ("are", "them")
-    return f"{what} {are} not installed in {sys.prefix}: {activate}install {them} with: {commands}"
+    apart = " in an environment of its own (cloud/beam.md)" if files == {_BEAM} else ""
+    return f"{what} {are} not installed in {sys.prefix}: {activate}install {them}{apart} with: {commands}"
 
 
 def is_installed(module: str) -> bool:
