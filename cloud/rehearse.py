@@ -1,14 +1,14 @@
 """Rehearse a training job of several machines on this one: the same processes on loopback, before they are paid for.
 
 In:   a pipeline config, with the records and the label map that it names.
-Out:  output_dir/train (checkpoints), /eval, /logs (a file a process) and /pipeline.config (as rehearsed); and the
+Out:  output_dir/train (checkpoints), /eval, /logs (a file per process) and /pipeline.config (as rehearsed); and the
       answer whether the cluster trained to its last step, with a checkpoint that can be read.
 
   python cloud/rehearse.py --pipeline_config_path configs/ssd_mobilenet_v1_sample.config --num_steps 200
 
 Each process is cloud/task.py, the container's entry point, with the TF_CONFIG and CLUSTER_SPEC that Vertex AI would
 set. They train in step: each computes the config's batch_size, and the gradients of all are averaged. Flags of
-scripts/train.py are passed on. Ctrl-C ends all processes; they also end when this one is killed. The same command again
+scripts/train.py are passed on. Ctrl+C ends all processes; they also end when this one is killed. The same command again
 goes on from the last checkpoint.
 
 A rehearsal shows that the job works; it is not faster than scripts/train.py. TensorFlow's servers listen on all

@@ -2,9 +2,9 @@
 
 In:   a base config, the records for training and testing with the manifests that generate_tfrecord.py wrote beside
       them, and a label map (by default the one that the manifest names).
-Out:  a complete config: classes, paths and counts from the data, whatever is given here from here, all else from the
-      base. It begins with what it was made of and each value that differs. Paths have / everywhere and are relative to
-      the repository root where they lie in it.
+Out:  a complete config: classes, paths and counts from the data, what you give as an option, all else from the base.
+      It begins with what it was made from and each value that differs. Paths have / everywhere and are relative to the
+      repository root where they lie in it.
 
 What train.py and eval.py would refuse is refused here, in the same words, and then no config is written. Records and
 checkpoints on a bucket (gs://...) are named in the config and not looked at, since they may not be there yet.
@@ -78,18 +78,18 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     output = files.default_path("runs/pipeline.config")
     paths.add_argument("--output_config", type=files.path_of, default=output, help="config to write")
 
-    training = parser.add_argument_group("training; default: as the base config")
+    training = parser.add_argument_group("training (default: as in the base config)")
     training.add_argument("--batch_size", type=positive_int, help="images per step")
     num_steps = "--num_steps", "--num_train_steps", "--steps"
     training.add_argument(*num_steps, type=positive_int, help="training steps; scales the learning rate schedule")
     checkpoint = f"pre-trained model of download_model.py, checkpoint, its folder, or '{make.FROM_SCRATCH}'"
     training.add_argument("--fine_tune_checkpoint", metavar="CHECKPOINT", help=checkpoint)
     kinds = ("detection", "classification")
-    training.add_argument("--fine_tune_checkpoint_type", choices=kinds, help="its kind (default: seen in it)")
+    training.add_argument("--fine_tune_checkpoint_type", choices=kinds, help="its kind (default: found out from it)")
 
-    model = parser.add_argument_group("model; default: as the base config")
+    model = parser.add_argument_group("model (default: as in the base config)")
     size = "pixels: side, or WIDTHxHEIGHT; where the aspect ratio is kept: shorter side, or SHORTERxLONGEST"
-    model.add_argument("--input_size", type=input_size, metavar="N or NxM", help=size)
+    model.add_argument("--input_size", type=input_size, metavar="N|NxM", help=size)
     model.add_argument("--fit_anchors", action="store_true", help="fit the anchors to the training record's boxes")
     args = parser.parse_args(argv)
     if args.fine_tune_checkpoint_type and args.fine_tune_checkpoint in (None, make.FROM_SCRATCH):

@@ -9,8 +9,8 @@ Each step is a script that can also be run by hand; its command is shown. A seco
 resumes the training from its last checkpoint; remove runs/quickstart to begin anew. The sample is synthetic: drawn
 garments, not photos.
 
-  python scripts/quickstart.py
-  python scripts/quickstart.py --num_steps 4000
+  python3 scripts/quickstart.py
+  python3 scripts/quickstart.py --num_steps 4000
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Serve a detector on this machine: a page where one drops an image, and an address for programs.
+"""Serve a detector on this machine: a page to drop images on, and an address for programs.
 
 In:   an exported model, as detect.py takes it; TensorFlow is needed only to make its model.onnx, where it has none.
 Out:  an HTTP server:
