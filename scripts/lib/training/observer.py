@@ -49,7 +49,8 @@ class Interruption:
     def _note(self, number: int, _frame) -> None:
         again = self.signal is not None
         self.signal = number
-        text = "interrupted" if again else "\nEnding after this step, with a checkpoint (again: at once, without one)."
+        ending = "\nEnding after this step, with a checkpoint (Ctrl+C again ends at once, without one)."
+        text = "interrupted" if again else ending
         with contextlib.suppress(OSError):
             os.write(2, f"{text}\n".encode())  # Python's own stream may be in use when the signal comes
         if again:
