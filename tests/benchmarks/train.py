@@ -148,9 +148,10 @@ def compare_losses(losses: Mapping[str, Sequence[Sequence[float]]], folder: Path
 def draw_losses(figure: Figure, losses: Mapping[str, Sequence[Sequence[float]]]) -> None:
     """Draw the mean loss of the runs of each training over the steps, and the range of the runs."""
     axes = plots.add_axes(figure, "Training loss, mean and range of the runs", "step", "loss")
-    for index, (name, runs) in enumerate(losses.items()):
-        values = np.array(runs)
-        steps, style = np.arange(1, values.shape[1] + 1), plots.line_style(index)
+    styles = plots.line_styles(losses)
+    for name, runs in losses.items():
+        values, style = np.array(runs), styles[name]
+        steps = np.arange(1, values.shape[1] + 1)
         axes.plot(steps, values.mean(axis=0), label=f"{name} ({len(runs)} runs)", **style)
         axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.15, lw=0)
     axes.set_yscale("log")

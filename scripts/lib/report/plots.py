@@ -154,7 +154,7 @@ def total_loss(figure: Figure, curves: Curves) -> None:
         axes.plot(steps, losses, linewidth=0.8, alpha=0.35, **style)
         axes.plot(steps, _moving_mean(losses), label=part, **style)
     axes.set_ylim(bottom=0)
-    _whole_steps(axes)
+    whole_steps(axes)
     _legend_below(figure, axes)
 
 
@@ -169,7 +169,7 @@ def mean_ap(figure: Figure, curves: Curves, class_names: Sequence[str]) -> None:
         steps, values = _points(curve)
         axes.plot(steps, values, marker="o" if len(steps) <= 20 else None, markersize=4, label=name, **styles[name])
     axes.set_ylim(0, 1)
-    _whole_steps(axes)
+    whole_steps(axes)
     _legend_below(figure, axes)
 
 
@@ -185,7 +185,7 @@ def _moving_mean(values: np.ndarray) -> np.ndarray:
     return np.array([values[max(0, place - half) : place + half + 1].mean() for place in range(len(values))])
 
 
-def _whole_steps(axes: Axes) -> None:
+def whole_steps(axes: Axes) -> None:
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter("{x:,.0f}")

@@ -16,7 +16,7 @@ def test_the_export_holds_the_label_map_and_the_checkpoint(source, exported):
 
 def test_a_config_that_does_not_match_its_label_map_is_refused(source, tmp_path):
     text = (source / exported_model.PIPELINE_CONFIG).read_text(encoding="utf-8")
-    (tmp_path / "p.config").write_text(text.replace("num_classes: 3", "num_classes: 4"), encoding="utf-8")
+    (tmp_path / "p.config").write_text(text.replace("num_classes: 3", "num_classes: 2"), encoding="utf-8")
     with pytest.raises(DataError, match="num_classes") as refused:
         export.read_config(tmp_path / "p.config")
     assert refused.value.consequence == "nothing was exported"

@@ -112,7 +112,7 @@ def test_coco_metrics_steer_the_best_and_the_patience(make, capsys):
     (make.train_dir / "coco").touch()
     evaluations = make({10: 0.3, 20: 0.2}, patience=1)
     evaluate(evaluations, make.train_dir, 10, 20)
-    assert evaluations.end_reached == "no gain in the last 1 evaluations (--patience 1)"
+    assert evaluations.end_reached == "no gain in the last 1 evaluation (--patience 1)"
     assert "The best: mAP@[.5:.95] 0.300 at step 10" in evaluations.best_text()
     assert "step 20: mAP@[.5:.95] 0.200 (best 0.300 at step 10; 1 of 1 without gain)" in capsys.readouterr().out
     assert log.read(make.train_dir / "evaluations.jsonl")[1]["mAP@[.5:.95]"] == 0.2
