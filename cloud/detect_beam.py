@@ -123,7 +123,7 @@ def report(job: DetectionJob, total: Counter, errors: Sequence[str]) -> None:
     Raises:
         DataError: images could not be read.
     """
-    thresholds = ", ".join(f"{name} {score:g}" for name, score in job.settings["min_scores"].items())
+    thresholds = detections.shown_thresholds(job.settings["min_scores"])
     pattern = f"{files.shown_path(job.output_path)}-?????-of-{job.num_shards:05d}"
     print(
         f"{counted(total['photos'], 'image')}, {total['kept']} done before, "

@@ -92,10 +92,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     command_line.print_findings(pipeline.notes, sys.stderr)
     repeated = f" ({sources.num_repeated} more were repetitions)" if sources.num_repeated else ""
     origin = " of report.py" if args.min_score is None and any(map(exported_model.score_thresholds, args.model)) else ""
-    shown_thresholds = ", ".join(f"{name} {value:g}" for name, value in thresholds.items())
     print(
         f"{counted(len(counts), 'image')}{repeated}, {counted(sum(counts), 'detection')} "
-        f"(score thresholds{origin}: {shown_thresholds}): {files.shown_path(output_dir)}/detections.csv"
+        f"(score thresholds{origin}: {detections.shown_thresholds(thresholds)}): "
+        f"{files.shown_path(output_dir)}/detections.csv"
     )
     if errors := sources.findings + errors:
         raise DataError(errors, "the other images were done")

@@ -100,7 +100,7 @@ def looked_at() -> int:
 
 def test_the_detections_are_those_of_detect_py(project, capsys):
     run("--min_score=0.2")
-    assert "12 images, 0 done before, 24 detections (score thresholds: Tops 0.2, Skirts 0.2)" in capsys.readouterr().out
+    assert "12 images, 0 done before, 24 detections (score thresholds: 0.2)" in capsys.readouterr().out
     detect.main(["--model", "model", "--input", "photos", "--output_dir", "plain", "--no_images", "--min_score", "0.2"])
     assert rows() == rows("plain") and len(rows()) == 24
     _, *plain = (project / "plain/detections.jsonl").read_text("utf-8").splitlines()

@@ -85,7 +85,7 @@ def test_table_pictures_and_tags(project, capsys):
         "a.png: Tops 94%",
         "c.png: nothing found",
         "new/b.png: Skirts 59%",
-        "3 images, 3 detections (score thresholds: Tops 0.4, Skirts 0.4): out/detections.csv",
+        "3 images, 3 detections (score thresholds: 0.4): out/detections.csv",
     ]
 
 

@@ -84,6 +84,16 @@ def score_thresholds(
     return {name: thresholds[name] for name in class_names if not classes or name in classes}
 
 
+def shown_thresholds(thresholds: Mapping[str, float]) -> str:
+    """Return e.g. "0.5" for all classes, "Tops 0.9, Skirts 0.53", or "0.33 to 0.81, by class" for many."""
+    lowest, highest = (round(value, 2) for value in (min(thresholds.values()), max(thresholds.values())))
+    if lowest == highest:
+        return f"{lowest:g}"
+    if len(thresholds) > 8:
+        return f"{lowest:g} to {highest:g}, by class"
+    return ", ".join(f"{name} {round(value, 2):g}" for name, value in thresholds.items())
+
+
 def default_thresholds(models: Sequence[Path], class_names: Sequence[str]) -> dict[str, float]:
     """Return class name -> mean of the thresholds that report.py wrote into the models, else 0.5."""
     reports = [exported_model.score_thresholds(model) for model in models]

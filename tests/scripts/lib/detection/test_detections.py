@@ -73,6 +73,18 @@ def test_score_thresholds_are_those_of_the_class_or_the_given_one_or_those_of_th
 
 
 @pytest.mark.parametrize(
+    ("thresholds", "shown"),
+    [
+        ({"Tops": 0.5, "Skirts": 0.5}, "0.5"),
+        ({"Tops": 0.6729, "Skirts": 0.3}, "Tops 0.67, Skirts 0.3"),
+        ({f"class {number}": number / 100 for number in range(31, 40)}, "0.31 to 0.39, by class"),
+    ],
+)
+def test_thresholds_of_many_classes_are_shown_as_a_range(thresholds, shown):
+    assert detections.shown_thresholds(thresholds) == shown
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--class_min_score", "Hats=0.4"], "--class_min_score Hats: the model knows Tops, Skirts"),
