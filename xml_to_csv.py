@@ -75,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     labels_csv.write_rows(rows, args.output_csv)
     command_line.print_findings(findings)
     print_summary(annotations, args.annotations_dir, args.include_negatives)
+    if images and (missing := len({row.filename for row in rows} - images.names)):
+        print(f"images that are not in the image folder: {missing} (generate_tfrecord.py refuses them)")
     print(f"written: {files.shown_path(args.output_csv)}")
 
 

@@ -113,7 +113,9 @@ def test_renamed_image_is_found_by_the_stem_of_its_xml(annotations_dir, tmp_path
         (images / name).touch()
     rows = convert(annotations_dir, "--image_dir", str(images))
     assert [row.split(",")[0] for row in rows] == ["B.2.jpg", "b.jpg", "b.jpg", "bare.JPG", "new.name.png"]
-    assert "'old.jpg', the image is 'new.name.png'" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "'old.jpg', the image is 'new.name.png'" in out
+    assert "images that are not in the image folder: 1 (generate_tfrecord.py refuses them)" in out
 
 
 def test_image_annotated_twice_is_an_error(annotations_dir):
