@@ -152,7 +152,7 @@ def total_loss(figure: Figure, curves: Curves) -> None:
         steps, losses = _points(curve)
         style = {"color": colors[part], "zorder": 3 if part == "total" else 2}
         axes.plot(steps, losses, linewidth=0.8, alpha=0.35, **style)
-        axes.plot(steps, _moving_mean(losses), label=part, **style)
+        axes.plot(steps, _moving_mean(losses), label=part, marker="o" if len(steps) == 1 else None, **style)
     axes.set_ylim(bottom=0)
     whole_steps(axes)
     _legend_below(figure, axes)

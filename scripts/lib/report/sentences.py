@@ -11,13 +11,14 @@ from scripts.lib.report.figures import Results
 
 FEW_BOXES = 150  # to learn a class from
 FEW_IMAGES = 50  # to tell two models apart
+HARDLY_TRAINED = 0.1  # mAP@0.5 below which no kind of error says anything
 SMALL_PIXELS = 32  # side of an object in the model's input; the first feature map of these models has a stride of 16
 _REMEDIES = {
     "classification": "the classes look alike to the model: add images of the confused classes",
     "localisation": "boxes are not placed well: check how tightly they were drawn, or train longer",
     "both": "neither class nor place is right: train longer, or add images",
     "duplicate": "one object is found twice: use a lower iou_threshold in the non-maximum suppression",
-    "background": "objects are seen where there are none: add images without objects (generate_tfrecord.py)",
+    "background": "objects are seen where there are none: add images without any (xml_to_csv.py --include_negatives)",
     "missed": "objects are not found at all: add more of their kind to the training set",
 }
 
@@ -46,7 +47,16 @@ def confusions(results: Results) -> list[Confusion]:
 def sentences(results: Results) -> list[str]:
     """Return the findings."""
     groups = (_overall, _confused, _rare, _error_types, _small, _thresholds)
+    if results.num_objects and results.mean_ap.value < HARDLY_TRAINED:
+        groups = (_overall, _hardly_trained)
     return [sentence for group in groups for sentence in group(results)]
+
+
+def _hardly_trained(results: Results) -> Iterator[str]:
+    yield (
+        "The model has learned next to nothing: train longer; "
+        "train.py --overfit 10 tells whether records and config are right."
+    )
 
 
 def _overall(results: Results) -> Iterator[str]:
@@ -86,7 +96,8 @@ def _rare(results: Results) -> Iterator[str]:
         yield f"{name} has {count} boxes to learn from: label more, or oversample it."
     elif rare:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(rare.items(), key=lambda item: item[1]))
-        yield f"There are few boxes to learn from: {listed}. Label more, or oversample them."
+        remedy = "Label more, or oversample them." if len(counts) > 1 else "Label more."
+        yield f"There are few boxes to learn from: {listed}. {remedy}"
 
 
 def _error_types(results: Results) -> Iterator[str]:

@@ -49,6 +49,12 @@ def test_few_images_decide_little():
     assert "decide little" not in said(results([RIGHT] * 60))
 
 
+def test_of_a_model_that_has_learned_nothing_only_that_is_said():
+    text = said(results([MISSED_SMALL] * 20, {"Dresses": 90, "Skirts": 50}))
+    assert "The model has learned next to nothing: train longer" in text
+    assert "learn from" not in text and "larger input" not in text
+
+
 def test_a_class_without_test_objects_is_named_and_left_out_of_the_mean():
     found = results([RIGHT] * 5)
     assert "The test record holds no Skirts: the mean leaves them out." in said(found)
