@@ -211,7 +211,7 @@ def restored_variables() -> None:
                 'wrong: "classification" for a backbone trained on ImageNet, "detection" for a whole detector'
             )
             raise DataError([problem], "the training was not started")
-        first_missing = f"; first missing: {missing[0]}" if missing else ""
+        others = f"; the rest starts untrained, e.g. {missing[0]}" if missing else ""
         count = f"{len(wanted) - len(missing)} of {len(wanted)}"
-        print(f"Restored {count} variables from {checkpoint_path}{first_missing}", flush=True)
+        print(f"Restored {count} variables from {checkpoint_path}{others}", flush=True)
         return available
