@@ -24,9 +24,6 @@ class RemotePath(str):
 
     def __new__(cls, address: str) -> RemotePath:
         scheme, _, path = address.partition("://")
-        if scheme not in _SCHEMES:
-            message, remedy = f"TensorFlow reads gs://, not {scheme}://", "copy it to this machine's disk"
-            raise DataError([Finding(ERROR, "address", address, message, remedy)])
         path = posixpath.normpath(path.replace("\\", "/"))
         return super().__new__(cls, f"{scheme}://{path}")
 
@@ -112,7 +109,11 @@ class RemotePath(str):
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator:
-        """`tf.io.gfile`, whose errors become those of Python's own files."""
+        """`tf.io.gfile`, whose errors become those of Python's own files; Apache Beam knows more schemes."""
+        scheme = self.partition("://")[0]
+        if scheme not in _SCHEMES:
+            message, remedy = f"TensorFlow reads gs://, not {scheme}://", "copy it to this machine's disk"
+            raise DataError([Finding(ERROR, "address", str(self), message, remedy)])
         from scripts.lib.core.tensorflow import import_tensorflow
 
         tf = import_tensorflow()
