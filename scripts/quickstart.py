@@ -14,9 +14,7 @@ garments, not photos.
 """
 
 import argparse
-import shlex
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -124,8 +122,7 @@ def shown(path: Path) -> str:
 def command_text(python: Path, *arguments: str) -> str:
     """Return the command line as a user types it in the repository root."""
     program = str(python.relative_to(ROOT)) if ROOT in python.parents else str(python)
-    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
-    return join([program, *arguments])
+    return command_line.shell_text(program, *arguments)
 
 
 def run(step: PipelineStep, python: Path) -> None:
