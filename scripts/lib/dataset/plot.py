@@ -19,12 +19,11 @@ from scripts.lib.core.boxes import Detection
 from scripts.lib.core.wording import counted
 from scripts.lib.dataset.doctor.data_set import ExaminedImage
 from scripts.lib.images import decode, drawing, fonts
-from scripts.lib.images.palette import class_colors
+from scripts.lib.images.palette import NO_CLASS, class_colors
 
 _MOST_POINTS = 20_000  # that a scatter plot shows: more only hide each other
 _CELLS = 60  # of the heat map, across and down
 _NUM_EXAMPLES, _EXAMPLE_SIDE = 6, 460  # pixels of the longer side
-_NO_CLASS = "#59636e"  # colour of what is about all classes
 
 
 class PlottedBoxes(NamedTuple):
@@ -168,7 +167,7 @@ def _draw_examples(figure, examples: Mapping[str, Image.Image]) -> None:
 
 def _draw_aspect_ratios(axes, shapes: np.ndarray, anchors) -> None:
     logarithms = np.log2(shapes[:, 0] / shapes[:, 1])
-    axes.hist(logarithms, bins=np.arange(-4, 4.01, 0.2), color=_NO_CLASS)
+    axes.hist(logarithms, bins=np.arange(-4, 4.01, 0.2), color=NO_CLASS)
     ticks = [-4, -3, -2, -1, 0, 1, 2, 3, 4]
     axes.set_xticks(ticks, ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8", "16"])
     axes.set(title="Aspect ratio of the boxes, as the detector sees them", xlabel="width / height", ylabel="boxes")
@@ -186,7 +185,7 @@ def _draw_image_sizes(axes, image_sizes: Sequence[tuple[int, int]]) -> None:
     if counts:
         widths, heights = zip(*counts, strict=True)
         areas = [min(12 * count, 900) + 8 for count in counts.values()]
-        axes.scatter(widths, heights, s=areas, alpha=0.45, color=_NO_CLASS, linewidths=0)
+        axes.scatter(widths, heights, s=areas, alpha=0.45, color=NO_CLASS, linewidths=0)
         axes.set_xlim(0, max(widths) * 1.08)
         axes.set_ylim(0, max(heights) * 1.08)
     axes.set(title=f"Size of {counted(len(image_sizes), 'image')}", xlabel="width in pixels", ylabel="height in pixels")

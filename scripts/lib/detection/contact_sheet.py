@@ -12,13 +12,12 @@ from PIL import Image, ImageDraw
 from scripts.lib.core import files
 from scripts.lib.core.boxes import Detection
 from scripts.lib.detection.journal import ImageResult
-from scripts.lib.images import drawing, fonts
+from scripts.lib.images import drawing, fonts, palette
 
 COLUMNS, ROWS = 6, 6  # thumbnails on a page
 SIDE = 240  # pixels of a thumbnail's longer side
 _MARGIN, _CAPTION = 8, 20  # pixels
 _FONT_SIZE = 13
-_EMPTY_COLOR = "#59636e"  # of no class
 
 
 def thumbnail(image: Image.Image, detections: Iterable[Detection], class_names: Sequence[str]) -> Image.Image:
@@ -71,7 +70,7 @@ def _page(thumbnails: Sequence[_Thumbnail]) -> Image.Image:
         with Image.open(path) as image:
             page.paste(image, (left + (SIDE - image.width) // 2, top + (SIDE - image.height) // 2))
         if is_empty:
-            drawing.draw_label(draw, (left, top), "nothing found", _EMPTY_COLOR, font)
+            drawing.draw_label(draw, (left, top), "nothing found", palette.NO_CLASS, font)
         middle = (left + SIDE / 2, top + SIDE + _CAPTION / 2)
         draw.text(middle, _shortened(draw, caption), "black", font, anchor="mm")
     return page

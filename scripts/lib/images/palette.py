@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 # Found by a search for a contrast of LINE_CONTRAST on all GROUNDS, and for the greatest distance between any two, as
 # people see them who lack red, green or blue cones: at least 0.08 in OKLab, 0.19 for all others.
 PALETTE = ("#0055FA", "#C38200", "#DC0023", "#0096B4", "#007823", "#FF37B4", "#A078FA", "#875582")
+NO_CLASS = "#59636e"  # what is of no class, or of all
 GROUNDS = ("#ffffff", "#f6f8fa", "#0d1117", "#161b22")  # of the pages, pages/templates/base.html, and of the plots
 LINE_CONTRAST = 3  # WCAG 2.2, 1.4.11
 _STEPS = ("00", "22", "44", "66", "88", "AA", "CC", "EE", "FF")  # of each channel
