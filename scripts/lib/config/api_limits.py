@@ -15,6 +15,7 @@ from pathlib import Path
 from google.protobuf.message import Message
 
 from scripts.lib.config import feature_extractors, pipeline_config
+from scripts.lib.config.feature_extractors import TENSORFLOW_2
 from scripts.lib.config.pipeline_config import SEE_CONFIGS, finding
 from scripts.lib.core.errors import Finding
 
@@ -37,7 +38,6 @@ MASK_METRICS = {  # -> what measures the boxes in the same way
     "oid_challenge_segmentation_metrics": "oid_challenge_detection_metrics",
 }
 FINE_TUNE_TYPES = ("detection", "classification")
-TENSORFLOW_2 = "exists in TensorFlow 2 only"
 CONTRIB = "needs tensorflow.contrib, which ended with TensorFlow 1"
 
 _RANGES = {  # message, fields, smallest and largest value

@@ -27,7 +27,8 @@ GRAPH_MODE: dict[str, dict[str, str]] = {
     },
 }
 OPTIONAL_FIELDS = ("fpn", "bifpn", "num_layers", "spaghettinet_arch_name", "replace_preprocessor_with_placeholder")
-_TENSORFLOW_2 = "_keras"  # ends each name of an SSD's or Faster R-CNN's that is registered for TensorFlow 2
+TENSORFLOW_2 = "exists in TensorFlow 2 only"
+_KERAS = "_keras"  # ends each name of an SSD's or Faster R-CNN's that is registered for TensorFlow 2
 
 
 def refusal(architecture: str, name: str) -> tuple[str, str] | None:
@@ -35,12 +36,12 @@ def refusal(architecture: str, name: str) -> tuple[str, str] | None:
     known = GRAPH_MODE[architecture]
     if name in known:
         return None
-    if name.endswith(_TENSORFLOW_2):
+    if name.endswith(_KERAS):
         remedy = (
             f"write {counterpart(architecture, name)!r}, the nearest in graph mode, and train from scratch or from "
         )
         return (
-            f"{name!r} exists in TensorFlow 2 only",
+            f"{name!r} {TENSORFLOW_2}",
             f"{remedy}a checkpoint of it (make_config.py --fine_tune_checkpoint)",
         )
     near = difflib.get_close_matches(name, known, 3, 0.5) or list(known)
@@ -49,7 +50,7 @@ def refusal(architecture: str, name: str) -> tuple[str, str] | None:
 
 def counterpart(architecture: str, name: str) -> str:
     """Return the graph-mode extractor that is nearest to one of TensorFlow 2."""
-    base = name.removesuffix(_TENSORFLOW_2)
+    base = name.removesuffix(_KERAS)
     for candidate in (base, base.removesuffix("_fpn")):
         if candidate in GRAPH_MODE[architecture]:
             return candidate

@@ -51,8 +51,9 @@ def display_names(path: Path | str) -> dict[int, str]:
     """Return class id -> the name that people read, its display_name where that is given; raise as `read` does."""
     names = {class_id: name for name, class_id in read(path).items()}
     shown = {item.id: item.display_name for item in _parse(path)[0].item if item.display_name and item.id in names}
-    is_unique = len({**names, **shown}.values()) == len(set({**names, **shown}.values()))
-    return {**names, **shown} if is_unique else names
+    names_shown = {**names, **shown}
+    is_unique = len(names_shown) == len(set(names_shown.values()))
+    return names_shown if is_unique else names
 
 
 def spellings(path: Path | str) -> dict[str, int]:
