@@ -58,13 +58,17 @@ def plain_size(data: bytes) -> tuple[int, int] | None:
     # Orientation may be in Exif and in XMP; an image that has either goes the longer way to the same result.
     if frame is None or not frame.is_usual or b"Exif" in header or b"Orientation" in header:
         return None
-    return frame.size if frame.num_components in (1, 3) and not too_many_scans(data) else None
+    return frame.size if frame.num_components in (1, 3) and not _too_many_scans(data, frame, header_bytes) else None
 
 
 def too_many_scans(data: bytes) -> int:
     """Return the number of scans of a progressive JPEG that would keep a decoder busy for long; 0 for any other one."""
     frame, header_bytes = read_header(data)
-    if frame is None or frame.marker != _PROGRESSIVE:
+    return _too_many_scans(data, frame, header_bytes) if frame else 0
+
+
+def _too_many_scans(data: bytes, frame: JpegFrame, header_bytes: int) -> int:
+    if frame.marker != _PROGRESSIVE:
         return 0
     count = data.count(_START_OF_SCAN, header_bytes)
     width, height = frame.size
