@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # whichever test imports TensorFlow first, it is the one the patches need
+# Read when TensorFlow is imported, and whichever test does that first, it is to be as the scripts import it.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it puts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # programs that tests start and interrupt inherit it
