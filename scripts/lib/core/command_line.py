@@ -13,13 +13,15 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, Finding, UsageError, count_by_severity, finding_lines
-from scripts.lib.core.wording import printable
+from scripts.lib.core.wording import one_line, printable
 
 STREAMS = {"stdout": "standard output", "stderr": "standard error"}
 EXIT_DATA = 1
@@ -133,7 +135,7 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
 
 
 def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:
-    """Run `main(argv)` and exit with its status, 0 for None; a user's mistake becomes a message, never a traceback."""
+    """Run `main(argv)` and exit with its status, 0 for None; an error becomes a message, never a traceback."""
     for name, title in STREAMS.items():
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):  # characters that a Windows console lacks are escaped
@@ -159,16 +161,34 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = EXIT_INTERRUPTED
-    except Exception as error:  # TensorFlow's own, with the operating system's words
-        if not (found := _DISK_ERROR.search(str(error))):
-            raise
-        number = next(number for number in files.DISK_ERRORS if os.strerror(number) == found[2])
-        print(f"error: {explain_os_error(OSError(number, found[2], found[1]))}", file=sys.stderr)
+    except Exception as error:
+        print(f"error: {_explain_other(error)}", file=sys.stderr)
         status = EXIT_DATA
     sys.exit(status)
 
 
 _DISK_ERROR = re.compile(rf"(\S+); ({'|'.join(re.escape(os.strerror(number)) for number in files.DISK_ERRORS)})")
+
+
+def _explain_other(error: Exception) -> str:
+    """Return a sentence on an error that no code has foreseen; where it is a defect, its traceback goes into a file.
+
+    A file, not a flag such as --verbose: the error may have come after hours, and may not come again.
+    """
+    if found := _DISK_ERROR.search(str(error)):  # TensorFlow's own, with the operating system's words
+        number = next(number for number in files.DISK_ERRORS if os.strerror(number) == found[2])
+        return explain_os_error(OSError(number, found[2], found[1]))
+    reason = one_line(str(error).strip().partition("\n")[0])[:300]
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
+        return f"there is not enough memory ({reason}); close other programs, or give smaller batches or images."
+    lines = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile("wb", prefix="error_", suffix=".txt", delete=False) as file:
+            file.write(lines.encode("utf-8", "backslashreplace"))
+        details = f"the traceback in {file.name}"
+    except OSError:
+        details = f"this traceback:\n{lines}"
+    return f"this is a defect of the program ({type(error).__name__}: {reason}); please report it with {details}"
 
 
 def _drop_stdout() -> None:

@@ -8,6 +8,7 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -194,11 +195,60 @@ def test_a_disk_that_is_full_for_tensorflow_is_a_sentence(monkeypatch, tmp_path)
     assert status == 1 and err.startswith(f"error: {tmp_path}/model.ckpt-1.data: {os.strerror(errno.ENOSPC)}; free ")
     assert f"the disk of {tmp_path}, or" in err
 
-    def defect(argv):
-        raise ResourceExhaustedError("OOM when allocating a tensor")
+    def out_of_memory(argv):
+        raise ResourceExhaustedError("OOM when allocating a tensor\non the GPU")
 
-    with pytest.raises(ResourceExhaustedError):
-        command_line.run(defect)
+    status, _, err = run(out_of_memory, monkeypatch)
+    assert status == 1 and err.startswith("error: there is not enough memory (OOM when allocating a tensor); close ")
+
+
+def raise_(error: BaseException):
+    raise error
+
+
+def endless(argv):
+    return endless(argv)
+
+
+@pytest.mark.parametrize(
+    ("main", "reason"),
+    [
+        (lambda argv: {}["Röcke\nx"], r"KeyError: 'Röcke\nx'"),
+        (lambda argv: raise_(ValueError("first\nsecond \ud800")), "ValueError: first"),
+        (endless, "RecursionError: maximum recursion depth exceeded"),
+    ],
+)
+def test_case_32_what_nobody_foresaw_is_a_defect_of_the_program(main, reason, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    status, _, err = run(main, monkeypatch)
+    (file,) = tmp_path.iterdir()
+    assert status == 1
+    assert err.startswith(f"error: this is a defect of the program ({reason}")
+    assert err.endswith(f"); please report it with the traceback in {file}\n") and err.count("\n") == 1
+    assert file.read_text(encoding="utf-8").startswith("Traceback (most recent call last):")
+
+
+def test_case_32_a_defect_on_a_full_disk_shows_its_traceback(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    status, _, err = run(lambda argv: 1 / 0, monkeypatch)
+    assert status == 1 and "ZeroDivisionError: division by zero); please report it with this traceback:\nTrace" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (
+            MemoryError("Unable to allocate 9. GiB"),
+            1,
+            "error: there is not enough memory (Unable to allocate 9. GiB); ",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (SystemExit(3), 3, ""),
+    ],
+)
+def test_case_32_what_is_no_defect_is_not_called_one(error, status, message, monkeypatch):
+    found, _, err = run(lambda argv: raise_(error), monkeypatch)
+    assert found == status and err.startswith(message) and "defect" not in err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
