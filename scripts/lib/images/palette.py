@@ -6,21 +6,27 @@ A class has the colour of its place in the label map. One tone of each serves fo
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-# Found by a search for a contrast of LINE_CONTRAST on all GROUNDS, and for the greatest distance between any two, as
-# people see them who lack red, green or blue cones: at least 0.08 in OKLab, 0.19 for all others.
+# The first eight were found by a search for a contrast of 3 (WCAG 2.2, 1.4.11) on all GROUNDS, and for the greatest
+# distance between any two, as people see them who lack red, green or blue cones: at least 0.08 in OKLab, 0.19 for all
+# others. Each further one is the colour of that contrast that differs most from all before it.
 PALETTE = ("#0055FA", "#C38200", "#DC0023", "#0096B4", "#007823", "#FF37B4", "#A078FA", "#875582")
+_FURTHER = """
+    #AA22CC #CC6688 #886622 #EE00FF #CC0088 #2288FF #4466AA #888888 #8844FF #FF4400 #448866 #CC66CC #FF0066 #888800
+    #8888CC #666666 #CC6644 #8866CC #AA00FF #AA66AA #AA4466 #6666FF #CC44EE #AA44AA #AA6666 #8844CC #EE00CC #448800
+    #CC4400 #AA8866 #CC00CC #4488CC #CC4466 #CC44AA #0066CC #EE0088 #AA6622 #6688AA #AA44EE #6644FF
+"""
 NO_CLASS = "#59636e"  # what is of no class, or of all
 GROUNDS = ("#ffffff", "#f6f8fa", "#0d1117", "#161b22")  # of the pages, pages/templates/base.html, and of the plots
-LINE_CONTRAST = 3  # WCAG 2.2, 1.4.11
-_STEPS = ("00", "22", "44", "66", "88", "AA", "CC", "EE", "FF")  # of each channel
 
 
 def class_colors(class_names: Iterable[str]) -> dict[str, str]:
-    """Return the colour of each class by its position in the whole label map: class name -> "#RRGGBB"."""
-    return dict(zip(dict.fromkeys(class_names), itertools.cycle(_colors()), strict=False))
+    """Return the colour of each class by its position in the whole label map: class name -> "#RRGGBB".
+
+    From the 49th class on colours begin again.
+    """
+    return dict(zip(dict.fromkeys(class_names), itertools.cycle([*PALETTE, *_FURTHER.split()]), strict=False))
 
 
 def text_color(background: str) -> str:
@@ -42,29 +48,3 @@ def linear_rgb(color: str) -> tuple[float, ...]:
     """Return red, green and blue of "#RRGGBB" as light, 0 to 1 (sRGB, IEC 61966-2-1)."""
     channels = (int(color[start : start + 2], 16) / 255 for start in (1, 3, 5))
     return tuple(c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-
-
-def oklab(red: float, green: float, blue: float) -> tuple[float, float, float]:
-    """Return linear RGB in OKLab (Ottosson 2020), where colours that look alike are close."""
-    long = (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue) ** (1 / 3)
-    medium = (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue) ** (1 / 3)
-    short = (0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue) ** (1 / 3)
-    return (
-        0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
-        1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
-        0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
-    )
-
-
-def _colors() -> Iterator[str]:
-    """Yield PALETTE, then always the legible colour that differs most from all before it."""
-    yield from PALETTE
-    everything = (f"#{''.join(channels)}" for channels in itertools.product(_STEPS, repeat=3))
-    legible = [one for one in everything if min(contrast(one, ground) for ground in GROUNDS) >= LINE_CONTRAST]
-    places = {color: oklab(*linear_rgb(color)) for color in (*PALETTE, *legible)}
-    differences = {one: min(math.dist(places[one], places[known]) for known in PALETTE) for one in legible}
-    while differences:
-        color = max(differences, key=differences.__getitem__)
-        yield color
-        del differences[color]
-        differences = {one: min(far, math.dist(places[one], places[color])) for one, far in differences.items()}

@@ -22,13 +22,25 @@ MACHADO = {
 }
 
 
+def oklab(red, green, blue):
+    """Linear RGB in OKLab (Ottosson 2020), where colours that look alike are close."""
+    long = (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue) ** (1 / 3)
+    medium = (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue) ** (1 / 3)
+    short = (0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue) ** (1 / 3)
+    return (
+        0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
+        1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
+        0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
+    )
+
+
 def colors(count):
     return list(palette.class_colors(f"class {number}" for number in range(count)).values())
 
 
 def least_difference(some_colors, vision="normal"):
     linear = np.array([palette.linear_rgb(color) for color in some_colors]) @ np.transpose(MACHADO[vision])
-    return min(math.dist(*pair) for pair in itertools.combinations([palette.oklab(*c) for c in linear.clip(0, 1)], 2))
+    return min(math.dist(*pair) for pair in itertools.combinations([oklab(*c) for c in linear.clip(0, 1)], 2))
 
 
 def test_a_class_has_the_colour_of_its_position():
@@ -45,13 +57,14 @@ def test_the_first_eight_differ_for_all_eyes(vision, difference):
     assert least_difference(colors(8), vision) > difference
 
 
-@pytest.mark.parametrize(("count", "difference"), [(20, 0.1), (40, 0.06), (100, 0.03)])
-def test_more_than_eight_are_made_and_differ(count, difference):
+@pytest.mark.parametrize(("count", "difference"), [(20, 0.1), (40, 0.06), (48, 0.05)])
+def test_more_than_eight_differ(count, difference):
     assert least_difference(colors(count)) > difference
 
 
 def test_more_classes_than_colours_begin_again():
-    assert len(colors(1000)) == 1000
+    assert len(set(colors(48))) == 48
+    assert colors(100)[48:56] == colors(8)
 
 
 def test_lines_and_texts_are_legible_on_light_and_dark_pages():
@@ -69,10 +82,8 @@ def test_the_grounds_are_those_of_the_pages():
 def test_contrast_and_oklab_are_right():
     assert palette.contrast("#000000", "#FFFFFF") == pytest.approx(21)
     assert palette.contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)  # WCAG's well-known near miss
-    assert palette.oklab(*palette.linear_rgb("#FF0000")) == pytest.approx(
-        (0.628, 0.225, 0.126), abs=5e-4
-    )  # CSS Color 4
-    assert palette.oklab(1, 1, 1) == pytest.approx((1, 0, 0), abs=1e-4)
+    assert oklab(*palette.linear_rgb("#FF0000")) == pytest.approx((0.628, 0.225, 0.126), abs=5e-4)  # CSS Color 4
+    assert oklab(1, 1, 1) == pytest.approx((1, 0, 0), abs=1e-4)
 
 
 @pytest.mark.parametrize(("background", "text"), [("#000000", "white"), ("#FFFFFF", "black"), ("#0072B2", "white")])
