@@ -40,18 +40,14 @@ def use(font_file: Path | None, class_names: Iterable[str]) -> None:
     global _font_file
     _font_file = font_file
     font = load(24)
-    box = _pixels(font, "\U0010ffff")  # what is drawn for a character that no font has
-    lacking = {name: {c for c in name if not c.isspace() and _pixels(font, c) == box} for name in class_names}
-    if any(lacking.values()):
-        names = ", ".join(f"{name} ({' '.join(sorted(of_name))})" for name, of_name in lacking.items() if of_name)
-        message = f"the font {font.getname()[0]} lacks characters of these classes: {names}"
+    box = bytes(font.getmask("\U0010ffff"))  # what is drawn for a character that no font has
+    if lacking := [name for name in class_names if any(bytes(font.getmask(character)) == box for character in name)]:
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # matplotlib's own, once a character
-        print(f"warning: {message}; they are drawn as boxes: give a font that has them as --font FILE", file=sys.stderr)
-
-
-def _pixels(font: ImageFont.FreeTypeFont, character: str) -> tuple[tuple[int, int], bytes]:
-    mask = font.getmask(character)
-    return mask.size, bytes(mask)
+        print(
+            f"warning: the font {font.getname()[0]} lacks characters of these classes: {', '.join(lacking)}; they are "
+            "drawn as boxes: give a font that has them as --font FILE",
+            file=sys.stderr,
+        )
 
 
 def load(size: int) -> ImageFont.FreeTypeFont:
