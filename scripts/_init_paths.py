@@ -2,7 +2,7 @@
 
 Every script imports this first. A module then has one name everywhere (`scripts.lib.annotations.voc_xml`), every script
 runs from any folder without PYTHONPATH, and no script's file name can shadow a library. Ctrl+C while a script is still
-importing ends it in a word, as later (`command_line.run`), and a package that is missing or broken in a sentence.
+importing ends it in a word, as later (`command_line.run`), and a package that is missing in a sentence.
 """
 
 import sys

@@ -1,12 +1,10 @@
-"""Name a package that is missing or broken in one sentence with the command that installs it; standard library only."""
+"""Name a package that is missing in one sentence with the command that installs it; standard library only."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
 import sys
-import traceback
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from scripts import _check_python
@@ -29,12 +27,12 @@ _BEAM = "requirements-beam.txt"
 
 
 def explain(error: BaseException) -> str | None:
-    """Return a sentence for an import that failed since a package is missing or broken; None for another error.
+    """Return a sentence for an import that failed since a package is missing; None for another error.
 
     A module that is missing in this project or inside a package, or that no requirements file names, is a defect.
     """
     if not isinstance(error, ModuleNotFoundError):
-        return _explain_broken(error)
+        return None
     name = error.name or ""
     module = next((known for known in _DISTRIBUTIONS if f"{name}.".startswith(f"{known}.")), name.partition(".")[0])
     return how_to_install(module) if _file_of(module) and not is_installed(module) else None
@@ -75,21 +73,3 @@ def _file_of(name: str) -> str | None:
 def _command(file: str) -> str:
     options = "--no-deps " if file == _IN_VENV[1] else "-r requirements.txt " if file == _BEAM else ""
     return f"python -m pip install {options}-r {file}"
-
-
-def _explain_broken(error: BaseException) -> str | None:
-    """Return a sentence where the compiled part of a package cannot be loaded, or was made for another numpy."""
-    chain = [error]
-    while isinstance(error, ImportError) and (cause := chain[-1].__cause__ or chain[-1].__context__):
-        chain.append(cause)
-    for each in reversed(chain):  # the first is what the loader said
-        places = [frame.filename for frame in traceback.extract_tb(each.__traceback__)] + [
-            getattr(each, "path", "") or ""
-        ]
-        is_broken = re.search(r"binary incompatibility|multiarray failed to import", str(each))
-        found = re.findall(r"(?:site|dist)-packages[\\/](\w+)", "\n".join(places))
-        if found and (is_broken or places[-1].endswith(tuple(EXTENSION_SUFFIXES))):
-            again = f"python -m pip uninstall -y {found[-1]}, then: {_command(_file_of(found[-1]) or _IN_VENV[0])}"
-            reason = str(each).strip().partition("\n")[0]
-            return f"{found[-1]} in {sys.prefix} is broken ({reason}); install it again with: {again}"
-    return None
