@@ -149,7 +149,7 @@ def summary(output_dir: Path, python: Path) -> str:
     commands = {
         "Detect on your own photos, in the folder samples": ("scripts/detect.py", *detection),
         "Train on them: label them, then follow the README": ("scripts/label_images.py",),
-        "See loss and mAP in TensorBoard": ("scripts/start_tensorboard.py", "--logdir", shown(output_dir)),
+        "See loss and mAP in TensorBoard": ("-m", "tensorboard.main", "--logdir", shown(output_dir)),
     }
     lines = [
         "",

@@ -100,7 +100,7 @@ def test_the_summary_has_figures_places_and_what_comes_next(tmp_path):
         "exported_model",
         "detections",
         f"scripts/detect.py --model {(tmp_path / 'exported_model').as_posix()} --input samples",
-        "scripts/start_tensorboard.py --logdir",
+        "-m tensorboard.main --logdir",
     ):
         assert expected in text
     assert text.splitlines()[-1].endswith((tmp_path / "report/index.html").as_uri())
