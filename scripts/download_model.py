@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     model = pretrained.find(args.name)
     folder = args.output_dir / model.name
     command_line.check_output("output_dir", pretrained.pin_path(folder), pretrained.PIN_HEAD, "pin of a model")
+    files.put_back(folder)
     print(fetch.check_present(model, folder) if folder.exists() else fetch.get(model, folder, args.source))
     checkpoint, kind = files.shown_path(folder / model.checkpoint), model.fine_tune_checkpoint_type
     print(f'In a config: fine_tune_checkpoint: "{checkpoint}" fine_tune_checkpoint_type: "{kind}"')

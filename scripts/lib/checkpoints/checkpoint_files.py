@@ -107,6 +107,8 @@ def find(path: Path | str) -> str:
     Raises:
         UsageError: there is none, and names those that are there; or it is of TensorFlow 2.
     """
+    if not files.is_url(path):
+        files.put_back(path)
     prefix = prefix_of(path)
     if is_of_tensorflow_2(prefix):
         raise UsageError(f"{files.shown_path(prefix)} {OF_TENSORFLOW_2}")

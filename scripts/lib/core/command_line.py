@@ -255,6 +255,7 @@ def explain_os_error(error: OSError) -> str:
         errno.EROFS: f"the disk{of_folder} is read-only: write elsewhere",
         errno.EACCES: "close the program that holds the file, or change its permissions",
         errno.EPERM: "close the program that holds the file, or change its permissions",
+        errno.EINVAL: "give a regular file",
         errno.EISDIR: "give a file, not a folder",
         errno.ENOTDIR: "give a folder, not a file",
         errno.ENOENT: "check the path",
@@ -296,6 +297,7 @@ def existing_file(text: str) -> Path:
 def existing_dir(text: str) -> Path:
     """Argparse type: a folder on this machine's disk."""
     path = local_path(text)
+    files.put_back(path)
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a file, not a folder" if path.exists() else f"no folder {text}")
     return path

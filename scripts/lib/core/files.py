@@ -8,8 +8,9 @@ import hashlib
 import io
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -53,26 +54,48 @@ def names_below(folder: Path | str, suffixes: str | tuple[str, ...] = "") -> lis
     """Return the regular files below a folder that have one of the suffixes, in order of their names.
 
     Names are relative to the folder, with `/`; they compare character by character, case-sensitively, so that the order
-    is the same on every platform. Links are followed. Hidden files and folders are left out (macOS leaves `._name.xml`
-    on foreign disks). Suffixes are in lower case, e.g. ".xml", and match upper case, too.
+    is the same on every platform. Links to files are followed, and links to folders that lie elsewhere: each folder is
+    listed once. Hidden files and folders are left out (macOS leaves `._name.xml` on foreign disks). Suffixes are in
+    lower case, e.g. ".xml", and match upper case, too.
 
     Raises:
         OSError: a folder cannot be read; nothing below it is left out silently.
     """
-    return sorted(_names(os.fspath(folder), suffixes))
+    root = os.path.realpath(folder)
+    return sorted(_names(os.fspath(folder), suffixes, "", Path(root), {root}))
 
 
-def _names(folder: str, suffixes: str | tuple[str, ...], prefix: str = "", above: Sequence[str] = ()) -> Iterator[str]:
-    above = (*above, os.path.realpath(folder))
+def _names(folder: str, suffixes: str | tuple[str, ...], prefix: str, root: Path, listed: set[str]) -> Iterator[str]:
     with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                if os.path.realpath(entry.path) not in above:  # a link back to a folder above would never end
-                    yield from _names(entry.path, suffixes, f"{prefix}{entry.name}/", above)
-            elif entry.name.lower().endswith(suffixes) and entry.is_file():
+        entries = sorted(entries, key=lambda entry: entry.name)  # which of two links is followed must not vary
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            if entry.name.lower().endswith(suffixes) and entry.is_file():
                 yield prefix + entry.name
+            continue
+        place = os.path.realpath(entry.path)
+        is_listed_there = entry.is_symlink() and (Path(place).is_relative_to(root) or root.is_relative_to(place))
+        if place not in listed and not is_listed_there:
+            listed.add(place)
+            yield from _names(entry.path, suffixes, f"{prefix}{entry.name}/", root, listed)
+
+
+def read_bytes(path: Path | RemotePath | str) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe, socket or device, which might never end.
+    """
+    require_regular(path)
+    return path_of(path).read_bytes()
+
+
+def require_regular(path: Path | RemotePath | str) -> None:
+    """Raise OSError for a pipe, socket or device, where reading might never end, and for what is not there."""
+    if not is_url(path) and stat.S_IFMT(Path(path).stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):
+        raise OSError(errno.EINVAL, "Is a pipe, socket or device, which might never end", str(path))
 
 
 def sha256(*paths: Path | str) -> str:
@@ -103,7 +126,8 @@ def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **ope
 
     It is written beside its place, flushed to the disk, and renamed. A process that is killed leaves at most a
     `.<name>.<random>.partial`, which nothing reads; an exception removes that too and leaves an older file of
-    the name as it was.
+    the name as it was. The file that a link names is replaced, not the link; permissions stay as they were; a pipe or
+    device is written to as it is.
 
     Args:
         path: the final name; its folder is made where it is missing. On a bucket, it is written when the block ends.
@@ -117,10 +141,15 @@ def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **ope
             content = file.getvalue()
         path_of(path).write_bytes(content if "b" in mode else content.encode())
         return
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if "b" not in mode:
         open_options = {"encoding": "utf-8", "newline": "", **open_options}
+    permissions = _permissions(Path(path))
+    if permissions is None:
+        with naming(path), Path(path).open(mode, **open_options) as file:
+            yield file
+        return
+    path = followed(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with naming(path):
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.", suffix=".partial")
     temporary = Path(name)
@@ -130,9 +159,7 @@ def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **ope
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        mask = os.umask(0o022)  # which can be read only by setting it
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp's 0600 would keep colleagues from reading it
+        temporary.chmod(permissions)  # mkstemp's 0600 would keep colleagues from reading it
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -140,12 +167,35 @@ def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **ope
         raise
 
 
+def followed(path: Path | str) -> Path:
+    """Return the place that a path means, itself or where its links lead."""
+    return Path(os.path.realpath(path))
+
+
+def _permissions(path: Path) -> int | None:
+    """Return the mode bits of the file to be written, those of the file that it replaces; None for a pipe or device.
+
+    Raises:
+        PermissionError: there is a file that may not be written.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mask = os.umask(0o022)  # which can be read only by setting it
+        os.umask(mask)
+        return 0o666 & ~mask
+    if stat.S_ISREG(mode) and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    return stat.S_IMODE(mode) if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
+
+
 @contextlib.contextmanager
 def scratch_beside(place: Path | RemotePath) -> Iterator[Path]:
     """Make a temporary folder beside a place, for `replace_folder` to move from; for a bucket, on the disk."""
-    folder = None if is_url(place) else place.parent
+    folder = None if is_url(place) else followed(place).parent
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
+        put_back(place)
     with naming(place), tempfile.TemporaryDirectory(dir=folder, prefix=f".{place.name}.partial-") as scratch:
         yield Path(scratch)
 
@@ -153,6 +203,7 @@ def scratch_beside(place: Path | RemotePath) -> Iterator[Path]:
 def replace_folder(made: Path, place: Path | RemotePath) -> None:
     """Move a finished folder of `scratch_beside` to its place; an older one is removed when the new one is there.
 
+    A process that is killed between the two leaves the older one hidden beside its place: see `put_back`.
     On a bucket, the files are copied, then those of the earlier folder that the new one has not are removed.
     """
     if is_url(place):
@@ -163,14 +214,37 @@ def replace_folder(made: Path, place: Path | RemotePath) -> None:
             if str(path).removeprefix(f"{place}/") not in names:
                 path.unlink()
         return
-    if not place.exists():
-        made.rename(place)
-        return
-    former = made.with_name(f"{made.name}.former")
-    place.rename(former)
+    put_back(place)
+    place, former = followed(place), _former(place)
+    if place.exists():
+        shutil.copymode(place, made)
+        place.rename(former)
     try:
         made.rename(place)
     except BaseException:
-        former.rename(place)
+        put_back(place)
         raise
-    shutil.rmtree(former)
+    put_back(place)
+
+
+def put_back(place: Path | str) -> None:
+    """Finish what `replace_folder` began, also in a run that was killed: the older folder comes back, or goes.
+
+    All that read or replace such a folder begin with it.
+    """
+    place, former = followed(place), _former(place)
+    if not former.is_dir():
+        return
+    if not place.exists():
+        former.rename(place)
+        return
+    with tempfile.TemporaryDirectory(
+        dir=place.parent, prefix=f".{place.name}.partial-", ignore_cleanup_errors=True
+    ) as scratch:
+        former.rename(Path(scratch) / place.name)  # at one stroke, so that half of it never comes back
+
+
+def _former(place: Path | str) -> Path:
+    """Return where the folder of a place lies while another one replaces it."""
+    place = followed(place)
+    return place.with_name(f".{place.name}.former")

@@ -32,6 +32,7 @@ def is_part(name: str) -> bool:
 
 def check(folder: Path) -> None:
     """Raise UsageError, with what is missing, where a folder does not hold what a runtime can run."""
+    files.put_back(folder)
     if any((folder / name).is_file() for name in (ONNX, OPENVINO)):
         return  # they hold all that is needed
     if folder.is_file():

@@ -162,6 +162,7 @@ def draw(
 
 def check_folder(folder: Path) -> None:
     """Raise UsageError if the folder, which will be replaced, holds anything but examples of an earlier report."""
+    files.put_back(folder)
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     foreign = [name for name in names if not re.fullmatch(r"\d+\.(png|jpg)|index\.png", name)]
     if foreign:

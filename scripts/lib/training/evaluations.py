@@ -202,9 +202,7 @@ def _copy_checkpoint(prefix: Path, folder: Path) -> None:
 
 
 def _clean_up(train_dir: Path) -> None:
-    """Put back the best checkpoint that a killed run was replacing (files.replace_folder); remove other leftovers."""
-    for path in sorted(train_dir.glob(f"{_PREPARED}*"), reverse=True):
-        if path.name.endswith(".former") and not (train_dir / BEST).exists():
-            path.rename(train_dir / BEST)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
+    """Put back the best checkpoint that a killed run was replacing; remove what else it left."""
+    files.put_back(train_dir / BEST)
+    for path in train_dir.glob(f"{_PREPARED}*"):
+        shutil.rmtree(path, ignore_errors=True)

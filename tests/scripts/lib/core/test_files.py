@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,124 @@ def test_a_folder_takes_the_place_of_another(tmp_path):
     files.replace_folder(tmp_path / "made", tmp_path / "place")
     assert (tmp_path / "place" / "file").read_text(encoding="utf-8") == "made"
     assert [entry.name for entry in tmp_path.iterdir()] == ["place"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from scripts.lib.core import files
+
+rename, calls, place = Path.rename, 0, Path(sys.argv[1])
+
+def killed(path, target):
+    global calls
+    calls += 1
+    if calls == int(sys.argv[2]):
+        os._exit(9)
+    return rename(path, target)
+
+Path.rename = killed
+with files.scratch_beside(place) as scratch:
+    made = scratch / "export"
+    made.mkdir()
+    (made / "model").write_text("new")
+    (made / "label_map").write_text("new")
+    files.replace_folder(made, place)
+"""
+
+
+def test_case_22_killed_at_any_step_the_old_folder_or_the_new_one_is_there(tmp_path, repository_root):
+    found = []
+    for step in range(1, 5):
+        place = tmp_path / str(step) / "exported_model"
+        place.mkdir(parents=True)
+        for name in ("model", "label_map"):
+            (place / name).write_text("old", encoding="utf-8")
+        command = [sys.executable, "-c", KILLED, str(place), str(step)]
+        status = subprocess.run(command, cwd=repository_root, check=False).returncode
+        assert status == (9 if step < 4 else 0)  # three renames: away, to its place, to where it is removed
+        command_line.existing_dir(str(place))  # as the next start of any script looks for it
+        contents = {(place / name).read_text(encoding="utf-8") for name in ("model", "label_map")}
+        assert len(contents) == 1
+        found += contents
+        assert not (place.parent / ".exported_model.former").exists()
+    assert found == ["old", "old", "new", "new"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+def test_case_22_a_link_to_a_folder_stays_and_its_folder_is_replaced(tmp_path):
+    for name in ("disk", "made"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name, encoding="utf-8")
+    (tmp_path / "disk").chmod(0o750)
+    (tmp_path / "place").symlink_to("disk")
+    files.replace_folder(tmp_path / "made", tmp_path / "place")
+    assert (tmp_path / "place").is_symlink() and (tmp_path / "disk").stat().st_mode & 0o777 == 0o750
+    assert (tmp_path / "disk" / "file").read_text(encoding="utf-8") == "made"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows, which has no modes")
+def test_case_25_the_file_that_a_link_names_is_replaced_and_keeps_its_mode(tmp_path):
+    target, link, dangling = tmp_path / "disk" / "labels.csv", tmp_path / "labels.csv", tmp_path / "new.csv"
+    target.parent.mkdir()
+    target.write_text("older", encoding="utf-8")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    dangling.symlink_to("disk/new.csv")
+    for path in (link, dangling):
+        with files.atomic_write(path) as file:
+            file.write(b"newer")
+        assert path.is_symlink() and path.read_bytes() == b"newer"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert sorted(entry.name for entry in target.parent.iterdir()) == ["labels.csv", "new.csv"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes among its files")
+def test_case_25_a_pipe_and_a_device_take_what_is_written_and_stay(tmp_path):
+    pipe, arrived = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: arrived.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    with files.atomic_write(pipe, "w") as file:
+        file.write("ü")
+    reader.join(5)
+    assert arrived == ["ü".encode()] and pipe.is_fifo()
+    with files.atomic_write(os.devnull) as file:
+        file.write(b"gone")
+    assert Path(os.devnull).is_char_device()
+
+
+def test_case_25_a_file_that_may_not_be_written_stays(tmp_path, monkeypatch):
+    path = tmp_path / "labels.csv"
+    path.write_text("older", encoding="utf-8")
+    monkeypatch.setattr(os, "access", lambda name, mode: (name, mode) != (path, os.W_OK))  # root may write any file
+    with pytest.raises(PermissionError), files.atomic_write(path):
+        pass
+    assert path.read_text(encoding="utf-8") == "older"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes among its files")
+def test_case_33_only_regular_files_are_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(OSError) as caught:
+            files.read_bytes(path)
+        sentence = command_line.explain_os_error(caught.value)
+        assert sentence == f"{path}: Is a pipe, socket or device, which might never end; give a regular file."
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+def test_case_33_folders_that_are_linked_to_each_other_are_listed_once(tmp_path):
+    folders = [tmp_path / "root" / f"{number}" for number in range(9)]
+    elsewhere = tmp_path / "elsewhere"
+    for folder in (*folders, elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "a.xml").touch()
+    for folder in (*folders, elsewhere):
+        for number, other in enumerate((*folders, elsewhere, tmp_path)):
+            (folder / f"to {number}").symlink_to(other)
+    names = files.names_below(tmp_path / "root", ".xml")
+    assert names == ["0/a.xml", "0/to 9/a.xml", *(f"{number}/a.xml" for number in range(1, 9))]
 
 
 def test_paths_are_shown_from_the_current_folder_with_slashes(tmp_path, monkeypatch):

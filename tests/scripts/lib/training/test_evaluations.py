@@ -168,7 +168,7 @@ def test_one_that_is_abandoned_leaves_no_process_and_no_copy(make):
 
 def test_a_kill_while_the_best_was_replaced_loses_nothing(make):
     evaluate(make({10: 0.5}), make.train_dir, 10)
-    (make.train_dir / "best").rename(make.train_dir / ".evaluating-20-7.former")  # as files.replace_folder does
+    (make.train_dir / "best").rename(make.train_dir / ".best.former")  # as files.replace_folder does
     (make.train_dir / ".evaluating-20-7").mkdir()
     assert make({10: 0.5}).best.global_step == 10
     assert (make.train_dir / "best" / "model.ckpt-10.index").exists()
