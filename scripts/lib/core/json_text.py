@@ -60,7 +60,7 @@ def read(path: Path | RemotePath | str, shape: Any = object, max_bytes: int = MA
     path = files.path_of(path)
     if (size := path.stat().st_size) > max_bytes:
         raise ValueError(f"has {size:,} bytes, expected at most {max_bytes:,}")
-    return parse(path.read_bytes(), shape)
+    return parse(files.read_bytes(path), shape)
 
 
 def _integer(digits: str) -> int:
