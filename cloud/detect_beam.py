@@ -32,7 +32,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from cloud.lib import beam_detection, beam_support
 from cloud.lib.beam_detection import PARTS, SHOWN, DetectionJob
-from scripts.lib.core import command_line, files
+from scripts.lib.core import command_line, files, json_text
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.wording import counted
 from scripts.lib.detection import detections
@@ -96,8 +96,8 @@ def read_manifest(output_path: str) -> list[str]:
     path = f"{output_path}.json"
     if not beam_support.exists(path):
         return []
-    with contextlib.suppress(ValueError, TypeError, KeyError):
-        content = json.loads(beam_support.read_bytes(path))
+    with contextlib.suppress(ValueError):
+        content = json_text.parse(beam_support.read_bytes(path), {"kind": str, "shards": [str]})
         if content["kind"] == MANIFEST:
             return content["shards"]
     raise UsageError(

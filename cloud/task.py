@@ -94,7 +94,7 @@ def evaluated_step(eval_dir: str) -> int:
     """Return the step in the evaluator's metrics.json, or -1 while there is none."""
     try:
         return metrics_file.read(f"{eval_dir}/metrics.json").global_step
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # missing, or being written
         return -1
 
 

@@ -134,3 +134,10 @@ def test_the_map_of_packages_is_complete():
     packages = {path.parts[2] for path in sources() if path.parts[:2] == ("scripts", "lib") and len(path.parts) > 3}
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert {package for package in packages if f"`{package}`" not in text} == set()
+
+
+def test_case_32_json_from_elsewhere_has_one_reader():
+    """The exceptions read lines of JSON that the same run has written."""
+    readers = {path.as_posix() for path in sources() if re.search(r"json\.loads?\(", (ROOT / path).read_text("utf-8"))}
+    own = {"cloud/generate_tfrecord_beam.py", "cloud/lib/beam_detection.py", "cloud/lib/job_spec.py"}
+    assert readers == {"scripts/lib/core/json_text.py", *own, "scripts/lib/detection/journal.py"}

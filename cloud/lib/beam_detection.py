@@ -26,7 +26,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
 from cloud.lib import beam_support
-from scripts.lib.core import files, http, parallel
+from scripts.lib.core import files, http, json_text, parallel
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.http import DownloadError, DownloadLimits
 from scripts.lib.detection import outputs
@@ -159,7 +159,7 @@ class DetectShard(beam.DoFn):
             return {}
         try:
             settings, *lines = beam_support.read_bytes(path).splitlines()
-            if json.loads(settings) != self.job.settings:
+            if json_text.parse(settings) != self.job.settings:
                 return {}
             earlier = {result.name: result for result in map(ImageResult.from_line, lines)}
         except (ValueError, TypeError, KeyError):  # not a file of this pipeline

@@ -47,7 +47,7 @@ def address(text: str) -> str:
 
 def check_location(name: str, region: str) -> list[str]:
     """Return a sentence if jobs of a region cannot use the bucket."""
-    described = gcloud.run_json("storage", "buckets", "describe", f"{PREFIX}{name}")
+    described = gcloud.run_json({"location": str}, "storage", "buckets", "describe", f"{PREFIX}{name}")
     location = described["location"].lower()
     if location == region:
         return []
@@ -59,7 +59,8 @@ def listing(patterns: Iterable[str], limit: int | None = None) -> dict[str, str 
     """Return the files that addresses with * and ? match, at most `limit`: address -> CRC-32C in base64, if known."""
     flags = [f"--limit={limit}"] if limit else []
     patterns = sorted(set(patterns))
-    entries = gcloud.run_json("storage", "objects", "list", *patterns, *flags) if patterns else []
+    shape = [{"bucket": str, "name": str, "crc32c_hash?": (str, type(None))}]
+    entries = gcloud.run_json(shape, "storage", "objects", "list", *patterns, *flags) if patterns else []
     return {f"{PREFIX}{entry['bucket']}/{entry['name']}": entry.get("crc32c_hash") for entry in entries}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import re
 import shutil
@@ -12,7 +11,9 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from scripts.lib.core import json_text
 from scripts.lib.core.errors import DataError, UsageError
 
 ON_WINDOWS = os.name == "nt"
@@ -59,9 +60,13 @@ def run(*arguments: str) -> str:
     return completed.stdout
 
 
-def run_json(*arguments: str) -> dict | list:
-    """Run a gcloud command and return what it prints with --format=json."""
-    return json.loads(run(*arguments, "--format=json") or "[]")
+def run_json(shape: Any, *arguments: str) -> Any:
+    """Run a gcloud command and return what it prints with --format=json, of the shape; see `json_text.parse`."""
+    try:
+        return json_text.parse(run(*arguments, "--format=json") or "[]", shape)
+    except ValueError as error:
+        command = shown(["gcloud", *arguments])
+        raise DataError([f"the answer of {command} {error}; update gcloud (gcloud components update)"]) from None
 
 
 def attempt(*arguments: str) -> subprocess.CompletedProcess:
@@ -96,7 +101,8 @@ def configuration() -> tuple[str, str]:
     Raises:
         UsageError: gcloud is not installed, or not logged in.
     """
-    found = run_json("config", "list")
+    values = {"core?": {str: object}, "auth?": {str: object}, "ai?": {str: object}}
+    found = run_json(values, "config", "list")
     # Where credentials are switched off (a test server, a proxy that adds them) no account is needed.
     if not found.get("core", {}).get("account") and str(found.get("auth", {}).get("disable_credentials", "")) in "0":
         raise UsageError("gcloud is not logged in; run `gcloud auth login`, then this again")

@@ -28,6 +28,10 @@ CALCULATOR = "https://cloud.google.com/products/calculator"
 POLL_SECS = 15  # between two looks of gcloud at a job's log
 LOOK_SECS = 60  # between two looks whether a job that is followed has ended
 LAST_LINES_SECS = 30  # to wait for the last lines of its log
+_DESCRIBED = {  # of what the service says about a job
+    **dict.fromkeys(("state?", "displayName?", "createTime?", "startTime?", "endTime?"), str),
+    "error?": {"message?": str},
+}
 ENDED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED")
 
 
@@ -236,7 +240,7 @@ def show(session: Session, job: VertexJob) -> None:
 
 def show_all(session: Session) -> None:
     """Print all jobs of the region, one a line."""
-    jobs = gcloud.run_json("ai", "custom-jobs", "list", *session.flags)
+    jobs = gcloud.run_json([{"name": str, **_DESCRIBED}], "ai", "custom-jobs", "list", *session.flags)
     for each in jobs:
         number, title = each["name"].rpartition("/")[2], one_line(each.get("displayName", ""))
         print(f"{number:<20} {each.get('createTime', '')[:19]:<20} {_state(each):<11} {title}")
@@ -259,7 +263,7 @@ def cancel(session: Session, job: VertexJob) -> None:
 
 def describe(session: Session, job: VertexJob) -> dict:
     """Return the job as Vertex AI describes it."""
-    return gcloud.run_json("ai", "custom-jobs", "describe", job.id, *session.flags)
+    return gcloud.run_json(_DESCRIBED, "ai", "custom-jobs", "describe", job.id, *session.flags)
 
 
 def _state(described: Mapping) -> str:

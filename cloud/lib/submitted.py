@@ -7,7 +7,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from scripts.lib.core import files
+from scripts.lib.core import files, json_text
 from scripts.lib.core.errors import UsageError
 
 FOLDER = files.default_path("runs/cloud")
@@ -45,6 +45,9 @@ class VertexJob:
         return f"{place}/training/{self.id}?project={self.project}"
 
 
+_SHAPE = {field.name: int if field.name == "submitted" else str for field in dataclasses.fields(VertexJob)}
+
+
 def remember(job: VertexJob) -> None:
     with files.atomic_write(job.record, "w") as file:
         json.dump(dataclasses.asdict(job), file, indent=2)
@@ -65,7 +68,7 @@ def find(name: str | None, verb: str | None = None, project: str | None = None, 
     jobs = []
     for path in FOLDER.glob("*/job.json"):
         with contextlib.suppress(ValueError, TypeError):  # of another version, or edited by hand
-            jobs.append(VertexJob(**json.loads(path.read_text(encoding="utf-8"))))
+            jobs.append(VertexJob(**json_text.read(path, _SHAPE)))
     jobs.sort(key=lambda job: job.submitted)
     matching = [job for job in jobs if verb in (None, job.verb) and name in (None, job.name, job.id)]
     if matching:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.lib.checkpoints import checkpoint_files
-from scripts.lib.core import files
-from scripts.lib.core.errors import ERROR, Finding, UsageError
+from scripts.lib.core import files, json_text
+from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 
 FOLDER = files.default_path("pretrained")
 ADDRESSES = (  # in the order in which they are tried; the second is the bucket that the others show
@@ -127,12 +127,21 @@ def pin_path(folder: Path) -> Path:
 
 
 def read_pin(folder: Path) -> dict[str, Digest] | None:
-    """Return the pinned files of a model's folder: name below it, with `/` -> digest; None where there is no pin."""
+    """Return the pinned files of a model's folder: name below it, with `/` -> digest; None where there is no pin.
+
+    Raises:
+        DataError: the pin is damaged, so that nobody knows what the files were.
+    """
+    path = pin_path(folder)
     try:
-        pinned = json.loads(pin_path(folder).read_text(encoding="utf-8"))["files"]
-        return {name: Digest(**digest) for name, digest in pinned.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        pinned = json_text.read(path, {"files": {str: {"bytes": int, "sha256": str}}})["files"]
+    except FileNotFoundError:
         return None
+    except ValueError as error:
+        message = f"{error}; it said what {folder.name} was on first use"
+        remedy = "put its former content back, or remove it if you trust the files that are there"
+        raise DataError([Finding(ERROR, "pin-damaged", files.shown_path(path), message, remedy)]) from None
+    return {name: Digest(digest["bytes"], digest["sha256"]) for name, digest in pinned.items()}
 
 
 def write_pin(folder: Path, source: str, archive: Digest | None, pinned: dict[str, Digest]) -> None:

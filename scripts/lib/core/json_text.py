@@ -33,8 +33,8 @@ def parse(text: str | bytes, shape: Any = object) -> Any:
     Args:
         text: bytes are UTF-8; they may begin with a byte-order mark.
         shape: a type (`float` takes every finite number, `object` anything); `[shape]` for a list; `{str: shape}` for
-            an object of any names; `{"name": shape}` for one that has these names, and maybe more; a tuple for one of
-            several.
+            an object of any names; `{"name": shape}` for one that has these names, and maybe more, or may lack a
+            "name?"; a tuple for one of several.
 
     Raises:
         ValueError: it is not JSON, too deep or too large for its reader, or of another shape. The message is the end of
@@ -85,10 +85,13 @@ def _compare(value: Any, shape: Any, place: str) -> None:
         found = _WORDS[type(value)] if isinstance(value, (dict, list)) else f"{value!r:.40}"
         raise ValueError(f"has {found}{where}, expected {_WORDS[kind]}")
     if isinstance(shape, dict):
-        if lacking := [name for name in shape if name is not str and name not in value]:
+        parts = dict.fromkeys(value, shape[str]) if str in shape else shape
+        if lacking := [name for name in parts if name not in value and not name.endswith("?")]:
             raise ValueError(f"lacks {', '.join(f'{place}.{name}'.lstrip('.') for name in lacking)}")
-        for name in value if str in shape else shape:
-            _compare(value[name], shape.get(name, shape.get(str)), f"{place}.{name}".lstrip("."))
+        for name, part in parts.items():
+            name = name if name in value else name.removesuffix("?")
+            if name in value:
+                _compare(value[name], part, f"{place}.{name}".lstrip("."))
     elif isinstance(shape, list):
         for number, item in enumerate(value):
             _compare(item, shape[0], f"{place}[{number}]")

@@ -11,9 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from scripts.lib.core import files
+from scripts.lib.core import files, json_text
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import Finding, UsageError
+
+_SHAPE = {
+    **dict.fromkeys(("name", "output_name", "version"), str),
+    **dict.fromkeys(("width", "height"), int),
+    "detections": [[(float, str)]],
+    "error": (dict, type(None)),
+}
 
 
 class ImageResult(NamedTuple):
@@ -39,7 +46,7 @@ class ImageResult(NamedTuple):
     @classmethod
     def from_line(cls, line: bytes) -> ImageResult:
         """Raise ValueError, TypeError or KeyError where `to_line` did not write the line."""
-        row = json.loads(line)
+        row = json_text.parse(line, _SHAPE)
         row["detections"] = [Detection(*found) for found in row["detections"]]
         row["error"] = row["error"] and Finding(**row["error"])
         return cls(**row)
@@ -63,10 +70,10 @@ class Journal:
                 if not line.endswith(b"\n"):
                     break
                 if number == 0:
-                    _check_settings(path, json.loads(line), settings)
+                    _check_settings(path, json_text.parse(line, dict), settings)
                 else:
                     self._offsets[ImageResult.from_line(line).name] = self._end
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except (ValueError, TypeError, KeyError):
                 break
             self._end += len(line)
         self._file.seek(self._end)

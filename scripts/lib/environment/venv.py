@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.lib.core import json_text
 from scripts.lib.core.errors import DataError
 from scripts.lib.core.files import REPOSITORY_ROOT, atomic_write, sha256, shown_path
 from scripts.lib.core.progress import stage
@@ -106,10 +107,9 @@ def missing_requirements(wanted: Sequence[Requirements], folder: Path) -> list[R
 def _read_state(folder: Path) -> dict:
     """Return {"requirements": {file: SHA-256}, "unfinished": file}, empty if nothing is installed."""
     try:
-        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        return json_text.read(folder / STATE, {"requirements?": {str: str}, "unfinished?": (str, type(None))})
     except (OSError, ValueError):
         return {}
-    return state if isinstance(state, dict) else {}
 
 
 def _write_state(folder: Path, **changes: object) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from scripts.lib.core import files
+from scripts.lib.core import files, json_text
 from scripts.lib.core.wording import counted
 
 MEAN_AP = "PascalBoxes_Precision/mAP@0.5IOU"
@@ -31,6 +31,9 @@ _HEADLINES = {  # the evaluator's prefix -> what its mean is called; of several,
     "WeightedPascalMasks": "weighted mask mAP@0.5",
     "OpenImagesInstanceSegmentationChallenge": "Open Images Challenge mask mAP@0.5",
 }
+
+
+_SHAPE = {"global_step": int, "num_examples": int, "metrics": {str: (float, type(None))}}
 
 
 class Evaluation(NamedTuple):
@@ -76,8 +79,8 @@ def write(path: Path | str, evaluation: Evaluation) -> None:
 
 
 def read(path: Path | str) -> Evaluation:
-    """Read metrics.json."""
-    content = json.loads(files.path_of(path).read_text(encoding="utf-8"))
+    """Read metrics.json; raise OSError or ValueError where there is none."""
+    content = json_text.read(path, _SHAPE)
     metrics = {name: math.nan if value is None else value for name, value in content["metrics"].items()}
     return Evaluation(content["global_step"], content["num_examples"], metrics)
 

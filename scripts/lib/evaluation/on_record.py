@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scripts.lib.core import files
+from scripts.lib.core import files, json_text
 from scripts.lib.core.progress import progress
 from scripts.lib.evaluation import average_precision, metrics_file
 from scripts.lib.evaluation.average_precision import EvaluatedImage
@@ -26,6 +26,11 @@ from scripts.lib.records import read as record_images
 from scripts.lib.records import tf_record
 
 VERSION = 1
+_TRUTH = {"true_boxes_yxyx": np.float32, "true_class_ids": np.int64, "is_difficult": bool}
+_FOUND = {"boxes_yxyx": np.float32, "scores": np.float32, "class_ids": np.int64}
+_ROW = {"name": str, "width": int, "height": int, **dict.fromkeys([*_TRUTH, *_FOUND], list)}
+_KEY = {"model_sha256": str, "record_sha256": str}
+_SHAPE = {"version": int, **_KEY, "global_step": (int, type(None)), "runtime?": str, "images": [_ROW]}
 
 
 class RecordDetections(NamedTuple):
@@ -67,7 +72,7 @@ def detect(model: Path, records: Sequence[Path | str], cache: Path | None = None
     exported_model.check(model)
     key = {"model_sha256": exported_model.sha256(model), "record_sha256": files.sha256(*paths)}
     if cache:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # missing or broken
+        with contextlib.suppress(OSError, ValueError):  # missing or broken
             found_key, found = read(cache)
             if found_key == key:
                 return found
@@ -133,25 +138,24 @@ def read(path: Path) -> tuple[dict[str, str], RecordDetections]:
 
     Raises:
         OSError: it cannot be read.
-        ValueError, KeyError, TypeError: it is not such a file.
+        ValueError: it is not such a file.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = json_text.read(path, _SHAPE)
     if content["version"] != VERSION:
-        raise ValueError(f"version {content['version']}")
-    key = {name: content[name] for name in ("model_sha256", "record_sha256")}
+        raise ValueError(f"has version {content['version']}, expected {VERSION}")
+    key = {name: content[name] for name in _KEY}
     images = [_read_image(row) for row in content["images"]]
     return key, RecordDetections(content["global_step"], images, content.get("runtime", ""))
 
 
 def _read_image(row: dict) -> EvaluatedImage:
-    return EvaluatedImage(
-        row["name"],
-        row["width"],
-        row["height"],
-        np.array(row["true_boxes_yxyx"], np.float32).reshape(-1, 4),
-        np.array(row["true_class_ids"], np.int64),
-        np.array(row["is_difficult"], bool),
-        np.array(row["boxes_yxyx"], np.float32).reshape(-1, 4),
-        np.array(row["scores"], np.float32),
-        np.array(row["class_ids"], np.int64),
-    )
+    for kinds in (_TRUTH, _FOUND):
+        try:
+            row |= {name: np.array(row[name], kind) for name, kind in kinds.items()}
+        except (TypeError, OverflowError) as error:
+            raise ValueError(f"has an image without numbers: {error}") from None
+        boxes, *others = kinds
+        row[boxes] = row[boxes].reshape(-1, 4)
+        if any(row[name].shape != row[boxes].shape[:1] for name in others):
+            raise ValueError(f"has an image with {len(row[boxes])} {boxes} and another number of {' or '.join(others)}")
+    return EvaluatedImage(**{name: row[name] for name in EvaluatedImage._fields})

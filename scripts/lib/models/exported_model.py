@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 from pathlib import Path
 
-from scripts.lib.core import files
+from scripts.lib.core import files, json_text
 from scripts.lib.core.errors import UsageError
 
 FROZEN_GRAPH = "frozen_inference_graph.pb"
@@ -82,11 +81,12 @@ def score_thresholds(folder: Path | str) -> dict[str, float]:
     """
     path = Path(folder) / SCORE_THRESHOLDS
     try:
-        return {str(name): float(score) for name, score in json.loads(path.read_text(encoding="utf-8")).items()}
+        thresholds = json_text.read(path, {str: float})
+        if beyond := [score for score in thresholds.values() if not 0 <= score <= 1]:
+            raise ValueError(f"has the score threshold {beyond[0]}, expected 0 to 1")
+        return thresholds
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError, AttributeError):
-        raise UsageError(
-            f"{files.shown_path(path)} does not hold a score threshold for each class; remove it, or let "
-            "report.py --update_thresholds write it again"
-        ) from None
+    except ValueError as error:
+        remedy = "remove it, or let report.py --update_thresholds write it again"
+        raise UsageError(f"{files.shown_path(path)} {error}; {remedy}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from scripts.lib.config import pipeline_config
+from scripts.lib.core import files, json_text
+from scripts.lib.core.errors import UsageError
 from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.dataset import label_map
 from scripts.lib.models import exported_model, frozen_graph
@@ -18,6 +21,28 @@ from scripts.lib.models.non_max_suppression import Settings
 
 COLOR_ORDER = "RGB"
 RESIZING = "bilinear, not antialiased, corners not aligned (TensorFlow 1's resize_images)"
+
+
+_MAX_SIDE = 8192  # pixels; a lie would take the memory
+_STEP = (int, type(None))
+_SHAPES = {
+    "made_from": str,
+    "class_names": {str: str},
+    "global_step": _STEP,
+    "height": int,
+    "width": int,
+    "suppression": (
+        {
+            "score_threshold": float,
+            "iou_threshold": float,
+            "max_detections_per_class": int,
+            "max_total_detections": int,
+        },
+        type(None),
+    ),
+}
+_CHANNELS = {"scale?": [float], "offset?": [float]}
+_JSON_SHAPE = {"class_names": {str: str}, "global_step": _STEP, "input": {"height?": int, "width?": int, **_CHANNELS}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,12 +82,27 @@ class ModelMetadata:
         Raises:
             ValueError: the model was not made by this project.
         """
-        missing = [field.name for field in dataclasses.fields(cls) if field.name not in texts]
-        if missing:
+        if missing := [name for name in _SHAPES if name not in texts]:
             raise ValueError(f"its metadata lack {', '.join(missing)}")
-        values = {field.name: json.loads(texts[field.name]) for field in dataclasses.fields(cls)}
-        values["class_names"] = {int(class_id): name for class_id, name in values["class_names"].items()}
-        values["suppression"] = values["suppression"] and Settings(**values["suppression"])
+        values = {}
+        for name, shape in _SHAPES.items():
+            try:
+                values[name] = json_text.parse(texts[name], shape)
+            except ValueError as error:
+                raise ValueError(f"the {name} of its metadata {error}") from None
+        names, suppression = values["class_names"], values["suppression"]
+        if not names or "" in names.values() or len(set(names.values())) < len(names):
+            raise ValueError("the class_names of its metadata are missing, empty or not all different")
+        if not all(re.fullmatch("[1-9][0-9]{0,8}", class_id) for class_id in names):
+            raise ValueError("the class_names of its metadata have other ids than 1, 2, 3...")
+        sides = values["height"], values["width"]
+        if not (all(1 <= side <= _MAX_SIDE for side in sides) if suppression else sides == (0, 0)):
+            raise ValueError(f"its metadata say that it takes images of {sides[1]}x{sides[0]} pixels")
+        values["class_names"] = {int(class_id): name for class_id, name in names.items()}
+        if suppression:
+            values["suppression"] = settings = Settings(*(suppression[name] for name in Settings._fields))
+            if not 0 <= settings.iou_threshold <= 1 or min(settings[2:]) < 1:
+                raise ValueError(f"its metadata say to suppress by {settings}")
         return cls(**values)
 
 
@@ -94,12 +134,16 @@ def write_json(config: pipeline_config.Message, folder: Path) -> None:
 
 
 def read_json(folder: Path) -> dict[str, Any]:
-    """Return what `write_json` wrote.
+    """Return what `write_json` wrote; raise UsageError where it did not.
 
     Its "input" holds color_order, and of an SSD height, width, resizing, and for each channel scale and offset:
     value = pixel * scale + offset, with pixels of 0..255.
     """
-    return json.loads((folder / exported_model.METADATA).read_text(encoding="utf-8"))
+    path = folder / exported_model.METADATA
+    try:
+        return json_text.read(path, _JSON_SHAPE)
+    except ValueError as error:
+        raise UsageError(f"{files.shown_path(path)} {error}; export the model again") from None
 
 
 def _scaling(folder: Path) -> dict[str, list[float]]:

@@ -15,11 +15,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO
 
-from scripts.lib.core import files
+from scripts.lib.core import files, json_text
 from scripts.lib.core.errors import ERROR, WARNING, Finding
 from scripts.lib.records import tf_record
 
 VERSION = 1
+_SHAPE = {
+    "version": int,
+    "examples": int,
+    "boxes": int,
+    "shards": [{"file": str, "bytes": int}],
+    "classes": {str: {"id": int, "boxes": int}},
+}
 HEAD = b'{\n  "version": '  # what the file begins with
 _LIBRARIES = ("pillow", "simplejpeg", "protobuf", "google-crc32c")
 
@@ -47,14 +54,10 @@ def read(record: Path | str) -> dict | None:
 def parsed(text: bytes) -> dict | None:
     """Return the content of a manifest file, or None if it is another file or of another version."""
     try:
-        content = json.loads(text.decode())
-        sizes = {shard["file"]: shard["bytes"] for shard in content["shards"]}
-        ids = [entry["id"] for entry in content["classes"].values()]
-        values = (content["examples"], content["boxes"], *sizes.values(), *ids)
-        is_usable = content["version"] == VERSION and all(isinstance(value, int) for value in values)
-    except (AttributeError, KeyError, TypeError, ValueError):
+        content = json_text.parse(text, _SHAPE)
+    except ValueError:
         return None
-    return content if is_usable else None
+    return content if content["version"] == VERSION else None
 
 
 def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[Finding]:

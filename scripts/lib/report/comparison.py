@@ -7,13 +7,12 @@ interval of a difference is narrower than the intervals of the two figures would
 from __future__ import annotations
 
 import datetime
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from scripts.lib.core import files
+from scripts.lib.core import files, json_text
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.wording import counted
 from scripts.lib.evaluation import coco, on_record
@@ -94,10 +93,10 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
 def read(run: Path) -> SavedReport:
     """Read the folder of a report; raise UsageError if it holds none."""
     try:
-        content = json.loads((run / report.METRICS).read_text(encoding="utf-8"))
+        content = json_text.read(run / report.METRICS, {"confusion_matrix": {"labels": [str]}, "about?": {str: str}})
         key, found = on_record.read(run / report.DETECTIONS)
         labels = content["confusion_matrix"]["labels"][:-1]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"--compare {files.shown_path(run)} holds no report ({error}); give the output_dir of report.py"
         ) from error

@@ -169,7 +169,7 @@ def read_losses(train_dir: Path) -> dict[str, list[Scalar]]:
     """Return the curves of the loss and its parts by tag: from the training's log, or from the event files."""
     curves = defaultdict(list)
     for line in training_log.read(train_dir / training_log.FILE_NAME):
-        for name, value in {"TotalLoss": line["loss"], **line["losses"]}.items():
+        for name, value in {"TotalLoss": line.get("loss"), **line.get("losses", {})}.items():
             curves[f"Losses/{name}"].append(Scalar(line["step"], math.nan if value is None else value))
     return curves or event_files.read_scalars(train_dir)
 

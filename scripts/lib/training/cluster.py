@@ -18,6 +18,7 @@ from collections.abc import Mapping, MutableMapping
 
 from google.protobuf.message import Message
 
+from scripts.lib.core import json_text
 from scripts.lib.core.errors import DataError
 
 MASTER, WORKER, PS, EVALUATOR = "master", "worker", "ps", "evaluator"
@@ -131,7 +132,7 @@ def check_sync_replicas(config: Message) -> list[str]:
 def _parse(name: str, text: str) -> tuple[dict[str, tuple[str, ...]], str, int]:
     """Return the addresses by task type, and type and index of this process."""
     try:
-        content = json.loads(text)
+        content = json_text.parse(text)
         addresses: dict[str, tuple[str, ...]] = {}
         for key, hosts in (content.get("cluster") or {}).items():
             if hosts:

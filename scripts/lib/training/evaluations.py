@@ -186,7 +186,7 @@ class TrainingEvaluations:
 def _read_metrics(folder: Path) -> Evaluation | None:
     try:
         return metrics_file.read(folder / "metrics.json")
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return None
 
 

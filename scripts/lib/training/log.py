@@ -8,10 +8,12 @@ import math
 import time
 from pathlib import Path
 
-from scripts.lib.core import files
+from scripts.lib.core import files, json_text
 from scripts.lib.training.loop import TrainingStep
 
 FILE_NAME = "training_log.jsonl"
+_NUMBER = (float, type(None))
+_SHAPE = {"step": int, "loss?": _NUMBER, "losses?": {str: _NUMBER}}
 
 
 def append(path: Path | str, content: dict) -> None:
@@ -42,7 +44,7 @@ def read(path: Path | str) -> list[dict]:
     by_step = {}
     for line in text.splitlines():
         with contextlib.suppress(ValueError):
-            content = json.loads(line)
+            content = json_text.parse(line, _SHAPE)
             by_step[content["step"]] = content
     return [content for _, content in sorted(by_step.items())]
 

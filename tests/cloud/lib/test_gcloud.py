@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cloud.lib import gcloud
-from scripts.lib.core.errors import UsageError
+from scripts.lib.core.errors import DataError, UsageError
 
 SAID = {
     "ERROR: (gcloud.ai.custom-jobs.create) You do not currently have an active account selected.": "gcloud auth login",
@@ -66,6 +66,21 @@ def test_who_is_not_logged_in_is_told_how(monkeypatch):
     monkeypatch.setattr(gcloud, "run_json", lambda *_: {"core": {"project": "demo"}})
     with pytest.raises(UsageError, match="not logged in; run `gcloud auth login`"):
         gcloud.configuration()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("WARNING: update available", "is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        ('{"location": "us"}', "has an object, expected a list"),
+        ('[{"bucket": "b"}]', "lacks [0].name"),
+    ],
+)
+def test_case_32_an_answer_that_was_not_asked_for_is_a_sentence(monkeypatch, answer, reason):
+    monkeypatch.setattr(gcloud, "run", lambda *_: answer)
+    with pytest.raises(DataError) as refused:
+        gcloud.run_json([{"bucket": str, "name": str}], "storage", "list")
+    assert str(refused.value) == f"the answer of gcloud storage list {reason}; update gcloud (gcloud components update)"
 
 
 DEMO = gcloud.Session("demo", "us-central1")

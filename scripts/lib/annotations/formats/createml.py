@@ -6,12 +6,12 @@ x and y being the centre of the box, all in pixels.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from scripts.lib.annotations import parsing
 from scripts.lib.annotations.parsing import error_in
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
+from scripts.lib.core import json_text
 from scripts.lib.core.boxes import are_fractions
 from scripts.lib.core.errors import DataError, Finding
 from scripts.lib.core.text import read_text
@@ -52,16 +52,10 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
 
 def _entries(file: str) -> list:
     """Return the list of images; raise DataError if the file holds anything else."""
-    message, line = "does not hold a list of images", None
     try:
-        entries = json.loads(read_text(file))
-        if isinstance(entries, list):
-            return entries
-    except json.JSONDecodeError as error:
-        message, line = f"is not JSON: {error.msg}", error.lineno
-    except RecursionError:
-        message = "is nested too deeply"
-    raise DataError([error_in(file, "json-malformed", message, "export it again", line=line)])
+        return json_text.parse(read_text(file), list)
+    except ValueError as error:
+        raise DataError([error_in(file, "json-malformed", str(error), "export it again")]) from None
 
 
 def _value(mapping: object, key: str, kind: type) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts.lib.checkpoints import pretrained
-from scripts.lib.core.errors import UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from tests.model_server import STEM
 
 
@@ -61,8 +61,12 @@ def test_a_pin_is_read_as_it_was_written_and_names_what_has_changed(tmp_path):
     assert pretrained.check(folder, "model.ckpt") == []
 
 
-@pytest.mark.parametrize("content", ["[]", "{", '{"pin": 1}'])
-def test_another_file_in_the_pins_place_is_not_a_pin(tmp_path, content):
+@pytest.mark.parametrize(
+    "content", ["[]", "{", '{"pin": 1}', '{\n  "pin": 1, "files": {"a": {"bytes": "1", "sha256": ""}}}']
+)
+def test_case_29_a_damaged_pin_is_an_error(tmp_path, content):
+    assert pretrained.read_pin(tmp_path / "model") is None and pretrained.check(tmp_path / "model") == []
     pretrained.pin_path(tmp_path / "model").write_text(content, encoding="utf-8")
-    assert pretrained.read_pin(tmp_path / "model") is None
-    assert pretrained.check(tmp_path / "model") == []
+    for read in (pretrained.read_pin, pretrained.check):
+        with pytest.raises(DataError, match=r"model\.json: .*; it said what model was on first use; put its former"):
+            read(tmp_path / "model")

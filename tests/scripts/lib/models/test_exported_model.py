@@ -51,11 +51,15 @@ def test_score_thresholds_are_those_of_the_report(tmp_path):
     }
 
 
-@pytest.mark.parametrize("text", ["[0.5]", '{"Green": "high"}', "{", "3"])
+@pytest.mark.parametrize(
+    "text", ["[0.5]", '{"Green": "high"}', "{", "3", '{"Green": 1.5}', '{"Green": NaN}', "[" * 9999]
+)
 def test_a_file_that_does_not_hold_thresholds_is_named(tmp_path, text):
     path = tmp_path / exported_model.SCORE_THRESHOLDS
     path.write_text(text)
-    with pytest.raises(UsageError, match=re.escape(exported_model.SCORE_THRESHOLDS) + " does not hold a score"):
+    with pytest.raises(
+        UsageError, match=re.escape(exported_model.SCORE_THRESHOLDS) + " (has|is not) .*; remove it, or "
+    ):
         exported_model.score_thresholds(tmp_path)
 
 

@@ -14,7 +14,7 @@ from tests.annotation_sets import CREATE_ML_BOX, boxes, finding_after, read, wri
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ("[{", "{[", 1, "is not JSON"),
+        ("[{", "{[", None, "is not JSON: Expecting property name enclosed in double quotes: line 1"),
         ('"label": "Dresses"', '"label": 3', None, "'label' is '3', expected a text"),
         ('"x": 20', '"x": "20"', None, "'x' is '20', expected a number"),
         ('"x": 20', '"x": true', None, "'x' is 'True', expected a number"),
