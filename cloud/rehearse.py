@@ -33,7 +33,6 @@ from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.core.tensorflow import import_tensorflow
 
 AS_REPLICA = "--as_replica"  # the first argument of a process that this script starts; the others are cloud/task.py's
 
@@ -121,20 +120,14 @@ def check_folder(output_dir: Path, num_steps: int) -> None:
 
 
 def check_result(train_dir: Path, num_steps: int) -> None:
-    """Load the last checkpoint; raise DataError if it is missing, too early, or holds values that are not finite."""
-    import numpy as np
-
+    """Raise DataError if the last checkpoint, which holds finite values only, is too early or cannot be read."""
     prefix, step = checkpoint_files.latest(train_dir), checkpoint_files.latest_step(train_dir)
-    if prefix is None or step is None or step < num_steps:
-        problem = f"the last checkpoint of {files.shown_path(train_dir)} is of step {step}, not of {num_steps}"
+    problem = f"the last checkpoint of {files.shown_path(train_dir)} is of step {step}, not of {num_steps}"
+    if step is not None and step >= num_steps:
+        problem = checkpoint_files.fault(prefix)
+    if problem:
         raise DataError([problem], "the rehearsal has failed")
-    reader = import_tensorflow().train.load_checkpoint(str(prefix))
-    names = sorted(reader.get_variable_to_shape_map())
-    bad = [name for name in names if not np.all(np.isfinite(reader.get_tensor(name)))]
-    if bad:
-        problems = [f"the checkpoint's {name} holds values that are not finite" for name in bad]
-        raise DataError(problems, "the rehearsal has failed")
-    print(f"The cluster works: the checkpoint of step {step} was read, and its {len(names)} variables are finite.")
+    print(f"The cluster works: the checkpoint of step {step} was read.")
 
 
 if __name__ == "__main__":

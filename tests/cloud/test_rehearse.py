@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,7 +128,7 @@ def test_a_cluster_trains_in_step(tiny_config, tmp_path, repository_root):
     output = rehearse_in_a_process(repository_root, tmp_path, tiny_config(4), "--workers", "1")
     step = checkpoint_files.latest_step(tmp_path / "train")
     assert step >= 4
-    assert re.search(rf"The cluster works: the checkpoint of step {step} was read, and its \d+ variables", output)
+    assert f"The cluster works: the checkpoint of step {step} was read." in output
     assert {path.name for path in (tmp_path / "logs").iterdir()} == {"chief_0.log", "worker_0.log", "ps_0.log"}
 
 

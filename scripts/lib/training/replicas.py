@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 from scripts.lib.object_detection_api.hooks import wrap
 from scripts.lib.training.cluster import MASTER, ClusterTask
 
-STEP_REPORT_SECS = 60.0  # between two lines about a process's steps
 EXIT_RESTART = 75  # EX_TEMPFAIL of sysexits.h: start the process again
 EXIT_LEFT = 143  # as shells report SIGTERM
 
 
 def install(task: ClusterTask, synchronous: bool, is_leaving: Callable[[], bool]) -> None:
-    """Keep the session when other processes end and are started again, and count this process's steps.
+    """Keep the session when other processes end and are started again.
 
     Without `device_filters`, a session spans the whole cluster: it waits for every worker, and is lost with any. With
     them only the end of a parameter server, which takes its variables with it, is felt. tf-slim's retry would find the
@@ -40,7 +37,6 @@ def install(task: ClusterTask, synchronous: bool, is_leaving: Callable[[], bool]
         config.device_filters.extend(["/job:ps", f"/job:{task.type}/task:{task.index}"])
         try:
             with original(self, master, config=config, **kwargs) as session:
-                _report_steps(session, task.name)
                 if synchronous and task.type == MASTER:
                     _end_synchronous_training(self, session, is_leaving)
                 try:
@@ -76,26 +72,6 @@ def _end_synchronous_training(sv, session, is_leaving: Callable[[], bool]) -> No
         stop(threads, **options)
 
     sv.request_stop, sv.stop = request_stop_unless_leaving, close_and_stop
-
-
-def _report_steps(session, name: str) -> None:
-    """Print a JSON line about this process's steps now and then, so that a job's log tells who did how much."""
-    start = last_line = time.monotonic()
-    steps, run = 0, session.run
-
-    def run_and_report(fetches, *args, **kwargs):
-        nonlocal last_line, steps
-        result = run(fetches, *args, **kwargs)
-        if isinstance(fetches, list) and getattr(fetches[0], "name", None) == "train_op:0":  # as loop.py fetches it
-            steps += 1
-            now = time.monotonic()
-            if now - last_line >= STEP_REPORT_SECS:
-                last_line = now
-                content = {"replica": name, "steps": steps, "global_step": int(result[1])}
-                print(json.dumps({**content, "seconds": round(now - start, 3)}), flush=True)
-        return result
-
-    session.run = run_and_report
 
 
 def _restart(error: Exception) -> None:

@@ -1,9 +1,8 @@
-"""The trainer as one process of a cluster: its session, its step reports, and how it restarts and ends."""
+"""The trainer as one process of a cluster: its session, and how it restarts and ends."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 
 import pytest
 
@@ -23,15 +22,8 @@ class Session:
     def __init__(self):
         self.closed = False
 
-    def run(self, fetches):
-        return [0.5, 42, 0.1] if isinstance(fetches, list) else 0
-
     def close(self):
         self.closed = True
-
-
-class Tensor:
-    name = "train_op:0"
 
 
 @pytest.fixture
@@ -88,27 +80,6 @@ def test_other_errors_pass(supervisor):
     replicas.install(WORKER, False, lambda: False)
     with pytest.raises(ZeroDivisionError), session_of(supervisor()):
         raise ZeroDivisionError
-
-
-def test_training_steps_are_counted_and_nothing_else(supervisor, monkeypatch, capsys):
-    monkeypatch.setattr(replicas, "STEP_REPORT_SECS", 0.0)
-    replicas.install(WORKER, False, lambda: False)
-    with session_of(supervisor()) as session:
-        assert session.run([Tensor(), Tensor()]) == [0.5, 42, 0.1]
-        session.run("global_step")
-        session.run([Tensor()])
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["replica"], line["steps"], line["global_step"]) for line in lines] == [
-        ("worker/1", 1, 42),
-        ("worker/1", 2, 42),
-    ]
-
-
-def test_steps_are_not_told_one_by_one(supervisor, capsys):
-    replicas.install(WORKER, False, lambda: False)
-    with session_of(supervisor()) as session:
-        session.run([Tensor()])
-    assert capsys.readouterr().out == ""
 
 
 def test_in_step_the_master_closes_its_session_before_it_waits_for_its_threads(supervisor):
