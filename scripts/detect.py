@@ -54,14 +54,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
     output_dir = args.output_dir
     sources = Sources(args.input, args.image_dir, excluded=earlier_results(output_dir))
-    detector = ensemble.load(args.model, args.flip, args.model_weights, args.runtime)
+    detector = ensemble.load(args.model, args.flip, args.runtime)
     class_ids = {name: class_id for class_id, name in detector.class_names.items()}
     thresholds = detections.score_thresholds(
         args.model, list(class_ids), args.min_score, args.class_min_score, args.classes
     )
     settings = {
         "models": [{"name": model.resolve().name, "sha256": exported_model.sha256(model)} for model in args.model],
-        "model_weights": args.model_weights,
         "flip": args.flip,
         "runtime": args.runtime,
         "min_scores": thresholds,
@@ -125,7 +124,6 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
     run = parser.add_argument_group("how it runs")
     run.add_argument("--flip", action="store_true", help="also detect on the mirror image (test-time augmentation)")
-    run.add_argument("--model_weights", nargs="+", type=positive, metavar="WEIGHT", help="weights of an ensemble")
     runtimes.add_flag(run)
     run.add_argument("--batch_size", type=positive_int, default=8, help="images per inference batch")
     run.add_argument("--num_workers", type=positive_int, default=available_cores(), help="threads that decode and draw")
@@ -135,8 +133,6 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args.model = args.model or [default_path("exported_model")]
     args.formats = sum(args.formats, [])
     args.outputs = args.formats + ["tags"] * args.tags + ["contact_sheet"] * args.contact_sheet
-    if args.model_weights and len(args.model_weights) != len(args.model):
-        raise UsageError(f"--model_weights: {len(args.model_weights)} given for {len(args.model)} models")
     if args.output_dir.is_file():
         raise UsageError(f"--output_dir {files.shown_path(args.output_dir)} is a file; give a folder")
     return args

@@ -263,10 +263,8 @@ def test_an_ensemble_of_two_and_its_flags(project):
     run("--model", "model_b", "--min_score", 0.4)
     assert table() == [("a.png", "Tops", 0.9412), ("new/b.png", "Skirts", 0.5922)], "overlapping boxes are one"
     save(project / "photos/a.png", 240, 200)  # the box is in the middle, as on the mirror image
-    run("--model", "model_b", "--flip", "--model_weights", 2, 1, "--min_score", 0.4)
+    run("--model", "model_b", "--flip", "--min_score", 0.4)
     assert table() == [("a.png", "Tops", 0.9412)]
-    with pytest.raises(UsageError, match="3 given for 1 models"):
-        run("--model_weights", 1, 2, 3)
 
 
 @pytest.mark.parametrize(("name", "count"), [("photos/a.png", 1), ("photos/none.png", 0)])

@@ -14,20 +14,17 @@ from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 WEAK_SCORE = 0.01  # detections below are left out of the fusion unless lower scores are asked for
 
 
-def load(
-    models: Sequence[Path | str], flip: bool = False, weights: Sequence[float] | None = None, runtime: str = "auto"
-) -> Detector:
+def load(models: Sequence[Path | str], flip: bool = False, runtime: str = "auto") -> Detector:
     """Return the detector of one model, or the ensemble of several; see `Detector` and `Ensemble`."""
     detectors = [Detector(model, runtime) for model in models]
-    return detectors[0] if len(detectors) == 1 and not flip else Ensemble(detectors, flip, weights)
+    return detectors[0] if len(detectors) == 1 and not flip else Ensemble(detectors, flip)
 
 
 class _View(NamedTuple):
-    """A detector on the image or its mirror image; its weight; the common id of each of its class ids."""
+    """A detector on the image or its mirror image, and the common id of each of its class ids."""
 
     detector: Detector
     is_mirrored: bool
-    weight: float
     common_ids: np.ndarray
 
     def prepare(self, image_rgb: np.ndarray) -> PreparedImage:
@@ -54,10 +51,9 @@ class Ensemble(Detector):
     Args:
         detectors: one or more.
         flip: each detector also gets each image's mirror image, which counts as another model's view.
-        weights: how much each detector's scores count; None: all the same.
     """
 
-    def __init__(self, detectors: Sequence[Detector], flip: bool = False, weights: Sequence[float] | None = None):
+    def __init__(self, detectors: Sequence[Detector], flip: bool = False):
         self.runtime = ", ".join(dict.fromkeys(detector.runtime for detector in detectors))
         self.class_names = dict(detectors[0].class_names)
         for name in dict.fromkeys(name for detector in detectors for name in detector.class_names.values()):
@@ -65,12 +61,12 @@ class Ensemble(Detector):
                 self.class_names[max(self.class_names) + 1] = name
         ids = {name: class_id for class_id, name in self.class_names.items()}
         self._views = [
-            _View(detector, is_mirrored, weight, _common_ids(detector.class_names, ids))
-            for detector, weight in zip(detectors, weights or [1.0] * len(detectors), strict=True)
+            _View(detector, is_mirrored, _common_ids(detector.class_names, ids))
+            for detector in detectors
             for is_mirrored in ((False, True) if flip else (False,))
         ]
-        self._weight_of_class = {
-            class_id: sum(view.weight for view in self._views if name in view.detector.class_names.values())
+        self._views_of_class = {
+            class_id: sum(name in view.detector.class_names.values() for view in self._views)
             for name, class_id in ids.items()
         }
 
@@ -87,7 +83,7 @@ class Ensemble(Detector):
             view.detect([image.values[index] for image in batch], lowest) for index, view in enumerate(self._views)
         ]
         for found_each in zip(*found_by_view, strict=True):  # an image: the detections of all views
-            fused = weighted_boxes.fuse(found_each, [view.weight for view in self._views], self._weight_of_class)
+            fused = weighted_boxes.fuse(found_each, self._views_of_class)
             kept = fused.scores >= min_score
             yield DetectionArrays(*(values[kept] for values in fused))
 

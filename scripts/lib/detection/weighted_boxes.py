@@ -22,8 +22,7 @@ IOU_THRESHOLD = 0.55  # the paper's
 
 def fuse(
     predictions: Sequence[DetectionArrays],
-    weights: Sequence[float] | None = None,
-    weight_of_class: dict[int, float] | None = None,
+    models_of_class: dict[int, int] | None = None,
     iou_threshold: float = IOU_THRESHOLD,
 ) -> DetectionArrays:
     """Return the fused detections, best score first.
@@ -37,13 +36,11 @@ def fuse(
 
     Args:
         predictions: of each model, with common class ids; boxes in any one unit.
-        weights: how much each model's scores count; None: all the same.
-        weight_of_class: class id -> the sum of the weights of the models that know the class, where not all do.
+        models_of_class: class id -> number of the models that know the class, where not all do.
     """
-    weights = np.ones(len(predictions)) if weights is None else np.asarray(weights, float)
     boxes = np.concatenate([found.boxes_yxyx for found in predictions]).astype(float)
     class_ids = np.concatenate([found.class_ids for found in predictions])
-    scores = np.concatenate([found.scores * weight for found, weight in zip(predictions, weights, strict=True)])
+    scores = np.concatenate([found.scores for found in predictions]).astype(float)
     models = np.repeat(np.arange(len(predictions)), [len(found.scores) for found in predictions])
     by_score = np.argsort(-scores, kind="stable")
     boxes, scores, class_ids, models = (values[by_score] for values in (boxes, scores, class_ids, models))
@@ -51,8 +48,8 @@ def fuse(
     group_of, first = _groups(boxes, scores, class_ids, iou_threshold)
     best_of_model = np.zeros((len(first), len(predictions)))
     np.maximum.at(best_of_model, (group_of, models), scores)
-    full_weight = [(weight_of_class or {}).get(class_id, weights.sum()) for class_id in class_ids[first].tolist()]
-    fused_scores = best_of_model.sum(axis=1) / np.array(full_weight, float)
+    num_models = [(models_of_class or {}).get(class_id, len(predictions)) for class_id in class_ids[first].tolist()]
+    fused_scores = best_of_model.sum(axis=1) / np.array(num_models, float)
 
     score_sums = np.bincount(group_of, scores, len(first))[:, np.newaxis]
     corner_sums = np.stack([np.bincount(group_of, scores * corner, len(first)) for corner in boxes.T], axis=1)

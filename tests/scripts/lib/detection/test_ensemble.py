@@ -74,7 +74,7 @@ def test_classes_are_matched_by_name_and_those_of_one_model_keep_their_score():
 
 def test_detections_do_not_depend_on_the_batch_and_weak_ones_go():
     images = [image(red, 200) for red in (250, 130, 60, 251, 70)]
-    both = ensemble.Ensemble([MadeDetector(), MadeDetector()], flip=True, weights=[2, 1])
+    both = ensemble.Ensemble([MadeDetector(), MadeDetector()], flip=True)
     one, three = ([tuple(map(np.ndarray.tolist, found)) for found in both.detect_each(images, size)] for size in (1, 3))
     assert one == three
     assert [len(found.scores) for found in both.detect_each(images, 2, min_score=0.3)] == [1, 1, 0, 1, 0]

@@ -59,15 +59,8 @@ def test_classes_do_not_mix():
     assert fused.scores == pytest.approx([0.45, 0.4])
 
 
-def test_a_model_of_three_times_the_weight_has_three_times_the_say():
-    """Corner: (3 * 0.4 * 0 + 0.4 * 1) / 1.6; score: (1.2 + 0.4) / 2 * 2 / 4."""
-    fused = weighted_boxes.fuse([found(((0, 0, 10, 10), 0.4, 1)), found(((0, 1, 10, 11), 0.4, 1))], weights=[3, 1])
-    assert fused.boxes_yxyx.tolist() == [[0, 0.25, 10, 10.25]]
-    assert fused.scores == pytest.approx([0.4])
-
-
 def test_models_that_do_not_know_a_class_take_nothing_from_its_score():
-    fused = weighted_boxes.fuse([found(((0, 0, 10, 10), 0.8, 7)), found()], weight_of_class={7: 1.0})
+    fused = weighted_boxes.fuse([found(((0, 0, 10, 10), 0.8, 7)), found()], models_of_class={7: 1})
     assert fused.scores == pytest.approx([0.8])
 
 
