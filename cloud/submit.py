@@ -33,7 +33,7 @@ from collections.abc import Sequence
 
 import _init_paths  # noqa: F401
 
-from cloud.lib import bucket, gcloud, job_spec, jobs, submitted, transfer
+from cloud.lib import bucket, gcloud, jobs, submitted, transfer
 from cloud.lib.gcloud import DEFAULT_REGION, open_session
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import UsageError
@@ -61,14 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 read_flags=read_program_flags,
             )
             if args.verb == "train":
-                replicas = {
-                    job_spec.WORKERS: args.workers,
-                    job_spec.PARAMETER_SERVERS: args.parameter_servers,
-                    job_spec.EVALUATOR: int(args.evaluator),
-                }
-                given = {pool: count for pool, count in replicas.items() if count is not None}
-                session = start(args.project, args.region)
-                jobs.submit_training(session, options, args.bucket, args.pipeline_config_path, args.train_dir, given)
+                session, machines = start(args.project, args.region), (args.workers, args.parameter_servers)
+                jobs.submit_training(
+                    session, options, args.bucket, args.pipeline_config_path, args.train_dir, *machines
+                )
             else:
                 trained = find(args.job, "train")
                 jobs.submit_evaluation(start(trained.project, trained.region), options, trained)
@@ -131,7 +127,6 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     train.add_argument("--workers", type=command_line.not_negative_int, help=workers)
     servers = "number of parameter servers (default: the template's)"
     train.add_argument("--parameter_servers", type=command_line.not_negative_int, help=servers)
-    train.add_argument("--evaluator", action="store_true", help="add a machine that evaluates each new checkpoint")
 
     evaluation = add_verb("eval", parents=[existing, new], help="submit an evaluation of a job's latest checkpoint")
     template = files.default_path("cloud/vertex_evaluation.yaml")
@@ -175,13 +170,12 @@ def read_program_flags(command: Sequence[str], arguments: Sequence[str]) -> None
         from scripts import eval as evaluation
 
         evaluation.parse_arguments(arguments)
-    elif not command or command[-1].endswith(("task.py", "train.py")):
-        from cloud import task
+    elif not command or command[-1].endswith("train.py"):
         from scripts import train as training
 
-        flags = training.parse_arguments(task.parse_arguments(arguments)[1])
+        flags = training.parse_arguments(arguments)
         if flags.eval_every and files.is_url(flags.train_dir):
-            raise UsageError("--eval_every needs a train_dir on the machine; give --evaluator, or run `submit.py eval`")
+            raise UsageError("--eval_every needs a train_dir on the machine; run `submit.py eval`")
 
 
 if __name__ == "__main__":

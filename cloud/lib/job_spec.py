@@ -20,8 +20,7 @@ from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.core.wording import counted
 from scripts.lib.environment import packages
 
-POOLS = ("master", "workers", "parameter servers", "evaluator")  # Vertex AI tells pools apart by their order
-MASTER, WORKERS, PARAMETER_SERVERS, EVALUATOR = range(4)
+POOLS = ("master", "workers", "parameter servers")  # Vertex AI tells pools apart by their order
 EXAMPLE = "see cloud/vertex_training.yaml"
 
 FlagReader = Callable[[Sequence[str], Sequence[str]], object]
@@ -46,27 +45,23 @@ def read_template(path: Path) -> dict:
     return {**template, "workerPoolSpecs": [pool or {} for pool in pools]}
 
 
-def with_replicas(template: dict, counts: Mapping[int, int]) -> dict:
-    """Return a copy of the template with other numbers of replicas: pool -> replicas; 0 leaves the pool out.
+def with_replicas(template: dict, workers: int | None, parameter_servers: int | None) -> dict:
+    """Return a copy of the template with these numbers of machines; None: the template's, 0: none.
 
     Raises:
-        UsageError: a pool would be missing before one that stays.
+        UsageError: parameter servers would be left without workers, or the template lacks a pool.
     """
     spec = copy.deepcopy(template)
     pools = spec["workerPoolSpecs"]
-    for pool, count in counts.items():
-        if pool < len(pools):
-            pools[pool]["replicaCount"] = count
+    for number, count in enumerate((workers, parameter_servers), start=1):
+        if count is not None and number < len(pools):
+            pools[number]["replicaCount"] = count
         elif count:
-            raise UsageError(f"the job specification has no pool for {POOLS[pool]}; {EXAMPLE}")
-    kept = [number for number, pool in enumerate(pools) if pool.get("replicaCount", 1)]
-    if kept != list(range(len(kept))):
-        missing = next(number for number in range(len(pools)) if number not in kept)
-        raise UsageError(
-            f"a job with {POOLS[kept[-1]]} also needs {POOLS[missing]}, because Vertex AI tells pools apart by their "
-            "order; to evaluate beside a single machine, submit a job of its own (submit.py eval)"
-        )
-    spec["workerPoolSpecs"] = [pools[number] for number in kept]
+            raise UsageError(f"the job specification has no pool for {POOLS[number]}; {EXAMPLE}")
+    kept = [pool for pool in pools if pool.get("replicaCount", 1)]
+    if kept != pools[: len(kept)]:
+        raise UsageError("a job with parameter servers also needs workers; give --parameter_servers 0, too")
+    spec["workerPoolSpecs"] = kept
     return spec
 
 
@@ -116,7 +111,7 @@ def check(spec: dict, path: Path | str, read_flags: FlagReader) -> list[Finding]
     findings = _check_against_api(spec, path)
     if findings:
         return findings  # the checks below rely on the fields' types
-    if len(pools) == WORKERS + 1:
+    if len(pools) == 2:
         message = "has workers, but no parameter servers to hold their variables"
         findings.append(_error(path, message, "add a third pool, or leave the second out (--workers 0)"))
     containers: list[dict] = []

@@ -53,14 +53,15 @@ def submit_training(
     bucket_name: str,
     config_path: Path,
     train_dir: str | None,
-    replicas: Mapping[int, int],
+    workers: int | None,
+    parameter_servers: int | None,
 ) -> None:
     """Submit a training job, with its files in gs://BUCKET/JOB.
 
     Args:
         config_path: pipeline config; its files are on the bucket.
         train_dir: address for checkpoints; None for gs://BUCKET/JOB/train.
-        replicas: pool -> number of machines, where it differs from the template's.
+        workers, parameter_servers: numbers of machines; None: the template's.
     """
     config = bucket.on_bucket(pipeline_config.read(config_path), bucket_name)
     run_dir = f"{bucket.PREFIX}{bucket_name}/{options.name}"
@@ -77,19 +78,16 @@ def submit_training(
         eval_dir=f"{train_dir.rpartition('/')[0]}/eval",
         submitted=int(time.time()),
     )
-    template = job_spec.with_replicas(job_spec.read_template(options.template), replicas)
+    template = job_spec.with_replicas(job_spec.read_template(options.template), workers, parameter_servers)
     findings: list[Finding | str] = checks.check_model(config, config_path)
     findings += api_limits.check_training(config, config_path)
     if not findings:
         findings += checks.check_batch(config, config_path)
-    if replicas.get(job_spec.WORKERS):  # a single one trains by itself
+    if len(template["workerPoolSpecs"]) > 1:  # a single one trains by itself
         findings += [f"{files.shown_path(config_path)}: {problem}" for problem in cluster.check_sync_replicas(config)]
     if session.online and bucket.listing([job.config]):
         findings.append(f"there is a job {job.name} on the bucket already; give another --job_name")
-    readers = [bucket.TRAIN]
-    if replicas.get(job_spec.EVALUATOR):
-        readers.append(bucket.EVAL)
-    _submit(session, options, job, template, config, config_path, readers, findings)
+    _submit(session, options, job, template, config, config_path, findings)
 
 
 def submit_evaluation(session: Session, options: JobOptions, trained: VertexJob) -> None:
@@ -101,7 +99,7 @@ def submit_evaluation(session: Session, options: JobOptions, trained: VertexJob)
     if session.online and not bucket.checkpoint_steps(trained.train_dir):
         findings.append(f"{trained.train_dir} has no checkpoint yet; `submit.py status` shows how far the job is")
     template, config = job_spec.read_template(options.template), pipeline_config.read(config_path)
-    _submit(session, options, job, template, config, config_path, [bucket.EVAL], findings)
+    _submit(session, options, job, template, config, config_path, findings)
 
 
 def _submit(
@@ -111,7 +109,6 @@ def _submit(
     template: dict,
     config: Message,
     config_path: Path,
-    readers: Sequence[str],
     findings: Iterable[Finding | str],
 ) -> None:
     """Check a job, show it, ask, submit it and remember it. The config of a training is uploaded first."""
@@ -132,7 +129,7 @@ def _submit(
     if session.online:
         findings += bucket.check_location(job.bucket, session.region)
         findings += check_image(image)
-        findings += bucket.check(config, config_path, readers)
+        findings += bucket.check(config, config_path, [bucket.TRAIN if job.verb == "train" else bucket.EVAL])
     refuse(findings, "nothing was submitted")
 
     spec_text = job_spec.text(spec, f"{job.name}, submitted by cloud/submit.py {job.verb}")

@@ -14,31 +14,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scripts.lib.core.errors import DataError
-from scripts.lib.training import cluster
 
-POOLS = {"chief": "workerpool0", "worker": "workerpool1", "ps": "workerpool2", "evaluator": "workerpool3"}
 GRACE_SECS = 60.0  # for the workers to notice that the last step is done
-WIDTH = len("evaluator/0")
 
 
-def environments(workers: int, parameter_servers: int, evaluator: bool) -> dict[str, dict[str, str]]:
-    """Return the variables that Vertex AI would set in each process: "chief/0", "worker/1", ... -> the variables."""
-    counts = {"chief": 1, "worker": workers, "ps": parameter_servers, "evaluator": int(evaluator)}
+def tf_configs(workers: int, parameter_servers: int) -> dict[str, str]:
+    """Return the TF_CONFIG that Vertex AI would set in each process: "chief/0", "worker/1", ... -> the variable."""
+    counts = {"chief": 1, "worker": workers, "ps": parameter_servers}
     ports = iter(_free_ports(sum(counts.values())))
-    hosts = {role: [f"127.0.0.1:{next(ports)}" for _ in range(count)] for role, count in counts.items() if count}
-    in_cluster = {role: addresses for role, addresses in hosts.items() if role != "evaluator"}
-    pools = {POOLS[role]: addresses for role, addresses in hosts.items()}
-
-    def variable(addresses: dict, task_type: str, index: int) -> str:
-        return json.dumps({"cluster": addresses, "task": {"type": task_type, "index": index}, "environment": "cloud"})
-
+    hosts = {role: [f"127.0.0.1:{next(ports)}" for _ in range(count)] for role, count in counts.items()}
+    tasks = [{"type": role, "index": index} for role, count in counts.items() for index in range(count)]
     return {
-        f"{role}/{index}": {
-            "TF_CONFIG": variable(in_cluster, role, index),
-            "CLUSTER_SPEC": variable(pools, POOLS[role], index),
-        }
-        for role, addresses in hosts.items()
-        for index in range(len(addresses))
+        f"{task['type']}/{task['index']}": json.dumps({"cluster": hosts, "task": task, "environment": "cloud"})
+        for task in tasks
     }
 
 
@@ -50,11 +38,11 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-def run(variables: Mapping[str, Mapping[str, str]], command: Sequence[str], logs: Path) -> None:
-    """Run the command in each process until the chief, the workers and the evaluator have ended; stop all processes.
+def run(variables: Mapping[str, str], command: Sequence[str], logs: Path) -> None:
+    """Run the command in each process until the chief and the workers have ended; stop all processes.
 
     Args:
-        variables: as `environments` returns them.
+        variables: as `tf_configs` returns them.
         command: what each process runs; its standard input closes when this process is gone.
         logs: folder for a file of output per process.
 
@@ -84,10 +72,10 @@ def _log(logs: Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _running(name: str, command: Sequence[str], own: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen]:
+def _running(name: str, command: Sequence[str], tf_config: str, log: Path) -> Iterator[subprocess.Popen]:
     """Run a process out of reach of this terminal's Ctrl-C, and end it and what it has started with the block."""
-    inherited = {name: value for name, value in os.environ.items() if name not in cluster.VARIABLES}
-    no_proxy = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1")))
+    environment = {**os.environ, "TF_CONFIG": tf_config, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    environment["no_proxy"] = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1")))
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -95,7 +83,7 @@ def _running(name: str, command: Sequence[str], own: Mapping[str, str], log: Pat
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="backslashreplace",
-        env={**inherited, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "no_proxy": no_proxy, **own},
+        env=environment,
         start_new_session=True,
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
@@ -117,4 +105,4 @@ def _show(name: str, process: subprocess.Popen, log: Path) -> None:
     with log.open("w", encoding="utf-8", buffering=1) as file:
         for line in process.stdout:
             file.write(line)
-            print(f"{name:{WIDTH}} | {line}", end="", flush=True)
+            print(f"{name:<9} | {line}", end="", flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,14 +14,6 @@ from scripts.lib.config import checks
 from scripts.lib.core.errors import DataError, UsageError
 
 
-def test_flags_of_train_py_are_passed_on(tmp_path):
-    given = ["--pipeline_config_path", "x", "--output_dir", str(tmp_path), "--save_every_secs", "5"]
-    args, train_flags = rehearse.parse_arguments(given)
-    flags = rehearse.task_flags(args.output_dir, args.evaluator, train_flags)
-    assert flags[-2:] == ["--save_every_secs", "5"]
-    assert f"--train_dir={tmp_path / 'train'}" in flags
-
-
 def test_a_flag_that_nobody_knows_is_said_once_and_starts_nothing(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         rehearse.main(["--pipeline_config_path", "x", "--output_dir", str(tmp_path / "new"), "--wrokers", "3"])
@@ -33,7 +24,7 @@ def test_a_flag_that_nobody_knows_is_said_once_and_starts_nothing(tmp_path, caps
 def test_training_in_step_keeps_each_replica_s_batch(monkeypatch, repository_root):
     monkeypatch.setattr(checks, "check_training", lambda *_: [])
     path = repository_root / "configs" / "ssd_mobilenet_v1_sample.config"
-    config = rehearse.read_config(path, num_steps=7, replicas=5, evaluator=False)
+    config = rehearse.read_config(path, num_steps=7, replicas=5)
     train = config.train_config
     assert (train.sync_replicas, train.replicas_to_aggregate, train.startup_delay_steps) == (True, 5, 0)
     assert (train.batch_size, train.num_steps) == (5 * 16, 7)
@@ -41,9 +32,8 @@ def test_training_in_step_keeps_each_replica_s_batch(monkeypatch, repository_roo
 
 @pytest.mark.parametrize("last_step", [7, 9])
 def test_a_training_that_is_done_is_left_alone_and_another_one_goes_on(last_step, tmp_path):
-    (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "checkpoint").write_text(f'model_checkpoint_path: "model.ckpt-{last_step}"\n')
-    (tmp_path / "train" / f"model.ckpt-{last_step}.index").touch()
+    (tmp_path / "checkpoint").write_text(f'model_checkpoint_path: "model.ckpt-{last_step}"\n')
+    (tmp_path / f"model.ckpt-{last_step}.index").touch()
     with pytest.raises(UsageError, match=f"holds a checkpoint of step {last_step}; give more --num_steps"):
         rehearse.check_folder(tmp_path, num_steps=7)
     rehearse.check_folder(tmp_path, num_steps=10)
@@ -58,8 +48,8 @@ def test_an_early_checkpoint_is_a_failure(tmp_path):
 def test_a_process_ends_when_the_rehearsal_is_gone(repository_root):
     program = (
         "import sys, time; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/cloud']\n"
-        "import rehearse; from cloud import task\n"
-        "task.main = lambda argv: (print('at work', flush=True), time.sleep(600))\n"
+        "import rehearse; from scripts import train\n"
+        "train.main = lambda argv: (print('at work', flush=True), time.sleep(600))\n"
         "rehearse.run_replica([])\n"
     )
     command = [sys.executable, "-c", program, str(repository_root)]
@@ -133,12 +123,10 @@ def test_a_cluster_trains_in_step(tiny_config, tmp_path, repository_root):
 
 
 @pytest.mark.slow
-def test_a_cluster_goes_on_where_it_was_and_is_evaluated(tiny_config, tmp_path, repository_root):
+def test_a_cluster_goes_on_where_it_was(tiny_config, tmp_path, repository_root):
     rehearse_in_a_process(repository_root, tmp_path, tiny_config(4), "--workers", "1")
     step = checkpoint_files.latest_step(tmp_path / "train")
-    more = ("--evaluator", "--workers", "1", "--num_steps", "30")
+    more = ("--workers", "1", "--num_steps", "30", "--save_every_secs", "5")
     output = rehearse_in_a_process(repository_root, tmp_path, tiny_config(4), *more)
     assert f"Going on from step {step} in" in output
     assert checkpoint_files.latest_step(tmp_path / "train") >= 30
-    metrics = json.loads((tmp_path / "eval" / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["global_step"] == checkpoint_files.latest_step(tmp_path / "train")

@@ -51,7 +51,7 @@ def test_what_would_stop_the_training_on_the_machine_is_said_before(monkeypatch,
         submit.main([*given, "--", "--eval_every", "500"])
     in_step, evaluations = map(str, failure.value.findings)
     assert "c.config: train_config: sync_replicas does not go with startup_delay_steps" in in_step
-    assert "args: --eval_every needs a train_dir on the machine; give --evaluator" in evaluations
+    assert "args: --eval_every needs a train_dir on the machine; run `submit.py eval`" in evaluations
 
 
 def test_help_shows_the_defaults(capsys):

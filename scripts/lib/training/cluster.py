@@ -3,7 +3,7 @@
 Vertex AI and the former ML Engine set, in each container of a job of several machines,
 
     TF_CONFIG     {"cluster": {"chief": ["HOST:PORT"], "worker": [...], "ps": [...]}, "task": {"type": ..., "index": 0}}
-    CLUSTER_SPEC  the same with "workerpool0" to "workerpool3" for chief, worker, ps and evaluator, and with all pools
+    CLUSTER_SPEC  the same with "workerpool0" to "workerpool2" for chief, worker and ps
 
 (https://cloud.google.com/vertex-ai/docs/training/distributed-training). The Object Detection API's legacy trainer knows
 only ML Engine's name for the chief, "master": given a "chief", no process is in charge, and all wait for ever.
@@ -21,17 +21,15 @@ from google.protobuf.message import Message
 from scripts.lib.core import json_text
 from scripts.lib.core.errors import DataError
 
-MASTER, WORKER, PS, EVALUATOR = "master", "worker", "ps", "evaluator"
+MASTER, WORKER, PS = "master", "worker", "ps"
 TASK_TYPES = {
     "master": MASTER,
     "chief": MASTER,
     "worker": WORKER,
     "ps": PS,
-    "evaluator": EVALUATOR,
     "workerpool0": MASTER,
     "workerpool1": WORKER,
     "workerpool2": PS,
-    "workerpool3": EVALUATOR,
 }
 VARIABLES = ("TF_CONFIG", "CLUSTER_SPEC")
 CONSEQUENCE = "the training was not started"
@@ -42,16 +40,14 @@ class ClusterTask:
     """One process of the cluster.
 
     Attributes:
-        type: MASTER, WORKER, PS or EVALUATOR.
+        type: MASTER, WORKER or PS.
         index: counted from 0 within its type.
         addresses: "host:port" of each master, worker and ps, by type.
-        has_evaluator: whether CLUSTER_SPEC names an evaluator; TF_CONFIG never does.
     """
 
     type: str
     index: int
     addresses: Mapping[str, tuple[str, ...]]
-    has_evaluator: bool = False
 
     @property
     def name(self) -> str:
@@ -93,21 +89,16 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> ClusterTask
     Raises:
         DataError: one of the two is malformed, or the legacy trainer cannot train in this cluster.
     """
-    described = [_parse(name, environment[name]) for name in VARIABLES if environment.get(name)]
+    described = (_parse(name, environment[name]) for name in VARIABLES if environment.get(name))
     addresses, task_type, index = next((one for one in described if one[0]), ({}, MASTER, 0))
-    has_evaluator = any(EVALUATOR in hosts for hosts, _, _ in described)
-    addresses = {name: hosts for name, hosts in addresses.items() if name != EVALUATOR}
     masters = len(addresses.get(MASTER, ()))
     if addresses and masters != 1:
-        raise DataError(
-            [f"the cluster has {masters} chiefs or masters; it needs one, to save checkpoints"], CONSEQUENCE
-        )
+        problem = f"the cluster has {masters} chiefs or masters; it needs one, to save checkpoints"
+        raise DataError([problem], CONSEQUENCE)
     if WORKER in addresses and PS not in addresses:
         problem = "the cluster has workers but no ps (parameter server); on Vertex AI, add one as the third worker pool"
         raise DataError([problem], CONSEQUENCE)
-    if task_type == MASTER and not addresses.keys() - {MASTER} and not has_evaluator:
-        return None
-    return ClusterTask(task_type, index, addresses, has_evaluator)
+    return ClusterTask(task_type, index, addresses) if addresses.keys() - {MASTER} else None
 
 
 def check_sync_replicas(config: Message) -> list[str]:
