@@ -10,7 +10,7 @@ What train.py and eval.py would refuse is refused here, in the same words, and t
 checkpoints on a bucket (gs://...) are named in the config and not looked at, since they may not be there yet.
 
   python scripts/make_config.py --base_config configs/ssd_mobilenet_v1_multi.config --output_config runs/mine.config
-  python scripts/make_config.py --num_steps 3000 --batch_size 8 --input_size 512 --fit_anchors
+  python scripts/make_config.py --num_steps 3000 --batch_size 8 --input_size 512
   python scripts/make_config.py --fine_tune_checkpoint mobilenet_v1_1.0_224
 """
 
@@ -52,10 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if args.fine_tune_checkpoint:
         make.start_from(config.train_config, args.fine_tune_checkpoint, args.fine_tune_checkpoint_type)
     checks.raise_errors(make.check(config, args.output_config, train), not_written)
-    fit = [make.fit_anchors(config, train)] if args.fit_anchors else []
 
     changes = make.differences(base, config)
-    print(f"{files.shown_path(base_path)}, with", *(f"  {change}" for change in changes), *fit, sep="\n")
+    print(f"{files.shown_path(base_path)}, with", *(f"  {change}" for change in changes), sep="\n")
     print(make.passes(config, train))
     command = f"python scripts/make_config.py {shlex.join(argv if argv is not None else sys.argv[1:])}"
     with files.atomic_write(args.output_config, "w") as file:
@@ -90,7 +89,6 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     model = parser.add_argument_group("model (default: as in the base config)")
     size = "pixels: side, or WIDTHxHEIGHT; where the aspect ratio is kept: shorter side, or SHORTERxLONGEST"
     model.add_argument("--input_size", type=input_size, metavar="N|NxM", help=size)
-    model.add_argument("--fit_anchors", action="store_true", help="fit the anchors to the training record's boxes")
     args = parser.parse_args(argv)
     if args.fine_tune_checkpoint_type and args.fine_tune_checkpoint in (None, make.FROM_SCRATCH):
         raise UsageError("--fine_tune_checkpoint_type goes with a --fine_tune_checkpoint")

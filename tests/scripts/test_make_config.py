@@ -252,15 +252,6 @@ def test_a_class_without_an_object_is_named(make, capsys):
     )
 
 
-@pytest.mark.parametrize("base", [SAMPLE, FASTER_RCNN], ids=["ssd", "faster_rcnn"])
-def test_anchors_are_fitted_and_what_it_brought_is_said(make, capsys, base):
-    make("--fit_anchors", "--fine_tune_checkpoint=none", base=base)
-    output = capsys.readouterr().out
-    before, after = re.search(r"mean best IoU (0\.\d+) before, (0\.\d+) after", output).groups()
-    assert float(after) > float(before)
-    assert re.search(r"# - model\..*anchor_generator\.aspect_ratios: [\d. ]+ -> [\d. ]+\n", make.text())
-
-
 def test_sizes_and_schedules_that_are_of_another_kind(make):
     with pytest.raises(UsageError, match="the config resizes images by its IdentityResizer"):
         make(

@@ -120,22 +120,6 @@ def start_from(train_config: Message, checkpoint: str, kind: str | None) -> None
         train_config.load_all_detection_checkpoint_vars = True
 
 
-def fit_anchors(config: Message, train: DataRecord) -> str:
-    """Fit the anchors to the training record's boxes, and return a sentence on it."""
-    from scripts.lib.config import anchor_fitting, ssd_anchors  # take numpy, which no other flag needs
-
-    if files.is_url(train.path):
-        raise UsageError(f"--fit_anchors reads the boxes of local records, not of {train.path}")
-    former, fitted = anchor_fitting.fit(config, *anchor_fitting.read_boxes(train.path, train.examples))
-    if fitted.mean() == former.mean():
-        return f"Anchors: those of the base config fit as well, with a mean best IoU of {former.mean():.3f}; they stay."
-    least = ssd_anchors.MATCHED
-    return (
-        f"Anchors: mean best IoU {former.mean():.3f} before, {fitted.mean():.3f} after; boxes with an anchor of IoU "
-        f"{least} or more: {(former >= least).mean():.1%} before, {(fitted >= least).mean():.1%} after."
-    )
-
-
 def check(config: Message, path: Path, train: DataRecord) -> list[Finding]:
     """Return what train.py and eval.py would refuse, and a warning for each class without objects."""
     findings = checks.check_training(config, path, on_buckets=False)
