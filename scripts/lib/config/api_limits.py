@@ -40,20 +40,39 @@ MASK_METRICS = {  # -> what measures the boxes in the same way
 FINE_TUNE_TYPES = ("detection", "classification")
 CONTRIB = "needs tensorflow.contrib, which ended with TensorFlow 1"
 
-_RANGES = {  # message, fields, smallest and largest value
-    "Ssd": ("num_classes", 1, math.inf),
-    "FasterRcnn": ("num_classes first_stage_max_proposals second_stage_batch_size", 1, math.inf),
-    "FixedShapeResizer": ("height width", 1, math.inf),
-    "KeepAspectRatioResizer": ("min_dimension max_dimension", 1, math.inf),
-    "ConditionalShapeResizer": ("size_threshold", 1, math.inf),
-    "PadToMultipleResizer": ("multiple", 1, math.inf),
-    "BatchNonMaxSuppression": ("max_detections_per_class max_total_detections", 1, math.inf),
-    "TrainConfig": ("batch_size", 1, 2**16),
-    "InputReader": ("num_readers num_parallel_map_calls read_block_length", 1, math.inf),
-}
-_MORE_RANGES = {
-    "FasterRcnn": ("first_stage_nms_iou_threshold", 0, 1),
-    "BatchNonMaxSuppression": ("iou_threshold", 0, 1),
+_RANGES = (  # message, fields, smallest and largest value
+    ("Ssd", "num_classes", 1, math.inf),
+    ("FasterRcnn", "num_classes first_stage_max_proposals second_stage_batch_size", 1, math.inf),
+    ("FasterRcnn", "number_of_stages", 1, 3),
+    ("FasterRcnn", "first_stage_nms_iou_threshold", 0, 1),
+    ("FixedShapeResizer", "height width", 1, math.inf),
+    ("KeepAspectRatioResizer", "min_dimension max_dimension", 1, math.inf),
+    ("ConditionalShapeResizer", "size_threshold", 1, math.inf),
+    ("PadToMultipleResizer", "multiple", 1, math.inf),
+    ("BatchNonMaxSuppression", "max_detections_per_class max_total_detections", 1, math.inf),
+    ("BatchNonMaxSuppression", "iou_threshold", 0, 1),
+    ("BatchNonMaxSuppression", "soft_nms_sigma", 0, math.inf),
+    ("TrainConfig", "batch_size", 1, 2**16),
+    ("InputReader", "num_readers num_parallel_map_calls read_block_length", 1, math.inf),
+)
+_NOT_ABOVE = (  # message, field, and the field that it may not exceed
+    ("KeepAspectRatioResizer", "min_dimension", "max_dimension"),
+    ("BatchNonMaxSuppression", "max_detections_per_class", "max_total_detections"),
+    ("CosineDecayLearningRate", "warmup_steps", "total_steps"),
+)
+_NOT_BOTH = (  # message, and two of its fields of which only one may be true
+    ("Ssd", "explicit_background_class", "add_background_class"),
+    ("BatchNonMaxSuppression", "use_combined_nms", "use_class_agnostic_nms"),
+    ("TrainConfig", "merge_multiple_label_boxes", "use_multiclass_scores"),
+)
+_REFUSED = {  # message, field -> why it may not be set, or not be true; a remedy
+    ("Matcher", "bipartite_matcher"): (CONTRIB, "write argmax_matcher { } instead"),
+    ("FasterRcnn", "inplace_batchnorm_update"): ("the API does not support it", "write false"),
+    ("Hyperparams", "force_use_bias"): (TENSORFLOW_2, "remove it"),
+    ("Hyperparams", "sync_batch_norm"): (TENSORFLOW_2, "write batch_norm"),
+    ("Initializer", "keras_initializer_by_name"): (TENSORFLOW_2, "remove it"),
+    ("InputReader", "external_input_reader"): ("the API has none", "write tf_record_input_reader"),
+    ("EvalConfig", "ignore_groundtruth"): ("leaves nothing to measure", "write false"),
 }
 _CHOICES = {  # message -> part that has to say of which kind it is -> an example
     "Ssd": {
@@ -134,16 +153,12 @@ def _feature_extractor(kind: str, extractor: Message, place: str) -> Rules:
 
 
 def _ssd(model: Message, place: str) -> Rules:
-    if model.matcher.HasField("bipartite_matcher"):
-        yield f"{place}.matcher.bipartite_matcher", CONTRIB, "write argmax_matcher { } instead"
     loss = model.loss
     if loss.HasField("hard_example_miner") and loss.classification_loss.HasField("weighted_sigmoid_focal"):
-        yield _clash(f"{place}.loss.hard_example_miner", "classification_loss.weighted_sigmoid_focal")
+        message = "does not go with classification_loss.weighted_sigmoid_focal"
+        yield f"{place}.loss.hard_example_miner", message, "remove one of the two"
     if loss.HasField("random_example_sampler") and loss.random_example_sampler.positive_sample_fraction <= 0:
         yield f"{place}.loss.random_example_sampler.positive_sample_fraction", "is not above 0", "raise it"
-    if model.add_background_class and model.explicit_background_class:
-        message = "does not go with add_background_class, which is true by default"
-        yield f"{place}.explicit_background_class", message, "write add_background_class: false"
     maps, anchors = _num_feature_maps(model.feature_extractor), _num_anchor_layers(model.anchor_generator)
     if maps and maps != anchors:
         message = f"has anchors for {anchors} feature maps, but {model.feature_extractor.type} makes {maps}"
@@ -169,10 +184,6 @@ def _num_anchor_layers(generator: Message) -> int:
 
 
 def _faster_rcnn(model: Message, place: str) -> Rules:
-    if not 1 <= model.number_of_stages <= 3:
-        yield f"{place}.number_of_stages", f"is {model.number_of_stages}, expected 1, 2 or 3", "write 2"
-    if model.inplace_batchnorm_update:
-        yield f"{place}.inplace_batchnorm_update", "the API does not support it", "write false"
     if model.number_of_stages > 1 and model.second_stage_box_predictor.HasField("mask_rcnn_box_predictor"):
         for field, usual in (("initial_crop_size", 14), ("maxpool_kernel_size", 2), ("maxpool_stride", 2)):
             if getattr(model, field) < 1:
@@ -180,24 +191,34 @@ def _faster_rcnn(model: Message, place: str) -> Rules:
 
 
 def _general(message: Message, place: str) -> Rules:
-    """Check choices, ranges and numbers of a message and of those below it."""
+    """Check a message, and those below it, by the tables above."""
     kind = message.DESCRIPTOR.name
     for part, example in _CHOICES.get(kind, {}).items():
         chosen = getattr(message, part)
         if not chosen.WhichOneof(chosen.DESCRIPTOR.oneofs[0].name):
             yield f"{place}.{part}", "is missing or empty", f"write e.g. {part} {{ {example} }}"
-    for names, least, most in filter(None, (_RANGES.get(kind), _MORE_RANGES.get(kind))):
+    for names, least, most in (rule for of_kind, *rule in _RANGES if of_kind == kind):
         for name in names.split():
             value = getattr(message, name)
             if not least <= value <= most:
                 expected = f"at least {least}" if most == math.inf else f"{least} to {most:,}"
                 yield f"{place}.{name}", f"is {value:g}, expected {expected}", "correct the value"
+    for name, limit in (rule for of_kind, *rule in _NOT_ABOVE if of_kind == kind):
+        value, most = getattr(message, name), getattr(message, limit)
+        if value > most:
+            yield f"{place}.{name}", f"{value} is above {limit} {most}", "lower it, or raise the other"
+    for name, other in (rule for of_kind, *rule in _NOT_BOTH if of_kind == kind):
+        if getattr(message, name) and getattr(message, other):
+            default = "" if message.HasField(other) else " by default"
+            yield f"{place}.{name}", f"does not go with {other}, which is true{default}", "write false for one of them"
     if kind in _SPECIAL:
         yield from _SPECIAL[kind](message, place)
     for field, value in message.ListFields():
         inner = f"{place}.{field.name}"
         if inner in _UNREAD or (field.message_type and field.message_type.GetOptions().map_entry):
             continue
+        if (kind, field.name) in _REFUSED and (field.message_type or value):
+            yield inner, *_REFUSED[kind, field.name]
         for index, each in enumerate(value if field.is_repeated else [value]):
             if field.message_type:
                 yield from _general(each, f"{inner}[{index}]" if field.is_repeated else inner)
@@ -205,39 +226,14 @@ def _general(message: Message, place: str) -> Rules:
                 yield inner, f"is {each}", "write a number"
 
 
-def _clash(place: str, other: str) -> tuple[str, str, str]:
-    return place, f"does not go with {other}", "remove one of the two"
-
-
 def _resizer(resizer: Message, place: str) -> Rules:
     kind = resizer.WhichOneof("image_resizer_oneof")
     fixed, ratio = resizer.fixed_shape_resizer, resizer.keep_aspect_ratio_resizer
-    if kind == "keep_aspect_ratio_resizer" and ratio.min_dimension > ratio.max_dimension:
-        yield f"{place}.{kind}", f"min_dimension is above max_dimension {ratio.max_dimension}", "raise max_dimension"
     height, width = (fixed.height, fixed.width) if kind == "fixed_shape_resizer" else (ratio.min_dimension,) * 2
     if min(height, width) > 0 and height * width > _MOST_PIXELS:
         yield f"{place}.{kind}", f"{height:,}x{width:,} pixels are more than TensorFlow can hold", "lower them"
     if kind == "conditional_shape_resizer" and not resizer.conditional_shape_resizer.condition:
         yield f"{place}.{kind}.condition", "is INVALID", "write GREATER or SMALLER"
-
-
-def _suppression(settings: Message, place: str) -> Rules:
-    if settings.max_detections_per_class > settings.max_total_detections:
-        message = f"is above max_total_detections {settings.max_total_detections}"
-        yield f"{place}.max_detections_per_class", message, "lower it, or raise the other"
-    if settings.soft_nms_sigma < 0:
-        yield f"{place}.soft_nms_sigma", "is below 0", "write 0"
-    if settings.use_combined_nms and settings.use_class_agnostic_nms:
-        yield _clash(f"{place}.use_combined_nms", "use_class_agnostic_nms")
-
-
-def _hyperparams(settings: Message, place: str) -> Rules:
-    if settings.force_use_bias:
-        yield f"{place}.force_use_bias", TENSORFLOW_2, "remove it"
-    if settings.HasField("sync_batch_norm"):
-        yield f"{place}.sync_batch_norm", TENSORFLOW_2, "write batch_norm"
-    if settings.initializer.HasField("keras_initializer_by_name"):
-        yield f"{place}.initializer.keras_initializer_by_name", TENSORFLOW_2, "remove it"
 
 
 def _manual_steps(schedule: Message, place: str) -> Rules:
@@ -249,17 +245,12 @@ def _manual_steps(schedule: Message, place: str) -> Rules:
 
 
 def _cosine(schedule: Message, place: str) -> Rules:
-    if schedule.total_steps < schedule.warmup_steps:
-        message = f"{schedule.warmup_steps} is above total_steps {schedule.total_steps}"
-        yield f"{place}.warmup_steps", message, "lower it"
-    elif schedule.warmup_steps and schedule.learning_rate_base < schedule.warmup_learning_rate:
+    if schedule.warmup_steps and schedule.learning_rate_base < schedule.warmup_learning_rate:
         message = f"{schedule.warmup_learning_rate:g} is above learning_rate_base {schedule.learning_rate_base:g}"
         yield f"{place}.warmup_learning_rate", message, "lower it"
 
 
 def _input_reader(reader: Message, place: str) -> Rules:
-    if reader.HasField("external_input_reader"):
-        yield f"{place}.external_input_reader", "the API has none", "write tf_record_input_reader"
     for field in ("shuffle_buffer_size", "filenames_shuffle_buffer_size"):
         if reader.shuffle and not getattr(reader, field):
             yield f"{place}.{field}", "is 0", "write shuffle: false for none"
@@ -267,8 +258,6 @@ def _input_reader(reader: Message, place: str) -> Rules:
 
 _SPECIAL = {
     "ImageResizer": _resizer,
-    "BatchNonMaxSuppression": _suppression,
-    "Hyperparams": _hyperparams,
     "ManualStepLearningRate": _manual_steps,
     "CosineDecayLearningRate": _cosine,
     "InputReader": _input_reader,
@@ -291,8 +280,6 @@ def _training(config: Message) -> Rules:
             re.compile(pattern)
         except re.error as error:
             yield "train_config.freeze_variables", f"{pattern!r} is no regular expression ({error})", "correct it"
-    if train.merge_multiple_label_boxes and train.use_multiclass_scores:
-        yield _clash("train_config.merge_multiple_label_boxes", "use_multiclass_scores")
     if config.model.HasField("faster_rcnn") and model.second_stage_batch_size > model.first_stage_max_proposals:
         most = model.first_stage_max_proposals
         yield "model.faster_rcnn.second_stage_batch_size", f"is above first_stage_max_proposals {most}", f"write {most}"
@@ -311,8 +298,6 @@ def _evaluation(config: Message, reader: Message | None) -> Rules:
         yield from _general(settings, "eval_config")
         yield from _reader(config, reader, "eval_input_reader")
         yield from _metrics(config)
-        if settings.ignore_groundtruth:
-            yield "eval_config.ignore_groundtruth", "leaves nothing to measure", "write false"
     if settings.use_moving_averages and optimizer.WhichOneof("optimizer") and not optimizer.use_moving_average:
         message = "is true, but the optimizer keeps none (use_moving_average: false)"
         yield "eval_config.use_moving_averages", message, "write false"
@@ -327,7 +312,7 @@ def _evaluation(config: Message, reader: Message | None) -> Rules:
             message = "does not go with change_coordinate_frame, which is true by default"
             yield place, message, "write change_coordinate_frame: false beside it"
         elif suppression.use_combined_nms and suppression.soft_nms_sigma:
-            yield _clash(place, "soft_nms_sigma")
+            yield place, "does not go with soft_nms_sigma", "remove one of the two"
 
 
 def _metrics(config: Message) -> Rules:

@@ -83,7 +83,7 @@ MODELS = [  # the model, what is said of it
     (changed(SSD, "height: 300 width: 300", "height: 1000000 width: 1000000"), "1,000,000x1,000,000 pixels are more"),
     (
         changed(SSD, small_project.RESIZER, "keep_aspect_ratio_resizer { min_dimension: 2000 }"),
-        "min_dimension is above max",
+        "min_dimension: 2000 is above max_dimension 1024",
     ),
     (changed(SSD, small_project.RESIZER, "conditional_shape_resizer { condition: INVALID }"), "condition: is INVALID"),
     (
@@ -112,7 +112,7 @@ MODELS = [  # the model, what is said of it
     ),
     (
         with_model(SSD, "post_processing { batch_non_max_suppression { max_total_detections: 10 } }"),
-        "max_detections_per_class: is above max_total_detections 10",
+        "max_detections_per_class: 100 is above max_total_detections 10",
     ),
     (
         with_model(SSD, "post_processing { batch_non_max_suppression { iou_threshold: 1.5 } }"),
@@ -123,7 +123,7 @@ MODELS = [  # the model, what is said of it
         "does not go with add_background_class, which is true by default",
     ),
     (changed(FASTER_RCNN, "initial_crop_size: 14", ""), "faster_rcnn.initial_crop_size: is 0, expected at least 1"),
-    (with_model(FASTER_RCNN, "number_of_stages: 4"), "number_of_stages: is 4, expected 1, 2 or 3"),
+    (with_model(FASTER_RCNN, "number_of_stages: 4"), "number_of_stages: is 4, expected 1 to 3"),
     (
         with_model(FASTER_RCNN, "inplace_batchnorm_update: true"),
         "inplace_batchnorm_update: the API does not support it",
