@@ -79,7 +79,7 @@ def submit_training(
         submitted=int(time.time()),
     )
     template = job_spec.with_replicas(job_spec.read_template(options.template), workers, parameter_servers)
-    findings: list[Finding | str] = checks.check_model(config, config_path)
+    findings: list[Finding | str] = api_limits.check_model(config, config_path)
     findings += api_limits.check_training(config, config_path)
     if not findings:
         findings += checks.check_batch(config, config_path)

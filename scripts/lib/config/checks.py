@@ -32,20 +32,17 @@ def raise_errors(findings: Iterable[Finding], consequence: str) -> None:
     command_line.print_findings(findings, sys.stderr)
 
 
-def check_model(config: Message, path: Path | str) -> list[Finding]:
-    """Check that the API can build the model."""
-    return api_limits.check_model(config, path)
-
-
 def check_trainable(config: Message, path: Path | str) -> list[Finding]:
     """Check that the config says what to train and how, whatever the data and what may still be set."""
     training = api_limits.check_training(config, path)
-    return check_model(config, path) + [each for each in training if each.message.startswith("train_config.optimizer")]
+    return api_limits.check_model(config, path) + [
+        each for each in training if each.message.startswith("train_config.optimizer")
+    ]
 
 
 def check_training(config: Message, path: Path | str, on_buckets: bool = True) -> list[Finding]:
     """Check for what would stop the training, or let it learn the wrong thing."""
-    findings = check_model(config, path) + api_limits.check_training(config, path)
+    findings = api_limits.check_model(config, path) + api_limits.check_training(config, path)
     checkpoint = config.train_config.fine_tune_checkpoint
     if checkpoint and (on_buckets or not is_url(checkpoint)):
         findings += check_checkpoint(checkpoint, path)
@@ -91,7 +88,7 @@ def check_evaluation(
 
     `reader` None: the config's; `builds=False`: the model is exported, and the API does not build it.
     """
-    findings = check_model(config, path) if builds else []
+    findings = api_limits.check_model(config, path) if builds else []
     if reader is None:
         if not config.eval_input_reader:
             return [*findings, finding(path, "has no eval_input_reader", SEE_CONFIGS)]

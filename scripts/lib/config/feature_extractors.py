@@ -37,13 +37,9 @@ def refusal(architecture: str, name: str) -> tuple[str, str] | None:
     if name in known:
         return None
     if name.endswith(_KERAS):
-        remedy = (
-            f"write {counterpart(architecture, name)!r}, the nearest in graph mode, and train from scratch or from "
-        )
-        return (
-            f"{name!r} {TENSORFLOW_2}",
-            f"{remedy}a checkpoint of it (make_config.py --fine_tune_checkpoint)",
-        )
+        near = counterpart(architecture, name)
+        remedy = f"write {near!r}, the nearest in graph mode, and train from scratch or from a checkpoint of it"
+        return f"{name!r} {TENSORFLOW_2}", f"{remedy} (make_config.py --fine_tune_checkpoint)"
     near = difflib.get_close_matches(name, known, 3, 0.5) or list(known)
     return f"model.{architecture} has no {name!r}", f"write {' or '.join(map(repr, near))}"
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 from google.protobuf.message import DecodeError, Message
 
 from scripts.lib.config import pipeline_config
@@ -45,7 +44,7 @@ def check(config: Message, path: Path | str, available: float | None = None) -> 
     Args:
         config: a TrainEvalPipelineConfig with a model and a training record on this machine.
         path: its file, for the finding.
-        available: bytes; None: those of this machine, where it tells them.
+        available: bytes; None: those of this machine.
     """
     images = image_sizes(config.train_input_reader.tf_record_input_reader.input_path)
     if images is None:
@@ -73,7 +72,7 @@ def _warning(
 ) -> list[Finding]:
     available = available_bytes() if available is None else available
     needed = size + _PROGRAM
-    if available is None or needed <= available:
+    if needed <= available:
         return []
     message = f"{what} up to {needed / GIGABYTE:.1f} GB of memory, {available / GIGABYTE:.1f} GB are free"
     return [Finding(WARNING, code, files.shown_path(path), message, remedy)]
@@ -114,17 +113,9 @@ def image_sizes(records: Iterable[str]) -> ImageSizes | None:
     return ImageSizes(sum(pixels) / len(pixels), max(pixels), sum(stored) / len(stored))
 
 
-def available_bytes() -> int | None:
-    """Return the memory that is free on this machine, within a container's limit; None where nothing tells it."""
-    if sys.platform == "win32":
-        return _windows_bytes()
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-        return min([free, *_container_bytes()])
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # macOS tells what there is, not what is free
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
+def available_bytes() -> int:
+    """Return the memory that is free on this machine, within a container's limit."""
+    return min([psutil.virtual_memory().available, *_container_bytes()])
 
 
 def _container_bytes() -> list[int]:
@@ -134,11 +125,3 @@ def _container_bytes() -> list[int]:
         used = dict(line.split() for line in usage.splitlines())["anon"]  # the files' cache can be given back
         return [int(limit) - int(used)]
     return []
-
-
-def _windows_bytes() -> int | None:
-    """Return MEMORYSTATUSEX.ullAvailPhys (sysinfoapi.h)."""
-    import ctypes
-
-    status = (ctypes.c_ulonglong * 8)(64)  # dwLength and dwMemoryLoad, then seven sizes; the second is ullAvailPhys
-    return status[2] if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None

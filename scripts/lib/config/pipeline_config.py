@@ -47,14 +47,14 @@ def read_parts(
 ) -> Message:
     """Read the separate files that the API's flags `--model_config_path` etc. name into one pipeline config."""
     config = protos.load("pipeline").TrainEvalPipelineConfig()
-    if model:
-        _parse(model, config.model)
-    if train_config:
-        _parse(train_config, config.train_config)
-    if train_input:
-        _parse(train_input, config.train_input_reader)
-    if eval_config:
-        _parse(eval_config, config.eval_config)
+    for path, part in (
+        (model, config.model),
+        (train_config, config.train_config),
+        (train_input, config.train_input_reader),
+        (eval_config, config.eval_config),
+    ):
+        if path:
+            _parse(path, part)
     if eval_input:
         _parse(eval_input, config.eval_input_reader.add())
     _resolve_paths(config)

@@ -7,8 +7,8 @@ anchor_generators/multiple_grid_anchor_generator.py (`create_ssd_anchors`) and g
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from google.protobuf.message import Message
@@ -25,32 +25,21 @@ def shapes_by_layer(config: Message) -> list[np.ndarray] | None:
     if not anchor_generator.HasField("ssd_anchor_generator"):
         return None
     generator = anchor_generator.ssd_anchor_generator
-    base = generator.base_anchor_width, generator.base_anchor_height
-    return [anchor_shapes(specs) * base for specs in _scales_and_ratios(generator)]
-
-
-def _scales_and_ratios(generator: Message) -> list[list[tuple[float, float]]]:
-    """Return (scale, aspect ratio) of each anchor of each layer; see `create_ssd_anchors`."""
     steps = max(generator.num_layers - 1, 1)
     span = generator.max_scale - generator.min_scale
     scales = list(generator.scales) or [generator.min_scale + span * i / steps for i in range(generator.num_layers)]
     scales = [*scales[: generator.num_layers], 1.0]
+    base = generator.base_anchor_width, generator.base_anchor_height
     layers = []
-    for layer, (scale, next_scale) in enumerate(zip(scales[:-1], scales[1:], strict=True)):
-        if layer == 0 and generator.reduce_boxes_in_lowest_layer:
-            layers.append([(0.1, 1.0), (scale, 2.0), (scale, 0.5)])
-            continue
+    for layer, (scale, next_scale) in enumerate(itertools.pairwise(scales)):
         anchors = [(scale, ratio) for ratio in generator.aspect_ratios]
         if generator.interpolated_scale_aspect_ratio > 0:
             anchors.append((math.sqrt(scale * next_scale), generator.interpolated_scale_aspect_ratio))
-        layers.append(anchors)
+        if layer == 0 and generator.reduce_boxes_in_lowest_layer:
+            anchors = [(0.1, 1.0), (scale, 2.0), (scale, 0.5)]
+        sizes, ratios = np.array(anchors, np.float64).reshape(-1, 2).T
+        layers.append(np.stack([sizes * np.sqrt(ratios), sizes / np.sqrt(ratios)], axis=1) * base)
     return layers
-
-
-def anchor_shapes(specs: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Return width and height from scale and aspect ratio (width / height); see `tile_anchors`."""
-    scales, ratios = np.array(specs, np.float64).reshape(-1, 2).T
-    return np.stack([scales * np.sqrt(ratios), scales / np.sqrt(ratios)], axis=1)
 
 
 def box_shapes(boxes_xyxy: np.ndarray, image_sizes: np.ndarray, config: Message | None) -> np.ndarray:

@@ -15,7 +15,6 @@ from scripts.lib.core.errors import ERROR, WARNING, DataError, Finding, errors
 from scripts.lib.core.wording import one_line
 from scripts.lib.object_detection_api import protos, text_protos
 
-_BACKGROUND = "background"
 _EXAMPLE = "write it like data/apparel_label_map.pbtxt"
 
 
@@ -32,10 +31,7 @@ def read(path: Path | str) -> dict[str, int]:
         UsageError: there is no such file.
         DataError: it does not parse, or names or ids break the rules; all such items are listed.
     """
-    class_ids, findings = inspect(path)
-    if errors(findings):
-        raise DataError(findings)
-    return class_ids
+    return {_name(item): item.id for item in _read_items(path)}
 
 
 def read_for_records(path: Path | str, keep_ids: bool) -> tuple[dict[str, int], list[Finding]]:
@@ -49,34 +45,23 @@ def read_for_records(path: Path | str, keep_ids: bool) -> tuple[dict[str, int], 
 
 def display_names(path: Path | str) -> dict[int, str]:
     """Return class id -> the name that people read, its display_name where that is given; raise as `read` does."""
-    names = {class_id: name for name, class_id in read(path).items()}
-    shown = {item.id: item.display_name for item in _parse(path)[0].item if item.display_name and item.id in names}
-    names_shown = {**names, **shown}
-    is_unique = len(names_shown) == len(set(names_shown.values()))
-    return names_shown if is_unique else names
+    items = _read_items(path)
+    shown = {item.id: item.display_name or _name(item) for item in items}
+    is_unique = len(set(shown.values())) == len(shown)
+    return shown if is_unique else {item.id: _name(item) for item in items}
 
 
 def spellings(path: Path | str) -> dict[str, int]:
     """Return each name and each display_name -> id: what the API takes for a class's name; raise as `read` does."""
-    ids = set(read(path).values())
-    items = [item for item in _parse(path)[0].item if item.id in ids]
+    items = _read_items(path)
     shown = {item.display_name: item.id for item in items if item.display_name}
     return {**shown, **{item.name: item.id for item in items}}
 
 
 def inspect(path: Path | str) -> tuple[dict[str, int], list[Finding]]:
     """Like `read`, for a report that goes on: return class name -> id, and the findings."""
-    try:
-        label_map, findings = _parse(path)
-    except DataError as error:
-        return {}, error.findings
-    items = [(_name(item), item.id) for item in label_map.item]
-    for name, class_id in items:
-        if class_id == 0 and name.lower() == _BACKGROUND:
-            message = f"the item of id 0, {name!r}, is left out: the model adds the background by itself"
-            findings.append(_finding(path, message, "delete the item", WARNING))
-    items = [(name, class_id) for name, class_id in items if class_id or name.lower() != _BACKGROUND]
-    return dict(sorted(items, key=lambda item: item[1])), findings + _check_items(path, items)
+    items, findings = _inspect_items(path)
+    return {_name(item): item.id for item in items}, findings
 
 
 def gaps(class_ids: Mapping[str, int], path: Path | str) -> list[Finding]:
@@ -91,11 +76,27 @@ def gaps(class_ids: Mapping[str, int], path: Path | str) -> list[Finding]:
     return [_finding(path, message, f"{remedy}, give generate_tfrecord.py --keep_label_ids")]
 
 
-def _parse(path: Path | str) -> tuple[Message, list[Finding]]:
-    """Return the StringIntLabelMap, and warnings; raise as `read` does."""
+def _read_items(path: Path | str) -> list[Message]:
+    items, findings = _inspect_items(path)
+    if errors(findings):
+        raise DataError(findings)
+    return items
+
+
+def _inspect_items(path: Path | str) -> tuple[list[Message], list[Finding]]:
+    """Return the items in the order of their ids, without a background, and what is wrong with them."""
     label_map = protos.load("string_int_label_map").StringIntLabelMap()
-    text = text_protos.read_text(path, text_protos.LABEL_MAP)
-    return label_map, text_protos.parse(text, label_map, path, text_protos.LABEL_MAP)
+    try:
+        text = text_protos.read_text(path, text_protos.LABEL_MAP)
+        findings = text_protos.parse(text, label_map, path, text_protos.LABEL_MAP)
+    except DataError as error:
+        return [], error.findings
+    items = sorted(label_map.item, key=lambda item: item.id)
+    for background in [item for item in items if item.id == 0 and _name(item).lower() == "background"]:
+        items.remove(background)
+        message = f"the item of id 0, {_name(background)!r}, is left out: the model adds the background by itself"
+        findings.append(_finding(path, message, "delete the item", WARNING))
+    return items, findings + _check_items(path, items)
 
 
 def _name(item: Message) -> str:
@@ -103,11 +104,11 @@ def _name(item: Message) -> str:
     return item.display_name if item.display_name and item.name.startswith(("/m/", "/g/")) else item.name
 
 
-def _check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding]:
+def _check_items(path: Path | str, items: list[Message]) -> list[Finding]:
     if not items:
         return [_finding(path, "holds no class", _EXAMPLE)]
     findings = []
-    names, ids = [name for name, _ in items], [class_id for _, class_id in items]
+    names, ids = [_name(item) for item in items], [item.id for item in items]
     if "" in names:
         findings.append(_finding(path, "an item has no name", "give it one"))
     for name in sorted(set(names) - {""}):
@@ -116,7 +117,7 @@ def _check_items(path: Path | str, items: list[tuple[str, int]]) -> list[Finding
         if names.count(name) > 1:
             findings.append(_finding(path, f"the name {name!r} occurs {names.count(name)} times", "keep one of them"))
     for class_id in sorted(set(ids)):
-        named = ", ".join(repr(name) for name, other in items if other == class_id)
+        named = ", ".join(repr(name) for name, other in zip(names, ids, strict=True) if other == class_id)
         if class_id < 1:
             message = f"{named} has the id {class_id}; ids begin with 1, and 0 is the background's"
             findings.append(_finding(path, message, f"number the classes 1 to {len(items)}"))

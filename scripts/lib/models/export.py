@@ -15,7 +15,7 @@ from scripts.lib.models import exported_model
 def read_config(path: Path | str) -> pipeline_config.Message:
     """Return a pipeline config; raise DataError where its model and label map cannot be exported."""
     config = pipeline_config.read(path)
-    findings = checks.check_model(config, path) + api_limits.check_evaluation(config, path)
+    findings = api_limits.check_model(config, path) + api_limits.check_evaluation(config, path)
     findings += checks.check_label_map(config, pipeline_config.label_map_path(config), path)[0]
     checks.raise_errors(findings, "nothing was exported")
     return config
