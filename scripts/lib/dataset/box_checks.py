@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from scripts.lib.core.errors import ERROR, NOTE, WARNING, Finding
@@ -138,15 +138,16 @@ def _frame(
 
 def _duplicates(file: str, class_names: Sequence[str], boxes_xyxy: Sequence[Box]) -> list[Finding]:
     """Return a warning for each box that occurs twice, with one class or with several."""
+    numbers_of = defaultdict(list)
+    for number, box in enumerate(boxes_xyxy, start=1):
+        numbers_of[box].append(number)
     findings = []
-    for box, count in Counter(boxes_xyxy).items():
-        if count == 1:
-            continue
-        names = [name for name, other in zip(class_names, boxes_xyxy, strict=True) if other == box]
-        numbers = [str(number) for number, other in enumerate(boxes_xyxy, start=1) if other == box]
-        which = f"objects {' and '.join(numbers)} ({', '.join(dict.fromkeys(names))})"
-        message = f"have the same box and {'class' if len(set(names)) == 1 else 'different classes'}: {box}"
-        findings.append(Finding(WARNING, "box-duplicate", file, message, "keep one of them", object=which))
+    for box, numbers in numbers_of.items():
+        if len(numbers) > 1:
+            names = dict.fromkeys(class_names[number - 1] for number in numbers)
+            which = f"objects {' and '.join(map(str, numbers))} ({', '.join(names)})"
+            message = f"have the same box and {'class' if len(names) == 1 else 'different classes'}: {box}"
+            findings.append(Finding(WARNING, "box-duplicate", file, message, "keep one of them", object=which))
     return findings
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scripts.lib.evaluation.average_precision import EvaluatedImage, nan_mean, weighted_precision
+from scripts.lib.evaluation.average_precision import ClassMatches, EvaluatedImage, nan_mean, weighted_precision
 
 MAX_DETECTIONS = 100  # per image and class
 _RECALLS = np.linspace(0, 1, 101)
@@ -42,15 +42,7 @@ METRICS = {
 }
 
 
-class CocoMatches(NamedTuple):
-    """The detections of one class, area range and IoU threshold, best score first, without the ignored ones."""
-
-    image_index: np.ndarray  # int [num_detections]
-    is_true_positive: np.ndarray  # bool [num_detections]
-    num_true: np.ndarray  # int [num_images], objects that count
-
-
-def match(images: Sequence[EvaluatedImage], num_classes: int) -> dict[str, list[list[CocoMatches]]]:
+def match(images: Sequence[EvaluatedImage], num_classes: int) -> dict[str, list[list[ClassMatches]]]:
     """Match detections with ground truth by pycocotools.
 
     Args:
@@ -62,7 +54,7 @@ def match(images: Sequence[EvaluatedImage], num_classes: int) -> dict[str, list[
         0.5 to 0.95.
     """
     evaluation = _evaluated(images, num_classes)
-    found: dict[str, list[list[CocoMatches]]] = {area: [] for area in evaluation.params.areaRngLbl}
+    found: dict[str, list[list[ClassMatches]]] = {area: [] for area in evaluation.params.areaRngLbl}
     results = iter(evaluation.evalImgs)  # class by class, area by area, image by image
     for _ in range(num_classes):
         for area in evaluation.params.areaRngLbl:
@@ -78,62 +70,51 @@ def _evaluated(images: Sequence[EvaluatedImage], num_classes: int):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    truth = [
-        {"image_id": index, "category_id": int(class_id), "iscrowd": 0, **_box(box)}
-        for index, image in enumerate(images)
-        for box, class_id in zip(image.true_boxes_yxyx.tolist(), image.true_class_ids, strict=True)
-    ]
-    detections = [
-        {"image_id": index, "category_id": int(class_id), "score": score, **_box(box)}
-        for index, image in enumerate(images)
-        for box, class_id, score in zip(
-            image.boxes_yxyx.tolist(), image.class_ids.tolist(), image.scores.tolist(), strict=True
-        )
-    ]
+    truth = [_rows(index, one.true_boxes_yxyx, 1, one.true_class_ids) for index, one in enumerate(images)]
+    detections = [_rows(index, one.boxes_yxyx, one.scores, one.class_ids) for index, one in enumerate(images)]
+    image_ids, class_ids = list(range(len(images))), list(range(1, num_classes + 1))
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
-        sides = []
-        for annotations in (truth, detections):
-            side = COCO()
-            side.dataset = {
-                "images": [{"id": index} for index in range(len(images))],
-                "categories": [{"id": class_id} for class_id in range(1, num_classes + 1)],
-                "annotations": [{"id": number, **one} for number, one in enumerate(annotations, start=1)],
-            }
-            side.createIndex()
-            sides.append(side)
-        evaluation = COCOeval(*sides, iouType="bbox")
-        evaluation.params.imgIds = list(range(len(images)))
-        evaluation.params.catIds = list(range(1, num_classes + 1))
+        empty = COCO()
+        empty.dataset = {"images": [{"id": one} for one in image_ids], "categories": [{"id": one} for one in class_ids]}
+        empty.createIndex()
+        tables = (np.concatenate([np.empty((0, 7)), *rows]) for rows in (truth, detections))
+        evaluation = COCOeval(*(empty.loadRes(table) if len(table) else empty for table in tables), iouType="bbox")
+        evaluation.params.imgIds, evaluation.params.catIds = image_ids, class_ids
         evaluation.evaluate()
     return evaluation
 
 
-def _box(box_yxyx: Sequence[float]) -> dict:
-    ymin, xmin, ymax, xmax = box_yxyx
-    return {"bbox": [xmin, ymin, xmax - xmin, ymax - ymin], "area": (xmax - xmin) * (ymax - ymin)}
+def _rows(index: int, boxes_yxyx: np.ndarray, scores: np.ndarray | float, class_ids: np.ndarray) -> np.ndarray:
+    """Return the boxes of an image as `COCO.loadRes` takes them: index, x, y, width, height, score, class id."""
+    rows = np.empty((len(boxes_yxyx), 7))
+    rows[:, 0], rows[:, 5], rows[:, 6] = index, scores, class_ids
+    rows[:, 1:3] = boxes_yxyx[:, 1::-1]
+    rows[:, 3:5] = boxes_yxyx[:, :1:-1] - rows[:, 1:3]
+    return rows
 
 
-def _by_threshold(results: Sequence[tuple[int, dict]], num_images: int) -> list[CocoMatches]:
+def _by_threshold(results: Sequence[tuple[int, dict]], num_images: int) -> list[ClassMatches]:
     """Return the matches of one class and area at each IoU threshold, from (image index, pycocotools' result)."""
     num_true = np.zeros(num_images, int)
     for index, result in results:
         num_true[index] = np.count_nonzero(~np.asarray(result["gtIgnore"], bool))
     if not results:
-        return [CocoMatches(np.zeros(0, int), np.zeros(0, bool), num_true)]
+        return [ClassMatches(np.zeros(0, int), np.zeros(0), np.zeros(0, bool), num_true)]
     scores_by_image = [result["dtScores"][:MAX_DETECTIONS] for _, result in results]
     scores = np.concatenate(scores_by_image)
     image_index = np.repeat([index for index, _ in results], [len(of_image) for of_image in scores_by_image])
     matched = np.concatenate([result["dtMatches"][:, :MAX_DETECTIONS] for _, result in results], axis=1) > 0
     ignored = np.concatenate([result["dtIgnore"][:, :MAX_DETECTIONS] for _, result in results], axis=1) > 0
     order = np.argsort(-scores, kind="mergesort")
-    image_index, matched, ignored = image_index[order], matched[:, order], ignored[:, order]
+    image_index, scores = image_index[order], scores[order]
+    matched, ignored = matched[:, order], ignored[:, order]
     return [
-        CocoMatches(image_index[~ignored_at], matched_at[~ignored_at], num_true)
+        ClassMatches(image_index[~ignored_at], scores[~ignored_at], matched_at[~ignored_at], num_true)
         for matched_at, ignored_at in zip(matched, ignored, strict=True)
     ]
 
 
-def summary(matches: dict[str, list[list[CocoMatches]]], weights: np.ndarray) -> dict[str, np.ndarray]:
+def summary(matches: dict[str, list[list[ClassMatches]]], weights: np.ndarray) -> dict[str, np.ndarray]:
     """Return the name of each metric in METRICS -> float [num_resamples], NaN without an object of that size.
 
     Args:
@@ -155,7 +136,7 @@ def summary(matches: dict[str, list[list[CocoMatches]]], weights: np.ndarray) ->
     return {name: value(metric) for name, metric in METRICS.items()}
 
 
-def _precision_and_recall(matches: CocoMatches, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _precision_and_recall(matches: ClassMatches, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean precision at 101 recalls and the greatest recall; float [num_resamples], NaN without objects."""
     num_true = weights @ matches.num_true
     positive, precision = weighted_precision(matches.image_index, matches.is_true_positive, weights)

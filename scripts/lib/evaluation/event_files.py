@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tensorboard.compat.proto import event_pb2
+from PIL import Image
+from tensorboard.compat.proto import event_pb2, summary_pb2
 
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
@@ -26,14 +27,6 @@ class Scalar(NamedTuple):
 
     step: int
     value: float
-
-
-class EncodedImage(NamedTuple):
-    """A PNG or JPEG image with its size in pixels."""
-
-    encoded: bytes
-    width: int
-    height: int
 
 
 def paths(folder: Path | str) -> list[Path]:
@@ -69,26 +62,23 @@ def remove(folder: Path | str, writer: str) -> None:
         path.unlink()
 
 
-def write(
-    path: Path | str, step: int, scalars: Mapping[str, float], images: Mapping[str, EncodedImage] | None = None
-) -> None:
+def write(path: Path | str, step: int, scalars: Mapping[str, float], images: Mapping[str, Path] | None = None) -> None:
     """Write an event file of one training step; a file of the same name is replaced.
 
     Args:
         path: a file with "tfevents" in its name, as TensorBoard expects it.
         step: of the training.
         scalars: tag -> value.
-        images: tag -> image. TensorBoard groups tags by what stands before the first `/`.
+        images: tag -> PNG or JPEG file. TensorBoard groups tags by what stands before the first `/`.
     """
-    now = time.time()
+    values = [summary_pb2.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
+    for tag, image_path in (images or {}).items():
+        with Image.open(image_path) as image:
+            size = {"width": image.width, "height": image.height, "colorspace": 3}
+        stored = summary_pb2.Summary.Image(encoded_image_string=image_path.read_bytes(), **size)
+        values.append(summary_pb2.Summary.Value(tag=tag, image=stored))
+    events = [event_pb2.Event(step=step, summary=summary_pb2.Summary(value=[value])) for value in values]
     with files.atomic_write(path) as file:
-        tf_record.write_record(file, event_pb2.Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
-        for tag, number in scalars.items():
-            event = event_pb2.Event(wall_time=now, step=step)
-            event.summary.value.add(tag=tag, simple_value=number)
-            tf_record.write_record(file, event.SerializeToString())
-        for tag, (encoded, width, height) in (images or {}).items():
-            event = event_pb2.Event(wall_time=now, step=step)
-            image = event.summary.value.add(tag=tag).image
-            image.encoded_image_string, image.width, image.height, image.colorspace = encoded, width, height, 3
+        for event in (event_pb2.Event(file_version="brain.Event:2"), *events):
+            event.wall_time = time.time()
             tf_record.write_record(file, event.SerializeToString())

@@ -71,11 +71,24 @@ def headline(evaluation: Evaluation) -> Headline:
 
 
 def write(path: Path | str, evaluation: Evaluation) -> None:
-    """Write metrics.json; NaN becomes null, since JSON has no NaN."""
-    metrics = {name: None if math.isnan(value) else value for name, value in sorted(evaluation.metrics.items())}
+    """Write metrics.json."""
+    write_json(path, {**evaluation._asdict(), "metrics": dict(sorted(evaluation.metrics.items()))})
+
+
+def write_json(path: Path | str, content: dict) -> None:
+    """Write a file of figures; NaN becomes null, since JSON has no NaN."""
     with files.atomic_write(path, "w") as file:
-        json.dump({**evaluation._asdict(), "metrics": metrics}, file, indent=2, ensure_ascii=False)
+        json.dump(without_nan(content), file, indent=2, ensure_ascii=False)
         file.write("\n")
+
+
+def without_nan(value):
+    """Return the value with None for NaN."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def read(path: Path | str) -> Evaluation:

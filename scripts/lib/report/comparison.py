@@ -15,7 +15,7 @@ import numpy as np
 from scripts.lib.core import files, json_text
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.wording import counted
-from scripts.lib.evaluation import coco, on_record
+from scripts.lib.evaluation import coco, metrics_file, on_record
 from scripts.lib.images import fonts
 from scripts.lib.pages import render
 from scripts.lib.report import examples, figures, report
@@ -71,7 +71,7 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
     drawn = _draw(*results, options)
     as_json = {name: one.as_json() for name, one in differences.items()}
     content = {"a": name_a, "b": name_b, "num_examples": num_images, "findings": findings, "differences": as_json}
-    figures.write_json(options.output_dir / "compare.json", figures.without_nan(content))
+    metrics_file.write_json(options.output_dir / "compare.json", content)
     render.write(
         options.output_dir / report.PAGE,
         "compare.html",

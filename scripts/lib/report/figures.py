@@ -7,7 +7,6 @@ TensorBoard and comparisons; if it belongs to a class, add a field to `ClassResu
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -69,7 +68,7 @@ class Matches(NamedTuple):
     """Detections matched with ground truth: class name -> matches, and pycocotools' matches (see `coco.match`)."""
 
     of_classes: dict[str, ClassMatches]
-    coco: dict[str, list[list[coco.CocoMatches]]]
+    coco: dict[str, list[list[ClassMatches]]]
 
 
 class Results(NamedTuple):
@@ -163,7 +162,7 @@ def _class_result(name: str, matches: ClassMatches, figure: Figure, boxes_train:
 def as_json(results: Results, findings: Sequence[str] = (), about: Mapping[str, str] | None = None) -> dict:
     """Return the content of metrics.json: what eval.py writes (global_step, num_examples, metrics), and the rest."""
     tags = pascal_tags(results)
-    return without_nan(
+    return metrics_file.without_nan(
         {
             "about": dict(about or {}),
             "global_step": results.global_step or 0,
@@ -195,21 +194,6 @@ def pascal_tags(results: Results) -> dict[str, Figure]:
     return {**tags, metrics_file.MEAN_AP: results.mean_ap}
 
 
-def without_nan(value):
-    """Return the value with None for NaN, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def write_json(path: Path | str, content: dict) -> None:
-    with files.atomic_write(path, "w") as file:
-        json.dump(content, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-
-
 def write_confusion_csv(path: Path | str, results: Results) -> None:
     """Write the confusion matrix, one row per true class and one column per detected class."""
     with files.atomic_write(path, "w") as file:
@@ -220,7 +204,7 @@ def write_confusion_csv(path: Path | str, results: Results) -> None:
 
 def write_thresholds(path: Path | str, results: Results) -> None:
     """Write score_thresholds.json, class name -> threshold with the best F1, which is detect.py's default."""
-    write_json(path, {one.name: round(one.threshold, 4) for one in results.classes})
+    metrics_file.write_json(path, {one.name: round(one.threshold, 4) for one in results.classes})
 
 
 def table(results: Results) -> str:

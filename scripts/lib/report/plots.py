@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-import matplotlib
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
@@ -35,10 +35,7 @@ Draw = Callable[[Figure, Data], None]
 Curves = Mapping[str, Sequence[Scalar]]
 
 _LINE_STYLES = ("-", "--", ":")
-_THEMES = {
-    "light": {"ground": "#ffffff", "ink": "#1f2328", "soft": "#d0d7de"},
-    "dark": {"ground": "#161b22", "ink": "#e6edf3", "soft": "#3d444d"},
-}
+_STYLES = Path(__file__).with_name("styles")
 _INCHES = (4.0, 3.3)  # of a phone's column: the page shows a point of a plot as a pixel or more
 _DPI = 200
 _OFFSET = {"textcoords": "offset points", "fontsize": 9}
@@ -89,29 +86,8 @@ def save_all(folder: Path, plots: Mapping[str, tuple[Draw[Results], str]], resul
 
 def png(draw: Draw[Data], data: Data, theme: str = "light") -> bytes:
     """Return the plot as PNG bytes."""
-    colors = _THEMES[theme]
-    ground = ("figure.facecolor", "axes.facecolor", "savefig.facecolor", "legend.facecolor")
-    ink = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color")
-    style = {
-        **fonts.plot_settings(),
-        **dict.fromkeys(ground, colors["ground"]),
-        **dict.fromkeys(ink, colors["ink"]),
-        **dict.fromkeys(("axes.edgecolor", "grid.color", "legend.edgecolor"), colors["soft"]),
-        "axes.grid": True,
-        "grid.alpha": 0.6,
-        "axes.axisbelow": True,
-        "font.size": 10,
-        "figure.titlesize": 10.5,
-        "figure.titleweight": "bold",
-        "xtick.labelsize": 9,
-        "ytick.labelsize": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "lines.linewidth": 1.6,
-        "legend.fontsize": 9,
-        "legend.frameon": False,
-    }
-    with matplotlib.rc_context(style):
+    styles = [_STYLES / "plots.mplstyle", _STYLES / f"{theme}.mplstyle", fonts.plot_settings()]
+    with matplotlib.style.context(styles):
         figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
         draw(figure, data)
         buffer = io.BytesIO()

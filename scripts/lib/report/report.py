@@ -14,14 +14,13 @@ from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.wording import counted
-from scripts.lib.evaluation import coco, event_files, on_record
-from scripts.lib.evaluation.event_files import EncodedImage, Scalar
+from scripts.lib.evaluation import coco, event_files, metrics_file, on_record
+from scripts.lib.evaluation.event_files import Scalar
 from scripts.lib.images import fonts
 from scripts.lib.models import exported_model, metadata
 from scripts.lib.pages import render
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.report import examples, figures, plots, sentences
-from scripts.lib.report.examples import ExampleImage
 from scripts.lib.report.figures import ReportedModel, Results
 from scripts.lib.report.plots import PlotImage
 from scripts.lib.training import log as training_log
@@ -105,7 +104,7 @@ def write(results: Results, inputs: ReportInputs, options: PageOptions) -> list[
     )
     figures.write_confusion_csv(folder / "confusion_matrix.csv", results)
     about = describe(results, inputs)
-    figures.write_json(folder / METRICS, figures.as_json(results, findings, about))
+    metrics_file.write_json(folder / METRICS, figures.as_json(results, findings, about))
     by_kind = {kind: [example for example in drawn if example.kind == kind] for kind in examples.HEADINGS}
     render.write(
         folder / PAGE,
@@ -122,10 +121,14 @@ def write(results: Results, inputs: ReportInputs, options: PageOptions) -> list[
         examples={examples.HEADINGS[kind]: of_kind for kind, of_kind in by_kind.items() if of_kind},
     )
     if eval_dir:
-        images = _event_images(folder, detection, errors, drawn)
-        event_files.write(
-            event_files.new_path(eval_dir, _WRITER), results.global_step or 0, _event_scalars(results), images
-        )
+        images = {
+            f"{group}/{one.file[:-4]}": folder / one.file
+            for group, of_group in (("Curves", detection), ("Errors", errors))
+            for one in of_group
+        }
+        images |= {f"Examples/{one.file[:-4]}_{one.kind}": folder / examples.FOLDER / one.file for one in drawn}
+        path = event_files.new_path(eval_dir, _WRITER)
+        event_files.write(path, results.global_step or 0, _event_scalars(results), images)
     return findings
 
 
@@ -179,17 +182,3 @@ def _event_scalars(results: Results) -> dict[str, float]:
     scalars = {tag: figure.value for tag, figure in figures.pascal_tags(results).items()}
     scalars |= {coco.METRICS[name].tag: figure.value for name, figure in results.coco.items()}
     return {tag: value for tag, value in scalars.items() if value == value}
-
-
-def _event_images(
-    folder: Path, detection: Sequence[PlotImage], errors: Sequence[PlotImage], drawn: Sequence[ExampleImage]
-) -> dict[str, EncodedImage]:
-    """Return TensorBoard tag -> plot or example; the tags group them into Curves, Errors and Examples."""
-    images = {}
-    for group, of_group in (("Curves", detection), ("Errors", errors)):
-        for one in of_group:
-            images[f"{group}/{one.file[:-4]}"] = EncodedImage((folder / one.file).read_bytes(), one.width, one.height)
-    for one in drawn:
-        encoded = (folder / examples.FOLDER / one.file).read_bytes()
-        images[f"Examples/{one.file[:-4]}_{one.kind}"] = EncodedImage(encoded, one.width, one.height)
-    return images

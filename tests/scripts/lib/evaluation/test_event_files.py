@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import io
-
 from PIL import Image
 
 from scripts.lib.evaluation import event_files
 from scripts.lib.evaluation.event_files import Scalar
-
-
-def png() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (4, 3), "red").save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def test_curves_that_tensorflow_wrote_are_read(tf, tmp_path):
@@ -27,7 +19,8 @@ def test_curves_that_tensorflow_wrote_are_read(tf, tmp_path):
 
 def test_what_is_written_tensorflow_reads(tf, tmp_path):
     path = event_files.new_path(tmp_path, "report")
-    event_files.write(path, 7, {"mAP": 0.5}, {"Curves/f1": (png(), 4, 3)})
+    Image.new("RGB", (4, 3), "red").save(tmp_path / "f1.png")
+    event_files.write(path, 7, {"mAP": 0.5}, {"Curves/f1": tmp_path / "f1.png"})
     values = {
         value.tag: (event.step, value)
         for event in tf.train.summary_iterator(str(path))
@@ -35,7 +28,9 @@ def test_what_is_written_tensorflow_reads(tf, tmp_path):
     }
     assert values["mAP"][0] == 7
     assert values["mAP"][1].simple_value == 0.5
-    assert values["Curves/f1"][1].image.encoded_image_string == png()
+    image = values["Curves/f1"][1].image
+    assert image.encoded_image_string == (tmp_path / "f1.png").read_bytes()
+    assert (image.width, image.height) == (4, 3)
 
 
 def test_runs_that_went_on_are_joined_and_the_later_file_counts(tmp_path):
