@@ -28,8 +28,7 @@ from scripts.lib.annotations import class_map, proposals, registry
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import existing_dir, existing_file, local_path
-from scripts.lib.core.errors import DataError, Finding, UsageError, errors
-from scripts.lib.core.progress import progress
+from scripts.lib.core.errors import DataError, UsageError, errors
 from scripts.lib.core.wording import counted
 from scripts.lib.dataset import labels_csv
 from scripts.lib.dataset.labels_csv import LabelRow
@@ -48,8 +47,9 @@ def xml_to_csv(path: Path | str) -> pd.DataFrame:
     Raises:
         DataError: with every finding of every file.
     """
-    annotations, findings = read_annotations(Path(path), *registry.find_files(Path(path), "voc"))
-    if findings:
+    name, annotation_files = registry.find_files(Path(path), "voc")
+    annotations, findings, _ = registry.read_files(name, annotation_files, Path(path), None)
+    if errors(findings):
         raise DataError(findings)
     return labels_csv.frame(rows_of(annotations))
 
@@ -60,11 +60,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         format_name, annotation_files = registry.find_files(args.annotations_dir, args.format)
         images = image_folder(format_name, args.image_dir, args.annotations_dir)
         our_classes = class_map.read(args.class_map) if args.class_map else None
-        annotations, findings = read_annotations(args.annotations_dir, format_name, annotation_files, images)
-        if our_classes is not None:
-            annotations, unknown = class_map.rename(annotations, our_classes)
-            findings += unknown
-        findings += registry.check_images_are_distinct(annotations)
+        annotations, findings, _ = registry.read_files(
+            format_name, annotation_files, args.annotations_dir, images, our_classes
+        )
         if errors(findings):
             raise DataError(findings)
         rows = rows_of(annotations, args.include_negatives)
@@ -114,18 +112,6 @@ def image_folder(format_name: str, image_dir: Path | None, annotations_dir: Path
     if registry.FORMATS[format_name].NEEDS_IMAGES:
         raise UsageError(f"--format {format_name} does not state the sizes of the images: give --image_dir")
     return None
-
-
-def read_annotations(
-    path: Path, format_name: str, annotation_files: Sequence[str], images: ImageFolder | None = None
-) -> tuple[list[Annotation], list[Finding]]:
-    """Return the annotations of all files, in their order, and each finding once."""
-    annotations, findings = [], []
-    for file in progress(annotation_files, "reading", unit="file"):
-        of_file, findings_of_file = registry.read_file(format_name, file, path, images)
-        annotations += of_file
-        findings += findings_of_file
-    return annotations, list(dict.fromkeys(findings))
 
 
 def rows_of(annotations: Sequence[Annotation], include_negatives: bool = False) -> list[LabelRow]:

@@ -157,40 +157,21 @@ def check_record(record: str, label_map_path: Path, json_file: Path | None) -> i
 
 def print_anchor_fit(data: DataSet, config: pipeline_config.Message) -> None:
     """Print how many boxes an anchor of the config can match at all; nothing if the config has no SSD anchors."""
-    import numpy as np
-
     from scripts.lib.config import ssd_anchors
 
-    anchors = ssd_anchors.shapes_by_layer(config)
-    shapes = ssd_anchors.box_shapes(*box_table(data), config)
+    anchors = ssd_anchors.shapes(config)
+    shapes = ssd_anchors.box_shapes(*data.box_table(), config)
     if anchors is not None and len(shapes):
-        matched = ssd_anchors.best_overlaps(shapes, np.concatenate(anchors)) >= ssd_anchors.MATCHED
+        matched = ssd_anchors.best_overlaps(shapes, anchors) >= ssd_anchors.MATCHED
         print(f"{matched.sum()} of {counted(len(shapes), 'box')} fit an anchor's shape with an IoU of 0.5 or more")
 
 
 def write_plot(path: Path, data: DataSet, config: pipeline_config.Message | None) -> None:
-    import numpy as np
-
     from scripts.lib.config import ssd_anchors
     from scripts.lib.dataset import plot
 
-    boxes_xyxy, image_sizes = box_table(data)
-    places = boxes_xyxy / np.tile(image_sizes, 2)
-    classes = [name for image in data.images for name in image.class_names]
-    boxes = plot.PlottedBoxes(classes, ssd_anchors.box_shapes(boxes_xyxy, image_sizes, config), places)
-    sizes = list({image.name: image.size for image in data.images if image.size}.values())
-    anchors = ssd_anchors.shapes_by_layer(config) if config is not None else None
-    examples = plot.labelled_examples(data.images, data.folder.folder, list(data.class_ids))
-    plot.draw(path, data.boxes_by_class(), boxes, sizes, anchors, examples)
-
-
-def box_table(data: DataSet):
-    """Return all boxes without errors, float[N, 4] in pixels, and the sizes of their images, float[N, 2]."""
-    import numpy as np
-
-    rows = [(*box, *image.size) for image in data.images for box in image.boxes_xyxy]
-    table = np.array(rows, np.float64).reshape(-1, 6)
-    return table[:, :4], table[:, 4:]
+    shapes = ssd_anchors.box_shapes(*data.box_table(), config)
+    plot.draw(path, data, shapes, ssd_anchors.shapes(config) if config is not None else None)
 
 
 if __name__ == "__main__":

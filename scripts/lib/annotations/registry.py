@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scripts.lib.annotations import formats
+from scripts.lib.annotations import class_map, formats
 from scripts.lib.annotations.parsing import error_in
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import files
-from scripts.lib.core.errors import DataError, Finding, UsageError
+from scripts.lib.core.errors import DataError, Finding, UsageError, errors
+from scripts.lib.core.progress import progress
 from scripts.lib.images.image_names import ImageFolder
 
 FORMATS = {
@@ -36,7 +37,8 @@ def find_files(path: Path, name: str = AUTO) -> tuple[str, list[str]]:
     found = {name: selected for name in names if (selected := FORMATS[name].select_files(path, listed))}
     if not found:
         titles = "; ".join(f"{name}: {FORMATS[name].TITLE}" for name in names)
-        raise DataError([f"{files.shown_path(path)}: no annotations; looked for {titles}"])
+        remedy = "give the folder that holds them as --annotations_dir"
+        raise DataError([error_in(path, "no-annotation", f"no annotations; looked for {titles}", remedy)])
     first = next(iter(found))
     if len(found) > 1 and not FORMATS[first].IS_DATA_SET:
         kinds = " and as ".join(f"{name} ({files.shown_path(selected[0])})" for name, selected in found.items())
@@ -52,6 +54,31 @@ def read_file(name: str, file: str, path: Path, images: ImageFolder | None) -> t
         return [], error.findings
     except OSError as error:
         return [], [error_in(file, "file-unreadable", f"cannot be read: {error.strerror or error}", "check the file")]
+
+
+def read_files(
+    name: str,
+    annotation_files: Sequence[str],
+    path: Path,
+    images: ImageFolder | None,
+    our_classes: Mapping[str, str] | None = None,
+) -> tuple[list[Annotation], list[Finding], list[str]]:
+    """Read all annotation files, and rename the classes by a class map.
+
+    Returns:
+        The annotations in the order of the files; each finding once; the files with an error.
+    """
+    annotations, findings, damaged = [], [], []
+    for file in progress(annotation_files, "reading", unit="file"):
+        of_file, findings_of_file = read_file(name, file, path, images)
+        if our_classes is not None:
+            of_file, unknown = class_map.rename(of_file, our_classes)
+            findings_of_file += unknown
+        annotations += of_file
+        findings += findings_of_file
+        if errors(findings_of_file):
+            damaged.append(file)
+    return annotations, [*dict.fromkeys(findings), *check_images_are_distinct(annotations)], damaged
 
 
 def check_images_are_distinct(annotations: Sequence[Annotation]) -> list[Finding]:

@@ -34,10 +34,10 @@ def check(boxes: Iterable[LabelledBox], config: Message | None) -> list[Finding]
     resized = sizes / image_sizes * inputs
     stride = finest_stride(config) if config else DEFAULT_STRIDE
     is_small = resized.prod(axis=1) < stride**2
-    anchors = ssd_anchors.shapes_by_layer(config) if config else None
-    if anchors:  # where it is None, they are several times as large as a cell
+    anchors = ssd_anchors.shapes(config) if config else None
+    if anchors is not None:  # otherwise they are several times as large as a cell
         shapes = ssd_anchors.box_shapes(corners, image_sizes, config)
-        is_small &= ssd_anchors.best_overlaps(shapes, np.concatenate(anchors)) < ssd_anchors.MATCHED
+        is_small &= ssd_anchors.best_overlaps(shapes, anchors) < ssd_anchors.MATCHED
     limit = f"less than a cell of the finest feature map ({stride}x{stride} px): seldom found"
     remedy = "train with a larger input (make_config.py --input_size), or crop the images around such objects"
     findings = []

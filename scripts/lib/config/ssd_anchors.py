@@ -16,10 +16,10 @@ from google.protobuf.message import Message
 MATCHED = 0.5  # IoU from which the configs' matchers take an anchor for an object
 
 
-def shapes_by_layer(config: Message) -> list[np.ndarray] | None:
-    """Return the anchors of each feature map, finest first; None where the model has no `ssd_anchor_generator`.
+def shapes(config: Message) -> np.ndarray | None:
+    """Return the anchors of a cell of each feature map, finest first; None without an `ssd_anchor_generator`.
 
-    float64[anchors of a cell, 2] for each: width and height as shares of the shorter side of the detector's input.
+    float64[anchors, 2]: width and height as shares of the shorter side of the detector's input.
     """
     anchor_generator = config.model.ssd.anchor_generator
     if not anchor_generator.HasField("ssd_anchor_generator"):
@@ -29,29 +29,24 @@ def shapes_by_layer(config: Message) -> list[np.ndarray] | None:
     span = generator.max_scale - generator.min_scale
     scales = list(generator.scales) or [generator.min_scale + span * i / steps for i in range(generator.num_layers)]
     scales = [*scales[: generator.num_layers], 1.0]
-    base = generator.base_anchor_width, generator.base_anchor_height
-    layers = []
+    anchors = []
     for layer, (scale, next_scale) in enumerate(itertools.pairwise(scales)):
-        anchors = [(scale, ratio) for ratio in generator.aspect_ratios]
+        if layer == 0 and generator.reduce_boxes_in_lowest_layer:
+            anchors += [(0.1, 1.0), (scale, 2.0), (scale, 0.5)]
+            continue
+        anchors += [(scale, ratio) for ratio in generator.aspect_ratios]
         if generator.interpolated_scale_aspect_ratio > 0:
             anchors.append((math.sqrt(scale * next_scale), generator.interpolated_scale_aspect_ratio))
-        if layer == 0 and generator.reduce_boxes_in_lowest_layer:
-            anchors = [(0.1, 1.0), (scale, 2.0), (scale, 0.5)]
-        sizes, ratios = np.array(anchors, np.float64).reshape(-1, 2).T
-        layers.append(np.stack([sizes * np.sqrt(ratios), sizes / np.sqrt(ratios)], axis=1) * base)
-    return layers
+    sizes, ratios = np.array(anchors, np.float64).reshape(-1, 2).T
+    base = generator.base_anchor_width, generator.base_anchor_height
+    return np.stack([sizes * np.sqrt(ratios), sizes / np.sqrt(ratios)], axis=1) * base
 
 
 def box_shapes(boxes_xyxy: np.ndarray, image_sizes: np.ndarray, config: Message | None) -> np.ndarray:
-    """Return the shapes of boxes as the detector sees them, in the unit of its anchors.
+    """Return the shapes of boxes as the detector sees them, in the unit of its anchors, float64[N, 2].
 
-    Args:
-        boxes_xyxy: float[N, 4], pixels of the image.
-        image_sizes: float[N, 2], width and height in pixels of the image of each box.
-        config: a TrainEvalPipelineConfig, whose `image_resizer` counts; None: resized to a square.
-
-    Returns:
-        float64[N, 2]: width and height as shares of the shorter side of the detector's input.
+    `boxes_xyxy`, float[N, 4], are in pixels of images whose width and height are `image_sizes`, float[N, 2]. Of the
+    config the `image_resizer` counts; None: resized to a square.
     """
     sizes = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
     resized, inputs = input_sizes(image_sizes, config)
@@ -79,9 +74,7 @@ def input_sizes(image_sizes: np.ndarray, config: Message | None) -> tuple[np.nda
 def best_overlaps(shapes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     """Return the highest IoU of each box with an anchor of the same centre, float64[N]: its upper bound.
 
-    Args:
-        shapes: float[N, 2], width and height.
-        anchors: float[A, 2], in the same unit.
+    Boxes, float[N, 2], and anchors, float[A, 2], are width and height in one unit.
     """
     intersections = np.minimum(shapes[:, None], anchors[None]).prod(axis=2)  # [N, A]
     unions = shapes.prod(axis=1)[:, None] + anchors.prod(axis=1)[None] - intersections

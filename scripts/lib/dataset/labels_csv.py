@@ -92,12 +92,8 @@ def frame(rows: Iterable[LabelRow]) -> pd.DataFrame:
     """Return the rows as a table: `filename` and `class` are text, the others nullable integers (Int64)."""
     import pandas as pd  # here, since most scripts do without
 
-    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
-    typed = {
-        name: pd.Series(column, dtype=str) if name in ("filename", "class") else pd.array(list(column), dtype="Int64")
-        for name, column in zip(COLUMNS, columns, strict=True)
-    }
-    return pd.DataFrame(typed)
+    types = {name: str if name in ("filename", "class") else "Int64" for name in COLUMNS}
+    return pd.DataFrame(list(rows), columns=COLUMNS).astype(types)
 
 
 class _LineReader:

@@ -9,7 +9,6 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -17,7 +16,7 @@ from PIL import Image
 from scripts.lib.core import files
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.wording import counted
-from scripts.lib.dataset.doctor.data_set import ExaminedImage
+from scripts.lib.dataset.doctor.data_set import DataSet, ExaminedImage
 from scripts.lib.images import decode, drawing, fonts
 from scripts.lib.images.palette import NO_CLASS, class_colors
 
@@ -26,53 +25,33 @@ _CELLS = 60  # of the heat map, across and down
 _NUM_EXAMPLES, _EXAMPLE_SIDE = 6, 460  # pixels of the longer side
 
 
-class PlottedBoxes(NamedTuple):
-    """The boxes of a data set.
-
-    Attributes:
-        classes: class name of each.
-        shapes: float[N, 2], width and height as `ssd_anchors.box_shapes` gives them.
-        places: float[N, 4], (xmin, ymin, xmax, ymax) as shares of the image's width and height.
-    """
-
-    classes: Sequence[str]
-    shapes: np.ndarray
-    places: np.ndarray
-
-
-def draw(
-    path: Path | str,
-    boxes_by_class: dict[str, dict[str, int]],
-    boxes: PlottedBoxes,
-    image_sizes: Sequence[tuple[int, int]],
-    anchors_by_layer: Sequence[np.ndarray] | None = None,
-    examples: Mapping[str, Image.Image] | None = None,
-) -> None:
+def draw(path: Path | str, data: DataSet, shapes: np.ndarray, anchors: np.ndarray | None = None) -> None:
     """Write the plot, whole or not at all.
 
     Args:
         path: a PNG.
-        boxes_by_class: for each side of the split ("boxes" where there is none): class name -> number of boxes.
-        boxes: all of them.
-        image_sizes: width and height in pixels, upright.
-        anchors_by_layer: as `ssd_anchors.shapes_by_layer` gives them.
-        examples: image name -> image with its boxes drawn; up to six.
+        data: its images and boxes.
+        shapes: width and height of all boxes as `ssd_anchors.box_shapes` gives them, float[N, 2].
+        anchors: of a config, as `ssd_anchors.shapes` gives them, float[A, 2].
     """
     import matplotlib
     from matplotlib.figure import Figure  # without pyplot, which would look for a window system
 
-    colors = class_colors(name for counts in boxes_by_class.values() for name in counts)
+    colors = class_colors(data.class_ids)
+    examples = labelled_examples(data.images, data.folder.folder, list(data.class_ids))
+    boxes_xyxy, image_sizes = data.box_table()
     with matplotlib.rc_context(fonts.plot_settings()):
         heights = [5, 5.5, 9.5] if examples else [5, 5.5]
         figure = Figure(figsize=(15, sum(heights)), layout="constrained")
         upper, lower, *below = figure.subfigures(len(heights), 1, height_ratios=heights)
         classes, ratios, image_plot = upper.subplots(1, 3)
-        _draw_classes(classes, boxes_by_class, colors)
-        _draw_aspect_ratios(ratios, boxes.shapes, anchors_by_layer)
-        _draw_image_sizes(image_plot, image_sizes)
+        _draw_classes(classes, data.boxes_by_class(), colors)
+        _draw_aspect_ratios(ratios, shapes, anchors)
+        _draw_image_sizes(image_plot, {image.name: image.size for image in data.images if image.size})
         sizes, places = lower.subplots(1, 2)
-        _draw_box_sizes(sizes, boxes, colors, anchors_by_layer)
-        _draw_places(places, boxes.places)
+        box_colors = [colors[name] for image in data.images for name in image.class_names]
+        _draw_box_sizes(sizes, shapes, box_colors, colors, anchors)
+        _draw_places(places, boxes_xyxy / np.tile(image_sizes, 2))
         for axes in (classes, ratios, image_plot, sizes):
             axes.spines[["top", "right"]].set_visible(False)
         for part in below:
@@ -115,16 +94,14 @@ def _draw_classes(axes, boxes_by_class: dict[str, dict[str, int]], colors: dict[
     axes.set(title=f"Boxes per class{sides}: {left.sum():.0f} in all", xlabel="boxes")
 
 
-def _draw_box_sizes(axes, boxes: PlottedBoxes, colors: dict[str, str], anchors) -> None:
+def _draw_box_sizes(axes, shapes: np.ndarray, box_colors: Sequence[str], colors: dict[str, str], anchors) -> None:
     from matplotlib.lines import Line2D
 
-    shapes = boxes.shapes
     shown = np.linspace(0, len(shapes) - 1, min(len(shapes), _MOST_POINTS)).round().astype(int)
-    axes.scatter(*shapes[shown].T, s=9, alpha=0.5, linewidths=0, c=[colors[boxes.classes[index]] for index in shown])
+    axes.scatter(*shapes[shown].T, s=9, alpha=0.5, linewidths=0, c=[box_colors[index] for index in shown])
     names, handles = list(colors), [Line2D([], [], linestyle="", marker="o", color=color) for color in colors.values()]
-    if anchors:
-        points = np.concatenate(anchors).T
-        handles.append(axes.scatter(*points, s=55, marker="s", facecolors="none", edgecolors="black"))
+    if anchors is not None:
+        handles.append(axes.scatter(*anchors.T, s=55, marker="s", facecolors="none", edgecolors="black"))
         names.append("anchor")
     key = axes.legend(
         handles, range(len(names)), loc="upper left", bbox_to_anchor=(1, 1), frameon=False, ncols=-(-len(names) // 22)
@@ -132,7 +109,7 @@ def _draw_box_sizes(axes, boxes: PlottedBoxes, colors: dict[str, str], anchors) 
     for text, name in zip(key.get_texts(), names, strict=True):  # here, since `legend` leaves out names like _a
         text.set_text(name)
     axes.set(
-        title=f"Size of {counted(len(shapes), 'box')}" + (" and of the anchors" if anchors else ""),
+        title=f"Size of {counted(len(shapes), 'box')}" + ("" if anchors is None else " and of the anchors"),
         xlabel="width / shorter side of the detector's input",
         ylabel="height / shorter side",
     )
@@ -171,17 +148,16 @@ def _draw_aspect_ratios(axes, shapes: np.ndarray, anchors) -> None:
     ticks = [-4, -3, -2, -1, 0, 1, 2, 3, 4]
     axes.set_xticks(ticks, ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8", "16"])
     axes.set(title="Aspect ratio of the boxes, as the detector sees them", xlabel="width / height", ylabel="boxes")
-    if anchors:
-        found = np.concatenate(anchors)
-        for index, ratio in enumerate(np.unique(np.round(found[:, 0] / found[:, 1], 3))):
+    if anchors is not None:
+        for index, ratio in enumerate(np.unique(np.round(anchors[:, 0] / anchors[:, 1], 3))):
             label = "anchors' aspect ratios" if index == 0 else None
             axes.axvline(np.log2(ratio), color="black", linestyle="--", linewidth=1, label=label)
         axes.margins(y=0.15)
         axes.legend(loc="upper right")
 
 
-def _draw_image_sizes(axes, image_sizes: Sequence[tuple[int, int]]) -> None:
-    counts = Counter(image_sizes)
+def _draw_image_sizes(axes, image_sizes: Mapping[str, tuple[int, int]]) -> None:
+    counts = Counter(image_sizes.values())
     if counts:
         widths, heights = zip(*counts, strict=True)
         areas = [min(12 * count, 900) + 8 for count in counts.values()]

@@ -7,18 +7,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.lib.annotations import class_map, registry
 from scripts.lib.annotations.parsing import stem_below
 from scripts.lib.core import files, parallel
-from scripts.lib.core.errors import ERROR, WARNING, DataError, Finding, errors
+from scripts.lib.core.errors import ERROR, WARNING, DataError, Finding
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import label_map, labelled_images, labels_csv
 from scripts.lib.dataset.box_checks import Box, Size
 from scripts.lib.dataset.labelled_images import ImageChecker, LabelledImage
 from scripts.lib.dataset.split import TEST, TRAINING
 from scripts.lib.images.image_names import ImageFolder
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Labels(NamedTuple):
@@ -78,6 +81,14 @@ class DataSet(NamedTuple):
             counts[side] = {name: boxes[name] for name in self.class_ids}
         return counts
 
+    def box_table(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return all boxes without errors, float[N, 4] in pixels, and the sizes of their images, float[N, 2]."""
+        import numpy as np  # here, since the command starts faster without
+
+        rows = [(*box, *image.size) for image in self.images for box in image.boxes_xyxy]
+        table = np.array(rows, np.float64).reshape(-1, 6)
+        return table[:, :4], table[:, 4:]
+
 
 def read(
     labels: Labels, folder: ImageFolder, label_map_path: Path, split_csvs: tuple[Path, Path] | None, num_workers: int
@@ -105,27 +116,16 @@ def read_annotations(
     path: Path, format_name: str, class_map_csv: Path | None, with_negatives: bool, folder: ImageFolder
 ) -> tuple[Labels, list[Finding]]:
     """Read all annotation files as xml_to_csv.py does."""
-    annotations, damaged, findings = [], set(), []
     try:
         name, annotation_files = registry.find_files(path, format_name)
     except DataError as error:
-        place, remedy = files.shown_path(path), "give the folder that holds them as --annotations_dir"
-        message = str(error).removeprefix(f"{place}: ")
-        return Labels([], damaged, with_negatives), [Finding(ERROR, "no-annotation", place, message, remedy)]
+        return Labels([], set(), with_negatives), error.findings
 
     our_classes = class_map.read(class_map_csv) if class_map_csv else None
-    for file in progress(annotation_files, "reading annotations", unit="file"):
-        found, found_findings = registry.read_file(name, file, path, folder)
-        if our_classes is not None:
-            found, unknown = class_map.rename(found, our_classes)
-            found_findings += unknown
-        annotations += found
-        findings += found_findings
-        if errors(found_findings):
-            damaged.add(folder.find(stem_below(file, path)))
+    annotations, findings, damaged_files = registry.read_files(name, annotation_files, path, folder, our_classes)
+    damaged = {folder.find(stem_below(file, path)) for file in damaged_files}
     images = [image for found in annotations for image in labelled_images.labelled_images(labels_csv.rows_of(found))]
     labels = Labels(sorted(images, key=lambda image: image.filename), damaged, with_negatives)
-    findings = [*dict.fromkeys(findings), *registry.check_images_are_distinct(annotations)]
     if not (findings and not images) and not any(map(labels.records, images)):  # else the objects are unknown
         findings.append(registry.no_object(path))
     return labels, findings

@@ -79,7 +79,7 @@ def test_what_an_anchor_fits_is_no_smaller_than_can_be_seen(repository_root):
 
 
 def test_no_anchor_of_the_default_fits_a_box_of_less_than_a_cell(repository_root):
-    anchors = np.concatenate(ssd_anchors.shapes_by_layer(config(repository_root, "ssd_mobilenet_v1_multi")))
+    anchors = ssd_anchors.shapes(config(repository_root, "ssd_mobilenet_v1_multi"))
     widths = np.array([2, 4, 8, 16, 32, 64])
     shapes = np.stack([widths, object_sizes.DEFAULT_STRIDE**2 / widths], axis=1) / object_sizes.DEFAULT_INPUT
     assert ssd_anchors.best_overlaps(shapes, anchors).max() < ssd_anchors.MATCHED

@@ -9,29 +9,40 @@ import pytest
 from PIL import Image, ImageColor
 
 from scripts.lib.dataset import plot
-from scripts.lib.dataset.doctor.data_set import ExaminedImage
-from scripts.lib.dataset.plot import PlottedBoxes
+from scripts.lib.dataset.doctor.data_set import DataSet, ExaminedImage, Labels
+from scripts.lib.dataset.split import TRAINING
+from scripts.lib.images.image_names import ImageFolder
 from scripts.lib.images.palette import PALETTE
 
-NO_BOXES = PlottedBoxes([], np.empty((0, 2)), np.empty((0, 4)))
+
+def data_set(folder, images, class_names, split=None) -> DataSet:
+    class_ids = {name: number for number, name in enumerate(class_names, start=1)}
+    return DataSet(Labels([], set(), True), ImageFolder(folder), folder / "map.pbtxt", class_ids, images, split or {})
 
 
 @pytest.mark.parametrize("num_boxes", [0, 3])
-@pytest.mark.parametrize("anchors", [None, [np.full((2, 2), 0.3), np.ones((1, 2))]])
+@pytest.mark.parametrize("anchors", [None, np.array([[0.3, 0.3], [0.3, 0.3], [1, 1]])])
 def test_it_is_a_png_with_or_without_boxes_and_anchors(tmp_path, num_boxes, anchors):
+    Image.new("RGB", (60, 80), "red").save(tmp_path / "a.jpg")
+    image = ExaminedImage("a.jpg", (60, 80), ("Tops",) * num_boxes, [(6, 16, 48, 80)] * num_boxes, b"", None)
+    data = data_set(tmp_path, [image], ["Tops", "Skirts"], {"a.jpg": TRAINING})
     shapes = np.linspace(0.1, 0.9, 2 * num_boxes).reshape(-1, 2)
-    boxes = PlottedBoxes(["Tops"] * num_boxes, shapes, np.tile([0.1, 0.2, 0.8, 1.0], (num_boxes, 1)))
-    sides = {"training": {"Tops": num_boxes, "Skirts": 0}, "test": {"Tops": 0, "Skirts": 0}}
-    examples = {"a.jpg": Image.new("RGB", (40, 60), "red")} if num_boxes else {}
-    plot.draw(tmp_path / "a.png", sides, boxes, [(60, 80)] * num_boxes, anchors, examples)
-    with Image.open(tmp_path / "a.png") as image:
-        assert image.format == "PNG" and min(image.size) > 800
-        assert image.size[1] == (2000 if num_boxes else 1050)
-        assert (np.asarray(image.convert("RGB")) == (255, 0, 0)).all(axis=2).any() == bool(num_boxes), "the example"
+    plot.draw(tmp_path / "a.png", data, shapes, anchors)
+    with Image.open(tmp_path / "a.png") as drawn:
+        assert drawn.format == "PNG" and min(drawn.size) > 800
+        assert drawn.size[1] == (2000 if num_boxes else 1050)
+        is_red = (abs(np.asarray(drawn.convert("RGB")).astype(int) - (254, 0, 0)) < 3).all(axis=2)
+        assert is_red.any() == bool(num_boxes), "the example"
+
+
+def one_of_each(folder, names) -> tuple[DataSet, np.ndarray]:
+    """A data set with an image of one box of each class, and the shapes of the boxes."""
+    image = ExaminedImage("absent.jpg", (60, 80), tuple(names), [(6, 16, 48, 80)] * len(names), b"", None)
+    return data_set(folder, [image], names), np.full((len(names), 2), 0.5)
 
 
 def test_a_class_has_its_colour_in_the_bars(tmp_path):
-    plot.draw(tmp_path / "a.png", {"boxes": {"Tops": 5, "Skirts": 5}}, NO_BOXES, [])
+    plot.draw(tmp_path / "a.png", *one_of_each(tmp_path, ["Tops", "Skirts"]))
     colors = {tuple(color) for _, color in Image.open(tmp_path / "a.png").convert("RGB").getcolors(2**20)}
     assert {ImageColor.getrgb(color) for color in PALETTE[:2]} <= colors
 
@@ -44,7 +55,7 @@ def shown_names(tmp_path, monkeypatch, names):
     monkeypatch.setattr(
         Text, "draw", lambda self, *args: texts.append((self.get_text(), self.get_parse_math())) or draw(self, *args)
     )
-    plot.draw(tmp_path / "a.png", {"boxes": dict.fromkeys(names, 1)}, NO_BOXES, [])
+    plot.draw(tmp_path / "a.png", *one_of_each(tmp_path, names))
     return texts
 
 
