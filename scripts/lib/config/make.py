@@ -89,7 +89,7 @@ def start_from(train_config: Message, checkpoint: str, kind: str | None) -> None
     """Let the training start from a checkpoint, or from scratch.
 
     Args:
-        train_config: a TrainConfig; changed in place.
+        train_config: changed in place.
         checkpoint: a model of download_model.py by its name, a checkpoint's prefix or folder, or `FROM_SCRATCH`.
         kind: "detection" or "classification"; None: as the checkpoint's variables are called.
 

@@ -41,10 +41,7 @@ class ImageSizes(NamedTuple):
 def check(config: Message, path: Path | str, available: float | None = None) -> list[Finding]:
     """Warn where the images that wait for the training need more memory than is free; name the field to lower.
 
-    Args:
-        config: a TrainEvalPipelineConfig with a model and a training record on this machine.
-        path: its file, for the finding.
-        available: bytes; None: those of this machine.
+    The config has a model and a training record on this machine. `available`: bytes; None: those of this machine.
     """
     images = image_sizes(config.train_input_reader.tf_record_input_reader.input_path)
     if images is None:

@@ -99,21 +99,13 @@ def _match_in_image(
     return counts, positive
 
 
-def weighted_precision(
-    image_index: np.ndarray, is_true_positive: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def weighted_precision(matches: ClassMatches, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the interpolated precision-recall curve at its true positives, the only places where recall grows.
 
-    Args:
-        image_index: int [num_detections], best score first.
-        is_true_positive: bool [num_detections].
-        weights: float [num_resamples, num_images], how often an image counts.
-
-    Returns:
-        (weight of all true positives up to each one, greatest precision from there on), both float
-        [num_resamples, num_true_positives].
+    That is the weight of all true positives up to each one, and the greatest precision from there on, both float
+    [num_resamples, num_true_positives]. `weights`: float [num_resamples, num_images], how often an image counts.
     """
-    places = np.flatnonzero(is_true_positive)
+    image_index, places = matches.image_index, np.flatnonzero(matches.is_true_positive)
     if not places.size:
         return np.zeros((len(weights), 0)), np.zeros((len(weights), 0))
     positive = np.cumsum(weights[:, image_index[places]], axis=1)
@@ -125,15 +117,11 @@ def weighted_precision(
 def average_precision(matches: ClassMatches, weights: np.ndarray | None = None) -> np.ndarray:
     """Return PASCAL VOC's average precision since 2010: the area under the interpolated curve (VOCdevkit, VOCap.m).
 
-    Args:
-        matches: of one class.
-        weights: float [num_resamples, num_images]; None counts each image once.
-
-    Returns:
-        float [num_resamples], NaN without an object of the class.
+    With weights, float [num_resamples, num_images], that of each resample, else a single one: float [num_resamples],
+    NaN without an object of the class.
     """
     weights = np.ones((1, len(matches.num_true))) if weights is None else weights
-    positive, precision = weighted_precision(matches.image_index, matches.is_true_positive, weights)
+    positive, precision = weighted_precision(matches, weights)
     area = (np.diff(positive, axis=1, prepend=0) * precision).sum(axis=1)
     num_true = weights @ matches.num_true
     return np.divide(area, num_true, out=np.full(len(weights), np.nan), where=num_true > 0)
@@ -194,12 +182,9 @@ class Calibration(NamedTuple):
 
 
 def calibration(matches: Sequence[ClassMatches], num_bins: int = 10, min_score: float = 0.05) -> Calibration:
-    """Return the calibration of all classes together.
+    """Return the calibration of all classes together, in equal bins between `min_score` and 1.
 
-    Args:
-        matches: of each class.
-        num_bins: equal bins between `min_score` and 1.
-        min_score: lower scores are left out; a detector may return any number of them.
+    Lower scores are left out; a detector may return any number of them.
     """
     scores = np.concatenate([one.scores for one in matches])
     is_true = np.concatenate([one.is_true_positive for one in matches])

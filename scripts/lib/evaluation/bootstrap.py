@@ -26,19 +26,16 @@ def resampled(
 ) -> dict[str, np.ndarray]:
     """Return name -> float [num_resamples], the figures of each resample.
 
-    Args:
-        figures: takes weights [n, num_images], returns name -> float [n].
-        num_images: to draw from.
-        num_resamples: at least 1.
+    `figures` takes weights [n, num_images] and returns name -> float [n].
     """
     chunks = [figures(chunk) for chunk in weights(num_images, num_resamples)]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
-def interval(samples: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval without NaN samples (resamples without the class); NaN if none is left."""
+def interval(samples: np.ndarray) -> tuple[float, float]:
+    """Return the 95% percentile interval without NaN samples (resamples without the class); NaN if none is left."""
     samples = samples[~np.isnan(samples)]
     if not samples.size:
         return float("nan"), float("nan")
-    low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(samples, [0.025, 0.975])
     return float(low), float(high)

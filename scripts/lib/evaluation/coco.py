@@ -45,21 +45,19 @@ METRICS = {
 def match(images: Sequence[EvaluatedImage], num_classes: int) -> dict[str, list[list[ClassMatches]]]:
     """Match detections with ground truth by pycocotools.
 
-    Args:
-        images: class ids are 1..num_classes; difficult objects count like all others, as in the API's COCO metrics.
-        num_classes: of the label map.
+    Class ids are 1..num_classes; difficult objects count like all others, as in the API's COCO metrics.
 
     Returns:
         Area ("all", "small", "medium", "large") -> classes that have objects of that area -> ten IoU thresholds,
         0.5 to 0.95.
     """
     evaluation = _evaluated(images, num_classes)
-    found: dict[str, list[list[ClassMatches]]] = {area: [] for area in evaluation.params.areaRngLbl}
-    results = iter(evaluation.evalImgs)  # class by class, area by area, image by image
-    for _ in range(num_classes):
-        for area in evaluation.params.areaRngLbl:
-            of_images = [(index, next(results)) for index in range(len(images))]
-            matches = _by_threshold([(index, result) for index, result in of_images if result], len(images))
+    areas = evaluation.params.areaRngLbl
+    results = np.array(evaluation.evalImgs, object).reshape(num_classes, len(areas), len(images))
+    found: dict[str, list[list[ClassMatches]]] = {area: [] for area in areas}
+    for of_class in results:
+        for area, of_images in zip(areas, of_class, strict=True):
+            matches = _by_threshold(of_images)
             if matches[0].num_true.any():
                 found[area].append(matches)
     return found
@@ -93,9 +91,10 @@ def _rows(index: int, boxes_yxyx: np.ndarray, scores: np.ndarray | float, class_
     return rows
 
 
-def _by_threshold(results: Sequence[tuple[int, dict]], num_images: int) -> list[ClassMatches]:
-    """Return the matches of one class and area at each IoU threshold, from (image index, pycocotools' result)."""
-    num_true = np.zeros(num_images, int)
+def _by_threshold(of_images: Sequence[dict | None]) -> list[ClassMatches]:
+    """Return the matches of one class and area at each IoU threshold, from pycocotools' result on each image."""
+    results = [(index, result) for index, result in enumerate(of_images) if result]
+    num_true = np.zeros(len(of_images), int)
     for index, result in results:
         num_true[index] = np.count_nonzero(~np.asarray(result["gtIgnore"], bool))
     if not results:
@@ -117,9 +116,7 @@ def _by_threshold(results: Sequence[tuple[int, dict]], num_images: int) -> list[
 def summary(matches: dict[str, list[list[ClassMatches]]], weights: np.ndarray) -> dict[str, np.ndarray]:
     """Return the name of each metric in METRICS -> float [num_resamples], NaN without an object of that size.
 
-    Args:
-        matches: from `match`.
-        weights: float [num_resamples, num_images], how often an image counts.
+    `matches` are those of `match`, `weights` say how often an image counts, float [num_resamples, num_images].
     """
     results = {
         area: np.stack([[_precision_and_recall(at, weights) for at in of_class] for of_class in classes])
@@ -139,7 +136,7 @@ def summary(matches: dict[str, list[list[ClassMatches]]], weights: np.ndarray) -
 def _precision_and_recall(matches: ClassMatches, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean precision at 101 recalls and the greatest recall; float [num_resamples], NaN without objects."""
     num_true = weights @ matches.num_true
-    positive, precision = weighted_precision(matches.image_index, matches.is_true_positive, weights)
+    positive, precision = weighted_precision(matches, weights)
     mean_precision, recall = np.full(len(weights), np.nan), np.full(len(weights), np.nan)
     for row in np.flatnonzero(num_true):
         recalls = positive[row] / num_true[row]

@@ -50,11 +50,7 @@ def pair(image: EvaluatedImage, thresholds: Mapping[int, float]) -> Pairing:
     """Pair detections with objects regardless of class, at IoU 0.5.
 
     By falling score, a detection takes the object that it overlaps most among those not yet taken. The class of the
-    best detection of an object is thus the one that the model takes it for.
-
-    Args:
-        image: with its detections.
-        thresholds: class id -> score threshold.
+    best detection of an object is thus the one that the model takes it for. `thresholds`: class id -> score threshold.
     """
     lowest = np.array([thresholds[class_id] for class_id in image.class_ids.tolist()])
     kept = np.flatnonzero(image.scores >= lowest) if len(lowest) else np.zeros(0, int)
@@ -67,13 +63,9 @@ def pair(image: EvaluatedImage, thresholds: Mapping[int, float]) -> Pairing:
 
 
 def _take_objects(overlaps: np.ndarray) -> np.ndarray:
-    """Return the object that each detection finds: by falling score, each takes the nearest one still free.
+    """Return the object that each detection finds, int [num_detections]; -1 for none.
 
-    Args:
-        overlaps: IoU, float [num_detections by falling score, num_objects].
-
-    Returns:
-        int [num_detections], -1 for no object.
+    By falling score, in the order of the IoU [num_detections, num_objects], each takes the nearest one still free.
     """
     objects = np.full(len(overlaps), -1)
     free = overlaps.copy()
@@ -150,9 +142,10 @@ def errors(images: Sequence[EvaluatedImage], pairings: Sequence[Pairing], num_cl
     mean_ap = _mean_ap(detections, num_true)
     costs = {}
     for kind in ERROR_TYPES:
-        kept = [one for one in detections if one.error != kind or one.corrected_class_id]
         corrected = [
-            one._replace(class_id=one.corrected_class_id, error="") if one.error == kind else one for one in kept
+            one._replace(class_id=one.corrected_class_id, error="") if one.error == kind else one
+            for one in detections
+            if one.error != kind or one.corrected_class_id
         ]
         # A class without an object left to find drops out of the mean.
         costs[kind] = max(0.0, _mean_ap(corrected, num_true - missed if kind == "missed" else num_true) - mean_ap)

@@ -65,11 +65,8 @@ def remove(folder: Path | str, writer: str) -> None:
 def write(path: Path | str, step: int, scalars: Mapping[str, float], images: Mapping[str, Path] | None = None) -> None:
     """Write an event file of one training step; a file of the same name is replaced.
 
-    Args:
-        path: a file with "tfevents" in its name, as TensorBoard expects it.
-        step: of the training.
-        scalars: tag -> value.
-        images: tag -> PNG or JPEG file. TensorBoard groups tags by what stands before the first `/`.
+    TensorBoard expects "tfevents" in its name. `scalars` are tag -> value, `images` tag -> PNG or JPEG file; tags are
+    grouped by what stands before the first `/`.
     """
     values = [summary_pb2.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
     for tag, image_path in (images or {}).items():

@@ -42,13 +42,7 @@ class RecordDetections(NamedTuple):
 
 
 def evaluate(detector: Detector, records: Sequence[Path | str], class_ids: Mapping[str, int]) -> Evaluation:
-    """Return AP@0.5 of each class and their mean, under the legacy evaluator's names.
-
-    Args:
-        detector: or an ensemble, with the class ids of the record.
-        records: record files, or patterns of their shards.
-        class_ids: class name -> id.
-    """
+    """Return AP@0.5 of each class (name -> id) and their mean, under the legacy evaluator's names."""
     found = run(detector, records)
     matches = {name: average_precision.match(found.images, class_id) for name, class_id in class_ids.items()}
     aps, mean = average_precision.average_precisions(matches)
@@ -59,10 +53,7 @@ def evaluate(detector: Detector, records: Sequence[Path | str], class_ids: Mappi
 def detect(model: Path, records: Sequence[Path | str], cache: Path | None = None) -> RecordDetections:
     """Return an exported model's detections on all images of a record, with classes numbered 1..N as in its label map.
 
-    Args:
-        model: folder of the exported model.
-        records: record files, or patterns of their shards.
-        cache: detections.json; read if it was made with the same model and record, otherwise written.
+    `cache`, a detections.json, is read if it was made with the same model and record, and otherwise written.
 
     Raises:
         UsageError: the model or the record does not exist.

@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -96,20 +96,18 @@ def _best(tallies: Sequence[Counter[str]]) -> Iterable[Example]:
 
 def _confused(results: Results) -> Iterable[Example]:
     """Yield one image of each pair of confused classes, then a second one of each, and so on, best scores first."""
-    ids = {one.name: class_id for class_id, one in enumerate(results.classes, start=1)}
-    of_pairs: list[list[Example]] = []
+    names = results.labels
+    scores: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)  # of each pair: image -> best score
+    for index, (image, pairing) in enumerate(zip(results.images, results.pairings, strict=True)):
+        for detection, found in zip(pairing.detections, pairing.objects, strict=True):  # best score first
+            if found >= 0:
+                pair = names[image.true_class_ids[found] - 1], names[image.class_ids[detection] - 1]
+                scores[pair].setdefault(index, image.scores[detection])
+    of_pairs = []
     for pair in sentences.confusions(results):
-        scores: dict[int, float] = {}
-        for index, (image, pairing) in enumerate(zip(results.images, results.pairings, strict=True)):
-            detections = pairing.detections[pairing.objects >= 0]
-            objects = pairing.objects[pairing.objects >= 0]
-            is_pair = (image.true_class_ids[objects] == ids[pair.true_class]) & (
-                image.class_ids[detections] == ids[pair.detected_class]
-            )
-            if is_pair.any():
-                scores[index] = float(image.scores[detections[is_pair]].max())
+        of_pair = scores[pair.true_class, pair.detected_class]
         caption = f"{pair.true_class} taken for {pair.detected_class}"
-        best_first = sorted(scores, key=lambda index: -scores[index])
+        best_first = sorted(of_pair, key=of_pair.get, reverse=True)
         of_pairs.append([Example(index, "confused", caption) for index in best_first])
     rounds = itertools.zip_longest(*of_pairs)
     return (example for of_round in rounds for example in of_round if example)
@@ -130,13 +128,9 @@ def _missed(results: Results) -> Iterable[Example]:
 def draw(
     folder: Path, examples: Sequence[Example], records: Sequence[Path | str], runs: Mapping[str, Results]
 ) -> list[ExampleImage]:
-    """Draw the examples as NN.jpg in a folder that replaces an earlier one.
+    """Draw the examples as NN.jpg in a folder that replaces an earlier one; without records with the images, none.
 
-    Args:
-        folder: of the examples.
-        examples: to draw.
-        records: with the images. Without records nothing is drawn, and earlier examples are removed.
-        runs: title -> results on the same images; each is drawn beside the ground truth.
+    `runs` are title -> results on the same images; each is drawn beside the ground truth.
 
     Raises:
         UsageError: the folder holds other files.

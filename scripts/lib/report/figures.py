@@ -128,12 +128,7 @@ def compute(found: RecordDetections, model: ReportedModel, num_resamples: int) -
 def measure(matches: Matches, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Return every number that gets an interval: mAP@0.5, AP@0.5 of each class by its name, COCO's metrics.
 
-    Args:
-        matches: of the detections with the ground truth.
-        weights: float [num_resamples, num_images], how often an image counts.
-
-    Returns:
-        Name -> float [num_resamples].
+    Each is float [num_resamples]; `weights`, float [num_resamples, num_images], say how often an image counts.
     """
     aps, mean = ap.average_precisions(matches.of_classes, weights)
     return {MEAN: mean, **aps, **coco.summary(matches.coco, weights)}

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import functools
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,10 +68,7 @@ def read_model(folder: Path) -> ReportedModel:
         config = pipeline_config.read(folder / exported_model.PIPELINE_CONFIG)
     except (UsageError, DataError):
         return ReportedModel(class_ids)
-    kind = config.model.WhichOneof("model")
-    if kind is None:
-        return ReportedModel(class_ids, _boxes_train(config))
-    model = getattr(config.model, kind)
+    model = getattr(config.model, config.model.WhichOneof("model") or "ssd")
     resizer = model.image_resizer.fixed_shape_resizer
     size = (resizer.height, resizer.width) if resizer.height else None
     return ReportedModel(class_ids, _boxes_train(config), size, model.feature_extractor.type)
@@ -79,13 +76,12 @@ def read_model(folder: Path) -> ReportedModel:
 
 def _boxes_train(config: pipeline_config.Message) -> dict[str, int] | None:
     """Count the objects of each class in the training record by its manifest; None without one."""
-    boxes: dict[str, int] = {}
+    boxes = Counter()
     for path in config.train_input_reader.tf_record_input_reader.input_path:
         manifest = None if files.is_url(path) else record_manifest.read(path)
         if manifest is None:
             return None
-        for name, entry in manifest["classes"].items():
-            boxes[name] = boxes.get(name, 0) + entry["boxes"]
+        boxes.update({name: entry["boxes"] for name, entry in manifest["classes"].items()})
     return boxes or None
 
 

@@ -46,17 +46,11 @@ def confusions(results: Results) -> list[Confusion]:
 
 def sentences(results: Results) -> list[str]:
     """Return the findings."""
-    groups = (_overall, _confused, _rare, _error_types, _small, _thresholds)
     if results.num_objects and results.mean_ap.value < HARDLY_TRAINED:
-        groups = (_overall, _hardly_trained)
+        hardly = "The model has learned next to nothing: train longer; "
+        return [*_overall(results), f"{hardly}train.py --overfit 10 tells whether records and config are right."]
+    groups = (_overall, _confused, _rare, _error_types, _small, _thresholds)
     return [sentence for group in groups for sentence in group(results)]
-
-
-def _hardly_trained(results: Results) -> Iterator[str]:
-    yield (
-        "The model has learned next to nothing: train longer; "
-        "train.py --overfit 10 tells whether records and config are right."
-    )
 
 
 def _overall(results: Results) -> Iterator[str]:
