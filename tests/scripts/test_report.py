@@ -74,7 +74,6 @@ def test_all_files_are_there(place):
         "mAP.png",
         "precision_recall.png",
         "f1.png",
-        "calibration.png",
         "confusion_matrix.png",
         "errors.png",
         "average_precision.png",
