@@ -28,6 +28,7 @@ from matplotlib.figure import Figure
 from scripts.lib.config import override, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.parallel import available_cores
+from scripts.lib.images import palette
 from scripts.lib.report import plots
 from tests.benchmarks import measuring
 from tests.benchmarks.measuring import Result, Run, best
@@ -148,12 +149,12 @@ def compare_losses(losses: Mapping[str, Sequence[Sequence[float]]], folder: Path
 def draw_losses(figure: Figure, losses: Mapping[str, Sequence[Sequence[float]]]) -> None:
     """Draw the mean loss of the runs of each training over the steps, and the range of the runs."""
     axes = plots.add_axes(figure, "Training loss, mean and range of the runs", "step", "loss")
-    styles = plots.line_styles(losses)
+    colors = palette.class_colors(losses)
     for name, runs in losses.items():
-        values, style = np.array(runs), styles[name]
+        values, color = np.array(runs), colors[name]
         steps = np.arange(1, values.shape[1] + 1)
-        axes.plot(steps, values.mean(axis=0), label=f"{name} ({len(runs)} runs)", **style)
-        axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=style["color"], alpha=0.15, lw=0)
+        axes.plot(steps, values.mean(axis=0), label=f"{name} ({len(runs)} runs)", color=color)
+        axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0)
     axes.set_yscale("log")
     plots.whole_steps(axes)
     axes.legend()

@@ -7,10 +7,9 @@ then appears on the page and in TensorBoard.
 from __future__ import annotations
 
 import io
-import itertools
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -34,7 +33,6 @@ Data = TypeVar("Data")
 Draw = Callable[[Figure, Data], None]
 Curves = Mapping[str, Sequence[Scalar]]
 
-_LINE_STYLES = ("-", "--", ":")
 _STYLES = Path(__file__).with_name("styles")
 _INCHES = (4.0, 3.3)  # of a phone's column: the page shows a point of a plot as a pixel or more
 _DPI = 200
@@ -95,13 +93,6 @@ def png(draw: Draw[Data], data: Data, theme: str = "light") -> bytes:
     return buffer.getvalue()
 
 
-def line_styles(class_names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return class name -> colour and line style."""
-    colors = palette.class_colors(class_names)
-    styles = (style for style in itertools.cycle(_LINE_STYLES) for _ in palette.PALETTE)
-    return {name: {"color": color, "linestyle": next(styles)} for name, color in colors.items()}
-
-
 def loss_curves(scalars: Curves) -> dict[str, Sequence[Scalar]]:
     """Return the curves of the total loss and its parts that the event files hold."""
     return {part: curve for part, pattern in _LOSS_PARTS.items() if (curve := _first(scalars, pattern))}
@@ -137,13 +128,12 @@ def total_loss(figure: Figure, curves: Curves) -> None:
 def mean_ap(figure: Figure, curves: Curves, class_names: Sequence[str]) -> None:
     """Draw mAP@0.5 and each class's AP over the steps of the evaluated checkpoints."""
     axes = add_axes(figure, "Average precision at IoU 0.5", "step", "AP@0.5")
-    styles = {
-        "mean": {"color": axes.xaxis.label.get_color(), "linewidth": 2.6, "zorder": 3},
-        **line_styles(class_names),
-    }
+    colors = {"mean": axes.xaxis.label.get_color(), **palette.class_colors(class_names)}
     for name, curve in curves.items():
         steps, values = _points(curve)
-        axes.plot(steps, values, marker="o" if len(steps) <= 20 else None, markersize=4, label=name, **styles[name])
+        emphasis = {"linewidth": 2.6, "zorder": 3} if name == "mean" else {}
+        marker = "o" if len(steps) <= 20 else None
+        axes.plot(steps, values, marker=marker, markersize=4, label=name, color=colors[name], **emphasis)
     axes.set_ylim(0, 1)
     whole_steps(axes)
     _legend_below(figure, axes)
@@ -191,9 +181,9 @@ def average_precision(figure: Figure, results: Results) -> None:
 def precision_recall(figure: Figure, results: Results) -> None:
     """Draw precision over recall; a dot marks the best threshold of each class."""
     axes = add_axes(figure, "Precision and recall, dot: best threshold", "recall", "precision")
-    for one, curve, style in _curves(results):
-        axes.plot(curve.recall, curve.precision, label=one.name, **style)
-        axes.plot(one.recall, one.precision, "o", color=style["color"], clip_on=False)
+    for one, curve, color in _curves(results):
+        axes.plot(curve.recall, curve.precision, label=one.name, color=color)
+        axes.plot(one.recall, one.precision, "o", color=color, clip_on=False)
     axes.set(xlim=(0, 1.01), ylim=(0, 1.03))
     _legend_below(figure, axes)
 
@@ -201,21 +191,21 @@ def precision_recall(figure: Figure, results: Results) -> None:
 def f1(figure: Figure, results: Results) -> None:
     """Draw F1 over the score threshold; a dot marks the best one of each class."""
     axes = add_axes(figure, "F1 over score threshold, dot: best", "score threshold", "F1")
-    for one, curve, style in _curves(results):
+    for one, curve, color in _curves(results):
         # A threshold above the best score leaves nothing, one below the last score everything.
         thresholds, values = [1, *curve.scores, 0], [0, *curve.f1, curve.f1[-1]]
-        axes.plot(thresholds, values, label=one.name, drawstyle="steps-post", **style)
-        axes.plot(one.threshold, one.f1, "o", color=style["color"], clip_on=False)
+        axes.plot(thresholds, values, label=one.name, drawstyle="steps-post", color=color)
+        axes.plot(one.threshold, one.f1, "o", color=color, clip_on=False)
     axes.set(xlim=(0, 1), ylim=(0, 1.03))
     _legend_below(figure, axes)
 
 
-def _curves(results: Results) -> Iterator[tuple[ClassResult, PrecisionRecall, dict[str, str]]]:
-    """Yield the classes that have objects and detections, each with its curve, colour and line style."""
-    styles = line_styles(one.name for one in results.classes)
+def _curves(results: Results) -> Iterator[tuple[ClassResult, PrecisionRecall, str]]:
+    """Yield the classes that have objects and detections, each with its curve and colour."""
+    colors = palette.class_colors(one.name for one in results.classes)
     for one in results.classes:
         if one.boxes_test and one.matches.scores.size:
-            yield one, one.curve, styles[one.name]
+            yield one, one.curve, colors[one.name]
 
 
 def confusion_matrix(figure: Figure, results: Results) -> None:
