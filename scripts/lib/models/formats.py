@@ -18,7 +18,7 @@ import numpy as np
 from scripts.lib.config import pipeline_config
 from scripts.lib.core.errors import UsageError
 from scripts.lib.environment import packages
-from scripts.lib.models import export, exported_model, metadata, onnx_conversion, tflite_conversion
+from scripts.lib.models import export, exported_model, metadata, onnx_conversion, onnx_graph, tflite_conversion
 from scripts.lib.models.onnx_conversion import ConversionError
 from scripts.lib.records import read
 
@@ -71,7 +71,7 @@ def _write_onnx(job: ExportJob) -> list[FormatCheck]:
 
 
 def _write_openvino(job: ExportJob) -> list[FormatCheck]:
-    """Write OpenVINO's form of the ONNX file, weights in float32."""
+    """Write OpenVINO's form of the network in the ONNX file, weights in float32."""
     import openvino
 
     from scripts.lib.models.runtimes.openvino import Model
@@ -82,7 +82,8 @@ def _write_openvino(job: ExportJob) -> list[FormatCheck]:
     core = openvino.Core()
     path = job.folder / exported_model.OPENVINO
     path.parent.mkdir()
-    openvino.save_model(core.read_model(job.folder / exported_model.ONNX), path, compress_to_fp16=False)
+    network, _ = onnx_graph.read_network(job.folder / exported_model.ONNX)
+    openvino.save_model(core.read_model(network), path, compress_to_fp16=False)
     checks = [FormatCheck("OpenVINO", "openvino_float32")]
     if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         checks.append(FormatCheck("OpenVINO, bfloat16", "openvino", is_exact=False))

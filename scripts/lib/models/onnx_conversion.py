@@ -1,8 +1,8 @@
 """Convert an exported model's frozen graph to ONNX, which ONNX Runtime and OpenVINO run without TensorFlow.
 
-Of an SSD, everything between the resized image and the proposed boxes is converted: convolutions, anchors, decoding,
+Of an SSD, the network between the resized image and the proposed boxes is converted: convolutions, anchors, decoding,
 score conversion. The API resizes and suppresses image by image in loops, which converters turn into something slow;
-`resizing` and `non_max_suppression` do the same in numpy. Other models, such as Faster R-CNN, are converted whole.
+`onnx_graph` puts ONNX's own operations in their place. Other models, such as Faster R-CNN, are converted whole.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.tensorflow import import_tensorflow, is_verbose
 from scripts.lib.environment import packages
-from scripts.lib.models import exported_model, frozen_graph, metadata
+from scripts.lib.models import exported_model, frozen_graph, metadata, onnx_graph
 from scripts.lib.models.frozen_graph import DETECTIONS, INTO_RESIZER, PROPOSALS, RESIZED
 from scripts.lib.models.metadata import ModelMetadata
 from scripts.lib.models.non_max_suppression import Settings
@@ -27,6 +27,7 @@ from scripts.lib.models.non_max_suppression import Settings
 OPSET = 13  # the first that takes all of an SSD; every ONNX Runtime and OpenVINO since 2021 reads it
 # What the API calls the images, by the export's input_type: image_tensor, or encoded_image_string_tensor decoded.
 _IMAGES = (frozen_graph.INPUT, "map/TensorArrayStack/TensorArrayGatherV3")
+_FORM = "stand-alone"  # files in another form are made again
 _TOLERANCE = 1e-3  # of normalised coordinates and scores, on noise
 _MAX_BYTES = 2**28  # of a graph that is converted whole, weights included: tf2onnx copies it for each loop and pass
 
@@ -58,7 +59,11 @@ def find_or_make(folder: Path) -> Path:
 
 def is_made_from(onnx_model: Path, graph: Path) -> bool:
     """Return whether an ONNX file was made from this frozen graph, whose hash is in its metadata."""
-    return f'"{files.sha256(graph)}"'.encode() in onnx_model.read_bytes()
+    return f'"{_origin(graph)}"'.encode() in onnx_model.read_bytes()
+
+
+def _origin(graph: Path) -> str:
+    return f"{_FORM} {files.sha256(graph)}"
 
 
 def session(model: Path | bytes, num_threads: int = 0):
@@ -93,7 +98,8 @@ def convert(folder: Path) -> bytes:
         height, width = ssd["height"], ssd["width"]
         noise = random.integers(0, 256, (1, height, width, 3)).astype(np.float32)
         image = _image_as_float(graph_def).name
-        model = _convert_and_compare(_without_resizer(graph_def, height, width), image, PROPOSALS, PROPOSALS, noise)
+        network = _convert_and_compare(_without_resizer(graph_def, height, width), image, PROPOSALS, PROPOSALS, noise)
+        model = onnx_graph.stand_alone(network, height, width, ssd["suppression"])
     else:
         num_bytes = (folder / exported_model.FROZEN_GRAPH).stat().st_size
         if num_bytes > _MAX_BYTES:
@@ -102,8 +108,9 @@ def convert(folder: Path) -> bytes:
         # Only the sorted scores are compared: detections of equal score may change places.
         compared = ("detection_scores", "num_detections")
         model = _convert_and_compare(graph_def, frozen_graph.INPUT, DETECTIONS, compared, noise)
+        onnx_graph.rename_ends(model)
     model_metadata = ModelMetadata(
-        made_from=files.sha256(folder / exported_model.FROZEN_GRAPH),
+        made_from=_origin(folder / exported_model.FROZEN_GRAPH),
         class_names=metadata.class_names(folder),
         global_step=exported_model.global_step(folder),
         **ssd,

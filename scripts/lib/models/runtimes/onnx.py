@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.lib.core import parallel
-from scripts.lib.models import onnx_conversion
-from scripts.lib.models.metadata import ModelMetadata
+from scripts.lib.models import onnx_conversion, onnx_graph
 from scripts.lib.models.onnx_conversion import ConversionError
 from scripts.lib.models.runtimes import NormalizedDetections
 from scripts.lib.models.runtimes.converted import ConvertedModel
@@ -24,15 +23,15 @@ class Model(ConvertedModel):
     """
 
     def __init__(self, folder: Path):
-        self._file = onnx_conversion.find_or_make(folder)
+        path = onnx_conversion.find_or_make(folder)
         try:
-            self._session = onnx_conversion.session(self._file)
-            metadata = ModelMetadata.from_text(self._session.get_modelmeta().custom_metadata_map)
+            self._network, metadata = onnx_graph.read_network(path)
+            self._session = onnx_conversion.session(self._network)
         except ImportError:
             raise
-        except Exception as error:  # ONNX Runtime raises all kinds
+        except Exception as error:  # onnx and ONNX Runtime raise all kinds
             reason = str(error).partition("\n")[0][:200]
-            raise ConversionError(f"{self._file.name} is damaged, or was not made by this project: {reason}") from error
+            raise ConversionError(f"{path.name} is damaged, or was not made by this project: {reason}") from error
         self._input = self._session.get_inputs()[0].name
         super().__init__(metadata)
 
@@ -48,7 +47,7 @@ class Model(ConvertedModel):
 
     @functools.cached_property
     def _single(self):
-        return onnx_conversion.session(self._file, num_threads=1)
+        return onnx_conversion.session(self._network, num_threads=1)
 
     def _infer(self, batch: np.ndarray) -> list[np.ndarray]:
         return self._session.run(None, {self._input: batch})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.lib.models import exported_model, onnx_conversion
+from scripts.lib.models import exported_model, onnx_conversion, onnx_graph
 from scripts.lib.models.metadata import ModelMetadata
 from scripts.lib.models.onnx_conversion import ConversionError
 from scripts.lib.models.runtimes.converted import ConvertedModel
@@ -29,7 +29,8 @@ class Model(ConvertedModel):
             precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         path = folder / exported_model.OPENVINO
         try:
-            model = core.read_model(path if path.is_file() else onnx_conversion.find_or_make(folder))
+            network = path if path.is_file() else onnx_graph.read_network(onnx_conversion.find_or_make(folder))[0]
+            model = core.read_model(network)
             texts = {name: value.astype(str) for name, value in model.get_rt_info("framework").astype(dict).items()}
             settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
             self._compiled = core.compile_model(model, "CPU", settings)
