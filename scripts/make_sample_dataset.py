@@ -21,7 +21,6 @@ import argparse
 import collections
 import concurrent.futures
 import functools
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -108,10 +107,8 @@ def write_image(output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:
         for box in sample.boxes
     ]
     annotation = voc_xml.Annotation(f"{name}.jpg", width, height, objects, IMAGES, f"{IMAGES}/{name}.jpg")
-    jpeg = io.BytesIO()
-    sample.image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
     with files.atomic_write(output_dir / IMAGES / f"{name}.jpg", durable=False) as file:
-        file.write(jpeg.getvalue())
+        sample.image.save(file, "JPEG", quality=JPEG_QUALITY)
     voc_xml.write(output_dir / ANNOTATIONS / f"{name}.xml", annotation)
     return annotation
 

@@ -1,158 +1,104 @@
-"""The wearers of garments: a person, a shop's mannequin, a bust, legs, a hanger."""
+"""What garments are worn by or hang on: a person, a shop's mannequin, legs, a hanger."""
 
 from __future__ import annotations
 
-import dataclasses
 import random
-from collections.abc import Callable
+from typing import NamedTuple
 
 from scripts.lib.sample_photos.fabrics import Fabric, any_colour
-from scripts.lib.sample_photos.shapes import Dot, Item, Line, Piece, Point, curve, ellipse, pair, ribbon, symmetric
+from scripts.lib.sample_photos.shapes import Item, Line, Piece, Point, curve, ellipse, pair, ribbon, symmetric
 
-SKINS = ((244, 212, 190), (232, 190, 160), (212, 162, 126), (176, 122, 88), (124, 82, 58), (86, 56, 42))
-MANNEQUINS = ((226, 222, 216), (196, 188, 178), (70, 68, 70), (222, 196, 168))
-HAIRS = ((30, 24, 24), (62, 40, 28), (104, 70, 40), (196, 156, 92), (130, 56, 30))
+SKINS = ("#f4d4be", "#e8bea0", "#d4a27e", "#b07a58", "#7c523a", "#56382a")
+SHELLS = ("#e2deda", "#c4bcb2", "#464446", "#dec4a8")  # of mannequins
+HAIRS = ("#1e1818", "#3e281c", "#684628", "#c49c5c", "#82381e")
 
-SHOULDER: Point = (0.9, 0.3)
 WAIST_Y, HIP_Y, CROTCH_Y, KNEE_Y, ANKLE_Y = 2.4, 3.35, 3.8, 5.6, 7.6
 
 
-@dataclasses.dataclass(frozen=True)
-class Pose:
+class Pose(NamedTuple):
     """The position of arms and legs: points of the right side in garment units, mirrored on the left."""
 
     elbow: Point
     wrist: Point
     knee: Point
     ankle: Point
-    worn: bool = True  # False for what is laid out or hangs
+    worn: bool  # False for what is laid out or hangs
 
 
 def standing(rng: random.Random) -> Pose:
-    elbow = (rng.uniform(1.12, 1.4), 1.95)
-    wrist = (elbow[0] + rng.uniform(-0.15, 0.3), 3.3)
-    knee = rng.uniform(0.44, 0.56)
-    return Pose(elbow, wrist, (knee, KNEE_Y), (knee + rng.uniform(-0.12, 0.14), ANKLE_Y))
+    elbow, knee = rng.uniform(1.12, 1.4), rng.uniform(0.44, 0.56)
+    wrist = elbow + rng.uniform(-0.15, 0.3)
+    return Pose((elbow, 1.95), (wrist, 3.3), (knee, KNEE_Y), (knee + rng.uniform(-0.12, 0.14), ANKLE_Y), worn=True)
 
 
 def laid_out(rng: random.Random) -> Pose:
     """Return the pose of garments on a floor or a hanger: sleeves and legs further apart than a wearer's."""
-    spread = rng.random()
+    spread, knee = rng.random(), rng.uniform(0.5, 0.68)
     elbow = (1.3 + 0.5 * spread, 1.9 - 0.4 * spread)
     wrist = (elbow[0] + 0.2 + 0.5 * spread, elbow[1] + 1.4 - 0.4 * spread)
-    knee = rng.uniform(0.5, 0.68)
     return Pose(elbow, wrist, (knee, KNEE_Y), (knee + rng.uniform(0.0, 0.22), ANKLE_Y), worn=False)
 
 
-def model(rng: random.Random, pose: Pose) -> list[Item]:
+def person(rng: random.Random, pose: Pose) -> list[Item]:
     """Draw a person seen from the front, in shoes."""
-    skin = Fabric("plain", (rng.choice(SKINS),), weave="satin")
-    hair = Fabric("plain", (rng.choice(HAIRS),), weave="knit")
-    long_hair = rng.random() < 0.7
-    drop = rng.uniform(0.6, 1.6) if long_hair else -0.9
-    mane = symmetric(curve((0, -2.15), (0.5, -1.95), (0.72, -1.2), (0.78, drop - 0.5), (0.55, drop)), [(0.0, drop)])
-    fringe = symmetric(curve((0, -2.12), (0.48, -1.9), (0.58, -1.2)), curve((0.5, -1.3), (0.36, -1.6), (0, -1.68)))
-    face = [
-        Line(curve((-0.13, -0.78), (0, -0.73), (0.13, -0.78)), 0.06, (150, 50, 60, 200)),
-        *pair(Dot((0.22, -1.2), 0.05, (40, 30, 30, 230))),
-    ]
+    skin, hair = _smooth(rng, *SKINS), _smooth(rng, *HAIRS)
+    end = rng.choice((-0.9, rng.uniform(0.3, 1.6)))  # of the hair
+    mane = symmetric(curve((0, -2.1), (0.5, -1.9), (0.7, -1.2), (0.7, end - 0.4), (0.5, end)))
+    fringe = symmetric(curve((0, -2.12), (0.46, -1.92), (0.6, -1.1)), curve((0.5, -1.3), (0.34, -1.6), (0, -1.72)))
     return [
-        Piece(mane, hair),
+        Piece(mane, hair, folds=6),
         *_body(skin, pose),
-        Piece(ellipse((0, -1.15), 0.52, 0.78), skin),
-        *face,
-        Piece(fringe, hair),
+        Piece(ellipse((0, -1.15), 0.52, 0.72), skin),
+        Line(curve((-0.13, -0.8), (0, -0.76), (0.13, -0.8)), 0.06, (150, 50, 60, 200)),
+        *pair(Line([(0.22, -1.2)], 0.1, (40, 30, 30, 230)), Line([(0.14, -1.35), (0.32, -1.34)], 0.04)),
+        Piece(fringe, hair, folds=4),
         *_shoes(rng, pose),
     ]
 
 
 def mannequin(rng: random.Random, pose: Pose) -> list[Item]:
     """Draw a shop's mannequin without a head."""
-    shell = _shell(rng)
+    shell = _smooth(rng, *SHELLS)
     return [*_body(shell, pose), Piece(ellipse((0, -0.52), 0.27, 0.12), shell.plain(0.8))]
-
-
-def bust(rng: random.Random, pose: Pose) -> list[Item]:
-    """Draw a dressmaker's bust on a pole."""
-    shell = _shell(rng)
-    pole = Fabric("plain", (any_colour(rng, "brown", "camel", "silver", "charcoal"),), weave="satin", gloss=1.4)
-    torso = symmetric(
-        _TORSO_ABOVE_WAIST[:-4], curve((0.9, 0.55), (0.78, 1.4), (0.62, WAIST_Y), (0.9, HIP_Y)), [(0, HIP_Y)]
-    )
-    return [
-        Piece([(-0.07, HIP_Y - 0.1), (0.07, HIP_Y - 0.1), (0.07, ANKLE_Y), (-0.07, ANKLE_Y)], pole),
-        Piece(ellipse((0, ANKLE_Y), 0.7, 0.14), pole),
-        Piece(torso, shell),
-        Piece(ellipse((0, -0.55), 0.26, 0.1), pole),
-    ]
 
 
 def legs(rng: random.Random, pose: Pose) -> list[Item]:
     """Draw legs up to the waist, for trousers or a skirt."""
     if rng.random() < 0.5:
-        return _legs(_shell(rng), pose)
-    return [*_legs(Fabric("plain", (rng.choice(SKINS),), weave="satin"), pose), *_shoes(rng, pose)]
+        return _legs(_smooth(rng, *SHELLS), pose)
+    return [*_legs(_smooth(rng, *SKINS), pose), *_shoes(rng, pose)]
 
 
-def clothes_hanger(rng: random.Random, pose: Pose) -> list[Item]:
-    """Draw a hanger for garments with shoulders."""
-    return _hanger(rng, 0.1, 0.85)
+def hanger(rng: random.Random, y: float) -> list[Item]:
+    """Draw a hanger for what begins at `y`."""
+    wood = _smooth(rng, "peru", "saddlebrown", "black", "whitesmoke", "silver")
+    hook = [(0, y - 0.2), (0, y - 0.5), (0.2, y - 0.72), (0, y - 0.95), (-0.17, y - 0.8)]
+    return [
+        Piece(ribbon(hook, [0.035, 0.03]), _smooth(rng, "silver")),
+        Piece(ribbon([(-0.8, y + 0.2), (0, y - 0.2), (0.8, y + 0.2)], [0.07, 0.09, 0.07]), wood),
+    ]
 
 
-def trouser_hanger(rng: random.Random, pose: Pose) -> list[Item]:
-    """Draw a hanger with clips for a waistband."""
-    clip = Fabric("plain", ((60, 60, 64),), weave="satin")
-    outline = [(0.44, WAIST_Y - 0.2), (0.56, WAIST_Y - 0.2), (0.56, WAIST_Y), (0.44, WAIST_Y)]
-    return [*_hanger(rng, WAIST_Y - 0.35, 0.7), *pair(Piece(outline, clip))]
-
-
-Support = Callable[[random.Random, Pose], list[Item]]
-BODIES: tuple[Support, ...] = (model, mannequin, bust, legs)  # what garments are worn by, not merely shown on
-
-
-def _hanger(rng: random.Random, top_y: float, half_width: float) -> list[Item]:
-    wood = Fabric("plain", (any_colour(rng, "camel", "brown", "black", "white", "silver"),), weave="satin")
-    hook = ribbon(
-        [(0, top_y - 0.2), (0, top_y - 0.5), (0.2, top_y - 0.72), (0, top_y - 0.95), (-0.17, top_y - 0.8)],
-        [0.035, 0.03],
-    )
-    arms = ribbon([(-half_width, top_y + 0.2), (0, top_y - 0.2), (half_width, top_y + 0.2)], [0.07, 0.09, 0.07])
-    return [Piece(hook, Fabric("plain", ((150, 152, 158),), weave="satin", gloss=1.5)), Piece(arms, wood)]
-
-
-_TORSO_ABOVE_WAIST = curve((0, -0.55), (0.25, -0.55), (0.27, -0.1), (0.5, 0.05), (0.92, 0.2), (0.98, 0.5))
+def _smooth(rng: random.Random, *colours: str) -> Fabric:
+    return Fabric("plain", (any_colour(rng, *colours),), gloss=1.2)
 
 
 def _body(skin: Fabric, pose: Pose) -> list[Item]:
-    arm = ribbon(
-        [SHOULDER, pose.elbow, pose.wrist, _beyond(pose.elbow, pose.wrist, 0.45)], [0.25, 0.22, 0.17, 0.12, 0.1]
-    )
-    torso = symmetric(
-        _TORSO_ABOVE_WAIST, curve((0.8, 1.1), (0.78, 1.5), (0.62, WAIST_Y), (0.8, HIP_Y - 0.4)), [(0, HIP_Y)]
-    )
+    hand = (2 * pose.wrist[0] - pose.elbow[0], pose.wrist[1] + 0.55)
+    arm = ribbon([(0.74, 0.42), pose.elbow, pose.wrist, hand], [0.25, 0.22, 0.17, 0.13, 0.09])
+    neck = curve((0, -0.55), (0.25, -0.55), (0.27, -0.1), (0.5, 0.05), (0.9, 0.2))
+    torso = symmetric(neck, curve((0.98, 0.5), (0.8, 1.1), (0.78, 1.5), (0.62, WAIST_Y), (0.8, HIP_Y - 0.4)))
     return [*_legs(skin, pose), *pair(Piece(arm, skin)), Piece(torso, skin)]
 
 
 def _legs(skin: Fabric, pose: Pose) -> list[Item]:
     leg = ribbon([(0.46, 3.2), pose.knee, pose.ankle], [0.5, 0.46, 0.32, 0.29, 0.16])
-    hips = symmetric(
-        [(0, WAIST_Y + 0.1), (0.6, WAIST_Y + 0.1)], curve((0.92, HIP_Y), (0.7, CROTCH_Y)), [(0, CROTCH_Y + 0.1)]
-    )
+    hips = symmetric(curve((0, WAIST_Y + 0.1), (0.6, WAIST_Y + 0.1), (0.92, HIP_Y), (0.7, CROTCH_Y), (0, CROTCH_Y)))
     return [*pair(Piece(leg, skin)), Piece(hips, skin)]
 
 
-def _shell(rng: random.Random) -> Fabric:
-    return Fabric("plain", (rng.choice(MANNEQUINS),), weave="satin", gloss=1.4)
-
-
 def _shoes(rng: random.Random, pose: Pose) -> list[Item]:
-    leather = Fabric("plain", (any_colour(rng, "black", "white", "brown", "red", "beige"),))
+    leather = _smooth(rng, "black", "whitesmoke", "saddlebrown", "firebrick", "tan")
+    outline = ((-0.17, -0.02), (0.17, -0.02), (0.28, 0.42), (0.05, 0.52), (-0.2, 0.42), (-0.17, -0.02))
     x, y = pose.ankle
-    outline = ((-0.17, -0.02), (0.17, -0.02), (0.3, 0.42), (0.05, 0.52), (-0.2, 0.42), (-0.17, -0.02))
-    shoe = curve(*((x + dx, y + dy) for dx, dy in outline))
-    return pair(Piece(shoe, leather))
-
-
-def _beyond(a: Point, b: Point, length: float) -> Point:
-    """Return the point beyond b as seen from a; `length` is relative to their distance."""
-    return b[0] + (b[0] - a[0]) * length, b[1] + (b[1] - a[1]) * length
+    return pair(Piece(curve(*outline) + (x, y), leather))

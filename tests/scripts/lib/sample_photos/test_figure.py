@@ -27,14 +27,20 @@ def test_a_pose_goes_downwards_and_what_is_laid_out_is_spread_further():
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_model_has_a_head_and_feet_a_mannequin_no_head_and_legs_begin_at_the_waist(seed):
-    assert extent(figure.model, seed)[1] < -1.9
-    assert extent(figure.model, seed)[3] > figure.ANKLE_Y
+def test_a_person_has_a_head_and_feet_a_mannequin_no_head_and_legs_begin_at_the_waist(seed):
+    assert extent(figure.person, seed)[1] < -1.9
+    assert extent(figure.person, seed)[3] > figure.ANKLE_Y
     assert -0.7 < extent(figure.mannequin, seed)[1] < -0.5
     assert extent(figure.legs, seed)[1] == pytest.approx(figure.WAIST_Y, abs=0.11)
 
 
-@pytest.mark.parametrize("support", [figure.model, figure.mannequin, figure.bust, figure.clothes_hanger])
+@pytest.mark.parametrize("support", [figure.person, figure.mannequin, figure.legs])
 def test_figures_are_as_wide_on_both_sides(support):
     left, _, right, _ = extent(support, 1)
     assert left == pytest.approx(-right, abs=0.1)
+
+
+def test_a_hanger_holds_what_begins_at_its_height():
+    left, top, right, bottom = bounds(figure.hanger(random.Random(1), figure.WAIST_Y))
+    assert top < figure.WAIST_Y < bottom
+    assert left == pytest.approx(-right)

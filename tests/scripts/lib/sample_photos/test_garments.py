@@ -8,7 +8,7 @@ import pytest
 
 from scripts.lib.sample_photos import figure, garments, studio
 from scripts.lib.sample_photos.figure import CROTCH_Y, KNEE_Y, WAIST_Y
-from scripts.lib.sample_photos.rendering import Placement, render, silhouette
+from scripts.lib.sample_photos.rendering import Placement, silhouette
 from scripts.lib.sample_photos.shapes import bounds
 
 MANY = range(60)
@@ -53,23 +53,7 @@ def row_above_hem(name: str) -> list[bool]:
     rng = random.Random(4)
     items = garments.CUTS[name](rng, figure.laid_out(rng))
     left, _, right, bottom = bounds(items)
-    image = silhouette(items, Placement(100, 0, 40), (200, 400))
+    image = silhouette(items, Placement((100, 0), ((40, 0), (0, 40)), 40), (200, 400))
     y = round((bottom - 0.3) * 40)
     row = [image.getpixel((x, y)) > 0 for x in range(round(100 + left * 40), round(100 + right * 40))]
     return row[row.index(True) : len(row) - row[::-1].index(True)]
-
-
-def test_a_layer_is_where_its_silhouette_is():
-    rng = random.Random(1)
-    items = garments.dress(rng, figure.standing(rng))
-    placement = Placement(80, 20, 30)
-    layer = render(items, placement, (160, 240), rng)
-    left, top, right, bottom = silhouette(items, placement, (160, 240)).getbbox()
-    box = layer.solid.getbbox()
-    found = (layer.corner[0] + box[0], layer.corner[1] + box[1], layer.corner[0] + box[2], layer.corner[1] + box[3])
-    assert found == pytest.approx((left, top, right, bottom), abs=1)
-
-
-def test_nothing_is_rendered_outside_the_frame():
-    rng = random.Random(1)
-    assert render(garments.top(rng, figure.standing(rng)), Placement(-900, 0, 30), (160, 240), rng) is None

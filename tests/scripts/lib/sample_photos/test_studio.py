@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import collections
+import random
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from scripts.lib.sample_photos import studio
-from scripts.lib.sample_photos.fabrics import Fabric
-from scripts.lib.sample_photos.rendering import Placement
-from scripts.lib.sample_photos.shapes import Piece
+from scripts.lib.sample_photos.rendering import silhouette
+from scripts.lib.sample_photos.shapes import bounds
 
-RED = Fabric("plain", ((200, 0, 0),))
-
-
-def square(name: str, x: int, y: int, side: int) -> studio.Thing:
-    outline = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
-    return studio.Thing(name, [Piece(outline, RED)], Placement(x, y, side))
+FLAT = 17  # an image of seed 1: a single dress, laid out
 
 
 def test_classes_occur_as_often_as_in_the_original():
@@ -50,20 +45,33 @@ def test_the_same_photo_twice_is_the_same_to_the_pixel():
     assert first.boxes == second.boxes
 
 
-@pytest.mark.parametrize(
-    ("things", "visible"),
-    [
-        ([square("Tops", 10, 10, 100)], True),
-        ([square("Tops", -20, 10, 100)], True),  # a fifth outside the frame
-        ([square("Tops", -60, 10, 100)], False),
-        ([square("Tops", 10, 10, 100), square("Skirts", 90, 10, 100)], True),  # a fifth behind another
-        ([square("Tops", 10, 10, 100), square("Skirts", 50, 10, 100)], False),
-        ([square("Tops", 10, 10, 100), square("", 20, 20, 90)], False),  # behind a wearer
-        ([square("", 10, 10, 100), square("Tops", 20, 20, 90)], True),
-    ],
-)
-def test_a_garment_counts_as_visible_unless_much_of_it_is_hidden_or_outside(things, visible):
-    assert studio.all_visible(things, (200, 200)) is visible
+def test_a_box_is_where_its_garment_differs_from_the_same_image_without_it(monkeypatch):
+    whole = studio.take_photo(1, FLAT)
+    monkeypatch.setattr(studio, "paint", lambda *_: None)
+    monkeypatch.setattr(studio, "cast_shadow", lambda *_: None)
+    empty = studio.take_photo(1, FLAT)
+    (box,) = whole.boxes
+    changed = ImageChops.difference(whole.image, empty.image).convert("L").point(lambda value: 255 * (value > 60))
+    assert changed.getbbox() == pytest.approx((box.xmin, box.ymin, box.xmax, box.ymax), abs=4)
+
+
+@pytest.mark.parametrize("name", sorted(studio.CLASS_WEIGHTS))
+def test_most_of_a_garment_is_inside_its_cell(name):
+    cell, size = (100, 50, 200, 300), (400, 400)
+    for seed in range(20):
+        rng = random.Random(seed)
+        things = studio._outfit(rng, (name,), seed % 2 == 0)
+        mask = silhouette(things[name], studio._fit(rng, things, cell, seed % 2 == 0), size)
+        inside = mask.crop((100, 50, 300, 350))
+        assert sum(inside.histogram()[128:]) > 0.55 * sum(mask.histogram()[128:]) > 0
+
+
+def test_nobody_is_half_dressed():
+    for seed in range(30):
+        rng = random.Random(seed)
+        things = studio._outfit(rng, ("Skirts", "Tops"), False)
+        assert list(things)[-2:] == ["Skirts", "Tops"]
+        assert bounds(things["Tops"])[3] > bounds(things["Skirts"])[1]  # no gap at the waist
 
 
 def test_a_box_is_tight_to_what_is_seen_of_a_garment():
