@@ -38,7 +38,6 @@ MASK_METRICS = {  # -> what measures the boxes in the same way
     "oid_challenge_segmentation_metrics": "oid_challenge_detection_metrics",
 }
 FINE_TUNE_TYPES = ("detection", "classification")
-CONTRIB = "needs tensorflow.contrib, which ended with TensorFlow 1"
 
 _RANGES = (  # message, fields, smallest and largest value
     ("Ssd", "num_classes", 1, math.inf),
@@ -66,7 +65,6 @@ _NOT_BOTH = (  # message, and two of its fields of which only one may be true
     ("TrainConfig", "merge_multiple_label_boxes", "use_multiclass_scores"),
 )
 _REFUSED = {  # message, field -> why it may not be set, or not be true; a remedy
-    ("Matcher", "bipartite_matcher"): (CONTRIB, "write argmax_matcher { } instead"),
     ("FasterRcnn", "inplace_batchnorm_update"): ("the API does not support it", "write false"),
     ("Hyperparams", "force_use_bias"): (TENSORFLOW_2, "remove it"),
     ("Hyperparams", "sync_batch_norm"): (TENSORFLOW_2, "write batch_norm"),
@@ -140,7 +138,8 @@ def _model(config: Message) -> Rules:
         yield from _general(model, place)
         yield from _ssd(model, place) if kind == "ssd" else _faster_rcnn(model, place)
     if config.HasField("graph_rewriter"):
-        yield "graph_rewriter", CONTRIB, "remove it; export_model.py --formats tflite makes an 8-bit model"
+        message = "needs tensorflow.contrib, which ended with TensorFlow 1"
+        yield "graph_rewriter", message, "remove it; export_model.py --formats tflite makes an 8-bit model"
 
 
 def _feature_extractor(kind: str, extractor: Message, place: str) -> Rules:

@@ -26,7 +26,7 @@ class MovingAverageOptimizer(tf.train.Optimizer):
     def __init__(self, opt: tf.train.Optimizer, average_decay: float = 0.9999):
         super().__init__(use_locking=False, name="MovingAverage")
         self._optimizer = opt
-        self._average_decay = average_decay
+        self._ema = tf.train.ExponentialMovingAverage(average_decay)
 
     def compute_gradients(self, *args, **kwargs):
         return self._optimizer.compute_gradients(*args, **kwargs)
@@ -37,5 +37,5 @@ class MovingAverageOptimizer(tf.train.Optimizer):
         update = self._optimizer.apply_gradients(grads_and_vars, global_step=step)
         with tf.control_dependencies([update]):
             is_first = tf.equal(step.read_value(), 1)
-            averages = tf.train.ExponentialMovingAverage(tf.where(is_first, 0.0, self._average_decay))
+            averages = tf.train.ExponentialMovingAverage(tf.where(is_first, 0.0, self._ema._decay))
             return tf.group(averages.apply(tf.trainable_variables()), name=name or "update_with_averages")

@@ -8,6 +8,7 @@ TensorFlow is imported, `use_graph_mode` before `object_detection`.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import sys
@@ -20,7 +21,7 @@ from scripts.lib.object_detection_api.protos import rebuild_protobuf_messages
 
 
 def apply(without: Sequence[str] = ()) -> None:
-    """Apply every patch but those named in `without`, which the tests use to show what breaks without each."""
+    """Apply every patch but those named in `without`, by which the tests show what breaks without each."""
     for patch in PATCHES:
         if patch.__name__ not in without:
             patch()
@@ -49,19 +50,14 @@ def restore_numpy_aliases() -> None:
             setattr(np, name, meaning)
 
 
-def restore_control_flow_names() -> None:
-    """tf-slim's `tfexample_decoder` calls `control_flow_ops.case`, `.cond` and `.while_loop`; TensorFlow moved them."""
+def restore_moved_names() -> None:
+    """tf-slim decodes by `control_flow_ops` and clips gradients by names of `ops` that TensorFlow has moved."""
+    from tensorflow.python.framework import indexed_slices, ops, tensor
     from tensorflow.python.ops import cond, control_flow_case, control_flow_ops, while_loop
 
     control_flow_ops.case = control_flow_case.case
     control_flow_ops.cond = cond.cond
     control_flow_ops.while_loop = while_loop.while_loop
-
-
-def restore_tensor_names() -> None:
-    """tf-slim clips gradients by `ops.Tensor` and `ops.IndexedSlices`; TensorFlow moved them."""
-    from tensorflow.python.framework import indexed_slices, ops, tensor
-
     ops.Tensor = tensor.Tensor
     ops.IndexedSlices = indexed_slices.IndexedSlices
 
@@ -71,10 +67,9 @@ def restore_legacy_layers_path() -> None:
 
     tf-slim takes its convolution and batch normalization layers from there. The modules are the same: an alias serves.
     """
-    alias = "tf_keras.legacy_tf_layers"
-    if _is_missing(alias):
-        for name in ("", ".base", ".convolutional", ".core", ".normalization", ".pooling"):
-            sys.modules[alias + name] = importlib.import_module(f"tf_keras.src.legacy_tf_layers{name}")
+    for name in ("", ".base", ".convolutional", ".core", ".normalization", ".pooling"):
+        layers = importlib.import_module(f"tf_keras.src.legacy_tf_layers{name}")
+        sys.modules[f"tf_keras.legacy_tf_layers{name}"] = layers
 
 
 def restore_font_getsize() -> None:
@@ -84,13 +79,22 @@ def restore_font_getsize() -> None:
     """
     from PIL import ImageFont
 
-    def getsize(font, text: str, *args, **kwargs) -> tuple[int, int]:
-        _, _, right, bottom = font.getbbox(text, *args, **kwargs)
-        return round(right), round(bottom)
+    ImageFont.FreeTypeFont.getsize = lambda font, text: tuple(map(round, font.getbbox(text)[2:]))
 
-    for font_class in (ImageFont.FreeTypeFont, ImageFont.ImageFont, ImageFont.TransposedFont):
-        if not hasattr(font_class, "getsize"):
-            font_class.getsize = getsize
+
+def restore_figure_bytes() -> None:
+    """`visualization_utils` plots by `tostring_rgb`, gone in matplotlib 3.10, and binary `fromstring`, in numpy 2.3."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    read_text = np.fromstring
+
+    def fromstring(data, dtype=float, count: int = -1, *, sep: str = "") -> np.ndarray:
+        return read_text(data, dtype, count, sep=sep) if sep else np.frombuffer(data, dtype, count).copy()
+
+    if not hasattr(FigureCanvasAgg, "tostring_rgb"):
+        FigureCanvasAgg.tostring_rgb = lambda canvas: np.asarray(canvas.buffer_rgba())[..., :3].tobytes()
+        np.fromstring = fromstring
 
 
 def restore_moving_average_optimizer() -> None:
@@ -114,49 +118,70 @@ def restore_model_analyzer() -> None:
 
 
 def restore_hparams() -> None:
-    """slim's `nasnet` keeps its settings in `HParams` of `tensorflow.contrib.training`, gone in TensorFlow 2.0.
+    """`config_util`, `autoaugment_utils` and slim's `nasnet` need the `HParams` of `tensorflow.contrib`, gone in 2.0.
 
-    `faster_rcnn_nas` swallows the failed import, and later misses `nasnet`. The settings are plain attributes that can
-    be set by name; nothing here uses HParams' parsing and type checks.
+    `faster_rcnn_nas` swallows the failed import, and later misses `nasnet`.
     """
-
-    class HParams:
-        def __init__(self, **settings: object):
-            vars(self).update(settings)
-
-        def set_hparam(self, name: str, value: object) -> None:
-            setattr(self, name, value)
+    from scripts.lib.object_detection_api.hparams import HParams
 
     _put_module("tensorflow.contrib.training", HParams=HParams)
+
+
+def restore_image_transforms() -> None:
+    """`autoaugment_utils` moves and turns images by `tensorflow.contrib.image`, gone in TensorFlow 2.0.
+
+    tf_keras has the same formulas for batches. An image here is a tensor (H, W, C).
+    """
+    import tensorflow as tf
+    from tf_keras.src.layers.preprocessing import image_preprocessing
+
+    def transform(image, coefficients):
+        matrices = tf.reshape(tf.cast(coefficients, tf.float32), [1, 8])
+        return image_preprocessing.transform(image[None], matrices, fill_mode="constant", interpolation="nearest")[0]
+
+    def translate(image, offset):
+        return transform(image, image_preprocessing.get_translation_matrix(tf.cast([offset], tf.float32)))
+
+    def rotate(image, radians):
+        height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float32))
+        return transform(image, image_preprocessing.get_rotation_matrix([radians], height, width))
+
+    _put_module("tensorflow.contrib.image", transform=transform, translate=translate, rotate=rotate)
+
+
+def restore_bipartite_match() -> None:
+    """`bipartite_matcher`, which every model imports, takes its operation from `tensorflow.contrib.image`, gone in 2.0.
+
+    It matches the nearest row and column, then the nearest of the others, until the valid rows, which come first, or
+    the columns are used up, and returns the column of each row and the row of each column, -1 for none.
+    """
+    import numpy as np
+    import tensorflow.compat.v1 as tf
+
+    def match(distances: np.ndarray, num_valid_rows: float) -> tuple[np.ndarray, np.ndarray]:
+        column_of_row, row_of_column = (np.full(size, -1, np.int32) for size in distances.shape)
+        free = distances[: int(num_valid_rows)].copy()
+        for _ in range(min(free.shape)):
+            row, column = np.unravel_index(free.argmin(), free.shape)
+            column_of_row[row], row_of_column[column] = column, row
+            free[row, :] = free[:, column] = np.inf
+        return column_of_row, row_of_column
+
+    def bipartite_match(distances, num_valid_rows):
+        return tf.numpy_function(match, [distances, num_valid_rows], [tf.int32, tf.int32], stateful=False)
+
+    _put_module("tensorflow.contrib.image.python.ops.image_ops", bipartite_match=bipartite_match)
 
 
 def stand_in_for_quantize() -> None:
     """`exporter` and `graph_rewriter_builder` import `tensorflow.contrib.quantize`, gone in TensorFlow 2.0.
 
-    It rewrote graphs for quantization-aware training, and has no successor for TensorFlow 1 graphs.
+    It has no successor for TensorFlow 1 graphs; `config.api_limits` refuses the configs that need it (graph_rewriter).
     """
-    refuse = _refusal(
-        "graph_rewriter (quantization-aware training) needs tensorflow.contrib, which ended with TensorFlow 1; "
-        "remove it from the config and quantize the exported model instead"
-    )
-    _put_module("tensorflow.contrib.quantize.python.graph_matcher", OpTypePattern=refuse, GraphMatcher=refuse)
+    _put_module("tensorflow.contrib.quantize.python.graph_matcher", OpTypePattern=None, GraphMatcher=None)
     _put_module(
-        "tensorflow.contrib.quantize",
-        experimental_create_training_graph=refuse,
-        experimental_create_eval_graph=refuse,
+        "tensorflow.contrib.quantize", experimental_create_training_graph=None, experimental_create_eval_graph=None
     )
-
-
-def stand_in_for_bipartite_match() -> None:
-    """`matcher_builder` always imports `bipartite_matcher`, which takes its op from `tensorflow.contrib.image`.
-
-    The op was written in C++ and is gone since TensorFlow 2.0. The configs here use the argmax matcher.
-    """
-    refuse = _refusal(
-        "bipartite_matcher needs an operation of tensorflow.contrib, which ended with TensorFlow 1; "
-        "use argmax_matcher in the config"
-    )
-    _put_module("tensorflow.contrib.image.python.ops.image_ops", bipartite_match=refuse)
 
 
 def restore_transform_graph() -> None:
@@ -164,25 +189,18 @@ def restore_transform_graph() -> None:
 
     It needs only the transform `strip_unused_nodes`, which is still in `strip_unused_lib`.
     """
+    from tensorflow.python.framework import dtypes
+    from tensorflow.python.tools import strip_unused_lib
 
-    def TransformGraph(input_graph_def, inputs: Sequence[str], outputs: Sequence[str], transforms: Sequence[str]):
-        from tensorflow.python.framework import dtypes
-        from tensorflow.python.tools import strip_unused_lib
-
-        kind = dtypes.float32.as_datatype_enum
-        return strip_unused_lib.strip_unused(input_graph_def, list(inputs), list(outputs), kind)
+    def TransformGraph(graph, inputs: Sequence[str], outputs: Sequence[str], transforms: Sequence[str]):
+        return strip_unused_lib.strip_unused(graph, inputs, outputs, dtypes.float32.as_datatype_enum)
 
     _put_module("tensorflow.tools.graph_transforms", TransformGraph=TransformGraph)
 
 
-def stand_in_for_tensorflow_io() -> None:
-    """`deepmac_meta_arch` imports `tensorflow_io`, which has no release for a current TensorFlow.
-
-    Only the loss of the DeepMAC model uses it, in TensorFlow 2 mode.
-    """
-    if _is_missing("tensorflow_io"):
-        refuse = _refusal("the DeepMAC model needs tensorflow_io, which has no release for this TensorFlow")
-        _put_module("tensorflow_io.experimental.color", rgb_to_lab=refuse)
+def restore_contextlib2() -> None:
+    """The `dataset_tools` take `ExitStack` from contextlib2, the copy for Python 2 of what `contextlib` has."""
+    sys.modules.setdefault("contextlib2", contextlib)
 
 
 def stand_in_for_lvis() -> None:
@@ -190,38 +208,24 @@ def stand_in_for_lvis() -> None:
 
     Only `lvis_mask_metrics` uses it; where `lvis` is installed, it stays in place.
     """
-    if _is_missing("lvis"):
-        refuse = _refusal("lvis_mask_metrics needs the package lvis: python -m pip install lvis")
-        lvis_class = type("LVIS", (), {"__init__": refuse})
-        _put_module("lvis.lvis", LVIS=lvis_class)
-        _put_module("lvis.eval", LVISEval=lvis_class)
-        _put_module("lvis.results", LVISResults=lvis_class)
+    if "lvis" not in sys.modules and importlib.util.find_spec("lvis") is None:
 
+        def refuse(*_, **__):
+            raise NotImplementedError("lvis_mask_metrics needs the package lvis: python -m pip install lvis")
 
-def _is_missing(package: str) -> bool:
-    return package not in sys.modules and importlib.util.find_spec(package) is None
-
-
-def _refusal(sentence: str) -> Callable:
-    """Return a function that raises NotImplementedError with this sentence."""
-
-    def refuse(*args, **kwargs):
-        raise NotImplementedError(sentence)
-
-    return refuse
+        lvis_class = type("LVIS", (), {"__init__": refuse, "_create_index": refuse})
+        for module, name in (("lvis", "LVIS"), ("eval", "LVISEval"), ("results", "LVISResults")):
+            _put_module(f"lvis.{module}", **{name: lvis_class})
 
 
 def _put_module(name: str, **attributes) -> ModuleType:
     """Make a module importable, with these attributes; missing parent packages are made, existing ones kept."""
-    parent_name, _, own_name = name.rpartition(".")
-    parent = (sys.modules.get(parent_name) or _put_module(parent_name)) if parent_name else None
-    module = sys.modules.get(name)
-    if module is None:
-        module = sys.modules[name] = ModuleType(name, "Stands in for a module that is gone.")
-        module.__path__ = []
+    module = sys.modules.setdefault(name, ModuleType(name, "Stands in for a module that is gone."))
+    module.__path__ = getattr(module, "__path__", [])
     vars(module).update(attributes)
-    if parent is not None:
-        setattr(parent, own_name, module)
+    parent_name, _, own_name = name.rpartition(".")
+    if parent_name:
+        setattr(sys.modules.get(parent_name) or _put_module(parent_name), own_name, module)
     return module
 
 
@@ -231,16 +235,17 @@ PATCHES: tuple[Callable[[], None], ...] = (
     use_graph_mode,
     put_slim_on_path,
     restore_numpy_aliases,
-    restore_control_flow_names,
-    restore_tensor_names,
+    restore_moved_names,
     restore_legacy_layers_path,
     restore_font_getsize,
+    restore_figure_bytes,
     restore_moving_average_optimizer,
     restore_model_analyzer,
     restore_hparams,
+    restore_image_transforms,
+    restore_bipartite_match,
     stand_in_for_quantize,
-    stand_in_for_bipartite_match,
     restore_transform_graph,
-    stand_in_for_tensorflow_io,
+    restore_contextlib2,
     stand_in_for_lvis,
 )

@@ -66,7 +66,6 @@ MODELS = [  # the model, what is said of it
         "feature_extractor.fpn: ssd_mobilenet_v1 does not",
     ),
     (changed(SSD, "_v1", "_v9"), "model.ssd has no 'ssd_mobilenet_v9'; write 'ssd_mobilenet_v"),
-    (changed(SSD, "argmax_matcher", "bipartite_matcher"), "matcher.bipartite_matcher: needs tensorflow.contrib"),
     (
         changed(SSD, small_project.RESIZER, ""),
         "model.ssd.image_resizer: is missing or empty; write e.g. image_resizer {",
@@ -134,7 +133,6 @@ MODELS = [  # the model, what is said of it
     ),
 ]
 LATER = (  # refused when the graph is built or run, not by the model's builder
-    "bipartite_matcher",
     "expected at least 1",
     "pixels",
     "feature maps",
@@ -271,9 +269,7 @@ def test_all_at_once_and_what_is_not_read_in_graph_mode():
         '"faster_rcnn_inception_v2" conv_hyperparams { force_use_bias: true }',
     )
     assert findings_of(config_of(text + REST)) == []
-    text = (
-        changed(SSD, "argmax_matcher", "bipartite_matcher") + changed(REST, LEARNING_RATE, "") + " graph_rewriter { }"
-    )
+    text = changed(SSD, "argmax_matcher { }", "") + changed(REST, LEARNING_RATE, "") + " graph_rewriter { }"
     assert len(findings_of(config_of(text))) == 3
 
 

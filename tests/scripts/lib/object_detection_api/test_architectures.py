@@ -73,6 +73,9 @@ def small(name: str, records: Path) -> pipeline_config.Message:
     else:
         detector.first_stage_max_proposals = detector.second_stage_batch_size = 4
     train = config.train_config
+    if name == "ssd_mobilenet_v2":  # what the API takes from tensorflow.contrib, and patches put back
+        detector.matcher.bipartite_matcher.SetInParent()
+        train.data_augmentation_options.add().autoaugment_image.policy_name = "test"
     train.batch_size = min(train.batch_size, 2)
     train.batch_queue_capacity = train.prefetch_queue_capacity = 2
     for field in ("fine_tune_checkpoint", "fine_tune_checkpoint_type", "load_all_detection_checkpoint_vars"):
