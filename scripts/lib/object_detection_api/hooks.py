@@ -184,15 +184,14 @@ def restored_variables() -> None:
     @wrap(variables_helper, "get_variables_available_in_checkpoint")
     def restore_and_report(original, variables, checkpoint_path: str, include_global_step: bool = True):
         available = original(variables, checkpoint_path, include_global_step)
-        model_variables = {variable.op.name for variable in tf.model_variables()}
-        by_name = variables if isinstance(variables, dict) else {variable.op.name: variable for variable in variables}
-        wanted = sorted(name for name, variable in by_name.items() if variable.op.name in model_variables)
+        of_model = {variable.op.name for variable in tf.model_variables()}
+        wanted = sorted(name for name, variable in variables.items() if variable.op.name in of_model)
         missing = [name for name in wanted if name not in available]
         if len(missing) == len(wanted):
             problem = (
-                f"fine_tune_checkpoint {checkpoint_path} has none of the {len(wanted)} variables of this model "
-                f"(looked for {wanted[0]} ...); it belongs to another model, or fine_tune_checkpoint_type is "
-                'wrong: "classification" for a backbone trained on ImageNet, "detection" for a whole detector'
+                f"fine_tune_checkpoint {checkpoint_path} has none of the {len(wanted)} variables of this model (looked "
+                f"for {wanted[0]} ...); it belongs to another model, or fine_tune_checkpoint_type is wrong: "
+                '"classification" for a backbone trained on ImageNet, "detection" for a whole detector'
             )
             raise DataError([problem], "the training was not started")
         others = f"; the rest starts untrained, e.g. {missing[0]}" if missing else ""
