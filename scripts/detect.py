@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = {
         "models": [{"name": model.resolve().name, "sha256": exported_model.sha256(model)} for model in args.model],
         "flip": args.flip,
-        "runtime": args.runtime,
+        "runtime": detector.runtime,
         "min_scores": thresholds,
         "nms_iou": args.nms_iou,
         "class_agnostic_nms": args.class_agnostic_nms,

@@ -7,15 +7,17 @@ Out:  in output_dir, with label_map.pbtxt, pipeline.config, and model.json (clas
         saved_model   saved_model/, which takes the bytes of JPEG or PNG files: for TensorFlow Serving
         frozen        frozen_inference_graph.pb and model.ckpt.*, which take pixels: export_inference_graph.py's
         onnx          model.onnx, which detect.py runs by default
+        onnx_int8     model_int8.onnx, in 8-bit integers calibrated on training images; then detect.py's default
         openvino      openvino/model.xml and .bin
         tflite        model.tflite, and model_int8.tflite, whose 8-bit integers are calibrated on training images
       On the screen the largest difference of each from the frozen graph on three images of the evaluation record
       (noise, where it is not there); for formats that round (int8, bfloat16) also mAP@0.5 on the record.
 
 The folder appears whole or not at all, and only if all formats that should be exact are: boxes within 0.5 pixels,
-scores within 0.01. openvino and tflite need requirements-runtimes.txt; tflite takes only SSD models.
+scores within 0.01; formats that round may lose 0.03 of mAP@0.5. openvino and tflite need requirements-runtimes.txt;
+onnx_int8 and tflite take only SSD models.
 
-  python scripts/export_model.py --checkpoint runs/multi/train --formats saved_model frozen onnx openvino tflite
+  python scripts/export_model.py --checkpoint runs/multi/train --formats saved_model onnx onnx_int8 openvino tflite
 """
 
 from __future__ import annotations
@@ -83,7 +85,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     names = command_line.names_of(formats.FORMATS)
     parser.add_argument("--formats", nargs="+", action="extend", type=names, metavar="FORMAT", help=of)
     not_negative = command_line.not_negative_int
-    parser.add_argument("--calibration_images", type=not_negative, default=100, help="for the int8 model; 0: none")
+    parser.add_argument("--calibration_images", type=not_negative, default=100, help="for 8-bit integers; 0: none")
     flags.add_logging(parser)
     args = parser.parse_args(flags.double_dashed(argv))
     args.formats = sum(args.formats or [DEFAULT_FORMATS], [])

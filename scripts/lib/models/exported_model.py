@@ -14,6 +14,7 @@ PIPELINE_CONFIG = "pipeline.config"
 LABEL_MAP = "label_map.pbtxt"
 CHECKPOINT = "model.ckpt"  # prefix
 ONNX = "model.onnx"
+ONNX_INT8 = "model_int8.onnx"
 OPENVINO = "openvino/model.xml"
 TFLITE = "model.tflite"
 TFLITE_INT8 = "model_int8.tflite"
@@ -21,7 +22,7 @@ METADATA = "model.json"
 SCORE_THRESHOLDS = "score_thresholds.json"  # added by report.py --update_thresholds
 
 _BY_THE_API = (FROZEN_GRAPH, SAVED_MODEL, PIPELINE_CONFIG, "checkpoint", f"{CHECKPOINT}.*", "inference_graph.pbtxt")
-_BY_US = (LABEL_MAP, SCORE_THRESHOLDS, ONNX, "openvino", TFLITE, TFLITE_INT8, METADATA)
+_BY_US = (LABEL_MAP, SCORE_THRESHOLDS, ONNX, ONNX_INT8, "openvino", TFLITE, TFLITE_INT8, METADATA)
 
 
 def is_part(name: str) -> bool:

@@ -15,6 +15,7 @@ from scripts.lib.models.formats import FormatCheck
 
 MAX_BOX_DIFFERENCE = 0.5  # pixels
 MAX_SCORE_DIFFERENCE = 0.01
+MAX_MEAN_AP_LOSS = 0.03  # of formats that round
 MIN_SCORE = 0.1  # detections below are not compared, but the best of each image always is
 
 
@@ -80,13 +81,19 @@ def _one_way_difference(wanted: DetectionArrays, found: DetectionArrays) -> tupl
 
 
 def raise_differences(results: Sequence[FormatResult]) -> None:
-    """Raise DataError where a format that should be exact is not."""
+    """Raise DataError where a format that should be exact is not, or one that rounds costs too much."""
     limits = f"at most {MAX_BOX_DIFFERENCE} and {MAX_SCORE_DIFFERENCE} are allowed; leave the format out"
     wrong = [
         f"{result}; {limits}"
         for result in results
         if result.check.is_exact
         and (result.box_difference > MAX_BOX_DIFFERENCE or result.score_difference > MAX_SCORE_DIFFERENCE)
+    ]
+    best = results[0].mean_ap
+    wrong += [
+        f"{result}, {best:.3f} in float32; at most {MAX_MEAN_AP_LOSS} less is allowed; leave the format out"
+        for result in results
+        if best is not None and result.mean_ap is not None and result.mean_ap < best - MAX_MEAN_AP_LOSS
     ]
     if wrong:
         raise DataError(wrong, "nothing was exported")

@@ -18,7 +18,15 @@ import numpy as np
 from scripts.lib.config import pipeline_config
 from scripts.lib.core.errors import UsageError
 from scripts.lib.environment import packages
-from scripts.lib.models import export, exported_model, metadata, onnx_conversion, onnx_graph, tflite_conversion
+from scripts.lib.models import (
+    export,
+    exported_model,
+    metadata,
+    onnx_conversion,
+    onnx_graph,
+    onnx_quantization,
+    tflite_conversion,
+)
 from scripts.lib.models.onnx_conversion import ConversionError
 from scripts.lib.records import read
 
@@ -70,6 +78,23 @@ def _write_onnx(job: ExportJob) -> list[FormatCheck]:
     return [FormatCheck("ONNX, ONNX Runtime", "onnx")]
 
 
+def _write_onnx_int8(job: ExportJob) -> list[FormatCheck]:
+    if not (job.folder / exported_model.ONNX).is_file():
+        _write_onnx(job)
+    if images := _calibration_images(job):
+        onnx_quantization.write(job.folder, images)
+        return [FormatCheck("ONNX int8, ONNX Runtime", "onnx_int8", is_exact=False)]
+    return []
+
+
+def _calibration_images(job: ExportJob) -> list[np.ndarray]:
+    """Return the images that set the ranges of 8-bit integers, the first of the training record."""
+    records = local_records(job.config.train_input_reader)
+    if job.calibration_images and not records:
+        print("No int8: the config's training record, with the images to calibrate it on, is not there")
+    return first_images(records, job.calibration_images)
+
+
 def _write_openvino(job: ExportJob) -> list[FormatCheck]:
     """Write OpenVINO's form of the network in the ONNX file, weights in float32."""
     import openvino
@@ -91,10 +116,7 @@ def _write_openvino(job: ExportJob) -> list[FormatCheck]:
 
 
 def _write_tflite(job: ExportJob) -> list[FormatCheck]:
-    records = local_records(job.config.train_input_reader)
-    if job.calibration_images and not records:
-        print("No int8: the config's training record, with the images to calibrate it on, is not there")
-    images = first_images(records, job.calibration_images)
+    images = _calibration_images(job)
     tflite_conversion.write(job.config, job.folder, images)
     checks = [FormatCheck("TensorFlow Lite, one thread", "litert")]
     if images:
@@ -107,6 +129,7 @@ FORMATS = {
     FROZEN: ExportFormat(_write_frozen, (exported_model.FROZEN_GRAPH, "checkpoint", f"{exported_model.CHECKPOINT}.*")),
     "saved_model": ExportFormat(_write_saved_model, (exported_model.SAVED_MODEL,)),
     "onnx": ExportFormat(_write_onnx, (exported_model.ONNX,), ("onnx", "tf2onnx", "onnxruntime")),
+    "onnx_int8": ExportFormat(_write_onnx_int8, (exported_model.ONNX_INT8,), ("onnx", "tf2onnx", "onnxruntime")),
     "openvino": ExportFormat(_write_openvino, ("openvino",), ("openvino", "onnx", "tf2onnx")),
     "tflite": ExportFormat(_write_tflite, (exported_model.TFLITE, exported_model.TFLITE_INT8), ("ai_edge_litert",)),
 }
@@ -117,8 +140,9 @@ def check_possible(names: Collection[str], config: pipeline_config.Message) -> N
     for name in names:
         if missing := [library for library in FORMATS[name].libraries if not packages.is_installed(library)]:
             raise UsageError(f"--formats {name}: {packages.how_to_install(*missing)}")
-    if "tflite" in names and not metadata.fixed_input_size(config):
-        raise UsageError("--formats tflite needs an SSD with a fixed_shape_resizer; leave it out")
+    for name in {"onnx_int8", "tflite"} & {*names}:
+        if not metadata.fixed_input_size(config):
+            raise UsageError(f"--formats {name} needs an SSD with a fixed_shape_resizer; leave it out")
 
 
 def write(names: Collection[str], job: ExportJob) -> list[FormatCheck]:

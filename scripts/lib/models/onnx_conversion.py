@@ -44,7 +44,7 @@ def find_or_make(folder: Path) -> Path:
     """
     made = folder / exported_model.ONNX
     graph = folder / exported_model.FROZEN_GRAPH
-    if made.is_file() and (not graph.is_file() or is_made_from(made, graph)):
+    if is_current(folder, made.name):
         return made
     if not graph.is_file():
         raise ConversionError(f"{files.shown_path(folder)} has neither {made.name} nor {graph.name}")
@@ -57,9 +57,13 @@ def find_or_make(folder: Path) -> Path:
     return made
 
 
-def is_made_from(onnx_model: Path, graph: Path) -> bool:
-    """Return whether an ONNX file was made from this frozen graph, whose hash is in its metadata."""
-    return f'"{_origin(graph)}"'.encode() in onnx_model.read_bytes()
+def is_current(folder: Path, name: str) -> bool:
+    """Return whether an ONNX file of an exported model is there, and made from its frozen graph, where that is there.
+
+    The graph's hash is in the file's metadata.
+    """
+    path, graph = folder / name, folder / exported_model.FROZEN_GRAPH
+    return path.is_file() and (not graph.is_file() or f'"{_origin(graph)}"'.encode() in path.read_bytes())
 
 
 def _origin(graph: Path) -> str:

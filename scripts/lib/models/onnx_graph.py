@@ -125,6 +125,8 @@ def stand_alone(network: Message, height: int, width: int, settings: Settings) -
     resized = helper.make_tensor_value_info(RESIZED, TensorProto.FLOAT, ["batch", height, width, 3])
     model.graph.value_info.append(resized)  # there `read_network` cuts
     model.graph.name = "detector"
+    del model.opset_import[:]  # of all three
+    model.opset_import.extend(network.opset_import)
     return model
 
 

@@ -9,21 +9,24 @@ from pathlib import Path
 import numpy as np
 
 from scripts.lib.core import parallel
-from scripts.lib.models import onnx_conversion, onnx_graph
+from scripts.lib.models import exported_model, onnx_conversion, onnx_graph
 from scripts.lib.models.onnx_conversion import ConversionError
 from scripts.lib.models.runtimes import NormalizedDetections
 from scripts.lib.models.runtimes.converted import ConvertedModel
 
 
 class Model(ConvertedModel):
-    """The ONNX file of an exported model on the CPU.
+    """The ONNX file of an exported model, in float32 or in 8-bit integers, on the CPU.
 
     All cores work on a single image. Of several, each has a core of its own: of 300x300 pixels on two cores, an image
     took 9.2 ms so, and 10.1 ms otherwise, without resizing and suppression, which are not shared between cores.
     """
 
-    def __init__(self, folder: Path):
-        path = onnx_conversion.find_or_make(folder)
+    def __init__(self, folder: Path, file: str = exported_model.ONNX):
+        if file == exported_model.ONNX:
+            path = onnx_conversion.find_or_make(folder)
+        elif not (path := folder / file).is_file():
+            raise ConversionError(f"there is no {file}, which export_model.py --formats onnx_int8 makes")
         try:
             self._network, metadata = onnx_graph.read_network(path)
             self._session = onnx_conversion.session(self._network)

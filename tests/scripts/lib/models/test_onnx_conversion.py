@@ -26,7 +26,8 @@ def test_onnx_is_made_once_and_again_when_the_graph_has_changed(exported, tmp_pa
     assert "Making" not in capsys.readouterr().err
     with (tmp_path / exported_model.FROZEN_GRAPH).open("ab") as file:
         file.write(bytes([0x1A, 0x02, 0x08, 0x00]))  # an empty `library`, which changes the file alone
-    assert not onnx_conversion.is_made_from(made, tmp_path / exported_model.FROZEN_GRAPH)
+    assert not onnx_conversion.is_current(tmp_path, made.name)
+    assert not onnx_conversion.is_current(tmp_path, exported_model.ONNX_INT8)
 
 
 def test_two_that_convert_at_once_both_get_a_whole_file(tmp_path, monkeypatch):

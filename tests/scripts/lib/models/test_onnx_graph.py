@@ -22,6 +22,7 @@ PROPOSALS = 200
 
 def run(model: onnx.ModelProto, images: np.ndarray) -> list[np.ndarray]:
     onnx.checker.check_model(model, full_check=True)
+    assert sorted({one.domain for one in model.opset_import}) == sorted(one.domain for one in model.opset_import)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     assert [one.name for one in session.get_inputs()] == ["image"]
     assert [one.name for one in session.get_outputs()] == OUTPUTS
