@@ -14,6 +14,7 @@ garments, not photos.
 """
 
 import argparse
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,14 +30,48 @@ from scripts.lib.environment import venv
 from scripts.lib.evaluation import metrics_file
 
 ROOT = files.REPOSITORY_ROOT
-RESULTS = ROOT / "runs" / "quickstart"
-CONFIG = ROOT / "configs" / "ssd_mobilenet_v1_sample.config"
-TITLE = "Six classes, the drawn sample data set"
+OUT = "runs/quickstart"
+CONFIG = "configs/ssd_mobilenet_v1_sample.config"  # its paths are in OUT
 RESULTS_BYTES = 500 * venv.MEGABYTE
+
+# Title and command of each step, from drawing the sample to the report on the model.
+STEPS = {
+    "Drawing the sample data set": "scripts/make_sample_dataset.py --output_dir {out}/sample --num_images 1000",
+    "Reading the annotations": "xml_to_csv.py --annotations_dir {out}/sample/annotations --output_csv {out}/labels.csv",
+    "Splitting into training and test images": "split_dataset.py --csv_input {out}/labels.csv "
+    "--train_csv {out}/train_labels.csv --test_csv {out}/test_labels.csv --summary_csv {out}/summary.csv",
+    "Writing train.record": "generate_tfrecord.py --csv_input {out}/train_labels.csv --output_path {out}/train.record "
+    "--image_dir {out}/sample/samples --max_image_side 224 --oversample 0.5",
+    "Writing test.record": "generate_tfrecord.py --csv_input {out}/test_labels.csv --output_path {out}/test.record "
+    "--image_dir {out}/sample/samples --max_image_side 224",
+    "Training": "scripts/train.py --pipeline_config_path {config} --train_dir {out}/train",
+    "Evaluating": "scripts/eval.py --pipeline_config_path {config} --checkpoint_dir {out}/train "
+    "--eval_dir {out}/eval --run_once",
+    "Exporting the model": "scripts/export_inference_graph.py --input_type image_tensor "
+    "--pipeline_config_path {config} --trained_checkpoint_prefix {out}/train --output_directory {out}/exported_model",
+    "Detecting on the test images": "scripts/detect.py --model {out}/exported_model --input {out}/test_labels.csv "
+    "--image_dir {out}/sample/samples --output_dir {out}/detections --min_score 0.5",
+    "Writing the report": "scripts/report.py --train_dir {out}/train --eval_dir {out}/eval "
+    "--model {out}/exported_model --records {out}/test.record --output_dir {out}/report --update_thresholds "
+    "--title 'Six classes, the drawn sample data set'",
+}
+MADE = {
+    "trained model": "exported_model",
+    "test images with boxes": "detections/images",
+    "boxes as a table": "detections/detections.csv",
+    "checkpoints": "train",
+    "report": "report/index.html",
+}
+NEXT = {
+    "Detect on your own photos, in the folder samples": "scripts/detect.py --model {out}/exported_model "
+    "--input samples --output_dir {out}/my_detections",
+    "Train on them: label them, then follow the README": "scripts/label_images.py",
+    "See loss and mAP in TensorBoard": "-m tensorboard.main --logdir {out}",
+}
 
 
 class PipelineStep(NamedTuple):
-    """One command of the pipeline; paths in the repository are relative to its root."""
+    """One command of the pipeline; paths are relative to the repository's root."""
 
     title: str
     script: str
@@ -46,12 +81,12 @@ class PipelineStep(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     print(f"All commands are run in {ROOT}", flush=True)
-    venv.check_disk_space(args.output_dir, RESULTS_BYTES)
+    venv.check_disk_space(ROOT / OUT, RESULTS_BYTES)
     python = venv.prepare(venv.PIPELINE)
-    for step in pipeline(args.output_dir, config_for(args.output_dir), args.num_steps):
+    for step in pipeline(args.num_steps):
         with stage(step.title):
             run(step, python)
-    print(summary(args.output_dir, python))
+    print(summary(python))
     return 0
 
 
@@ -59,64 +94,21 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     num_steps = "--num_steps", "--num_train_steps", "--steps"
     parser.add_argument(*num_steps, type=command_line.positive_int, help="training steps (default: the config's)")
-    parser.add_argument("--output_dir", type=absolute, default=RESULTS, help="folder for all results")
     return parser.parse_args(argv)
 
 
-def absolute(text: str) -> Path:
-    return Path(text).absolute()
+def pipeline(num_steps: int | None = None) -> list[PipelineStep]:
+    """Return the steps; `num_steps` None: the config's."""
+    steps = []
+    for title, command in STEPS.items():
+        script, *arguments = words(command)
+        more = ["--num_steps", str(num_steps)] if num_steps and title == "Training" else []
+        steps.append(PipelineStep(title, script, [*arguments, *more]))
+    return steps
 
 
-def config_for(output_dir: Path) -> Path:
-    """Return the sample's pipeline config; for another folder than RESULTS, a copy there with that folder's paths."""
-    if output_dir == RESULTS:
-        return CONFIG
-    text = CONFIG.read_text(encoding="utf-8")
-    copy = output_dir / "pipeline.config"
-    with files.atomic_write(copy, "w") as file:
-        file.write(text.replace(RESULTS.relative_to(ROOT).as_posix() + "/", output_dir.as_posix() + "/"))
-    return copy
-
-
-def pipeline(output_dir: Path, config: Path, num_steps: int | None = None) -> list[PipelineStep]:
-    """Return the steps, from drawing the sample to detecting on its test images; `num_steps` None: the config's."""
-
-    def result(name: str) -> str:
-        return shown(output_dir / name)
-
-    config_flag = ["--pipeline_config_path", shown(config)]
-    images, labels, train, model = map(result, ("sample/samples", "labels.csv", "train", "exported_model"))
-    train_csv, test_csv, summary_csv = map(result, ("train_labels.csv", "test_labels.csv", "summary.csv"))
-    drawing = ["--output_dir", result("sample"), "--num_images", "1000"]
-    annotations = ["--annotations_dir", result("sample/annotations"), "--output_csv", labels]
-    split = ["--csv_input", labels, "--train_csv", train_csv, "--test_csv", test_csv, "--summary_csv", summary_csv]
-    record = ["--image_dir", images, "--max_image_side", "224"]
-    train_record = ["--csv_input", train_csv, "--output_path", result("train.record"), *record, "--oversample", "0.5"]
-    test_record = ["--csv_input", test_csv, "--output_path", result("test.record"), *record]
-    training = [*config_flag, "--train_dir", train, *(["--num_steps", str(num_steps)] if num_steps else [])]
-    evaluation = [*config_flag, "--checkpoint_dir", train, "--eval_dir", result("eval"), "--run_once"]
-    export = ["--input_type", "image_tensor", *config_flag, "--trained_checkpoint_prefix", train]
-    export += ["--output_directory", model]
-    detection = ["--model", model, "--input", test_csv, "--image_dir", images, "--output_dir", result("detections")]
-    report = ["--train_dir", train, "--eval_dir", result("eval"), "--model", model, "--records", result("test.record")]
-    report += ["--output_dir", result("report"), "--update_thresholds", "--title", TITLE]
-    return [
-        PipelineStep("Drawing the sample data set", "scripts/make_sample_dataset.py", drawing),
-        PipelineStep("Reading the annotations", "xml_to_csv.py", annotations),
-        PipelineStep("Splitting into training and test images", "split_dataset.py", split),
-        PipelineStep("Writing train.record", "generate_tfrecord.py", train_record),
-        PipelineStep("Writing test.record", "generate_tfrecord.py", test_record),
-        PipelineStep("Training", "scripts/train.py", training),
-        PipelineStep("Evaluating", "scripts/eval.py", evaluation),
-        PipelineStep("Exporting the model", "scripts/export_inference_graph.py", export),
-        PipelineStep("Detecting on the test images", "scripts/detect.py", [*detection, "--min_score", "0.5"]),
-        PipelineStep("Writing the report", "scripts/report.py", report),
-    ]
-
-
-def shown(path: Path) -> str:
-    """Return the path as a user types it in the repository root, with `/`."""
-    return (path.relative_to(ROOT) if ROOT in path.parents else path).as_posix()
+def words(command: str) -> list[str]:
+    return shlex.split(command.format(out=OUT, config=CONFIG))
 
 
 def command_text(python: Path, *arguments: str) -> str:
@@ -135,31 +127,17 @@ def run(step: PipelineStep, python: Path) -> None:
         raise DataError([f"{step.title} failed ({how}): {text}"], "the quickstart stops here")
 
 
-def summary(output_dir: Path, python: Path) -> str:
+def summary(python: Path) -> str:
     """Return the metrics, what was made and where, and the commands that come next."""
-    places = {
-        "trained model": "exported_model",
-        "test images with boxes": "detections/images",
-        "boxes as a table": "detections/detections.csv",
-        "checkpoints": "train",
-        "report": "report/index.html",
-    }
-    detection = ["--model", shown(output_dir / "exported_model"), "--input", "samples"]
-    detection += ["--output_dir", shown(output_dir / "my_detections")]
-    commands = {
-        "Detect on your own photos, in the folder samples": ("scripts/detect.py", *detection),
-        "Train on them: label them, then follow the README": ("scripts/label_images.py",),
-        "See loss and mAP in TensorBoard": ("-m", "tensorboard.main", "--logdir", shown(output_dir)),
-    }
     lines = [
         "",
         "=== Done. The sample is synthetic: these metrics show that the pipeline works, not how it does on photos.",
-        metrics_file.table(metrics_file.read(output_dir / "eval" / "metrics.json")),
+        metrics_file.table(metrics_file.read(ROOT / OUT / "eval" / "metrics.json")),
         "What was made:",
-        *(f"  {what:<24}  {shown(output_dir / name)}" for what, name in places.items()),
+        *(f"  {what:<24}  {OUT}/{name}" for what, name in MADE.items()),
         "What next:",
-        *(f"  {what}:\n    {command_text(python, *command)}" for what, command in commands.items()),
-        f"Open the report in a browser: {(output_dir / places['report']).as_uri()}",
+        *(f"  {what}:\n    {command_text(python, *words(command))}" for what, command in NEXT.items()),
+        f"Open the report in a browser: {(ROOT / OUT / MADE['report']).as_uri()}",
     ]
     return "\n".join(lines)
 

@@ -16,7 +16,7 @@ PYTHON = Path(sys.executable)
 
 
 def test_the_steps_are_the_pipelines_in_order():
-    steps = quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG)
+    steps = quickstart.pipeline()
     assert [Path(step.script).stem for step in steps] == [
         "make_sample_dataset",
         "xml_to_csv",
@@ -33,7 +33,7 @@ def test_the_steps_are_the_pipelines_in_order():
 
 def test_each_script_knows_the_flags_that_it_is_given(repository_root):
     """Each script's --help, without TensorFlow, lists the flag."""
-    for step in quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG, num_steps=5):
+    for step in quickstart.pipeline(num_steps=5):
         command = [sys.executable, step.script, "--help"]
         usage = subprocess.run(command, cwd=repository_root, capture_output=True, encoding="utf-8", check=True).stdout
         for flag in (argument for argument in step.arguments if argument.startswith("--")):
@@ -41,28 +41,18 @@ def test_each_script_knows_the_flags_that_it_is_given(repository_root):
 
 
 def test_paths_below_the_repository_are_shown_relative_to_it():
-    for step in quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG):
+    for step in quickstart.pipeline():
         assert not [argument for argument in step.arguments if str(quickstart.ROOT) in argument]
 
 
 def test_steps_are_passed_on_to_the_training_alone():
-    steps = quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG, num_steps=7)
+    steps = quickstart.pipeline(num_steps=7)
     assert [step.script for step in steps if "--num_steps" in step.arguments] == ["scripts/train.py"]
 
 
-def test_another_folder_gets_a_config_with_its_own_paths(tmp_path, monkeypatch):
-    config = tmp_path / "sample.config"
-    config.write_text('input_path: "runs/quickstart/train.record"\nnum_steps: 3\n', encoding="utf-8")
-    monkeypatch.setattr(quickstart, "CONFIG", config)
-    copy = quickstart.config_for(tmp_path / "elsewhere")
-    expected = f'input_path: "{(tmp_path / "elsewhere").as_posix()}/train.record"\nnum_steps: 3\n'
-    assert copy.read_text(encoding="utf-8") == expected
-    assert quickstart.config_for(quickstart.RESULTS) == config
-
-
 def test_the_samples_config_names_the_quickstarts_folder():
-    """Else `--output_dir` would not reach the config."""
-    assert quickstart.CONFIG.read_text(encoding="utf-8").count('"runs/quickstart/') >= 2
+    text = (quickstart.ROOT / quickstart.CONFIG).read_text(encoding="utf-8")
+    assert text.count(f'"{quickstart.OUT}/') >= 2
 
 
 def test_a_failing_step_is_named_with_its_command_and_status(tmp_path, monkeypatch, capfd):
@@ -81,16 +71,18 @@ def test_a_killed_step_is_told_from_a_failed_one(tmp_path, monkeypatch):
         quickstart.run(quickstart.PipelineStep("Training", "dies.py", []), PYTHON)
 
 
-def test_the_summary_has_figures_places_and_what_comes_next(tmp_path):
-    (tmp_path / "eval").mkdir()
+def test_the_summary_has_figures_places_and_what_comes_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(quickstart, "ROOT", tmp_path)
+    results = tmp_path / quickstart.OUT
+    (results / "eval").mkdir(parents=True)
     metrics = {
         "PascalBoxes_Precision/mAP@0.5IOU": 0.8125,
         "PascalBoxes_PerformanceByCategory/AP@0.5IOU/Skirts": 0.75,
         "PascalBoxes_PerformanceByCategory/AP@0.5IOU/Tops": None,
     }
     content = {"global_step": 5, "num_examples": 3, "metrics": metrics}
-    (tmp_path / "eval/metrics.json").write_text(json.dumps(content), encoding="utf-8")
-    text = quickstart.summary(tmp_path, PYTHON)
+    (results / "eval/metrics.json").write_text(json.dumps(content), encoding="utf-8")
+    text = quickstart.summary(PYTHON)
     for expected in (
         "synthetic",
         "0.812",
@@ -99,15 +91,15 @@ def test_the_summary_has_figures_places_and_what_comes_next(tmp_path):
         "no ground truth",
         "exported_model",
         "detections",
-        f"scripts/detect.py --model {(tmp_path / 'exported_model').as_posix()} --input samples",
+        f"scripts/detect.py --model {quickstart.OUT}/exported_model --input samples",
         "-m tensorboard.main --logdir",
     ):
         assert expected in text
-    assert text.splitlines()[-1].endswith((tmp_path / "report/index.html").as_uri())
+    assert text.splitlines()[-1].endswith((results / "report/index.html").as_uri())
 
 
 def test_the_report_comes_last_and_its_command_shows_that_it_changes_the_model():
-    *_, report = quickstart.pipeline(quickstart.RESULTS, quickstart.CONFIG)
+    *_, report = quickstart.pipeline()
     assert "--update_thresholds" in report.arguments
 
 
