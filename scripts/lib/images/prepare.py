@@ -17,8 +17,6 @@ else that Pillow can read is stored as an upright RGB JPEG.
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from typing import NamedTuple
 
 from PIL import Image
@@ -28,7 +26,7 @@ from scripts.lib.images import decode, jpeg
 
 JPEG_QUALITY = 95
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_END = b"IEND\xaeB`\x82"  # the last chunk and its checksum (its specification, section 11.2.5)
 
 Size = tuple[int, int]  # width, height in pixels
 
@@ -128,7 +126,7 @@ def _load(image: Image.Image, data: bytes) -> str:
     Pillow has the last word on a JPEG that simplejpeg refuses.
     """
     if image.format == "PNG":
-        _check_png_chunks(data)
+        _check_png(data)
     is_plain = image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L")
     damage = jpeg.damage(data, image.size) if is_plain else ""
     if damage or not is_plain:
@@ -136,20 +134,9 @@ def _load(image: Image.Image, data: bytes) -> str:
     return damage
 
 
-def _check_png_chunks(data: bytes) -> None:
-    """Raise OSError for a PNG that is cut off or damaged (its specification, section 5.3).
-
-    Pillow ignores most checksums, and accepts a file without its last chunk, IEND.
-    """
-    offset, kind = len(_PNG_SIGNATURE), b""
-    view = memoryview(data)
-    while kind != b"IEND" and offset < len(data):
-        length, kind = struct.unpack_from(">I4s", data, offset) if offset + 8 <= len(data) else (0, b"")
-        end = offset + 8 + length
-        if end + 4 > len(data):
-            raise OSError(f"it is truncated at byte {len(data)}")
-        if zlib.crc32(view[offset + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-            raise OSError(f"the chunk at byte {offset} does not match its checksum")
-        offset = end + 4
-    if kind != b"IEND":
-        raise OSError("its end is missing")
+def _check_png(data: bytes) -> None:
+    """Raise what `decode.unreadable` explains for a PNG that is cut off or damaged, which Pillow would load."""
+    with decode.open_image(data) as image:
+        image.verify()  # the checksums of all chunks
+    if _PNG_END not in data:
+        raise OSError("it is truncated")
