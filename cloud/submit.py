@@ -36,7 +36,6 @@ import _init_paths  # noqa: F401
 from cloud.lib import bucket, gcloud, jobs, submitted, transfer
 from cloud.lib.gcloud import DEFAULT_REGION, open_session
 from scripts.lib.core import command_line, files
-from scripts.lib.core.errors import UsageError
 
 BASE_CONFIG = files.default_path("configs/ssd_mobilenet_v1_gcs.config")
 
@@ -58,7 +57,6 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 image=args.image,
                 service_account=args.service_account,
                 program_flags=program_flags,
-                read_flags=read_program_flags,
             )
             if args.verb == "train":
                 session, machines = start(args.project, args.region), (args.workers, args.parameter_servers)
@@ -158,24 +156,6 @@ def job_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z][\w-]{0,127}", text, re.ASCII):
         raise argparse.ArgumentTypeError(f"{text!r}: expected a letter, then up to 127 letters, digits, - and _")
     return text
-
-
-def read_program_flags(command: Sequence[str], arguments: Sequence[str]) -> None:
-    """Read a container's arguments as the program there will.
-
-    Raises:
-        SystemExit, UsageError: the program will reject them.
-    """
-    if command and command[-1].endswith("eval.py"):
-        from scripts import eval as evaluation
-
-        evaluation.parse_arguments(arguments)
-    elif not command or command[-1].endswith("train.py"):
-        from scripts import train as training
-
-        flags = training.parse_arguments(arguments)
-        if flags.eval_every and files.is_url(flags.train_dir):
-            raise UsageError("--eval_every needs a train_dir on the machine; run `submit.py eval`")
 
 
 if __name__ == "__main__":

@@ -111,20 +111,13 @@ def configuration() -> tuple[str, str]:
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """Project and region of a command, and what the user allows.
-
-    Attributes:
-        project, region: on Google Cloud.
-        dry_run: check and show everything, change nothing.
-        yes: do not ask before a change.
-        online: False if gcloud is missing; a dry run then checks local files only.
-    """
+    """Project and region of a command, and what the user allows."""
 
     project: str
     region: str
-    dry_run: bool = False
-    yes: bool = False
-    online: bool = True
+    dry_run: bool = False  # check and show everything, change nothing
+    yes: bool = False  # do not ask before a change
+    online: bool = True  # False if gcloud is missing; a dry run then checks local files only
 
     @property
     def flags(self) -> tuple[str, str]:

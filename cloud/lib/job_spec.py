@@ -12,7 +12,7 @@ import io
 import json
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.lib.core import files
@@ -22,9 +22,6 @@ from scripts.lib.environment import packages
 
 POOLS = ("master", "workers", "parameter servers")  # Vertex AI tells pools apart by their order
 EXAMPLE = "see cloud/vertex_training.yaml"
-
-FlagReader = Callable[[Sequence[str], Sequence[str]], object]
-"""Reads a container's command and arguments; raises SystemExit or UsageError if its program would reject them."""
 
 
 def read_template(path: Path) -> dict:
@@ -97,7 +94,7 @@ def text(spec: dict, comment: str) -> str:
     return f"# {comment}\n{yaml.safe_dump(spec, sort_keys=False, width=120)}"
 
 
-def check(spec: dict, path: Path | str, read_flags: FlagReader) -> list[Finding]:
+def check(spec: dict, path: Path | str) -> list[Finding]:
     """Return what is wrong with a specification that `fill` has made from the template at `path`.
 
     Names, types and enum values are compared with the API's own message type. Which machines go together is left to
@@ -124,7 +121,7 @@ def check(spec: dict, path: Path | str, read_flags: FlagReader) -> list[Finding]
             message = "NVIDIA_TESLA_K80 was retired on 1 May 2024"
             findings.append(_error(path, message, "write NVIDIA_TESLA_T4, as in cloud/vertex_training.yaml", where))
         container = pool.get("containerSpec", {})
-        if container not in containers and (problem := _refused_flags(container, read_flags)):
+        if container not in containers and (problem := _refused_flags(container)):
             findings.append(_error(path, f"args: {problem}", "see the program's --help", where))
         containers.append(container)
     return findings
@@ -145,12 +142,21 @@ def _check_against_api(spec: dict, path: Path | str) -> list[Finding]:
     return []
 
 
-def _refused_flags(container: dict, read_flags: FlagReader) -> str:
+def _refused_flags(container: dict) -> str:
     """Return why the container's program will reject its flags, or ""."""
+    from scripts import eval as evaluation
+    from scripts import train
+
+    command, arguments = container.get("command", ()), container.get("args", ())
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
-            read_flags(container.get("command", ()), container.get("args", ()))
+            if command and command[-1].endswith("eval.py"):
+                evaluation.parse_arguments(arguments)
+            elif not command or command[-1].endswith("train.py"):
+                flags = train.parse_arguments(arguments)
+                if flags.eval_every and files.is_url(flags.train_dir):
+                    return "--eval_every needs a train_dir on the machine; run `submit.py eval`"
     except (SystemExit, UsageError) as error:
         return "; ".join(stderr.getvalue().removeprefix("error: ").strip().split("\nerror: ")) or str(error)
     return ""

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,8 +17,8 @@ from cloud.lib.gcloud import Session
 from cloud.lib.submitted import VertexJob
 from scripts.lib.config import api_limits, checks, pipeline_config
 from scripts.lib.config.pipeline_config import Message
-from scripts.lib.core import command_line, files
-from scripts.lib.core.errors import ERROR, DataError, Finding
+from scripts.lib.core import files
+from scripts.lib.core.errors import DataError, Finding
 from scripts.lib.core.wording import one_line
 from scripts.lib.training import cluster
 
@@ -44,7 +43,6 @@ class JobOptions:
     image: str  # address of the container; "": DEFAULT_IMAGE in the session's region and project
     service_account: str  # e-mail of the account that the job runs as; "": Vertex AI's own
     program_flags: Sequence[str]  # added to the flags of train.py or eval.py
-    read_flags: job_spec.FlagReader
 
 
 def submit_training(
@@ -123,14 +121,14 @@ def _submit(
         "SERVICE_ACCOUNT": options.service_account,
     }
     spec = job_spec.fill(template, values, options.program_flags)
-    findings = [*findings, *job_spec.check(spec, options.template, options.read_flags)]
+    findings = [*findings, *job_spec.check(spec, options.template)]
     if job.record.is_file():
         findings.append(f"{files.shown_path(job.folder)} holds a job of this name; give another --job_name")
     if session.online:
         findings += bucket.check_location(job.bucket, session.region)
         findings += check_image(image)
         findings += bucket.check(config, config_path, [bucket.TRAIN if job.verb == "train" else bucket.EVAL])
-    refuse(findings, "nothing was submitted")
+    checks.raise_errors(findings, "nothing was submitted")
 
     spec_text = job_spec.text(spec, f"{job.name}, submitted by cloud/submit.py {job.verb}")
     local_config, local_spec = job.folder / "pipeline.config", job.folder / "job.yaml"
@@ -177,14 +175,6 @@ def check_image(image: str) -> list[str]:
     if tags.returncode and not re.search(r"NOT_FOUND|not found", tags.stderr, re.IGNORECASE):
         return [f"{image}: {gcloud.explain(tags.stderr)}"]
     return [f"there is no container {image}; give --image, or build it (cloud/README.md)"]
-
-
-def refuse(findings: Iterable[Finding | str], consequence: str) -> None:
-    """Raise DataError if one finding is an error, as every plain sentence is; only print mere warnings."""
-    findings = list(dict.fromkeys(findings))
-    if any(isinstance(each, str) or each.severity == ERROR for each in findings):
-        raise DataError(findings, consequence)
-    command_line.print_findings(findings, sys.stderr)
 
 
 def follow(session: Session, job: VertexJob) -> None:

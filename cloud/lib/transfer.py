@@ -9,7 +9,7 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from cloud.lib import bucket, gcloud, jobs
+from cloud.lib import bucket, gcloud
 from cloud.lib.gcloud import Session
 from cloud.lib.submitted import VertexJob
 from scripts.lib.config import checks, pipeline_config
@@ -28,11 +28,11 @@ def upload(session: Session, bucket_name: str, config_path: Path) -> bool:
     local = bucket.on_disk(config, bucket_name)
     findings = checks.check_training(local, config_path, on_buckets=False)
     findings += checks.check_evaluation(local, config_path, on_buckets=False)
-    jobs.refuse(findings, "nothing was uploaded")
+    checks.raise_errors(findings, "nothing was uploaded")
     addresses = bucket.uploads(config, bucket_name)
     stored = {}
     if session.online:
-        jobs.refuse(bucket.check_location(bucket_name, session.region), "nothing was uploaded")
+        checks.raise_errors(bucket.check_location(bucket_name, session.region), "nothing was uploaded")
         stored = bucket.listing(addresses.values())
     new: dict[str, list[str]] = {}
     megabytes = 0.0

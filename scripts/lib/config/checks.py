@@ -24,10 +24,10 @@ from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import record_checks, tf_record
 
 
-def raise_errors(findings: Iterable[Finding], consequence: str) -> None:
-    """Raise DataError where a finding is an error; otherwise print the warnings."""
+def raise_errors(findings: Iterable[Finding | str], consequence: str) -> None:
+    """Raise DataError where a finding is an error, as a plain sentence is; otherwise print the warnings."""
     findings = list(dict.fromkeys(findings))  # train and eval reader often share a label map: say it once
-    if errors(findings):
+    if any(isinstance(each, str) or each.severity == ERROR for each in findings):
         raise DataError(findings, consequence)
     command_line.print_findings(findings, sys.stderr)
 

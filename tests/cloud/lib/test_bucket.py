@@ -38,9 +38,9 @@ def test_listing_asks_once_for_each_pattern(monkeypatch):
     asked = []
     entries = [{"bucket": "b", "name": "a/1", "crc32c_hash": "x"}, {"bucket": "b", "name": "2"}]
     monkeypatch.setattr(gcloud, "run_json", lambda _, *words: asked.append(words) or entries)
-    found = bucket.listing(["gs://b/*", "gs://b/*"], limit=3)
+    found = bucket.listing(["gs://b/*", "gs://b/*"])
     assert found == {"gs://b/a/1": "x", "gs://b/2": None}
-    assert asked == [("storage", "objects", "list", "gs://b/*", "--limit=3")]
+    assert asked == [("storage", "objects", "list", "gs://b/*")]
     assert bucket.listing([]) == {} and len(asked) == 1
 
 

@@ -32,7 +32,7 @@ def training() -> dict:
 
 
 def messages(spec: dict) -> list[str]:
-    return [str(finding) for finding in job_spec.check(spec, "job.yaml", lambda command, arguments: None)]
+    return [str(finding) for finding in job_spec.check(spec, "job.yaml")]
 
 
 @pytest.mark.parametrize("name", ["vertex_training.yaml", "vertex_evaluation.yaml"])
@@ -93,12 +93,10 @@ def test_what_is_wrong_is_named(change, message):
 
 
 def test_flags_that_the_program_does_not_take_are_named_once():
-    from cloud import submit
-
     spec = training()
     for each in spec["workerPoolSpecs"]:
         each["containerSpec"]["args"].append("--learning_rate=3")
-    findings = job_spec.check(spec, "job.yaml", submit.read_program_flags)
+    findings = job_spec.check(spec, "job.yaml")
     assert [str(each) for each in findings] == [
         "error: job.yaml: workerPoolSpecs[0] (master): args: unknown flag --learning_rate: it is in the pipeline config; scripts/make_config.py makes one; see the program's --help."
     ]

@@ -13,7 +13,7 @@ pytest.importorskip("object_detection", reason="the Object Detection API is not 
 from cloud import submit
 from cloud.lib import bucket, jobs, submitted
 from scripts.lib.core import files
-from scripts.lib.core.errors import WARNING, DataError, Finding, UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from tests.cloud.google_cloud_stub import BUCKET
 from tests.cloud.submitted_job import CHECKPOINT, fill_bucket, remember, running_job
 
@@ -162,12 +162,3 @@ def test_a_log_that_gcloud_cannot_follow_is_a_failure(cloud, monkeypatch):
     session = SimpleNamespace(flags=())
     with pytest.raises(DataError, match="gcloud ended with status 3"):
         jobs._wait(session, job, SimpleNamespace(wait=lambda secs: 3))
-
-
-def test_warnings_are_printed_and_errors_raised(capsys):
-    warning = Finding(WARNING, "x", "a.config", "is odd")
-    jobs.refuse([warning, warning], "nothing was submitted")
-    assert capsys.readouterr().err == "warning: a.config: is odd.\n"
-    with pytest.raises(DataError) as failure:
-        jobs.refuse([warning, "there is no bucket"], "nothing was submitted")
-    assert failure.value.findings == [warning, "there is no bucket"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.lib.config import checks
-from scripts.lib.core.errors import DataError
+from scripts.lib.core.errors import WARNING, DataError, Finding
 from scripts.lib.records import manifest
 from tests.small_project import MODEL, RESIZER, all_findings, read, write_record
 
@@ -157,3 +157,12 @@ def test_a_record_is_not_held_against_a_label_map_that_cannot_be_read(project):
     write_manifest(project / "data" / "train.record", 8, {"b": 1, "a": 2})
     (project / "data" / "map.pbtxt").write_text("item {", encoding="utf-8")
     assert "another label map" not in all_findings(*read(project))
+
+
+def test_warnings_are_printed_and_errors_raised(capsys):
+    warning = Finding(WARNING, "x", "a.config", "is odd")
+    checks.raise_errors([warning, warning], "nothing was submitted")
+    assert capsys.readouterr().err == "warning: a.config: is odd.\n"
+    with pytest.raises(DataError) as failure:
+        checks.raise_errors([warning, "there is no bucket"], "nothing was submitted")
+    assert failure.value.findings == [warning, "there is no bucket"]
