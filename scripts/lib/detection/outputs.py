@@ -55,17 +55,16 @@ def write_all(
     """
     counts, errors = [], []
     voc = VocWriter(folder / VOC, " and ".join(model["name"] for model in settings["models"]))
-    writers = [csv_writer(folder / "detections.csv")]
-    if "tags" in wanted:
-        writers.append(tags_writer(folder, products))
-    if "json" in wanted:
-        writers.append(json_writer(folder / "detections.json", settings))
-    if "coco" in wanted:
-        writers.append(coco_writer(folder, class_names))
-    if "contact_sheet" in wanted:
-        writers.append(contact_sheet.page_writer(folder / CONTACT_SHEET, folder / THUMBNAILS))
+    writers = {
+        "csv": csv_writer(folder / "detections.csv"),
+        "tags": tags_writer(folder, products),
+        "json": json_writer(folder / "detections.json", settings),
+        "coco": coco_writer(folder, class_names),
+        "contact_sheet": contact_sheet.page_writer(folder / CONTACT_SHEET, folder / THUMBNAILS),
+        "voc": contextlib.nullcontext(voc.write),
+    }
     with contextlib.ExitStack() as stack:
-        opened = [stack.enter_context(writer) for writer in writers] + ([voc.write] if "voc" in wanted else [])
+        opened = [stack.enter_context(writers[name]) for name in {"csv", *wanted}]
         for image in images:
             for write in opened:
                 write(image)

@@ -37,17 +37,11 @@ CONSEQUENCE = "the training was not started"
 
 @dataclasses.dataclass(frozen=True)
 class ClusterTask:
-    """One process of the cluster.
+    """One process of the cluster."""
 
-    Attributes:
-        type: MASTER, WORKER or PS.
-        index: counted from 0 within its type.
-        addresses: "host:port" of each master, worker and ps, by type.
-    """
-
-    type: str
-    index: int
-    addresses: Mapping[str, tuple[str, ...]]
+    type: str  # MASTER, WORKER or PS
+    index: int  # from 0 within its type
+    addresses: Mapping[str, tuple[str, ...]]  # "host:port" of each master, worker and ps, by type
 
     @property
     def name(self) -> str:

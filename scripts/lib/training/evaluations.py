@@ -51,10 +51,6 @@ class TrainingEvaluations:
         patience: evaluations without gain that end the training; None: they never do.
         target: value of the metric that ends the training; None: none does.
         verbose: as eval.py's.
-
-    Attributes:
-        say: prints a line; a progress display replaces it.
-        best: the best evaluation so far, the first of equal ones, or None.
     """
 
     def __init__(
@@ -68,10 +64,10 @@ class TrainingEvaluations:
     ):
         self._train_dir, self._eval_dir = train_dir, eval_dir
         self._every, self._patience, self._target, self._verbose = every, patience, target, verbose
-        self.say: Callable[[str], None] = functools.partial(print, flush=True)
+        self.say: Callable[[str], None] = functools.partial(print, flush=True)  # a progress display replaces it
         self._running: RunningEvaluation | None = None
         _clean_up(train_dir)
-        self.best = _read_metrics(train_dir / BEST)
+        self.best = _read_metrics(train_dir / BEST)  # so far; the first of equal ones
         self._steps = [line["step"] for line in training_log.read(train_dir / EVALUATIONS)]
 
     @property

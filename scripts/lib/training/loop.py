@@ -24,19 +24,12 @@ _MESSAGE = re.compile(rf"\[{_MARK}\] *\[([^\]]*)\] *\[(\d+)\]")
 
 
 class TrainingStep(NamedTuple):
-    """The results of one training step.
+    """The results of one training step."""
 
-    Attributes:
-        number: the global step after it.
-        loss: the total loss.
-        losses: its parts by name, e.g. "Loss/classification_loss"; the mean over the clones.
-        learning_rate: None where the optimizer has none of its own.
-    """
-
-    number: int
-    loss: float
-    losses: dict[str, float]
-    learning_rate: float | None
+    number: int  # the global step after it
+    loss: float  # the total loss
+    losses: dict[str, float]  # its parts by name, e.g. "Loss/classification_loss"; the mean over the clones
+    learning_rate: float | None  # None where the optimizer has none of its own
 
 
 class NonFiniteLossError(Exception):

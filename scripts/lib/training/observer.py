@@ -19,14 +19,10 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") 
 
 
 class Interruption:
-    """The request to end the training by Ctrl+C or another signal, if there was one.
-
-    Attributes:
-        signal: the signal's number, or None.
-    """
+    """The request to end the training by Ctrl+C or another signal, if there was one."""
 
     def __init__(self) -> None:
-        self.signal: int | None = None
+        self.signal: int | None = None  # its number
 
     @property
     def exit_status(self) -> int:
@@ -66,10 +62,6 @@ class TrainingObserver:
         evaluations: between the steps; None: none.
         save_every_steps: steps between two checkpoints; None: only time counts.
         save_every_secs: seconds between two checkpoints.
-
-    Attributes:
-        interruption: the signal that asked the training to end, if any.
-        last_step: the last step that was done, or None.
     """
 
     def __init__(
@@ -81,7 +73,7 @@ class TrainingObserver:
         save_every_secs: float,
     ):
         self.interruption = Interruption()
-        self.last_step: TrainingStep | None = None
+        self.last_step: TrainingStep | None = None  # that was done
         self._progress, self._log, self._evaluations = progress, log, evaluations
         self._save_every_steps, self._save_every_secs = save_every_steps, save_every_secs
         self._save: Callable[[], str] | None = None  # of the only process, or the master

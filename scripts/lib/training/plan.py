@@ -49,25 +49,15 @@ class TrainOptions:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingPlan:
-    """A training whose config is checked, and that knows where it starts.
-
-    Attributes:
-        options: the flags.
-        config: the pipeline config, with the flags' overrides.
-        task: this process's part in a cluster; None: no cluster.
-        checkpoint: the checkpoint to go on from; None: from the beginning.
-        evaluations: between the steps; None: none.
-        notes: lines for the user, before the training starts.
-        is_done: whether no step is left.
-    """
+    """A training whose config is checked, and that knows where it starts."""
 
     options: TrainOptions
-    config: Message
-    task: ClusterTask | None = None
-    checkpoint: Path | None = None
-    evaluations: TrainingEvaluations | None = None
-    notes: tuple[str, ...] = ()
-    is_done: bool = False
+    config: Message  # the pipeline config, with the flags' overrides
+    task: ClusterTask | None = None  # this process's part in a cluster; None: no cluster
+    checkpoint: Path | None = None  # to go on from; None: from the beginning
+    evaluations: TrainingEvaluations | None = None  # between the steps
+    notes: tuple[str, ...] = ()  # lines for the user, before the training starts
+    is_done: bool = False  # whether no step is left
 
     @property
     def is_master(self) -> bool:

@@ -19,9 +19,6 @@ class TrainingProgress:
         batch_size: images per step, of all replicas together where they are synchronous.
         name: of a worker, which precedes its lines; empty: the only process, or the master.
         every_step: print a line for each step.
-
-    Attributes:
-        line: shows the state; other lines are printed by it.
     """
 
     def __init__(self, num_steps: int, batch_size: int, name: str = "", every_step: bool = False):

@@ -15,19 +15,12 @@ _KNOWN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, er
 
 
 class CheckpointGuard:
-    """Takes the place of a saver's `save`.
-
-    Args:
-        saver: a `tf.train.Saver`; its graph is complete.
-
-    Attributes:
-        failure: the first error of `save`: it cannot write to the disk, or a variable is not finite.
-    """
+    """Takes the place of the `save` of a saver (`tf.train.Saver`) whose graph is complete."""
 
     def __init__(self, saver):
         import tensorflow.compat.v1 as tf
 
-        self.failure: DataError | None = None
+        self.failure: DataError | None = None  # the first one: the disk cannot be written, or a variable is not finite
         self._saver, self._original_save = saver, saver.save
         self._last_prefix = ""
         floats = [variable for variable in tf.global_variables() if variable.dtype.base_dtype.is_floating]
@@ -43,7 +36,7 @@ class CheckpointGuard:
         import tensorflow.compat.v1 as tf
 
         step = tf.train.global_step(session, global_step)
-        prefix = f"{save_path}-{step}"
+        prefix, folder = f"{save_path}-{step}", files.shown_path(files.path_of(save_path).parent)
         if prefix == self._last_prefix:
             return prefix
         try:
@@ -52,7 +45,7 @@ class CheckpointGuard:
                     f"after step {step} the model's variables are not finite, though its loss was: the gradients were "
                     "not; try a tenth of the learning rate, or gradient_clipping_by_norm: 10 in train_config"
                 )
-                raise DataError([problem], f"they were not saved; {self._last_good(prefix)}")
+                raise DataError([problem], f"they were not saved; {self._last_good(folder)}")
             self._original_save(session, save_path, global_step=step, **options)
         except DataError as error:
             self.failure = self.failure or error
@@ -60,25 +53,18 @@ class CheckpointGuard:
         except (tf.errors.OpError, OSError) as error:
             _remove_failed(prefix)
             problem = (
-                f"the checkpoint of step {step} cannot be written to {_shown_folder(prefix)}: {_reason(error)}; free "
+                f"the checkpoint of step {step} cannot be written to {folder}: {_reason(error)}; free "
                 "some disk space, or check that the folder can be written to, and run the same command again"
             )
-            failure = DataError([problem], self._last_good(prefix))
+            failure = DataError([problem], self._last_good(folder))
             self.failure = self.failure or failure
             raise failure from error
         self._last_prefix = prefix
         return prefix
 
-    def _last_good(self, prefix: str) -> str:
+    def _last_good(self, folder: str) -> str:
         saved = [path for path in self._saver.last_checkpoints if files.is_url(path) or checkpoint_files.exists(path)]
-        folder = _shown_folder(prefix)
-        if not saved:
-            return f"{folder} holds no checkpoint"
-        return f"the last good checkpoint in {folder} is {Path(saved[-1]).name}"
-
-
-def _shown_folder(prefix: str) -> str:
-    return prefix.rpartition("/")[0] if files.is_url(prefix) else files.shown_path(Path(prefix).parent)
+        return f"the last good checkpoint in {folder} is {Path(saved[-1]).name}" if saved else f"{folder} holds none"
 
 
 def _reason(error: Exception) -> str:
