@@ -66,17 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             else:
                 trained = find(args.job, "train")
                 jobs.submit_evaluation(start(trained.project, trained.region), options, trained)
-        case "logs":
-            job = find(args.job)
-            jobs.follow(start(job.project, job.region), job)
         case "status" if args.all:
             jobs.show_all(start(args.project, args.region))
-        case "status":
+        case "logs" | "status" | "cancel":
             job = find(args.job)
-            jobs.show(start(job.project, job.region), job)
-        case "cancel":
-            job = find(args.job)
-            jobs.cancel(start(job.project, job.region), job)
+            act = {"logs": jobs.follow, "status": jobs.show, "cancel": jobs.cancel}[args.verb]
+            act(start(job.project, job.region), job)
         case "export":
             job = find(args.job, "train")
             return transfer.export(start(job.project, job.region), job, args.step, args.output_dir)

@@ -31,11 +31,9 @@ def tf_configs(workers: int, parameter_servers: int) -> dict[str, str]:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]  # all at once, so that no port comes twice
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    with contextlib.ExitStack() as stack:  # all open at once, so that no port comes twice
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
 
 
 def run(variables: Mapping[str, str], command: Sequence[str], logs: Path) -> None:

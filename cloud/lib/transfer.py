@@ -61,8 +61,6 @@ def export(session: Session, job: VertexJob, step: int | None, output_dir: Path 
     """Fetch a checkpoint and the label map from the bucket, and export the model on this machine.
 
     Args:
-        session: the job's.
-        job: a training job.
         step: of the checkpoint; None: the latest.
         output_dir: folder for the exported model; None: runs/cloud/JOB/exported_model.
 

@@ -28,9 +28,8 @@ class Suppression(NamedTuple):
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("which detections count")
-    group.add_argument(
-        "--min_score", type=score, help="score threshold (default: those of report.py --update_thresholds, or 0.5)"
-    )
+    threshold = "score threshold (default: those of report.py --update_thresholds, or 0.5)"
+    group.add_argument("--min_score", type=score, help=threshold)
     group.add_argument(
         "--class_min_score",
         type=class_score,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,11 +22,11 @@ def load(models: Sequence[Path | str], flip: bool = False, runtime: str = "auto"
 
 
 class _View(NamedTuple):
-    """A detector on the image or its mirror image, and the common id of each of its class ids."""
+    """A detector on the image or its mirror image."""
 
     detector: Detector
     is_mirrored: bool
-    common_ids: np.ndarray
+    common_ids: dict[int, int]  # its class ids -> those of the ensemble
 
     def prepare(self, image_rgb: np.ndarray) -> PreparedImage:
         return self.detector.prepare(np.ascontiguousarray(image_rgb[:, ::-1]) if self.is_mirrored else image_rgb)
@@ -37,8 +38,8 @@ class _View(NamedTuple):
             if self.is_mirrored:
                 ymin, xmin, ymax, xmax = boxes_yxyx.T
                 boxes_yxyx = np.stack([ymin, image.width - xmax, ymax, image.width - xmin], axis=1)
-            class_ids = self.common_ids.take(found.class_ids, mode="clip")
-            known = class_ids > 0
+            class_ids = np.array([self.common_ids.get(class_id, 0) for class_id in found.class_ids.tolist()], np.int64)
+            known = class_ids > 0  # others have no name
             yield DetectionArrays(boxes_yxyx[known], found.scores[known], class_ids[known])
 
 
@@ -61,14 +62,11 @@ class Ensemble(Detector):
                 self.class_names[max(self.class_names) + 1] = name
         ids = {name: class_id for class_id, name in self.class_names.items()}
         self._views = [
-            _View(detector, is_mirrored, _common_ids(detector.class_names, ids))
+            _View(detector, is_mirrored, {class_id: ids[name] for class_id, name in detector.class_names.items()})
             for detector in detectors
             for is_mirrored in ((False, True) if flip else (False,))
         ]
-        self._views_of_class = {
-            class_id: sum(name in view.detector.class_names.values() for view in self._views)
-            for name, class_id in ids.items()
-        }
+        self._views_of_class = Counter(class_id for view in self._views for class_id in {*view.common_ids.values()})
 
     def global_step(self) -> int | None:
         return self._views[0].detector.global_step()
@@ -86,11 +84,3 @@ class Ensemble(Detector):
             fused = weighted_boxes.fuse(found_each, self._views_of_class)
             kept = fused.scores >= min_score
             yield DetectionArrays(*(values[kept] for values in fused))
-
-
-def _common_ids(class_names: dict[int, str], ids: dict[str, int]) -> np.ndarray:
-    """Return a table: class id of one model -> common class id; 0 for ids without a name and, at the end, beyond."""
-    table = np.zeros(max(class_names) + 2, np.int64)
-    for class_id, name in class_names.items():
-        table[class_id] = ids[name]
-    return table

@@ -31,7 +31,6 @@ TASK_TYPES = {
     "workerpool1": WORKER,
     "workerpool2": PS,
 }
-VARIABLES = ("TF_CONFIG", "CLUSTER_SPEC")
 CONSEQUENCE = "the training was not started"
 
 
@@ -83,7 +82,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> ClusterTask
     Raises:
         DataError: one of the two is malformed, or the legacy trainer cannot train in this cluster.
     """
-    described = (_parse(name, environment[name]) for name in VARIABLES if environment.get(name))
+    described = (_parse(name, environment[name]) for name in ("TF_CONFIG", "CLUSTER_SPEC") if environment.get(name))
     addresses, task_type, index = next((one for one in described if one[0]), ({}, MASTER, 0))
     masters = len(addresses.get(MASTER, ()))
     if addresses and masters != 1:
