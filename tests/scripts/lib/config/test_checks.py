@@ -110,7 +110,7 @@ def write_manifest(record: Path, count: int, class_ids: dict[str, int], boxes: i
     content = {
         "examples": count,
         "boxes": boxes,
-        "classes": {name: {"id": class_id} for name, class_id in class_ids.items()},
+        "classes": {name: {"id": class_id, "boxes": boxes} for name, class_id in class_ids.items()},
         "shards": [{"file": record.name, "examples": count, "bytes": record.stat().st_size}],
     }
     manifest.path_of(record).write_text(manifest.text(content), encoding="utf-8")

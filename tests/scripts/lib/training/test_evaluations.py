@@ -31,7 +31,8 @@ metrics = {"PascalBoxes_Precision/mAP@0.5IOU": ap, "PascalBoxes_PerformanceByCat
 if (folder.parent / "coco").exists():
     metrics = {"DetectionBoxes_Precision/mAP": ap}
 out = pathlib.Path(flags["--eval_dir"]) / "metrics.json"
-out.write_text(json.dumps({"global_step": step, "num_examples": 3, "metrics": metrics}))
+text = json.dumps({"global_step": step, "num_examples": 3, "metrics": metrics})
+out.write_text(text.replace("NaN", "null"))
 """
 
 
