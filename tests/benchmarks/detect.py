@@ -23,12 +23,11 @@ from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.parallel import available_cores
 from scripts.lib.core.tensorflow import import_tensorflow
-from scripts.lib.detection.detections import DEFAULT_SCORE
 from scripts.lib.detection.pipeline import Pipeline
 from scripts.lib.detection.sources import Sources
 from scripts.lib.images import decode
 from scripts.lib.models import export, frozen_graph, onnx_conversion
-from scripts.lib.models.detector import Detector
+from scripts.lib.models.detector import DEFAULT_SCORE, Detector
 from tests.benchmarks import data_input, measuring
 from tests.benchmarks.measuring import Result, Run
 

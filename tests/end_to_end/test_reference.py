@@ -140,7 +140,7 @@ def test_the_exported_model_detects_what_the_checkpoint_does(config, exported, r
             boxes, scores = session.run(
                 [outputs["detection_boxes"], outputs["detection_scores"]], {image: pixels[np.newaxis]}
             )
-            found = detector.detect(pixels)
+            found = detector.detect(pixels, 0.0)
             height, width = pixels.shape[:2]
             expected = boxes[0] * (height, width, height, width)
             assert [detection.score for detection in found] == pytest.approx(scores[0].tolist(), abs=1e-5)

@@ -13,9 +13,8 @@ from scripts.lib.core.boxes import Detection, iou
 from scripts.lib.core.command_line import score
 from scripts.lib.core.errors import UsageError
 from scripts.lib.models import exported_model
-from scripts.lib.models.detector import DetectionArrays
+from scripts.lib.models.detector import DEFAULT_SCORE, DetectionArrays
 
-DEFAULT_SCORE = 0.5  # score threshold where report.py --update_thresholds has written none
 AGNOSTIC_IOU = 0.6  # as the API's models suppress within a class
 
 

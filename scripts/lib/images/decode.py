@@ -193,7 +193,8 @@ def upright_rgb(image: Image.Image) -> tuple[Image.Image, str]:
 
 def _is_deep_colour(image: Image.Image) -> bool:
     """Return True for 16 bits a channel in colour, which Pillow cuts to 8; the image must not be loaded yet."""
-    raw_mode = image.tile[0].args if image.tile else ""
+    tile = getattr(image, "tile", None)  # of an image that was not opened from a file: none
+    raw_mode = tile[0].args if tile else ""
     raw_mode = raw_mode[0] if isinstance(raw_mode, tuple) and raw_mode else raw_mode
     return image.mode in ("RGB", "RGBA", "LA") and ";16" in str(raw_mode)
 

@@ -42,7 +42,7 @@ def test_what_is_found_on_the_mirror_image_is_mirrored_back():
     both = ensemble.Ensemble([MadeDetector()], flip=True)
     boxes = sorted({(found.xmin, found.xmax) for found in both.detect(image(200, 100), min_score=0.3)})
     assert [xmin for xmin, _ in boxes] == pytest.approx([10.17, 29.83], abs=0.01)
-    centred = both.detect(image(200, 200))  # 20 to 40, and as much on the mirror image
+    centred = list(both.detect(image(200, 200), 0.0))  # 20 to 40, and as much on the mirror image
     assert (centred[0].xmin, centred[0].xmax) == pytest.approx((20, 40), abs=0.01)
 
 
@@ -68,7 +68,7 @@ def test_classes_are_matched_by_name_and_those_of_one_model_keep_their_score():
     second = Fixed({1: "Hats", 3: "Tops"}, (box, 0.6, 3), (box, 0.5, 1), (box, 0.9, 2))
     both = ensemble.Ensemble([first, second])
     assert both.class_names == {1: "Tops", 2: "Skirts", 3: "Hats"}
-    found = both.detect(image(1, 1))
+    found = both.detect(image(1, 1), 0.0)
     assert [(one.class_name, round(one.score, 5)) for one in found] == [("Tops", 0.7), ("Hats", 0.5)]
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
+import types
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from scripts.lib.core.errors import DataError
 from scripts.lib.models.detector import Detector
 from tests import made_onnx
+
+IMAGE = np.full((100, 200, 3), [0, 230, 153], np.uint8)
 
 
 def test_a_minimum_score_leaves_out_what_is_below_and_nothing_else(exported, images):
@@ -21,13 +31,72 @@ def test_a_minimum_score_leaves_out_what_is_below_and_nothing_else(exported, ima
 
 def test_detections_are_in_pixels_of_the_image_and_have_class_names(tmp_path):
     detector = Detector(made_onnx.write(tmp_path))
-    green, blue = detector.detect(np.full((100, 200, 3), [0, 230, 153], np.uint8))
+    found = detector.detect(IMAGE)
+    green, blue = found
     assert (green.class_name, blue.class_name) == ("Green", "Blue")
     assert green.score == pytest.approx(230 / 255)
     assert green[2:] == pytest.approx((20, 25, 120, 75), abs=1e-3)
-    assert [found.class_name for found in detector.detect(np.full((9, 9, 3), [0, 230, 153], np.uint8), 0.7)] == [
-        "Green"
+    np.testing.assert_allclose(found.boxes_xyxy, [green[2:], blue[2:]])
+    assert (found.class_ids.tolist(), found.class_names) == ([1, 2], ["Green", "Blue"])
+    assert (len(found), found.image_width, found.image_height) == (2, 200, 100)
+    assert [found.class_name for found in detector.detect(IMAGE, 0.7)] == ["Green"]
+
+
+def test_an_image_is_a_path_bytes_an_array_or_pillows_and_files_are_turned_upright(tmp_path):
+    detector = Detector(made_onnx.write(tmp_path))
+    expected = detector.detect(IMAGE).to_dict()
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    content = made_onnx.encoded_image((0, 230, 153), (100, 200), exif=turned)
+    (tmp_path / "photo.png").write_bytes(content)
+    path = tmp_path / "photo.png"
+    for image in (path, str(path), content, Image.fromarray(IMAGE), Image.open(path)):
+        assert detector.detect(image).to_dict() == expected
+
+
+def test_what_is_no_image_is_named(tmp_path):
+    detector = Detector(made_onnx.write(tmp_path))
+    with pytest.raises(DataError, match=r"none\.jpg: there is no such image"):
+        detector.detect(tmp_path / "none.jpg")
+    with pytest.raises(DataError, match="the image"):
+        detector.detect(b"no image")
+    for array in (IMAGE[..., 0], IMAGE / 255, np.zeros((4, 4, 4), np.uint8)):
+        with pytest.raises(ValueError, match=r"an image is uint8 \[height, width, 3\], not"):
+            detector.detect(array)
+
+
+def test_by_default_the_reports_score_thresholds_count(tmp_path):
+    assert [found.class_name for found in Detector(made_onnx.write(tmp_path, Blue=0.7)).detect(IMAGE)] == ["Green"]
+    assert [found.class_name for found in Detector(made_onnx.write(tmp_path, Green=0.95)).detect(IMAGE)] == ["Blue"]
+    faint = np.full((9, 9, 3), [0, 140, 90], np.uint8)  # scores 0.55 and 0.35
+    assert [found.class_name for found in Detector(made_onnx.write(tmp_path, Blue=0.3)).detect(faint)] == [
+        "Green",
+        "Blue",
     ]
+
+
+def test_detections_become_json_and_those_of_supervision(tmp_path, monkeypatch):
+    found = Detector(made_onnx.write(tmp_path)).detect(IMAGE)
+    as_json = json.loads(json.dumps(found.to_dict()))
+    assert (as_json["width"], as_json["height"]) == (200, 100)
+    green = {"class": "Green", "score": 230 / 255, "xmin": 20, "ymin": 25, "xmax": 120, "ymax": 75}
+    assert as_json["detections"][0] == pytest.approx(green, abs=1e-3)
+    monkeypatch.setitem(sys.modules, "supervision", types.SimpleNamespace(Detections=dict))
+    converted = found.to_supervision()
+    assert (converted["xyxy"] is found.boxes_xyxy) and converted["data"]["class_name"].tolist() == ["Green", "Blue"]
+    assert (converted["confidence"].tolist(), converted["class_id"].tolist()) == (found.scores.tolist(), [1, 2])
+
+
+def test_the_program_in_the_docs_runs_from_any_folder(tmp_path, repository_root):
+    made_onnx.write(tmp_path / "exported_model")
+    (tmp_path / "photo.jpg").write_bytes(made_onnx.encoded_image((0, 230, 0)))
+    (program,) = re.findall(
+        "```python\n(.*?)```", (repository_root / "docs/detection.md").read_text("utf-8"), re.DOTALL
+    )
+    assert "/path/to/repository" in program
+    program = program.replace("/path/to/repository", repository_root.as_posix())
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "Green 0.9 20.0 25.0 120.0 75.0\n"), done.stderr
 
 
 def test_the_default_is_onnx_runtime_and_knows_classes_and_step(exported):
@@ -52,6 +121,6 @@ def test_cases_14_and_4_the_label_map_in_the_folder_names_the_classes(label_map,
     """Of every runtime; its ids may have gaps, and a name that was changed after the conversion counts."""
     folder = made_onnx.write(tmp_path)
     (folder / "label_map.pbtxt").write_text(label_map, encoding="utf-8")
-    detections = Detector(folder).detect(np.full((100, 200, 3), [0, 230, 153], np.uint8))
+    detections = list(Detector(folder).detect(IMAGE))
     assert [one.class_name for one in detections] == found
     assert detections[-1].score == pytest.approx(153 / 255)
