@@ -157,21 +157,21 @@ def check_record(record: str, label_map_path: Path, json_file: Path | None) -> i
 
 def print_anchor_fit(data: DataSet, config: pipeline_config.Message) -> None:
     """Print how many boxes an anchor of the config can match at all; nothing if the config has no SSD anchors."""
-    from scripts.lib.config import ssd_anchors
+    from scripts.lib.config import object_sizes
 
-    anchors = ssd_anchors.shapes(config)
-    shapes = ssd_anchors.box_shapes(*data.box_table(), config)
+    anchors = object_sizes.anchor_shapes(config)
+    shapes = object_sizes.box_shapes(*data.box_table(), config)
     if anchors is not None and len(shapes):
-        matched = ssd_anchors.best_overlaps(shapes, anchors) >= ssd_anchors.MATCHED
+        matched = object_sizes.best_overlaps(shapes, anchors) >= object_sizes.MATCHED
         print(f"{matched.sum()} of {counted(len(shapes), 'box')} fit an anchor's shape with an IoU of 0.5 or more")
 
 
 def write_plot(path: Path, data: DataSet, config: pipeline_config.Message | None) -> None:
-    from scripts.lib.config import ssd_anchors
+    from scripts.lib.config import object_sizes
     from scripts.lib.dataset import plot
 
-    shapes = ssd_anchors.box_shapes(*data.box_table(), config)
-    plot.draw(path, data, shapes, ssd_anchors.shapes(config) if config is not None else None)
+    shapes = object_sizes.box_shapes(*data.box_table(), config)
+    plot.draw(path, data, shapes, object_sizes.anchor_shapes(config))
 
 
 if __name__ == "__main__":

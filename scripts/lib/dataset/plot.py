@@ -31,8 +31,8 @@ def draw(path: Path | str, data: DataSet, shapes: np.ndarray, anchors: np.ndarra
     Args:
         path: a PNG.
         data: its images and boxes.
-        shapes: width and height of all boxes as `ssd_anchors.box_shapes` gives them, float[N, 2].
-        anchors: of a config, as `ssd_anchors.shapes` gives them, float[A, 2].
+        shapes: width and height of all boxes as `object_sizes.box_shapes` gives them, float[N, 2].
+        anchors: of a config, as `object_sizes.anchor_shapes` gives them, float[A, 2].
     """
     import matplotlib
     from matplotlib.figure import Figure  # without pyplot, which would look for a window system

@@ -36,7 +36,7 @@ class ClassNames(NamedTuple):
 
 
 def select_files(path: Path, listed: list[str]) -> list[str]:
-    return [file for file in parsing.with_suffix(listed, ".txt") if _may_hold_boxes(Path(file))]
+    return [file for file in listed if file.lower().endswith(".txt") and _may_hold_boxes(Path(file))]
 
 
 def _may_hold_boxes(file: Path) -> bool:
