@@ -51,7 +51,7 @@ def parse(text: str | bytes, shape: Any = object) -> Any:
         raise ValueError("is not usable JSON: it has half of a character (a lone surrogate)") from None
     except ValueError as error:
         raise ValueError(f"is not JSON: {error}") from None
-    _compare(content, shape, "")
+    compare(content, shape)
     return content
 
 
@@ -69,12 +69,12 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _compare(value: Any, shape: Any, place: str) -> None:
+def compare(value: Any, shape: Any, place: str = "") -> None:
     """Raise ValueError where a value, at a place such as "classes.Tops.boxes", is not of the shape."""
     if isinstance(shape, tuple):
         for one in reversed(shape):
             try:
-                return _compare(value, one, place)
+                return compare(value, one, place)
             except ValueError as error:
                 mismatch = error
         raise mismatch  # of the first shape
@@ -91,7 +91,7 @@ def _compare(value: Any, shape: Any, place: str) -> None:
         for name, part in parts.items():
             name = name if name in value else name.removesuffix("?")
             if name in value:
-                _compare(value[name], part, f"{place}.{name}".lstrip("."))
+                compare(value[name], part, f"{place}.{name}".lstrip("."))
     elif isinstance(shape, list):
         for number, item in enumerate(value):
-            _compare(item, shape[0], f"{place}[{number}]")
+            compare(item, shape[0], f"{place}[{number}]")

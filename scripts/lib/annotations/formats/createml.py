@@ -21,6 +21,8 @@ TITLE = "CreateML .json, of LabelImg or other tools"
 NEEDS_IMAGES = True
 IS_DATA_SET = False
 
+_BOX = {"label": str, "coordinates": dict.fromkeys(("x", "y", "width", "height"), float)}
+
 
 def select_files(path: Path, listed: list[str]) -> list[str]:
     return [file for file in listed if file.lower().endswith(".json") and parsing.first_line(file).startswith("[")]
@@ -31,17 +33,18 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
     for number, entry in enumerate(_entries(file), start=1):
         place = f"image {number}"
         try:
-            name = _value(entry, "image", str)
-            place = f"image {number} ({name})"
-            annotation = parsing.annotation_of(name, images, file, folder=parsing.folder_below(file, path))
-            for index, box in enumerate(_value(entry, "annotations", list), start=1):
+            json_text.compare(entry, {"image": str})
+            place = f"image {number} ({entry['image']})"
+            json_text.compare(entry, {"annotations": list})
+            annotation = parsing.annotation_of(entry["image"], images, file, folder=parsing.folder_below(file, path))
+            for index, box in enumerate(entry["annotations"], start=1):
                 place = f"image {number} ({annotation.filename}), object {index}"
-                coordinates = _value(box, "coordinates", dict)
-                values = [_pixels(coordinates, key) for key in ("x", "y", "width", "height")]
+                json_text.compare(box, _BOX)
+                values = [box["coordinates"][key] for key in _BOX["coordinates"]]
                 if are_fractions(values):
                     raise ValueError("the coordinates are fractions of the image's sides, expected pixels")
-                corners = parsing.corners_xyxy(*values)
-                annotation.objects.append(VocObject(parsing.class_name(_value(box, "label", str)), *corners))
+                corners = parsing.corners_xyxy(*map(parsing.number, map(str, values)))
+                annotation.objects.append(VocObject(parsing.class_name(box["label"]), *corners))
             annotations.append(annotation)
         except ValueError as error:
             findings.append(error_in(file, "json-value", str(error), "correct the entry", place))
@@ -56,18 +59,3 @@ def _entries(file: str) -> list:
         return json_text.parse(read_text(file), list)
     except ValueError as error:
         raise DataError([error_in(file, "json-malformed", str(error), "export it again")]) from None
-
-
-def _value(mapping: object, key: str, kind: type) -> object:
-    value = mapping.get(key) if isinstance(mapping, dict) else None
-    if not isinstance(value, kind):
-        names = {str: "a text", list: "a list", dict: "an object"}
-        raise ValueError(f"{key!r} is {str(value)[:60]!r}, expected {names[kind]}")
-    return value
-
-
-def _pixels(mapping: dict, key: str) -> float:
-    value = mapping.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < parsing.LARGEST:
-        raise ValueError(f"{key!r} is {str(value)[:60]!r}, expected a number of pixels")
-    return value
