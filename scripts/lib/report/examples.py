@@ -173,17 +173,13 @@ def side_by_side(photo: Image.Image, index: int, runs: Mapping[str, Results]) ->
     """Draw an image of the record: its ground truth, and for each run the detections that reach their threshold."""
     (results, *_) = runs.values()
     image, names = results.images[index], [one.name for one in results.classes]
-    scale = _LONGEST_SIDE / max(photo.size)
-    photo = photo.resize([max(1, round(side * scale)) for side in photo.size], Image.Resampling.LANCZOS)
     unscored = np.full(len(image.true_class_ids), math.nan)
-    truth = _boxes(image.true_boxes_yxyx * scale, image.true_class_ids, unscored, names)
-    titled = {"ground truth": drawing.draw_detections(photo, truth, names)}
+    shown = {"ground truth": _boxes(image.true_boxes_yxyx, image.true_class_ids, unscored, names)}
     for title, run in runs.items():
         found, pairing = run.images[index], run.pairings[index]
         kept = np.concatenate([pairing.detections, pairing.duplicates])
-        boxes = _boxes(found.boxes_yxyx[kept] * scale, found.class_ids[kept], found.scores[kept], names)
-        titled[title] = drawing.draw_detections(photo, boxes, names)
-    return beside(titled)
+        shown[title] = _boxes(found.boxes_yxyx[kept], found.class_ids[kept], found.scores[kept], names)
+    return beside({title: drawing.draw_small(photo, boxes, names, _LONGEST_SIDE) for title, boxes in shown.items()})
 
 
 def beside(titled: Mapping[str, Image.Image]) -> Image.Image:
