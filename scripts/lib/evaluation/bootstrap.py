@@ -6,11 +6,24 @@ vector of weights: how often each image was drawn.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 _CHUNK = 50  # resamples computed together: large enough for numpy, small enough for the cache
+
+
+class Figure(NamedTuple):
+    """A number with its 95% interval; NaN if there is nothing to measure."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return "-" if math.isnan(self.value) else f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
 def weights(num_images: int, num_resamples: int, seed: int = 1) -> Iterator[np.ndarray]:
@@ -21,15 +34,15 @@ def weights(num_images: int, num_resamples: int, seed: int = 1) -> Iterator[np.n
         yield generator.multinomial(num_images, np.full(num_images, 1 / num_images), size).astype(float)
 
 
-def resampled(
+def with_intervals(
     figures: Callable[[np.ndarray], dict[str, np.ndarray]], num_images: int, num_resamples: int
-) -> dict[str, np.ndarray]:
-    """Return name -> float [num_resamples], the figures of each resample.
-
-    `figures` takes weights [n, num_images] and returns name -> float [n].
-    """
+) -> dict[str, Figure]:
+    """Return name -> figure of all images, with its interval; `figures` takes weights [n, num_images] for float [n]."""
     chunks = [figures(chunk) for chunk in weights(num_images, num_resamples)]
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    return {
+        name: Figure(float(value[0]), *interval(np.concatenate([chunk[name] for chunk in chunks])))
+        for name, value in figures(np.ones((1, num_images))).items()
+    }
 
 
 def interval(samples: np.ndarray) -> tuple[float, float]:

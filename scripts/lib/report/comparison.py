@@ -15,12 +15,13 @@ import numpy as np
 from scripts.lib.core import files, json_text
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.wording import counted
-from scripts.lib.evaluation import coco, metrics_file, on_record
+from scripts.lib.evaluation import bootstrap, coco, metrics_file, on_record
+from scripts.lib.evaluation.bootstrap import Figure
 from scripts.lib.images import fonts
 from scripts.lib.pages import render
 from scripts.lib.report import examples, figures, report
 from scripts.lib.report.examples import Example, ExampleImage
-from scripts.lib.report.figures import Figure, ReportedModel, Results
+from scripts.lib.report.figures import ReportedModel, Results
 from scripts.lib.report.report import PageOptions
 
 _NUM_EXAMPLES = 18
@@ -122,7 +123,7 @@ def compare(run_a: Results, run_b: Results, num_resamples: int) -> dict[str, Dif
         return {name: b[name] - a[name] for name in a}
 
     a, b = (figures.measure(run.matches, np.ones((1, num_images))) for run in (run_a, run_b))
-    differences = figures.with_intervals(difference, num_images, num_resamples)
+    differences = bootstrap.with_intervals(difference, num_images, num_resamples)
     return {name: Difference(float(a[name][0]), float(b[name][0]), one) for name, one in differences.items()}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,22 +19,12 @@ from scripts.lib.core.wording import counted
 from scripts.lib.evaluation import average_precision as ap
 from scripts.lib.evaluation import bootstrap, coco, error_types, metrics_file
 from scripts.lib.evaluation.average_precision import ClassMatches, EvaluatedImage, PrecisionRecall
+from scripts.lib.evaluation.bootstrap import Figure
 from scripts.lib.evaluation.error_types import Errors, Pairing
 from scripts.lib.evaluation.on_record import RecordDetections
 
 BACKGROUND = "background"
 MEAN = "mean (mAP@0.5)"
-
-
-class Figure(NamedTuple):
-    """A number with its 95% interval; NaN if there is nothing to measure."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return "-" if math.isnan(self.value) else f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
 class ClassResult(NamedTuple):
@@ -101,7 +91,7 @@ def compute(found: RecordDetections, model: ReportedModel, num_resamples: int) -
     images, class_ids = found.images, model.class_ids
     of_classes = {name: ap.match(images, class_id) for name, class_id in class_ids.items()}
     matches = Matches(of_classes, coco.match(images, len(class_ids)))
-    figures = with_intervals(lambda weights: measure(matches, weights), len(images), num_resamples)
+    figures = bootstrap.with_intervals(lambda weights: measure(matches, weights), len(images), num_resamples)
     classes = [
         _class_result(name, of_class, figures.pop(name), (model.boxes_train or {}).get(name))
         for name, of_class in of_classes.items()
@@ -130,17 +120,6 @@ def measure(matches: Matches, weights: np.ndarray) -> dict[str, np.ndarray]:
     """
     aps, mean = ap.average_precisions(matches.of_classes, weights)
     return {MEAN: mean, **aps, **coco.summary(matches.coco, weights)}
-
-
-def with_intervals(
-    figures: Callable[[np.ndarray], dict[str, np.ndarray]], num_images: int, num_resamples: int
-) -> dict[str, Figure]:
-    """Return the figures of all images, each with its bootstrap interval; `figures` is a function like `measure`."""
-    samples = bootstrap.resampled(figures, num_images, num_resamples)
-    return {
-        name: Figure(float(value[0]), *bootstrap.interval(samples[name]))
-        for name, value in figures(np.ones((1, num_images))).items()
-    }
 
 
 def _class_result(name: str, matches: ClassMatches, figure: Figure, boxes_train: int | None) -> ClassResult:

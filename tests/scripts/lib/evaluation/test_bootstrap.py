@@ -12,12 +12,12 @@ def test_the_interval_holds_the_figure_and_narrows_with_more_images():
     def width(num_images: int) -> float:
         images = made_images(num_images)
         matches = average_precision.match(images, 1)
-        samples = bootstrap.resampled(
+        found = bootstrap.with_intervals(
             lambda weights: {"ap": average_precision.average_precision(matches, weights)}, num_images, 200
-        )
-        low, high = bootstrap.interval(samples["ap"])
-        assert low < average_precision.average_precision(matches)[0] < high
-        return high - low
+        )["ap"]
+        assert found.value == average_precision.average_precision(matches)[0]
+        assert found.low < found.value < found.high
+        return found.high - found.low
 
     assert width(160) < width(20)
 
