@@ -134,12 +134,12 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def small_objects(data: DataSet, config: pipeline_config.Message | None) -> list[Finding]:
     from scripts.lib.config import object_sizes  # here, since it imports numpy
 
-    boxes = (
-        (image.name, f"object {number} ({name})", box, image.size)
+    places = [
+        (image.name, f"object {number} ({name})")
         for image in data.images
-        for number, (name, box) in enumerate(zip(image.class_names, image.boxes_xyxy, strict=True), start=1)
-    )
-    return object_sizes.check(boxes, config)
+        for number, name in enumerate(image.class_names, start=1)
+    ]
+    return object_sizes.check(places, *data.box_table(), config)
 
 
 def check_record(record: str, label_map_path: Path, json_file: Path | None) -> int:

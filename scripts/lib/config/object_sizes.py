@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 from google.protobuf.message import Message
@@ -22,35 +22,32 @@ DEFAULT_INPUT = (300, 300)  # width, height in pixels of the base configs that m
 DEFAULT_STRIDE = 16  # of those, and of Faster R-CNN
 MATCHED = 0.5  # IoU from which the configs' matchers take an anchor for an object
 
-LabelledBox = tuple[str, str, tuple[int, int, int, int], tuple[int, int]]
 
-
-def check(boxes: Iterable[LabelledBox], config: Message | None) -> list[Finding]:
+def check(
+    places: Sequence[tuple[str, str]], boxes_xyxy: np.ndarray, image_sizes: np.ndarray, config: Message | None
+) -> list[Finding]:
     """Return a warning for each object that covers less than a cell of the finest feature map, and that no anchor fits.
 
     Training matches such an object by force, with one anchor of too low an IoU. How much worse SSD is on small objects:
     Liu et al., "SSD: Single Shot MultiBox Detector" (ECCV 2016), section 3.1 and figure 4.
 
-    A box is its file, object (e.g. "object 2 (Skirts)"), corners (xmin, ymin, xmax, ymax) and image size in pixels.
+    The places are file and object, e.g. "object 2 (Skirts)", of each box; boxes and sizes as in `box_shapes`.
     """
-    boxes = list(boxes)
-    corners = np.array([box for _, _, box, _ in boxes], np.float64).reshape(-1, 4)
-    image_sizes = np.array([size for *_, size in boxes], np.float64).reshape(-1, 2)
-    sizes = corners[:, 2:] - corners[:, :2]
+    sizes = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
     inputs, _ = input_sizes(image_sizes, config)
     resized = sizes / image_sizes * inputs
     stride = finest_stride(config)
     is_small = resized.prod(axis=1) < stride**2
     anchors = anchor_shapes(config)
     if anchors is not None:  # otherwise they are several times as large as a cell
-        is_small &= best_overlaps(box_shapes(corners, image_sizes, config), anchors) < MATCHED
+        is_small &= best_overlaps(box_shapes(boxes_xyxy, image_sizes, config), anchors) < MATCHED
     limit = f"less than a cell of the finest feature map ({stride}x{stride} px): seldom found"
     remedy = "train with a larger input (make_config.py --input_size), or crop the images around such objects"
     findings = []
     for index in np.flatnonzero(is_small):
         pixels, shown, whole = (f"{size[index][0]:.0f}x{size[index][1]:.0f}" for size in (sizes, resized, inputs))
         message = f"{pixels} px are {shown} px at {whole}, {limit}"
-        findings.append(Finding(WARNING, "box-tiny", boxes[index][0], message, remedy, boxes[index][1]))
+        findings.append(Finding(WARNING, "box-tiny", places[index][0], message, remedy, places[index][1]))
     return findings
 
 

@@ -103,11 +103,8 @@ def _draw_box_sizes(axes, shapes: np.ndarray, box_colors: Sequence[str], colors:
     if anchors is not None:
         handles.append(axes.scatter(*anchors.T, s=55, marker="s", facecolors="none", edgecolors="black"))
         names.append("anchor")
-    key = axes.legend(
-        handles, range(len(names)), loc="upper left", bbox_to_anchor=(1, 1), frameon=False, ncols=-(-len(names) // 22)
-    )
-    for text, name in zip(key.get_texts(), names, strict=True):  # here, since `legend` leaves out names like _a
-        text.set_text(name)
+    columns = -(-len(names) // 22)
+    axes.legend(handles, names, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, ncols=columns)
     axes.set(
         title=f"Size of {counted(len(shapes), 'box')}" + ("" if anchors is None else " and of the anchors"),
         xlabel="width / shorter side of the detector's input",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from scripts.lib.annotations import parsing
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
@@ -28,13 +27,6 @@ _OTHER_TEXT = re.compile(r"(classes|labels)\.txt|(readme|licen[cs]e|requirements
 _FOLDERS_ABOVE = 2  # where class names are looked for, too: data.yaml lies above train/labels
 
 
-class ClassNames(NamedTuple):
-    """The names of the classes, by id from 0, and the file that lists them."""
-
-    names: list[str]
-    file: Path
-
-
 def select_files(path: Path, listed: list[str]) -> list[str]:
     return [file for file in listed if file.lower().endswith(".txt") and _may_hold_boxes(Path(file))]
 
@@ -48,7 +40,7 @@ def _may_hold_boxes(file: Path) -> bool:
 
 
 def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], list[Finding]]:
-    class_names = _class_names(Path(file).parent, path)
+    names, names_file = _class_names(Path(file).parent, path)
     annotation = parsing.annotation_of(parsing.stem_below(file, path), images, file)
     columns, rows, findings, unknown = annotation.width, annotation.height, [], set()
     for line, text in parsing.numbered_lines(file):
@@ -57,37 +49,35 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
             if len(box) != 4:
                 raise ValueError(f"has {len(box) + 1} values, expected 5: class x_center y_center width height")
             x, y, width, height = map(_fraction, box)
-            if index.isascii() and index.isdecimal() and int(index[:9]) >= len(class_names.names):
+            if index.isascii() and index.isdecimal() and int(index[:9]) >= len(names):
                 unknown.add(int(index[:9]))
                 continue
-            name = parsing.class_at(index, class_names.names, class_names.file.name)
+            name = parsing.class_at(index, names, names_file.name)
             corners = parsing.corners_xyxy(x * columns, y * rows, width * columns, height * rows)
             annotation.objects.append(VocObject(name, *corners, line=line))
         except ValueError as error:
             remedy = "correct the line, or draw the boxes of this image again"
             findings.append(parsing.error_in(file, "yolo-line", str(error), remedy, line=line))
     if unknown:
-        findings.append(_unknown_classes(file, sorted(unknown), class_names))
-    elif not class_names.file.is_relative_to(path):
-        findings.append(Finding(NOTE, "yolo-classes", files.shown_path(class_names.file), "names the classes"))
+        findings.append(_unknown_classes(file, sorted(unknown), names, names_file))
+    elif not names_file.is_relative_to(path):
+        findings.append(Finding(NOTE, "yolo-classes", files.shown_path(names_file), "names the classes"))
     return [annotation] if not unknown and all(one.severity == NOTE for one in findings) else [], findings
 
 
-def _unknown_classes(file: str, ids: list[int], class_names: ClassNames) -> Finding:
+def _unknown_classes(file: str, ids: list[int], names: list[str], names_file: Path) -> Finding:
     """Return the error of class ids beyond the list, as LabelImg leaves them when it writes classes.txt anew."""
-    names = class_names.file
-    last = len(class_names.names) - 1
-    listed = f"lists 0 to {last}" if last >= 0 else "lists none"
-    message = f"has class {', '.join(map(str, ids))}, but {files.shown_path(names)} {listed}"
-    remedy = f"write the names of all classes there, in the order of their ids; {names.name} begins with class 0"
-    if names.name == "classes.txt":
+    listed = f"lists 0 to {len(names) - 1}" if names else "lists none"
+    message = f"has class {', '.join(map(str, ids))}, but {files.shown_path(names_file)} {listed}"
+    remedy = f"write the names of all classes there, in the order of their ids; {names_file.name} begins with class 0"
+    if names_file.name == "classes.txt":
         remedy += "; LabelImg replaces this file by the classes of its last session: an older copy is right"
     return parsing.error_in(file, "yolo-class", message, remedy)
 
 
 @functools.lru_cache(maxsize=64)
-def _class_names(folder: Path, root: Path) -> ClassNames:
-    """Return the class names that lie nearest: in the folder, above it up to the root, or a little further up.
+def _class_names(folder: Path, root: Path) -> tuple[list[str], Path]:
+    """Return the class names that lie nearest, and their file: in the folder, up to the root, or a little further up.
 
     Raises:
         DataError: there are none, a list cannot be read, or two lists in a folder contradict each other.
@@ -97,10 +87,10 @@ def _class_names(folder: Path, root: Path) -> ClassNames:
     inside = [parent for parent in (folder, *folder.parents) if parent.is_relative_to(top)]
     empty = None
     for place in (*inside, *above):
-        lists = [ClassNames(_read_names(file), file) for name in NAME_FILES if (file := place / name).is_file()]
-        filled = [one for one in lists if one.names]
-        if any(one.names != filled[0].names for one in filled):
-            message = f"{' and '.join(one.file.name for one in filled)} name different classes"
+        lists = [(_read_names(file), file) for name in NAME_FILES if (file := place / name).is_file()]
+        filled = [one for one in lists if one[0]]
+        if any(names != filled[0][0] for names, _ in filled):
+            message = f"{' and '.join(file.name for _, file in filled)} name different classes"
             raise DataError([parsing.error_in(place, "yolo-classes", message, "remove the one that is wrong")])
         if filled:
             return filled[0]

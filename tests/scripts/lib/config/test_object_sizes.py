@@ -15,7 +15,7 @@ SCREEN = (1366, 768)
 
 
 def found(box, config=None, size=SCREEN):
-    return object_sizes.check([("a.jpg", "object 1 (head)", box, size)], config)
+    return object_sizes.check([("a.jpg", "object 1 (head)")], np.array([box]), np.array([size]), config)
 
 
 def config(repository_root, name):
