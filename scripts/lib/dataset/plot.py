@@ -77,21 +77,13 @@ def labelled_examples(
     return drawn
 
 
-def _draw_classes(axes, boxes_by_class: dict[str, dict[str, int]], colors: dict[str, str]) -> None:
-    names, rows = list(colors), np.arange(len(colors))
-    left = np.zeros(len(names))
-    for number, (side, counts) in enumerate(boxes_by_class.items()):
-        values = np.array([counts.get(name, 0) for name in names])
-        axes.barh(rows, values, left=left, color=list(colors.values()), alpha=1 - 0.45 * number, label=side)
-        left += values
-    for index, name in enumerate(names):
-        parts = [str(counts.get(name, 0)) for counts in boxes_by_class.values()]
-        axes.annotate(" + ".join(parts), (left[index], index), (4, 0), textcoords="offset points", va="center")
-    axes.set_yticks(rows, names)
+def _draw_classes(axes, boxes_by_class: dict[str, int], colors: dict[str, str]) -> None:
+    names, counts = list(boxes_by_class), list(boxes_by_class.values())
+    axes.bar_label(axes.barh(range(len(names)), counts, color=[colors[name] for name in names]), padding=4)
+    axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.margins(x=0.2)
-    sides = f" ({' + '.join(boxes_by_class)})" if len(boxes_by_class) > 1 else ""
-    axes.set(title=f"Boxes per class{sides}: {left.sum():.0f} in all", xlabel="boxes")
+    axes.set(title=f"Boxes per class: {sum(counts)} in all", xlabel="boxes")
 
 
 def _draw_box_sizes(axes, shapes: np.ndarray, box_colors: Sequence[str], colors: dict[str, str], anchors) -> None:

@@ -63,23 +63,17 @@ class DataSet(NamedTuple):
 
     def facts(self) -> dict:
         """Return numbers of images and boxes."""
-        boxes = Counter(name for image in self.images for name in image.class_names)
         return {
             "annotated_images": len(self.labels.images),
             "images": len({image.name for image in self.images if image.name}),
             "images_readable": len({image.name for image in self.images if image.size}),
             "images_with_sound_boxes": sum(bool(image.class_names) for image in self.images),
-            "boxes": {name: boxes[name] for name in self.class_ids},
+            "boxes": self.boxes_by_class(),
         }
 
-    def boxes_by_class(self) -> dict[str, dict[str, int]]:
-        """Return side of the split ("boxes" without a split) -> class name -> number of boxes."""
-        counts = {}
-        for side in (TRAINING, TEST) if self.split else ("boxes",):
-            images = [image for image in self.images if not self.split or self.split.get(image.name) == side]
-            boxes = Counter(name for image in images for name in image.class_names)
-            counts[side] = {name: boxes[name] for name in self.class_ids}
-        return counts
+    def boxes_by_class(self) -> dict[str, int]:
+        boxes = Counter(name for image in self.images for name in image.class_names)
+        return {name: boxes[name] for name in self.class_ids}
 
     def box_table(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all boxes without errors, float[N, 4] in pixels, and the sizes of their images, float[N, 2]."""

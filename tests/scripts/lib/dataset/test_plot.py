@@ -10,14 +10,13 @@ from PIL import Image, ImageColor
 
 from scripts.lib.dataset import plot
 from scripts.lib.dataset.doctor.data_set import DataSet, ExaminedImage, Labels
-from scripts.lib.dataset.split import TRAINING
 from scripts.lib.images.image_names import ImageFolder
 from scripts.lib.images.palette import PALETTE
 
 
-def data_set(folder, images, class_names, split=None) -> DataSet:
+def data_set(folder, images, class_names) -> DataSet:
     class_ids = {name: number for number, name in enumerate(class_names, start=1)}
-    return DataSet(Labels([], set(), True), ImageFolder(folder), folder / "map.pbtxt", class_ids, images, split or {})
+    return DataSet(Labels([], set(), True), ImageFolder(folder), folder / "map.pbtxt", class_ids, images, {})
 
 
 @pytest.mark.parametrize("num_boxes", [0, 3])
@@ -25,7 +24,7 @@ def data_set(folder, images, class_names, split=None) -> DataSet:
 def test_it_is_a_png_with_or_without_boxes_and_anchors(tmp_path, num_boxes, anchors):
     Image.new("RGB", (60, 80), "red").save(tmp_path / "a.jpg")
     image = ExaminedImage("a.jpg", (60, 80), ("Tops",) * num_boxes, [(6, 16, 48, 80)] * num_boxes, b"", None)
-    data = data_set(tmp_path, [image], ["Tops", "Skirts"], {"a.jpg": TRAINING})
+    data = data_set(tmp_path, [image], ["Tops", "Skirts"])
     shapes = np.linspace(0.1, 0.9, 2 * num_boxes).reshape(-1, 2)
     plot.draw(tmp_path / "a.png", data, shapes, anchors)
     with Image.open(tmp_path / "a.png") as drawn:
