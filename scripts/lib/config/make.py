@@ -88,10 +88,8 @@ def fill_in_data(config: Message, train: DataRecord, test: DataRecord, label_map
 def start_from(train_config: Message, checkpoint: str, kind: str | None) -> None:
     """Let the training start from a checkpoint, or from scratch.
 
-    Args:
-        train_config: changed in place.
-        checkpoint: a model of download_model.py by its name, a checkpoint's prefix or folder, or `FROM_SCRATCH`.
-        kind: "detection" or "classification"; None: as the checkpoint's variables are called.
+    `checkpoint` is a model of download_model.py by its name, a checkpoint's prefix or folder, or `FROM_SCRATCH`; `kind`
+    "detection", "classification", or None: as the checkpoint's variables are called.
 
     Raises:
         UsageError: there is no such checkpoint; names those that are there.

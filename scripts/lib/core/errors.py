@@ -81,11 +81,8 @@ def finding_lines(findings: Iterable[Finding | str], show_all: bool = False) -> 
     """Yield findings as lines of text: errors, then warnings, then notes.
 
     More than `EXAMPLES` of a kind become one line with their number and the remedy, and the first of them below it.
-    Those of one kind with the same message, such as the same unknown class, are counted apart from the others.
-
-    Args:
-        findings: plain sentences count as errors, and are not grouped.
-        show_all: yield every finding as a sentence of its own.
+    Those of one kind with the same message, such as the same unknown class, are counted apart from the others. Plain
+    sentences count as errors, and are not grouped; with `show_all` nothing is.
     """
     findings, is_grouped = list(findings), False
     yield from (f"error: {finding}" for finding in findings if isinstance(finding, str))

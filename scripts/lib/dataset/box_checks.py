@@ -31,11 +31,9 @@ def check_boxes(
 
     Args:
         file: named in the findings.
-        class_names: class of each box.
-        boxes_xyxy: in pixels of the frame that the annotation is in.
+        class_names, boxes_xyxy: the class of each box, and its corners in pixels of the annotation's frame.
         annotated_size: of the image as the annotation states it; 0 where it does not.
-        raw_size: of the image as its file stores it.
-        orientation: EXIF orientation of the file, 1..8; 1 is upright.
+        raw_size, orientation: of the image as its file stores it; EXIF orientation 1..8, 1 is upright.
 
     Returns:
         The boxes in pixels of the upright image, clipped; good only where no finding is an error. And the findings.

@@ -19,13 +19,7 @@ _EXAMPLE = "write it like data/apparel_label_map.pbtxt"
 
 
 def read(path: Path | str) -> dict[str, int]:
-    """Read a label map.
-
-    Args:
-        path: e.g. data/apparel_label_map.pbtxt; UTF-8, with or without a byte order mark.
-
-    Returns:
-        Class name -> id, in the order of the ids, which are 1 or more. They may have gaps, as COCO's 1 to 90 have.
+    """Return class name -> id, in the order of the ids, which are 1 or more; gaps are allowed, as in COCO's 1 to 90.
 
     Raises:
         UsageError: there is no such file.

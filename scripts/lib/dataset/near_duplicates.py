@@ -85,12 +85,8 @@ def find_duplicates(
     """Return each image that repeats another one, once, with the most similar that it repeats.
 
     An image of the test set is compared with the training set first; if it repeats nothing there, with the images
-    before it.
-
-    Args:
-        contents: hash of each file's bytes.
-        hashes: perceptual hashes, uint64[N].
-        sides: TRAINING, TEST, or "" for each image.
+    before it. `contents` are hashes of the files' bytes, `hashes` the perceptual ones, uint64[N], `sides` TRAINING,
+    TEST, or "" for each image.
 
     Returns:
         Indices of image and other image, and the bits of their hashes that differ; None where the files are equal.

@@ -26,13 +26,9 @@ _NUM_EXAMPLES, _EXAMPLE_SIDE = 6, 460  # pixels of the longer side
 
 
 def draw(path: Path | str, data: DataSet, shapes: np.ndarray, anchors: np.ndarray | None = None) -> None:
-    """Write the plot, whole or not at all.
+    """Write the plot, a PNG, whole or not at all.
 
-    Args:
-        path: a PNG.
-        data: its images and boxes.
-        shapes: width and height of all boxes as `object_sizes.box_shapes` gives them, float[N, 2].
-        anchors: of a config, as `object_sizes.anchor_shapes` gives them, float[A, 2].
+    `shapes` are those of all boxes, float[N, 2], `anchors` those of a config, float[A, 2], as in object_sizes.py.
     """
     import matplotlib
     from matplotlib.figure import Figure  # without pyplot, which would look for a window system

@@ -29,8 +29,7 @@ def divide(units: Sequence[Unit], sizes: Sequence[int], seed: int, stratify: boo
 
     Args:
         units: in an order that depends only on the data.
-        sizes: images of each subset; their sum is the number of all images. Met exactly where every unit is one image,
-            otherwise as nearly as the units allow.
+        sizes: images of each subset, all images together. Met exactly where every unit is one image, else nearly.
         seed: of the random numbers.
         stratify: each class's boxes in proportion to `sizes`.
     """

@@ -122,14 +122,10 @@ def write(path: Path, key: dict[str, str], found: RecordDetections) -> None:
 
 
 def read(path: Path) -> tuple[dict[str, str], RecordDetections]:
-    """Read detections.json.
-
-    Returns:
-        The key it was written under, and the detections.
+    """Return the key under which a detections.json was written, and the detections.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is not such a file.
+        OSError, ValueError: it cannot be read, or is not such a file.
     """
     content = json_text.read(path, _SHAPE)
     if content["version"] != VERSION:

@@ -136,18 +136,13 @@ def sentences(differences: dict[str, Difference]) -> list[str]:
         better, worse = ("B", "A") if value > 0 else ("A", "B")
         first = f"{better} is better than {worse}: the mAP@0.5 differs by {abs(value):.3f} ({interval})."
     else:
-        first = (
-            f"The mAP@0.5 of B is {value:+.3f} against A ({interval}): "
-            "these images cannot tell which of them is better."
-        )
-    classes = {name: one for name, one in differences.items() if name != figures.MEAN and name not in coco.METRICS}
-    return [
-        first,
-        *(
-            f"{name}: {one.a:.3f} in A, {one.b:.3f} in B; the interval of the difference excludes 0."
-            for name, one in classes.items()
-            if one.decided
-        ),
+        tell = "these images cannot tell which of them is better."
+        first = f"The mAP@0.5 of B is {value:+.3f} against A ({interval}): {tell}"
+    of_classes = (item for item in differences.items() if item[0] not in (figures.MEAN, *coco.METRICS))
+    return [first] + [
+        f"{name}: {one.a:.3f} in A, {one.b:.3f} in B; the interval of the difference excludes 0."
+        for name, one in of_classes
+        if one.decided
     ]
 
 
