@@ -93,6 +93,10 @@ def numbered_lines(path: Path | str) -> list[tuple[int, str]]:
     return [(line_number, text.rstrip("\r")) for line_number, text in lines if text.strip()]
 
 
+def with_suffix(listed: list[str], suffix: str) -> list[str]:
+    return [file for file in listed if file.lower().endswith(suffix)]
+
+
 def first_line(file: str) -> str:
     with Path(file).open(encoding="utf-8-sig", errors="replace") as lines:
         return lines.readline(2000).strip()

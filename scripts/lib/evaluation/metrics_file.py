@@ -106,18 +106,14 @@ def table(evaluation: Evaluation, class_ids: Mapping[str, int] = MappingProxyTyp
     ids = {unicodedata.normalize("NFKD", name): class_id for name, class_id in class_ids.items()}  # the API's form
     digits = max((len(str(class_id)) + 1 for class_id in ids.values()), default=0)
     found = headline(evaluation)
-    by_class = [(ids.get(unicodedata.normalize("NFKD", name)), name, ap) for name, ap in found.by_class.items()]
+    by_class = [(ids.get(unicodedata.normalize("NFKD", name), 0), name, ap) for name, ap in found.by_class.items()]
     rows = {
-        str(class_id or "").ljust(digits) + name: ap
-        for class_id, name, ap in sorted(by_class, key=lambda row: row[0] or 0)
+        str(class_id or "").ljust(digits) + name: ap for class_id, name, ap in sorted(by_class, key=lambda row: row[0])
     }
     rows[" " * digits + f"mean ({found.name})"] = found.value
     shown = {name: "no ground truth in the record" if math.isnan(ap) else f"{ap:.3f}" for name, ap in rows.items()}
-    for tag, value in sorted(evaluation.metrics.items()):
-        if not tag.startswith("Losses/") and not (
-            tag.startswith("PascalBoxes_") and found.name == _HEADLINES["PascalBoxes"]
-        ):
-            shown[tag] = f"{value:.3f}"
+    hidden = ("Losses/", "PascalBoxes_") if found.name == _HEADLINES["PascalBoxes"] else "Losses/"  # else shown above
+    shown |= {tag: f"{value:.3f}" for tag, value in sorted(evaluation.metrics.items()) if not tag.startswith(hidden)}
     width = max(map(len, shown))
     head = f"Step {evaluation.global_step}, {counted(evaluation.num_examples, 'image')}, {found.class_name}:"
     return "\n".join([head, *(f"  {name:<{width}}  {value}" for name, value in shown.items())])

@@ -25,7 +25,7 @@ _BOX = {"label": str, "coordinates": dict.fromkeys(("x", "y", "width", "height")
 
 
 def select_files(path: Path, listed: list[str]) -> list[str]:
-    return [file for file in listed if file.lower().endswith(".json") and parsing.first_line(file).startswith("[")]
+    return [file for file in parsing.with_suffix(listed, ".json") if parsing.first_line(file).startswith("[")]
 
 
 def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], list[Finding]]:

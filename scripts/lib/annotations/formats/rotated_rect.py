@@ -27,7 +27,7 @@ _LINE = re.compile(r"path,class,|.+(?:,\s*[-+.0-9eE]+){5}(?:,|$)")
 
 
 def select_files(path: Path, listed: list[str]) -> list[str]:
-    return [file for file in listed if file.lower().endswith(".csv") and _LINE.match(parsing.first_line(file))]
+    return [file for file in parsing.with_suffix(listed, ".csv") if _LINE.match(parsing.first_line(file))]
 
 
 def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], list[Finding]]:

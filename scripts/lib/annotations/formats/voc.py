@@ -7,7 +7,7 @@ import functools
 from pathlib import Path
 
 from scripts.lib.annotations import parsing, voc_xml
-from scripts.lib.annotations.parsing import stem_below
+from scripts.lib.annotations.parsing import stem_below, with_suffix
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import files
 from scripts.lib.core.errors import NOTE, WARNING, DataError, Finding
@@ -20,7 +20,7 @@ IS_DATA_SET = False
 
 
 def select_files(path: Path, listed: list[str]) -> list[str]:
-    return [file for file in listed if file.lower().endswith(".xml")]
+    return with_suffix(listed, ".xml")
 
 
 def read(file: str, path: Path, images: ImageFolder | None) -> tuple[list[Annotation], list[Finding]]:

@@ -24,11 +24,12 @@ IS_DATA_SET = False
 
 NAME_FILES = ("classes.txt", "obj.names", "data.yaml", "data.yml", "dataset.yaml", "labels.txt", "_darknet.labels")
 _OTHER_TEXT = re.compile(r"(classes|labels)\.txt|(readme|licen[cs]e|requirements)\b.*\.txt", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+.\d]+")
 _FOLDERS_ABOVE = 2  # where class names are looked for, too: data.yaml lies above train/labels
 
 
 def select_files(path: Path, listed: list[str]) -> list[str]:
-    return [file for file in listed if file.lower().endswith(".txt") and _may_hold_boxes(Path(file))]
+    return [file for file in parsing.with_suffix(listed, ".txt") if _may_hold_boxes(Path(file))]
 
 
 def _may_hold_boxes(file: Path) -> bool:
@@ -36,7 +37,7 @@ def _may_hold_boxes(file: Path) -> bool:
     if _OTHER_TEXT.fullmatch(file.name) or "ImageSets" in file.parts:
         return False
     fields = parsing.first_line(str(file)).split()
-    return len(fields) > 2 or all(map(_is_number, fields[:1]))  # a list has a name, and perhaps 1 or -1, in each line
+    return len(fields) > 2 or not fields or bool(_NUMBER.fullmatch(fields[0]))  # a list has a name, and perhaps 1 or -1
 
 
 def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], list[Finding]]:
@@ -119,14 +120,6 @@ def _read_names(file: Path) -> list[str]:
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         message = f"does not hold names, a list or 0: first, 1: second, ... ({' '.join(str(error).split())[:100]})"
         raise DataError([parsing.error_in(file, "yolo-classes", message, "correct it")]) from error
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _fraction(text: str) -> float:
