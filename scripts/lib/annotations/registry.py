@@ -58,7 +58,7 @@ def read_file(name: str, file: str, path: Path, images: ImageFolder | None) -> t
 
 def read_files(
     name: str,
-    annotation_files: Sequence[str],
+    listed: Sequence[str],
     path: Path,
     images: ImageFolder | None,
     our_classes: Mapping[str, str] | None = None,
@@ -69,7 +69,7 @@ def read_files(
         The annotations in the order of the files; each finding once; the files with an error.
     """
     annotations, findings, damaged = [], [], []
-    for file in progress(annotation_files, "reading", unit="file"):
+    for file in progress(listed, "reading", unit="file"):
         of_file, findings_of_file = read_file(name, file, path, images)
         if our_classes is not None:
             of_file, unknown = class_map.rename(of_file, our_classes)

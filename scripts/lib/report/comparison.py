@@ -39,10 +39,6 @@ class Difference(NamedTuple):
         """True if the interval excludes 0."""
         return self.difference.low > 0 or self.difference.high < 0
 
-    def as_json(self) -> dict:
-        value, low, high = self.difference
-        return {"a": self.a, "b": self.b, "difference": value, "interval_95_percent": [low, high]}
-
 
 class SavedReport(NamedTuple):
     """A report that was read back."""
@@ -70,7 +66,10 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
     if options.image_records:
         fonts.use(options.font_file, [one.name for one in results[0].classes])
     drawn = _draw(*results, options)
-    as_json = {name: one.as_json() for name, one in differences.items()}
+    as_json = {
+        name: {"a": one.a, "b": one.b, "difference": one.difference.value, "interval_95_percent": one.difference[1:]}
+        for name, one in differences.items()
+    }
     content = {"a": name_a, "b": name_b, "num_examples": num_images, "findings": findings, "differences": as_json}
     metrics_file.write_json(options.output_dir / "compare.json", content)
     render.write(

@@ -140,7 +140,9 @@ def draw(
         if folder.is_dir():
             shutil.rmtree(folder)
         return []
-    photos = _photos(records, {example.image_index for example in examples})
+    wanted = {example.image_index for example in examples}
+    images = enumerate(itertools.chain.from_iterable(map(read.read, records)))
+    photos = {index: Image.fromarray(image.pixels()) for index, image in images if index in wanted}
     (results, *_) = runs.values()
     with files.scratch_beside(folder) as scratch:
         made = scratch / FOLDER
@@ -162,11 +164,6 @@ def check_folder(folder: Path) -> None:
     if foreign:
         listed = ", ".join(foreign[:3])
         raise UsageError(f"{files.shown_path(folder)} holds {listed}, which no report wrote; give another --output_dir")
-
-
-def _photos(records: Iterable[Path | str], wanted: set[int]) -> dict[int, Image.Image]:
-    images = itertools.chain.from_iterable(map(read.read, records))
-    return {index: Image.fromarray(image.pixels()) for index, image in enumerate(images) if index in wanted}
 
 
 def side_by_side(photo: Image.Image, index: int, runs: Mapping[str, Results]) -> Image.Image:

@@ -29,8 +29,12 @@ def select_files(path: Path, listed: list[str]) -> list[str]:
 
 
 def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], list[Finding]]:
+    try:
+        entries = json_text.parse(read_text(file), list)
+    except ValueError as error:
+        raise DataError([error_in(file, "json-malformed", str(error), "export it again")]) from None
     annotations, findings = [], []
-    for number, entry in enumerate(_entries(file), start=1):
+    for number, entry in enumerate(entries, start=1):
         place = f"image {number}"
         try:
             json_text.compare(entry, {"image": str})
@@ -51,11 +55,3 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
         except DataError as error:
             findings += error.findings
     return annotations, findings
-
-
-def _entries(file: str) -> list:
-    """Return the list of images; raise DataError if the file holds anything else."""
-    try:
-        return json_text.parse(read_text(file), list)
-    except ValueError as error:
-        raise DataError([error_in(file, "json-malformed", str(error), "export it again")]) from None
