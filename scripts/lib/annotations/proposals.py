@@ -76,8 +76,7 @@ def write_queue(path: Path, images: Sequence[Queued]) -> None:
 
 def read_queue(path: Path) -> list[str]:
     """Return the names of the images of a queue, in order; raise DataError if the file is not one."""
-    rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
-    if not rows or "filename" not in rows[0]:
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    if "filename" not in (rows.fieldnames or ()):
         raise DataError([f"{files.shown_path(path)}: the first line has no column 'filename'"])
-    column = rows[0].index("filename")
-    return [row[column] for row in rows[1:] if len(row) > column]
+    return [row["filename"] for row in rows if row["filename"] is not None]

@@ -57,11 +57,7 @@ def read_file(name: str, file: str, path: Path, images: ImageFolder | None) -> t
 
 
 def read_files(
-    name: str,
-    listed: Sequence[str],
-    path: Path,
-    images: ImageFolder | None,
-    our_classes: Mapping[str, str] | None = None,
+    name: str, listed: Sequence[str], path: Path, images: ImageFolder | None, renames: Mapping[str, str] | None = None
 ) -> tuple[list[Annotation], list[Finding], list[str]]:
     """Read all annotation files, and rename the classes by a class map.
 
@@ -71,8 +67,8 @@ def read_files(
     annotations, findings, damaged = [], [], []
     for file in progress(listed, "reading", unit="file"):
         of_file, findings_of_file = read_file(name, file, path, images)
-        if our_classes is not None:
-            of_file, unknown = class_map.rename(of_file, our_classes)
+        if renames is not None:
+            of_file, unknown = class_map.rename(of_file, renames)
             findings_of_file += unknown
         annotations += of_file
         findings += findings_of_file

@@ -112,13 +112,9 @@ def image_sizes(records: Iterable[str]) -> ImageSizes | None:
 
 def available_bytes() -> int:
     """Return the memory that is free on this machine, within a container's limit."""
-    return min([psutil.virtual_memory().available, *_container_bytes()])
-
-
-def _container_bytes() -> list[int]:
-    """Return what a container's limit leaves, if it has one: cgroup v2, where memory.max is "max" without."""
-    with contextlib.suppress(OSError, ValueError):
+    free = psutil.virtual_memory().available
+    with contextlib.suppress(OSError, ValueError):  # cgroup v2, where memory.max is "max" without a limit
         limit, usage = (Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="ascii") for name in ("max", "stat"))
         used = dict(line.split() for line in usage.splitlines())["anon"]  # the files' cache can be given back
-        return [int(limit) - int(used)]
-    return []
+        free = min(free, int(limit) - int(used))
+    return free

@@ -50,5 +50,4 @@ def interval(samples: np.ndarray) -> tuple[float, float]:
     samples = samples[~np.isnan(samples)]
     if not samples.size:
         return float("nan"), float("nan")
-    low, high = np.quantile(samples, [0.025, 0.975])
-    return float(low), float(high)
+    return tuple(np.quantile(samples, [0.025, 0.975]).tolist())
