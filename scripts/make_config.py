@@ -25,7 +25,7 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
-from scripts.lib.config import checks, make, override, pipeline_config
+from scripts.lib.config import api_limits, checks, make, override, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import existing_file, positive_int
 from scripts.lib.core.errors import UsageError
@@ -83,8 +83,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     training.add_argument(*num_steps, type=positive_int, help="training steps; scales the learning rate schedule")
     checkpoint = f"pre-trained model of download_model.py, checkpoint, its folder, or '{make.FROM_SCRATCH}'"
     training.add_argument("--fine_tune_checkpoint", metavar="CHECKPOINT", help=checkpoint)
-    kinds = ("detection", "classification")
-    training.add_argument("--fine_tune_checkpoint_type", choices=kinds, help="its kind (default: found out from it)")
+    kind = {"choices": api_limits.FINE_TUNE_TYPES, "help": "its kind (default: found out from it)"}
+    training.add_argument("--fine_tune_checkpoint_type", **kind)
 
     model = parser.add_argument_group("model (default: as in the base config)")
     size = "pixels: side, or WIDTHxHEIGHT; where the aspect ratio is kept: shorter side, or SHORTERxLONGEST"
