@@ -35,9 +35,8 @@ def raise_errors(findings: Iterable[Finding | str], consequence: str) -> None:
 def check_trainable(config: Message, path: Path | str) -> list[Finding]:
     """Check that the config says what to train and how, whatever the data and what may still be set."""
     training = api_limits.check_training(config, path)
-    return api_limits.check_model(config, path) + [
-        each for each in training if each.message.startswith("train_config.optimizer")
-    ]
+    optimizer = [one for one in training if one.message.startswith("train_config.optimizer")]
+    return api_limits.check_model(config, path) + optimizer
 
 
 def check_training(config: Message, path: Path | str, on_buckets: bool = True) -> list[Finding]:
