@@ -28,6 +28,8 @@ from scripts.lib.core.text import read_text
 from scripts.lib.core.wording import counted
 from scripts.lib.images import image_names
 
+VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".m3u8")
+VIDEO_SCHEMES = ("rtsp", "rtsps", "rtmp", "udp")
 STDIN = "-"
 PLACE_COLUMNS = ("url", "image_url", "path", "image_path", "file", "filename", "image")
 PRODUCT_COLUMNS = ("product", "product_id", "sku")
@@ -133,6 +135,11 @@ class Sources:
 def reader(text: str, image_dir: Path, excluded: Sequence[Path]) -> Callable[[], Items]:
     """Return the reader of one value of --input; see `Sources` for the arguments and errors."""
     path = Path(text)
+    if _is_video(text):
+        raise UsageError(
+            f"--input {text} is a video or a camera; take images from it first, e.g. "
+            f"ffmpeg -i {text} -vf fps=1 frames/%06d.jpg for one a second, and give their folder"
+        )
     if text == STDIN:
         if hasattr(sys.stdin, "reconfigure"):  # Windows would use the console's code page
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
@@ -154,6 +161,15 @@ def reader(text: str, image_dir: Path, excluded: Sequence[Path]) -> Callable[[],
     else:
         raise UsageError(f"--input {files.shown_path(path)}: no such file or folder")
     return lambda: images
+
+
+def _is_video(text: str) -> bool:
+    """Return True for a video file or address, a stream, or the number of a camera, as OpenCV counts them."""
+    if text.isdecimal() and not Path(text).exists():
+        return True
+    address = urllib.parse.urlsplit(text)
+    path = address.path if "://" in text else text
+    return address.scheme in VIDEO_SCHEMES or path.lower().endswith(VIDEO_SUFFIXES)
 
 
 def _without(folders: Sequence[Path], images: Iterable[InputImage]) -> list[InputImage]:

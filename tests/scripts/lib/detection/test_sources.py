@@ -38,6 +38,16 @@ def test_photos_of_a_folder_are_found_with_their_sub_folders_in_order(here):
     assert sources.total == 3
 
 
+@pytest.mark.parametrize("text", ["film.MP4", "rtsp://camera/1", "https://shop.example/film.mov?x=1", "0", "film.webm"])
+def test_videos_and_cameras_are_refused_with_the_way_to_take_images_from_them(here, text):
+    (here / "film.webm").touch()
+    with pytest.raises(UsageError, match=r"is a video or a camera; take images from it first, e\.g\. ffmpeg -i .*%06d"):
+        Sources([text], here)
+    (here / "0").mkdir()
+    (here / "0/a.jpg").touch()
+    assert [one.name for one in Sources(["0"], here)] == ["a.jpg"]
+
+
 def test_several_inputs_one_after_another_and_a_photo_once(here):
     sources = Sources(["d.jpg", "shop/b.jpg", "shop", str(here / "d.jpg")], here)
     assert [one.name for one in sources] == ["d.jpg", "b.jpg", "a.PNG", "new/c.webp"]
