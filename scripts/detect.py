@@ -8,6 +8,7 @@ Out:  in output_dir: detections.csv with the columns filename,class,score,xmin,y
       image), each image with its boxes (images/; not with --no_images), and with
         --tags           tags.csv (product,class,score) and tags.json: the best score of each class of a product, or of
                          an image where no list names products
+        --crops          each detection cut out, by class (crops/Tops/photo_1.jpg, ...)
         --contact_sheet  pages of thumbnails with their boxes (contact_sheet/page_0001.jpg, ...)
         --formats coco   coco_images.json and coco_results.json, for pycocotools' COCO(...).loadRes(...)
         --formats json   detections.json: images with size and detections, and those that could not be read
@@ -70,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     folders = DrawingFolders(
         output_dir / outputs.IMAGES if not args.no_images else None,
         output_dir / outputs.THUMBNAILS if "contact_sheet" in args.outputs else None,
+        output_dir / outputs.CROPS if args.crops else None,
     )
     if any(folders):
         fonts.use(args.font, class_ids)
@@ -116,6 +118,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     draw = {"type": lambda text: not boolean(text), "default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
     written.add_argument("--draw", dest="no_images", **draw)  # yes or no; older than --no_images
     written.add_argument("--contact_sheet", action="store_true", help="write pages of thumbnails")
+    written.add_argument("--crops", action="store_true", help="write each detection as an image of its own")
     fonts.add_flag(written)
     written.add_argument("--tags", action="store_true", help="write the best score per class of each product or image")
     formats = {"nargs": "+", "action": "extend", "default": [], "type": command_line.names_of(outputs.FORMATS)}

@@ -249,6 +249,19 @@ def test_batches_and_workers_change_nothing(project):
     assert results[0] == results[1] == results[2]
 
 
+def test_crops_are_cut_from_the_image_without_boxes_and_a_missing_one_is_made_again(project):
+    run("--crops", "--min_score", 0.3)
+    crops = sorted(Path("out/crops").rglob("*.jpg"))
+    assert [path.as_posix() for path in crops[:1]] == ["out/crops/Skirts/new/b.png_1.jpg"]
+    with Image.open(crops[0]) as crop:
+        assert crop.size == (20, 10)
+        assert all(high - low <= 12 for low, high in crop.getextrema()[1:]), "the image's plain colour, and no box"
+    content = files_of("out")
+    crops[0].unlink()
+    run("--crops", "--min_score", 0.3, "--resume")
+    assert files_of("out") == content
+
+
 def test_large_photos_which_wait_as_files_have_the_same_pictures(project, monkeypatch):
     run("--contact_sheet")
     expected = files_of("out")

@@ -26,7 +26,12 @@ from scripts.lib.detection.detections import best_first, best_scores
 from scripts.lib.detection.journal import ImageResult
 
 FORMATS = ("coco", "json", "voc")
-IMAGES, CONTACT_SHEET, VOC = FOLDERS = ("images", "contact_sheet", "voc")  # in the folder of all results
+IMAGES, CONTACT_SHEET, VOC, CROPS = FOLDERS = (
+    "images",
+    "contact_sheet",
+    "voc",
+    "crops",
+)  # in the folder of all results
 THUMBNAILS = f"{CONTACT_SHEET}/thumbnails"
 COLUMNS = ("filename", "class", "score", "xmin", "ymin", "xmax", "ymax")
 WRITTEN, KEPT, FAILED = "written", "kept as they are", "impossible"  # outcomes of `store_proposal`

@@ -22,7 +22,7 @@ from scripts.lib.core import files, http
 from scripts.lib.core.errors import ERROR, Finding
 from scripts.lib.core.http import DownloadError, DownloadLimits
 from scripts.lib.core.parallel import ordered_map
-from scripts.lib.detection import contact_sheet, detections
+from scripts.lib.detection import contact_sheet, crops, detections
 from scripts.lib.detection.detections import Suppression
 from scripts.lib.detection.journal import ImageResult
 from scripts.lib.detection.sources import ImageSource
@@ -34,10 +34,11 @@ HELD_PIXELS = 2**22  # a larger image waits to be drawn as its file, and is deco
 
 
 class DrawingFolders(NamedTuple):
-    """Folders of drawn images: in full size, and as thumbnails; None: not drawn."""
+    """Folders of images with boxes, of thumbnails with boxes, and of crops; None: not written."""
 
     images: Path | None = None
     thumbnails: Path | None = None
+    crops: Path | None = None
 
 
 class _Loaded(NamedTuple):
@@ -76,7 +77,13 @@ class Pipeline:
             earlier is not None
             and not earlier.error
             and (earlier.output_name, earlier.version) == (source.output_name, version_of(source))
-            and all(folder is None or (folder / source.output_name).is_file() for folder in self.folders)
+            and all(folder is None or (folder / source.output_name).is_file() for folder in self.folders[:2])
+            and (
+                self.folders.crops is None
+                or crops.are_there(
+                    self.folders.crops, earlier.output_name, earlier.detections, earlier.width, earlier.height
+                )
+            )
         )
 
     def _download(self, source: ImageSource) -> tuple[ImageSource, bytes | None, list[Finding]]:
@@ -118,10 +125,13 @@ class Pipeline:
         kept = detections.select(found, self.score_thresholds, self.suppression).named(class_names)
         if drawable is not None:
             image = Image.fromarray(decode.pixels(drawable) if isinstance(drawable, bytes) else drawable)
-            for folder, draw in zip(self.folders, (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
+            names = list(class_names.values())
+            if self.folders.crops:  # before boxes are drawn
+                crops.write(self.folders.crops, source.output_name, image, kept, names)
+            for folder, draw in zip(self.folders[:2], (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
                 if folder:
                     with files.atomic_write(folder / source.output_name, durable=False) as file:
-                        draw(image, kept, list(class_names.values())).save(file, "JPEG", quality=90, subsampling=0)
+                        draw(image, kept, names).save(file, "JPEG", quality=90, subsampling=0)
         return ImageResult(source.name, source.output_name, version, prepared.width, prepared.height, kept)
 
 

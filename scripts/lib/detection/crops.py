@@ -1,0 +1,61 @@
+"""Crops: each detection as an image of its own, in a folder of its class."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from scripts.lib.core import files
+from scripts.lib.core.boxes import Detection, clip_to_pixels
+
+
+def write(
+    folder: Path, output_name: str, image: Image.Image, detections: Iterable[Detection], class_names: Iterable[str]
+) -> None:
+    """Write the crops of an image, best first, e.g. Tops/photo_1.jpg; remove further ones of an earlier run.
+
+    Args:
+        folder: of all crops.
+        output_name: of the image, with `/`, ending in .jpg or .jpeg.
+        image: in full size.
+        detections: whose boxes are cut out, clipped to the image; those without a pixel on it are left out.
+        class_names: of all classes.
+    """
+    boxes = defaultdict(list)
+    for class_name, _, *box_xyxy in detections:
+        if box := clip_to_pixels(box_xyxy, *image.size):
+            boxes[_folder_name(class_name)].append(box)
+    for name in dict.fromkeys(map(_folder_name, class_names)):
+        paths = _paths(folder / name, output_name)
+        for (left, top, right, bottom), path in zip(boxes[name], paths, strict=False):
+            with files.atomic_write(path, durable=False) as file:
+                image.crop((left, top, right, bottom)).save(file, "JPEG", quality=95, subsampling=0)
+        for path in itertools.takewhile(Path.is_file, _paths(folder / name, output_name, len(boxes[name]) + 1)):
+            path.unlink()
+
+
+def are_there(folder: Path, output_name: str, detections: Iterable[Detection], width: int, height: int) -> bool:
+    """Return whether all crops of an image of this size in pixels were written."""
+    counts: dict[str, int] = defaultdict(int)
+    for class_name, _, *box_xyxy in detections:
+        counts[_folder_name(class_name)] += bool(clip_to_pixels(box_xyxy, width, height))
+    return all(
+        path.is_file()
+        for name, count in counts.items()
+        for path in itertools.islice(_paths(folder / name, output_name), count)
+    )
+
+
+def _paths(folder: Path, output_name: str, first: int = 1) -> Iterator[Path]:
+    stem, suffix = output_name.rsplit(".", 1)
+    return (folder / f"{stem}_{number}.{suffix}" for number in itertools.count(first))
+
+
+def _folder_name(class_name: str) -> str:
+    """Return a class's name with what some file system does not accept replaced."""
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f]|[. ]$', "_", class_name)
