@@ -21,7 +21,16 @@ DEEP_FASHION = {
     "Anno/list_category_img.txt": "1\nimage_name  category_label\nimg/Red_Dress/dress.jpg      2\n",
     "Anno/list_bbox.txt": "1\nimage_name  x_1  y_1  x_2  y_2\nimg/Red_Dress/dress.jpg      010 020 030 060\n",
 }
-ALL = {"voc": VOC, "yolo": YOLO, "createml": CREATE_ML, "rotated_rect": RECT, "deepfashion": DEEP_FASHION}
+COCO = {
+    "_annotations.coco.json": json.dumps(
+        {
+            "images": [{"id": 7, "file_name": "dress.jpg", "width": 100, "height": 200}],
+            "annotations": [{"id": 1, "image_id": 7, "category_id": 2, "bbox": [10, 20.0, 20, 40], "iscrowd": 0}],
+            "categories": [{"id": 1, "name": "Tops"}, {"id": 2, "name": "Dresses"}],
+        }
+    )
+}
+ALL = {"voc": VOC, "yolo": YOLO, "createml": CREATE_ML, "coco": COCO, "rotated_rect": RECT, "deepfashion": DEEP_FASHION}
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

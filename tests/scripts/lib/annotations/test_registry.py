@@ -58,7 +58,7 @@ xml_to_csv.main(["--help"])
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=repository_root, capture_output=True, text=True)
     assert "Mine, made up" in run.stdout, run.stderr
-    assert re.search(r"annotation format: createml,[\w,\s]+\bmine\b", run.stdout), run.stdout
+    assert re.search(r"annotation format: coco,[\w,\s]+\bmine\b", run.stdout), run.stdout
     assert (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()[1:] == ["a.jpg,1,1,,,,,"]
 
 
