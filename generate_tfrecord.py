@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING
 from scripts import _init_paths  # noqa: F401
 from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import local_path, positive_int
-from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.core.errors import DataError, UsageError, errors
 from scripts.lib.core.progress import progress
-from scripts.lib.dataset import box_checks, label_map, labelled_images, labels_csv
+from scripts.lib.dataset import box_checks, label_map, labelled_images, labels_csv, split_manifest
 from scripts.lib.dataset.labelled_images import CheckedImage, ImageChecker, LabelledImage
 from scripts.lib.records import manifest, options, oversampling, tf_example, tf_record
 from scripts.lib.records.options import RecordOptions
@@ -50,8 +50,13 @@ data = namedtuple("data", ["filename", "object"])
 def main(argv: Sequence[str] | None = None) -> None:
     record = RecordOptions(**vars(parse_arguments(argv)))
     refuse_other_files(record)
-    class_ids, warnings = label_map.read_for_records(record.label_map, record.keep_label_ids)
-    images = labelled_images.labelled_images(labels_csv.read_rows(record.csv_input))
+    with files.unchanged(record.label_map) as label_map_sha256:
+        class_ids, warnings = label_map.read_for_records(record.label_map, record.keep_label_ids)
+    with files.unchanged(record.csv_input) as csv_sha256:
+        images = labelled_images.labelled_images(labels_csv.read_rows(record.csv_input))
+    warnings += split_manifest.check(record.csv_input, csv_sha256)
+    if errors(warnings):
+        raise DataError(warnings, f"{files.shown_path(record.output_path)} was not written")
     checker = ImageChecker(record.image_dir, class_ids, not record.trust_images, record.max_image_side)
     checker.refuse_shared_images(images)
     images, lines = oversampling.oversampled(images, class_ids, record.oversample)
@@ -69,8 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 writer.write(example)
         tally.refuse_bad_record(record)
         shards = zip(writer.counts, writer.sizes, strict=True)
-        inputs = record.csv_input.read_bytes(), record.label_map.read_bytes()
-        manifest_file.write(manifest.text(tally.manifest(record, shards, *inputs)))
+        manifest_file.write(manifest.text(tally.manifest(record, shards, csv_sha256, label_map_sha256)))
     command_line.print_findings(warnings, sys.stderr)
     tally.print_findings()
     print(*tally.report(record), sep="\n")
@@ -103,7 +107,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def refuse_other_files(record: RecordOptions) -> None:
     """Raise UsageError where a file that is not a TFRecord, or not a manifest, would be overwritten."""
     for path in tf_record.shard_paths(record.output_path, record.num_shards):
-        if path.is_dir() or (path.is_file() and path.stat().st_size and not tf_record.is_record(path)):
+        if path.exists() and not (path.is_file() and (not path.stat().st_size or tf_record.is_record(path))):
             shown = files.shown_path(path)
             raise UsageError(f"--output_path {shown} exists but is not a TFRecord; choose another name")
     command_line.check_output(

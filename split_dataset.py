@@ -2,7 +2,7 @@
 
 In:  the CSV that xml_to_csv.py writes.
 Out: two CSV files with the same columns, no image in both; the table class,counts_train,counts_test,total; and beside
-     them split.json, which says how the split was made.
+     them split.json, which says how the split was made, and by which generate_tfrecord.py knows the two.
 
     python split_dataset.py --csv_input data/labels.csv --train_csv data/train_labels.csv \\
         --test_csv data/test_labels.csv --summary_csv data/summary.csv --test_fraction 0.2 --seed 1
@@ -22,9 +22,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
+import io
 import itertools
 import json
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
@@ -33,16 +36,15 @@ from typing import NamedTuple
 
 from scripts import _init_paths  # noqa: F401
 from scripts.lib.core import command_line, files
-from scripts.lib.core.command_line import local_path
+from scripts.lib.core.command_line import local_path, shell_text
 from scripts.lib.core.errors import DataError, UsageError, errors
 from scripts.lib.core.wording import counted, one_line
-from scripts.lib.dataset import labels_csv
+from scripts.lib.dataset import labels_csv, split_manifest
 from scripts.lib.dataset.labels_csv import LabelRow
 from scripts.lib.dataset.split import Unit, divide
 
 SUMMARY_COLUMNS = ("class", "counts_train", "counts_test", "total")
 SUMMARY_HEAD = ",".join(SUMMARY_COLUMNS).encode()
-MANIFEST_HEAD = b'{\n  "input_csv": '
 DUPLICATES = "duplicates"  # the value of --group_by that is not a regular expression
 NOT_WRITTEN = "nothing was written"
 
@@ -66,7 +68,8 @@ class Split(NamedTuple):
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
-    rows = labels_csv.read_rows(args.csv_input)
+    with files.unchanged(args.csv_input) as input_sha256:
+        rows = labels_csv.read_rows(args.csv_input)
     images = sorted({row.filename for row in rows})
     sizes = fold_sizes(len(images), args.folds) if args.folds else split_sizes(len(images), args.test_fraction)
     units = make_units(rows, group_images(images, args.group_by, args.image_dir))
@@ -82,19 +85,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     else:
         splits = [make_split(rows, subsets[1], paths)]
     refuse_other_files(splits, args.manifest_json)
-    for split in splits:
-        write_split(split)
-        print_split(split, args.stratify)
     settings = {
         "input_csv": files.shown_path(args.csv_input),
-        "input_sha256": files.sha256(args.csv_input),
+        "input_sha256": input_sha256,
         "seed": args.seed,
         "test_fraction": None if args.folds else str(args.test_fraction),
         "folds": args.folds,
         "stratify": args.stratify,
         "group_by": args.group_by.pattern if isinstance(args.group_by, re.Pattern) else args.group_by,
+        "command": shell_text("python", "split_dataset.py", *(sys.argv[1:] if argv is None else argv)),
     }
-    write_manifest(settings, splits, args.manifest_json)
+    write(splits, settings, args.manifest_json)
+    for split in splits:
+        print_split(split, args.stratify)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -120,7 +123,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.folds is not None and args.folds < 2:
         raise UsageError(f"--folds {args.folds}: cross-validation needs at least 2")
     args.test_fraction = args.test_fraction or Decimal("0.2")
-    args.manifest_json = args.manifest_json or args.train_csv.with_name("split.json")
+    args.manifest_json = args.manifest_json or args.train_csv.with_name(split_manifest.NAME)
     flags = ("csv_input", "train_csv", "test_csv", "summary_csv", "manifest_json")
     for one, other in itertools.combinations(flags, 2):
         if getattr(args, one).resolve() == getattr(args, other).resolve():
@@ -227,14 +230,34 @@ def refuse_other_files(splits: Iterable[Split], manifest_json: Path) -> None:
         command_line.check_output("train_csv", split.train_csv, labels_csv.HEAD, "labels CSV")
         command_line.check_output("test_csv", split.test_csv, labels_csv.HEAD, "labels CSV")
         command_line.check_output("summary_csv", split.summary_csv, SUMMARY_HEAD, "summary")
-    command_line.check_output("manifest_json", manifest_json, MANIFEST_HEAD, "manifest of a split")
+    command_line.check_output("manifest_json", manifest_json, split_manifest.HEAD, "manifest of a split")
 
 
-def write_split(split: Split) -> None:
-    labels_csv.write_rows(split.train, split.train_csv)
-    labels_csv.write_rows(split.test, split.test_csv)
-    with files.atomic_write(split.summary_csv, "w") as file:
-        csv.writer(file, lineterminator="\n").writerows([SUMMARY_COLUMNS, *split.summary()])
+def write(splits: Sequence[Split], settings: dict, manifest_json: Path) -> None:
+    """Write all files, the manifest first: CSVs that are not those of the manifest may be of two splits."""
+    contents = {}
+    for split in splits:
+        contents[split.train_csv], contents[split.test_csv] = map(labels_csv.encoded, (split.train, split.test))
+        summary = io.StringIO(newline="")
+        csv.writer(summary, lineterminator="\n").writerows([SUMMARY_COLUMNS, *split.summary()])
+        contents[split.summary_csv] = summary.getvalue().encode()
+    described = [
+        {
+            "train_csv": files.shown_path(split.train_csv),
+            "test_csv": files.shown_path(split.test_csv),
+            "train_sha256": hashlib.sha256(contents[split.train_csv]).hexdigest(),
+            "test_sha256": hashlib.sha256(contents[split.test_csv]).hexdigest(),
+            "images_train": count_images(split.train),
+            "images_test": count_images(split.test),
+            "boxes": {name: {"train": train, "test": test} for name, train, test, _ in split.summary()},
+        }
+        for split in splits
+    ]
+    manifest = json.dumps({**settings, "splits": described}, indent=2, ensure_ascii=False) + "\n"
+    contents = {manifest_json: manifest.encode(), **contents}
+    with files.write_together(*contents) as opened:
+        for file, content in zip(opened, contents.values(), strict=True):
+            file.write(content)
 
 
 def print_split(split: Split, stratify: bool) -> None:
@@ -254,25 +277,6 @@ def print_split(split: Split, stratify: bool) -> None:
 
 def count_images(rows: Iterable[LabelRow]) -> int:
     return len({row.filename for row in rows})
-
-
-def write_manifest(settings: dict, splits: Sequence[Split], path: Path) -> None:
-    """Write what a reader needs to make the same split again, and to see that it is the same."""
-    manifest = {
-        **settings,
-        "splits": [
-            {
-                "train_csv": files.shown_path(split.train_csv),
-                "test_csv": files.shown_path(split.test_csv),
-                "images_train": count_images(split.train),
-                "images_test": count_images(split.test),
-                "boxes": {name: {"train": train, "test": test} for name, train, test, _ in split.summary()},
-            }
-            for split in splits
-        ],
-    }
-    with files.atomic_write(path, "w") as file:
-        file.write(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

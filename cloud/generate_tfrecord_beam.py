@@ -37,8 +37,8 @@ from cloud.lib import beam_support
 from cloud.lib.beam_support import exists, local_copy, read_bytes, read_lines, scratch_folder, sibling, write_lines
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import positive_int
-from scripts.lib.core.errors import Finding, UsageError
-from scripts.lib.dataset import label_map, labelled_images, labels_csv
+from scripts.lib.core.errors import DataError, Finding, UsageError, errors
+from scripts.lib.dataset import label_map, labelled_images, labels_csv, split_manifest
 from scripts.lib.dataset.labelled_images import CheckedImage, ImageChecker, LabelledImage
 from scripts.lib.images import decode, image_names
 from scripts.lib.records import manifest, options, oversampling, tf_example, tf_record
@@ -49,11 +49,13 @@ from scripts.lib.records.tally import RecordTally
 def main(argv: Sequence[str] | None = None) -> None:
     args, beam_options = parse_arguments(argv)
     record = RecordOptions(**vars(args))
-    with local_copy(record.label_map, "label map") as path:
+    with local_copy(record.label_map, "label map") as path, files.unchanged(path) as label_map_sha256:
         class_ids, warnings = label_map.read_for_records(path, record.keep_label_ids)
-        label_map_bytes = path.read_bytes()
-    with local_copy(record.csv_input, "labels CSV") as path:
-        images, csv_bytes = labelled_images.labelled_images(labels_csv.read_rows(path)), path.read_bytes()
+    with local_copy(record.csv_input, "labels CSV") as path, files.unchanged(path) as csv_sha256:
+        images = labelled_images.labelled_images(labels_csv.read_rows(path))
+        warnings += split_manifest.check(path, csv_sha256)
+    if errors(warnings):
+        raise DataError(warnings, f"{record.output_path} was not written")
     refuse_other_files(record)
     finder = image_checker(record, class_ids)
     finder.refuse_shared_images(images)
@@ -68,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for image in read_checked_images(scratch):
             tally.add(image)
         tally.refuse_bad_record(record)
-        publish(scratch, record, tally, csv_bytes, label_map_bytes)
+        publish(scratch, record, tally, csv_sha256, label_map_sha256)
     tally.print_findings()
     print(*tally.report(record), sep="\n")
 
@@ -193,7 +195,7 @@ def read_checked_images(scratch: str) -> Iterator[CheckedImage]:
         yield CheckedImage(image, [Finding(**finding) for finding in findings], bytes.fromhex(sha256))
 
 
-def publish(scratch: str, record: RecordOptions, tally: RecordTally, csv_bytes: bytes, label_map_bytes: bytes) -> None:
+def publish(scratch: str, record: RecordOptions, tally: RecordTally, csv_sha256: str, label_map_sha256: str) -> None:
     """Give the record's files their names, and write the manifest last; first remove what an earlier run left."""
     manifest_path = f"{record.output_path}.json"
     written = {index: rest for index, *rest in read_lines(f"{scratch}/shards-*")}
@@ -206,7 +208,7 @@ def publish(scratch: str, record: RecordOptions, tally: RecordTally, csv_bytes: 
     earlier = [sibling(record.output_path, shard["file"]) for shard in former["shards"]] if former else []
     beam_support.delete({manifest_path, *earlier, *places})
     FileSystems.rename(list(sources), places)
-    content = tally.manifest(record, zip(counts, sizes, strict=True), csv_bytes, label_map_bytes)
+    content = tally.manifest(record, zip(counts, sizes, strict=True), csv_sha256, label_map_sha256)
     beam_support.write_whole(manifest_path, manifest.text(content).encode())
 
 

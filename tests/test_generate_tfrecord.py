@@ -18,9 +18,11 @@ import pytest
 from PIL import Image
 
 import generate_tfrecord
-from scripts.lib.core import command_line
+import split_dataset
+from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.dataset import labels_csv
+from scripts.lib.dataset import label_map, labels_csv
+from scripts.lib.dataset.labelled_images import ImageChecker
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import tf_example, tf_record
 
@@ -421,6 +423,60 @@ def test_a_crash_between_two_renames_leaves_an_incomplete_set(project, monkeypat
     assert not record_manifest.path_of(project.record).exists()
     with pytest.raises(DataError, match="this part of the record is missing"):
         tf_record.count_records(project.record.with_name("a.record-?????-of-00004"))
+
+
+def test_case_21_a_csv_of_another_split_is_refused_with_the_command(project, capsys):
+    for number in range(10):
+        project.add(f"{number}.jpg", BOX)
+    project.run()
+    sides = [project.folder / f"{name}.csv" for name in ("train", "test")]
+    for seed in (1, 2):
+        arguments = [f"--csv_input={project.csv}", f"--train_csv={sides[0]}", f"--test_csv={sides[1]}"]
+        split_dataset.main([*arguments, f"--summary_csv={project.folder / 'summary.csv'}", f"--seed={seed}"])
+        sides[0].replace(project.folder / f"train_{seed}.csv")
+    (project.folder / "train_1.csv").replace(sides[0])
+    for side in sides:
+        with pytest.raises(
+            DataError, match=r"are in .*\.csv, too: .*; split again: python split_dataset\.py --csv_input"
+        ):
+            generate_tfrecord.main([*project.arguments(), f"--csv_input={side}"])
+    (project.folder / "train_2.csv").replace(sides[0])
+    capsys.readouterr()
+    generate_tfrecord.main([*project.arguments(), f"--csv_input={sides[0]}"])
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["csv", "label_map"])
+def test_case_24_a_file_that_changes_while_it_is_read_is_in_no_manifest(project, monkeypatch, name):
+    project.add("a.jpg", BOX).run()
+    module, function = {"csv": (labels_csv, "read_rows"), "label_map": (label_map, "read_for_records")}[name]
+    read = getattr(module, function)
+
+    def saved_anew(path, *further):
+        content = read(path, *further)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n")
+        return content
+
+    monkeypatch.setattr(module, function, saved_anew)
+    with pytest.raises(DataError, match="was changed while it was read; run the command again"):
+        project.run()
+
+
+def test_case_24_a_csv_that_changes_later_leaves_the_hash_of_what_was_recorded(project, monkeypatch):
+    project.add("a.jpg", BOX)
+    check = ImageChecker.__call__
+
+    def saved_anew(checker, image):
+        labels_csv.write_rows([], project.csv)
+        return check(checker, image)
+
+    monkeypatch.setattr(ImageChecker, "__call__", saved_anew)
+    labels_csv.write_rows(project.rows, project.csv)
+    digest = files.sha256(project.csv)
+    project.run()
+    assert files.sha256(project.csv) != digest
+    assert record_manifest.read(project.record)["inputs"]["csv_input"]["sha256"] == digest
 
 
 # Importable, as users know it

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import random
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 import split_dataset
 import xml_to_csv
+from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError, UsageError
-from scripts.lib.dataset import labels_csv
+from scripts.lib.dataset import labels_csv, split_manifest
 from scripts.lib.dataset.labels_csv import LabelRow
 
 CLASSES = ("Dresses", "Tops", "Shorts")
@@ -230,6 +234,92 @@ def test_every_image_is_tested_in_one_fold(tmp_path, flags):
         tested.append(images_of(test))
     assert [len(images) for images in tested] == [6, 6, 6, 5]
     assert set.union(*tested) == images_of(rows)
+
+
+def test_case_21_killed_at_any_step_two_splits_are_told_apart(tmp_path, monkeypatch):
+    """The names appear one after another: the manifest, then the CSVs. Each time, the kill comes one step later."""
+    rows, replace = make_rows(60), Path.replace
+    for step, severities in ((2, []), (3, ["warning"]), (4, ["error"]), (5, [])):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        split(folder, rows, "--seed=2")
+        names = []
+
+        def killed(path, target, step=step, names=names):
+            names.append(target.name)
+            if len(names) == step:
+                raise KeyboardInterrupt
+            return replace(path, target)
+
+        monkeypatch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            split(folder, rows, "--seed=3")
+        monkeypatch.undo()
+        assert names == ["input.csv", "split.json", "train.csv", "test.csv", "summary.csv"][:step]
+        found = check_sides(folder)
+        assert [[one.severity for one in side] for side in found] == [severities] * 2
+        if step == 4:  # the new training CSV beside the old test CSV
+            assert "of its 48 images are in" in found[0][0].message and "not of one split" in found[0][0].message
+            assert found[0][0].remedy.startswith("split again: python split_dataset.py --input_csv=")
+        split(folder, rows, "--seed=3")
+        assert check_sides(folder) == [[], []]
+
+
+def check_sides(folder):
+    paths = [folder / "train.csv", folder / "test.csv"]
+    return [split_manifest.check(path, files.sha256(path)) for path in paths]
+
+
+def test_case_21_two_runs_at_once_are_told_apart(tmp_path, monkeypatch):
+    rows = make_rows(60)
+    write_together = files.write_together
+
+    def overtaken(*paths):
+        monkeypatch.undo()
+        split(tmp_path, rows, "--seed=3")  # a whole run between the reading and the writing of another one
+        return write_together(*paths)
+
+    monkeypatch.setattr(files, "write_together", overtaken)
+    train, test, _ = split(tmp_path, rows, "--seed=2")
+    assert not images_of(train) & images_of(test) and check_sides(tmp_path) == [[], []]
+    (tmp_path / "other").mkdir()
+    split(tmp_path / "other", rows, "--seed=3")
+    for name in ("split.json", "test.csv"):  # the runs' renames, interleaved
+        (tmp_path / "other" / name).replace(tmp_path / name)
+    assert [side[0].code for side in check_sides(tmp_path)] == ["split-mixed"] * 2
+
+
+def test_case_21_a_full_disk_at_the_second_file_changes_nothing(tmp_path, monkeypatch):
+    split(tmp_path, make_rows(60), "--seed=2")
+    names = ("train.csv", "test.csv", "summary.csv", "split.json")
+    before = {name: (tmp_path / name).read_bytes() for name in names}
+    fsync, calls = os.fsync, []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 3:  # the input, the manifest, the training CSV
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError) as caught:
+        split(tmp_path, make_rows(60), "--seed=3")
+    assert command_line.explain_os_error(caught.value).startswith(f"{tmp_path / 'train.csv'}: No space left on device")
+    assert {name: (tmp_path / name).read_bytes() for name in names} == before
+
+
+def test_case_24_the_manifest_has_the_hash_of_the_csv_that_was_read(tmp_path, monkeypatch):
+    read_rows = labels_csv.read_rows
+
+    def saved_anew(path):
+        rows = read_rows(path)
+        labels_csv.write_rows(make_rows(9), path)
+        return rows
+
+    monkeypatch.setattr(labels_csv, "read_rows", saved_anew)
+    with pytest.raises(DataError, match="input.csv was changed while it was read; run the command again"):
+        split(tmp_path, make_rows(10))
+    assert not (tmp_path / "split.json").exists()
 
 
 def test_manifest_says_how_the_split_was_made(tmp_path):

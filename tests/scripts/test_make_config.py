@@ -50,12 +50,12 @@ def data(tmp_path_factory) -> Path:
     (folder / "map.pbtxt").write_text("\n".join(items), encoding="utf-8")
     noise = np.random.default_rng(1)
     rows = []
-    for number in range(8):
+    for number, place in enumerate((*range(8), *range(4))):
         Image.fromarray(noise.integers(0, 255, (80, 60, 3), np.uint8)).save(folder / f"{number}.png")
-        rows.append(f"{number}.png,60,80,{CLASSES[number % 2]},{number},{2 * number},{30 + number},{40 + 5 * number}")
-    for name, count, shards in (("train", 8, 2), ("test", 4, 1)):
+        rows.append(f"{number}.png,60,80,{CLASSES[number % 2]},{place},{2 * place},{30 + place},{40 + 5 * place}")
+    for name, of_side, shards in (("train", rows[:8], 2), ("test", rows[8:], 1)):
         csv = folder / f"{name}.csv"
-        csv.write_text("\n".join([",".join(labels_csv.COLUMNS), *rows[:count]]) + "\n", encoding="utf-8")
+        csv.write_text("\n".join([",".join(labels_csv.COLUMNS), *of_side]) + "\n", encoding="utf-8")
         generate_tfrecord.main(
             [
                 f"--csv_input={csv}",

@@ -50,6 +50,7 @@ def check_training(config: Message, path: Path | str, on_buckets: bool = True) -
     findings += check_input(config, config.train_input_reader, "train_input_reader", path, on_buckets)
     if not errors(findings):
         findings += check_batch(config, path)
+        findings += check_apart(config)
         if not any(map(is_url, config.train_input_reader.tf_record_input_reader.input_path)):
             findings += memory.check(config, path)
     return findings
@@ -92,6 +93,7 @@ def check_evaluation(
         if not config.eval_input_reader:
             return [*findings, finding(path, "has no eval_input_reader", SEE_CONFIGS)]
         reader = config.eval_input_reader[0]
+        findings += check_apart(config)
     if builds:
         findings += api_limits.check_evaluation(config, path, reader)
     input_findings = check_input(config, reader, "eval_input_reader", path, on_buckets)
@@ -103,6 +105,15 @@ def check_evaluation(
     if not errors(findings) and not any(map(is_url, paths)):
         findings += memory.check_evaluation(reader, path)
     return findings
+
+
+def check_apart(config: Message) -> list[Finding]:
+    """Check that no image for the evaluation is trained on, unless the config names the same records for both."""
+    if not config.eval_input_reader:
+        return []
+    readers = config.train_input_reader, config.eval_input_reader[0]
+    train, test = (list(reader.tf_record_input_reader.input_path) for reader in readers)
+    return [] if train == test or any(map(is_url, train + test)) else record_checks.check_apart(train, test)
 
 
 def check_num_examples(config: Message, found: int, path: Path | str) -> list[Finding]:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from scripts.lib.core.errors import DataError
+
 if TYPE_CHECKING:
     from scripts.lib.core.remote_path import RemotePath
 
@@ -102,10 +104,27 @@ def sha256(*paths: Path | str) -> str:
     """Return the SHA-256 of the files' bytes, one file after another, in hexadecimal digits."""
     digest = hashlib.sha256()
     for path in paths:
+        require_regular(path)
         with Path(path).open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def unchanged(*paths: Path | str) -> Iterator[str]:
+    """Yield the files' `sha256` while they are read: what states it states what was read.
+
+    Raises:
+        DataError: they were changed meanwhile.
+    """
+    digest = ""
+    with contextlib.suppress(OSError):  # whoever reads them says it better
+        digest = sha256(*paths)
+    yield digest
+    if sha256(*paths) != digest:
+        names = " or ".join(map(shown_path, paths))
+        raise DataError([f"{names} was changed while it was read; run the command again."], "nothing was written")
 
 
 @contextlib.contextmanager
@@ -165,6 +184,19 @@ def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **ope
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+@contextlib.contextmanager
+def write_together(*paths: Path | str, mode: str = "wb") -> Iterator[list[IO]]:
+    """Like `atomic_write`, for files that belong together: once all are on the disk, they appear in order."""
+    with contextlib.ExitStack() as stack:  # leaves in the opposite order
+        opened = [stack.enter_context(atomic_write(path, mode)) for path in reversed(paths)][::-1]
+        yield opened
+        for path, file in zip(paths, opened, strict=True):
+            with naming(path):
+                file.flush()
+                if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    os.fsync(file.fileno())
 
 
 def followed(path: Path | str) -> Path:

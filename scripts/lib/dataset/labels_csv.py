@@ -53,10 +53,15 @@ def rows_of(annotation: Annotation) -> list[LabelRow]:
 
 def write_rows(rows: Iterable[LabelRow], path: Path | str) -> None:
     """Write the CSV, whole or not at all."""
-    with files.atomic_write(path, "w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+    with files.atomic_write(path) as file:
+        file.write(encoded(rows))
+
+
+def encoded(rows: Iterable[LabelRow]) -> bytes:
+    """Return the content of the CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
+    return text.getvalue().encode()
 
 
 def read_rows(path: Path | str) -> list[LabelRow]:

@@ -28,6 +28,7 @@ _SHAPE = {
     "classes": {str: {"id": int, "boxes": int}},
 }
 HEAD = b'{\n  "version": '  # what the file begins with
+HASH_DIGITS = 16  # of an image's SHA-256 that are kept: enough to tell images of one name apart
 _LIBRARIES = ("pillow", "simplejpeg", "protobuf", "google-crc32c")
 
 
@@ -48,6 +49,14 @@ def read(record: Path | str) -> dict | None:
     try:
         return parsed(path_of(record).read_bytes())
     except OSError:
+        return None
+
+
+def image_hashes(record: Path | str) -> dict[str, str] | None:
+    """Return image name -> `HASH_DIGITS` of the SHA-256 of its file, or None where no manifest states them."""
+    try:
+        return dict(read(record)["inputs"]["images"]["files"])
+    except (KeyError, TypeError, ValueError):
         return None
 
 

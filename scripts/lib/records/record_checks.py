@@ -7,8 +7,11 @@ record has names, else from its label, and asks neither whether the label map ha
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import hashlib
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,10 +19,11 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from scripts.lib.core import files
-from scripts.lib.core.errors import ERROR, NOTE, WARNING, Finding
+from scripts.lib.core.errors import ERROR, NOTE, WARNING, DataError, Finding, UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.dataset import box_checks
 from scripts.lib.images import decode, prepare
+from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import tf_example, tf_record
 
 _SIDES = tuple(f"image/object/bbox/{side}" for side in ("xmin", "ymin", "xmax", "ymax"))
@@ -56,6 +60,35 @@ def check(record: Path | str, ids_of_names: Mapping[str, int] | None) -> list[Fi
     return findings
 
 
+def check_apart(train_records: Sequence[str], test_records: Sequence[str]) -> list[Finding]:
+    """Return a finding where images of the test records are in the training records, too; records may be missing.
+
+    An image is known by its name and the hash of its file, which the manifests of generate_tfrecord.py state. Records
+    of other tools are read; what those share is a warning, since their images may have been stored anew.
+    """
+    train, test = (set(itertools.chain(*map(_images_of, records))) for records in (train_records, test_records))
+    if not (shared := len(train & test)):
+        return []
+    is_ours = all(map(record_manifest.image_hashes, (*train_records, *test_records)))
+    file, others = (", ".join(map(files.shown_path, records)) for records in (test_records, train_records))
+    message = f"{shared} of its {len(test)} images are in {others}, too: it would test what was learnt by heart"
+    remedy = "make both records of one split: run split_dataset.py, and generate_tfrecord.py for each of its CSVs"
+    return [Finding(ERROR if is_ours else WARNING, "record-not-apart", file, message, remedy)]
+
+
+def _images_of(record: str) -> Iterator[tuple[str, str]]:
+    """Yield name and hash of the images of a record, as far as they have names."""
+    if hashes := record_manifest.image_hashes(record):
+        yield from hashes.items()
+        return
+    with contextlib.suppress(DecodeError, UsageError, DataError):  # which `check` reports
+        for file in tf_record.matching_files(record):
+            for features in map(tf_example.features, tf_record.read_records(file)):
+                encoded = features.get("image/encoded")
+                if (name := _name(features)) and encoded and isinstance(encoded[0], bytes):
+                    yield name, hashlib.sha256(encoded[0]).hexdigest()[: record_manifest.HASH_DIGITS]
+
+
 def _check_example(
     data: bytes, file: str, number: int, ids_of_names: Mapping[str, int] | None
 ) -> tuple[int, list[Finding]]:
@@ -65,7 +98,8 @@ def _check_example(
         features = tf_example.features(data)
     except DecodeError:
         return 0, [error("record-not-example", message="is not a tf.train.Example", object=f"example {number}")]
-    place = f"example {number}{_name(features)}"
+    name = _name(features)
+    place = f"example {number} ({name})" if name else f"example {number}"
     if not features.get("image/encoded"):
         has = ", ".join(features) or "nothing"
         message = f"has no image/encoded, as records for detection have; it has {has[:200]}"
@@ -97,8 +131,7 @@ def _check_example(
 
 def _name(features: Mapping[str, list]) -> str:
     names = features.get("image/filename") or features.get("image/source_id") or [b""]
-    name = names[0].decode("utf-8", "replace") if isinstance(names[0], bytes) else ""
-    return f" ({name})" if name else ""
+    return names[0].decode("utf-8", "replace") if isinstance(names[0], bytes) else ""
 
 
 def _check_image(data: bytes, file: str) -> tuple[tuple[int, int] | None, list[Finding]]:

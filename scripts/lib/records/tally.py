@@ -13,7 +13,7 @@ from scripts.lib.core.errors import DataError, Finding, UsageError, count_by_sev
 from scripts.lib.core.wording import counted, listed
 from scripts.lib.dataset import labelled_images
 from scripts.lib.dataset.labelled_images import CheckedImage
-from scripts.lib.records import tf_record
+from scripts.lib.records import manifest, tf_record
 from scripts.lib.records.options import RecordOptions
 
 
@@ -29,6 +29,7 @@ class RecordTally:
         self._examples_with: Counter[str] = Counter()
         self._images_sha256 = hashlib.sha256()
         self._names: set[str] = set()
+        self._recorded: dict[str, str] = {}  # image name -> the beginning of its file's SHA-256
 
     def add(self, image: CheckedImage) -> None:
         """Count an image, or a further copy of it; one without errors has been recorded."""
@@ -37,7 +38,9 @@ class RecordTally:
             self._names.add(labels.filename)
             self.findings += image.findings
             self._images_sha256.update(image.sha256)
-            if not image.is_sound:
+            if image.is_sound:
+                self._recorded[labels.filename] = image.sha256.hex()[: manifest.HASH_DIGITS]
+            else:
                 self.left_out.append(labels.filename)
         if image.is_sound:
             self._examples += 1
@@ -57,7 +60,7 @@ class RecordTally:
             raise UsageError(f"{message}; {consequence}")
 
     def manifest(
-        self, options: RecordOptions, shards: Iterable[tuple[int, int]], csv_bytes: bytes, label_map_bytes: bytes
+        self, options: RecordOptions, shards: Iterable[tuple[int, int]], csv_sha256: str, label_map_sha256: str
     ) -> dict:
         """Return the manifest's content; `shards` are the number of records and bytes of each file."""
         name = Path(options.output_path).name
@@ -81,9 +84,9 @@ class RecordTally:
                 for name in ("skip_invalid", "trust_images", "max_image_side", "oversample")
             },
             "inputs": {
-                "csv_input": _described(options.csv_input, csv_bytes),
-                "label_map": _described(options.label_map, label_map_bytes),
-                "images": {"sha256": self._images_sha256.hexdigest()},
+                "csv_input": {"path": files.shown_path(options.csv_input), "sha256": csv_sha256},
+                "label_map": {"path": files.shown_path(options.label_map), "sha256": label_map_sha256},
+                "images": {"sha256": self._images_sha256.hexdigest(), "files": self._recorded},
             },
         }
 
@@ -105,7 +108,3 @@ class RecordTally:
         without_objects = f" ({self._negatives} without objects)" if self._negatives else ""
         record = tf_record.shard_pattern(files.shown_path(options.output_path), options.num_shards)
         yield f"{record}: {counted(self._examples, 'example')}{without_objects}, {counted(self._boxes.total(), 'box')}"
-
-
-def _described(path: Path | str, content: bytes) -> dict[str, str]:
-    return {"path": files.shown_path(path), "sha256": hashlib.sha256(content).hexdigest()}

@@ -136,6 +136,26 @@ def test_a_record_of_another_label_map_is_refused_for_training_and_evaluation(pr
         checks.raise_errors(checks.check_evaluation(config, path), "nothing was evaluated")
 
 
+def test_case_21_records_that_share_images_are_refused_for_training_and_evaluation(project):
+    for name in ("train", "test"):
+        size = (project / "data" / f"{name}.record").stat().st_size
+        content = {
+            "examples": 2,
+            "boxes": 2,
+            "classes": {"a": {"id": 1, "boxes": 2, "examples": 2}},
+            "shards": [{"file": f"{name}.record", "examples": 2, "bytes": size}],
+            "inputs": {"images": {"files": {"same.jpg": "12", f"{name}.jpg": "34"}}},
+        }
+        (project / "data" / f"{name}.record.json").write_text(manifest.text(content), encoding="utf-8")
+    config, path = read(project)
+    for findings in (checks.check_training(config, path), checks.check_evaluation(config, path)):
+        assert [one.message for one in findings if one.code == "record-not-apart"] == [
+            "1 of its 2 images are in data/train.record, too: it would test what was learnt by heart"
+        ]
+    config.eval_input_reader[0].CopyFrom(config.train_input_reader)  # as somebody who means it
+    assert "record-not-apart" not in [one.code for one in checks.check_training(config, path)]
+
+
 def test_a_record_that_changed_since_is_refused(project):
     write_manifest(project / "data" / "train.record", 8, {"a": 1, "b": 2})
     write_record(project / "data" / "train.record", 7)

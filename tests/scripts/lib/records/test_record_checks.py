@@ -7,7 +7,7 @@ import math
 import pytest
 
 from scripts.lib.core.errors import UsageError
-from scripts.lib.records import record_checks, tf_example, tf_record
+from scripts.lib.records import manifest, record_checks, tf_example, tf_record
 from tests.encoded_images import CONVERTED, PASSING, encoded, picture
 
 IDS = {"Tops": 1, "Hats": 2}
@@ -95,6 +95,31 @@ def test_a_record_without_any_object_is_a_warning_and_none_at_all_is_an_error(tm
     assert (finding.severity, finding.code) == ("warning", "record-no-object")
     with pytest.raises(UsageError):
         record_checks.check(tmp_path / "none.record", IDS)
+
+
+def apart(folder, train, test):
+    for name, examples in (("train.record", train), ("test.record", test)):
+        with (folder / name).open("wb") as file:
+            for data in examples:
+                tf_record.write_record(file, data)
+    return record_checks.check_apart([str(folder / "train.record")], [str(folder / "test.record")])
+
+
+def test_case_21_test_images_in_the_training_record_of_another_tool(tmp_path):
+    other = example(PASSING["png"])
+    (found,) = apart(tmp_path, [example(), other], [example(), without("image/filename")])
+    assert (found.severity, found.code) == ("warning", "record-not-apart")
+    assert found.message.startswith("1 of its 1 images are in ") and "split_dataset.py" in found.remedy
+    assert apart(tmp_path, [example()], [other]) == [], "another image of the same name"
+
+
+def test_case_21_records_with_manifests_are_not_read(tmp_path):
+    for name in ("train.record", "test.record"):
+        images = {"files": {"a.jpg": "1234", f"{name}.jpg": "5678"}}
+        content = {"examples": 2, "boxes": 1, "classes": {}, "shards": [], "inputs": {"images": images}}
+        (tmp_path / f"{name}.json").write_text(manifest.text(content), encoding="utf-8")
+    (found,) = record_checks.check_apart([str(tmp_path / "train.record")], [str(tmp_path / "test.record")])
+    assert found.severity == "error" and found.message.startswith("1 of its 2 images are in ")
 
 
 def test_all_shards_are_checked(tmp_path):

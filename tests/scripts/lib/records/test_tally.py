@@ -38,12 +38,13 @@ def tally_of(*images):
 
 def test_copies_count_as_examples_and_their_images_once():
     tally = tally_of(image("a", "Tops", "Tops"), image("b"), image("c", finding=error("c")), image("a", "Tops", "Tops"))
-    manifest = tally.manifest(options(skip_invalid=True), [(3, 99)], b"csv", b"map")
+    manifest = tally.manifest(options(skip_invalid=True), [(3, 99)], "hash of the CSV", "hash of the label map")
     assert (manifest["examples"], manifest["images"], manifest["negatives"], manifest["boxes"]) == (3, 2, 1, 4)
     assert manifest["classes"]["Tops"] == {"id": 1, "boxes": 4, "examples": 2}
     assert manifest["left_out"] == ["c"] and manifest["shards"] == [{"file": "output_path", "examples": 3, "bytes": 99}]
     assert manifest["inputs"]["images"]["sha256"] == hashlib.sha256(b"abc").hexdigest()
-    assert manifest["inputs"]["csv_input"]["sha256"] == hashlib.sha256(b"csv").hexdigest()
+    assert manifest["inputs"]["images"]["files"] == {"a": "61", "b": "62"}
+    assert manifest["inputs"]["csv_input"]["sha256"] == "hash of the CSV"
 
 
 def test_errors_stop_the_record_unless_their_images_are_left_out():
