@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import concurrent.futures
 import functools
 import re
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from pathlib import Path
 import _init_paths  # noqa: F401
 
 from scripts.lib.annotations import voc_xml
-from scripts.lib.core import command_line, files
+from scripts.lib.core import command_line, files, parallel
 from scripts.lib.core.command_line import local_path, positive_int
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.progress import progress
@@ -53,10 +52,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         file.write(README_TEXT.format(num_images=args.num_images, seed=args.seed))
     boxes: collections.Counter[str] = collections.Counter()
     draw = functools.partial(write_image, args.output_dir, args.seed)
-    with concurrent.futures.ProcessPoolExecutor() as executor:
-        annotations = executor.map(draw, range(args.num_images), chunksize=8)
-        for annotation in progress(annotations, "drawing", args.num_images):
-            boxes.update(voc_object.name for voc_object in annotation.objects)
+    for annotation in progress(parallel.process_map(draw, range(args.num_images)), "drawing", args.num_images):
+        boxes.update(voc_object.name for voc_object in annotation.objects)
     print(
         f"{counted(args.num_images, 'synthetic image')} (seed {args.seed}) and annotations: "
         f"{files.shown_path(args.output_dir)}"

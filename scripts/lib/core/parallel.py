@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from scripts.lib.core.errors import DataError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -19,6 +21,22 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def process_map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield `function(item)` of each item in order, for work that is Python's own: a process a core does it.
+
+    Raises:
+        DataError: the system has ended a process.
+    """
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor  # which few scripts need
+
+    try:
+        with ProcessPoolExecutor(available_cores()) as pool:
+            yield from pool.map(function, items, chunksize=8)
+    except BrokenProcessPool:
+        remedy = "it ran out of memory, or was killed; close other programs, and run the command again"
+        raise DataError([f"one of the {available_cores()} processes at work has ended: {remedy}."]) from None
 
 
 def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], num_workers: int) -> Iterator[Result]:

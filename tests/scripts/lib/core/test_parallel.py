@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 
 import pytest
 
 from scripts.lib.core import parallel
+from scripts.lib.core.errors import DataError
 
 
 def test_results_come_in_the_order_of_the_items():
@@ -30,6 +32,18 @@ def test_an_endless_input_is_taken_a_few_items_ahead():
     assert [next(results) for _ in range(10)] == list(range(10))
     assert len(taken) < 20
     results.close()
+
+
+def end_without_a_word(item: int) -> int:
+    if item == 20:
+        os._exit(9)  # as the system ends a process when memory is short
+    return item * item
+
+
+def test_case_23_a_process_that_is_killed_ends_the_map_with_a_sentence():
+    assert list(parallel.process_map(end_without_a_word, range(20))) == [item * item for item in range(20)]
+    with pytest.raises(DataError, match="processes at work has ended: it ran out of memory, or was killed"):
+        list(parallel.process_map(end_without_a_word, range(50)))
 
 
 def test_an_exception_ends_the_map():
