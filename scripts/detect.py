@@ -40,7 +40,7 @@ from scripts.lib.core.http import DownloadLimits
 from scripts.lib.core.parallel import available_cores
 from scripts.lib.core.progress import progress
 from scripts.lib.core.wording import counted, one_line
-from scripts.lib.detection import detections, ensemble, outputs
+from scripts.lib.detection import detections, ensemble, journal, outputs
 from scripts.lib.detection.journal import Journal
 from scripts.lib.detection.pipeline import DrawingFolders, Pipeline
 from scripts.lib.detection.sources import Sources
@@ -54,7 +54,9 @@ FEW = 100  # images: up to here the tags of each are printed
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
     output_dir = args.output_dir
-    sources = Sources(args.input, args.image_dir, excluded=earlier_results(output_dir))
+    check_place(output_dir, args.input)
+    earlier_results = [output_dir / name for name in outputs.FOLDERS]
+    sources = Sources(args.input, args.image_dir, excluded=earlier_results)
     detector = ensemble.load(args.model, args.flip, args.runtime)
     class_ids = {name: class_id for class_id, name in detector.class_names.items()}
     thresholds = detections.score_thresholds(
@@ -84,9 +86,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.batch_size,
         args.num_workers,
     )
-    with Journal(output_dir / JOURNAL, settings, args.resume) as journal:
-        detect(pipeline, sources, journal)
-        images = map(journal.get, sources.names)
+    with Journal(output_dir / JOURNAL, settings, args.resume) as lines:
+        detect(pipeline, sources, lines)
+        images = map(lines.get, sources.names)
         counts, errors = outputs.write_all(
             output_dir, args.outputs, images, sources.products, settings, detector.class_names
         )
@@ -141,29 +143,22 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def earlier_results(output_dir: Path) -> list[Path]:
-    """Return the folders of an earlier run in output_dir, which may lie among the images.
-
-    Raises:
-        UsageError: folders of these names hold files that detect.py did not write.
-    """
-    there = [folder for name in outputs.FOLDERS if (folder := output_dir / name).is_dir() and any(folder.iterdir())]
-    if there and not (output_dir / JOURNAL).is_file():
-        names = " and ".join(folder.name for folder in there)
-        raise UsageError(
-            f"--output_dir {files.shown_path(output_dir)} has {names}, but no {JOURNAL} of an earlier run; "
-            "give another folder, so that no file of yours is replaced"
-        )
-    return there
+def check_place(output_dir: Path, inputs: Sequence[str]) -> None:
+    """Raise UsageError where results would replace an input, or files that detect.py did not write."""
+    begins = {JOURNAL: journal.HEAD, **outputs.HEADS}
+    command_line.check_output_dir("output_dir", output_dir, begins, outputs.FURTHER)
+    for text in inputs:
+        if Path(text).resolve() in [(output_dir / name).resolve() for name in (*begins, *outputs.FURTHER)]:
+            raise UsageError(f"--input {text} would be replaced by the results; give another --output_dir")
 
 
-def detect(pipeline: Pipeline, sources: Sources, journal: Journal) -> None:
+def detect(pipeline: Pipeline, sources: Sources, lines: Journal) -> None:
     """Write the results of new images to the journal; print tags, or the progress where there are many images."""
-    total = max(sources.total - len(journal), 0)
-    results = pipeline.run(source for source in sources if not pipeline.is_done(source, journal.get(source.name)))
+    total = max(sources.total - len(lines), 0)
+    results = pipeline.run(source for source in sources if not pipeline.is_done(source, lines.get(source.name)))
     try:
         for image in results if total <= FEW else progress(results, "detecting", total):
-            journal.append(image)
+            lines.append(image)
             if total <= FEW and not image.error:
                 print(f"{one_line(image.name)}: {detections.tags(image.detections)}", flush=True)
     except KeyboardInterrupt:

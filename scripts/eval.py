@@ -136,6 +136,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(flags.double_dashed(argv))
     parts = ["model_config_path", "eval_config_path", "input_config_path"]
     flags.require_one_of(parser, vars(args), ["eval_dir"])
+    if not files.is_url(args.eval_dir):
+        command_line.check_output("eval_dir", Path(args.eval_dir, "metrics.json"), metrics_file.HEAD, "file of eval.py")
     flags.require_one_of(parser, vars(args), ["checkpoint_dir"], ["fast", "model"])
     flags.require_one_of(parser, vars(args), ["pipeline_config_path"], parts, ["fast", "model"])
     return args

@@ -91,6 +91,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.annotations_dir.is_file():
         raise UsageError(f"--annotations_dir {files.shown_path(args.annotations_dir)} is a file; give a folder")
+    command_line.check_output("queue_csv", args.queue_csv, ",".join(Queued._fields).encode(), "queue of this script")
     return args
 
 

@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     image_records = [] if args.no_images else args.records
     options = report.PageOptions(args.output_dir, image_records, args.title, args.note, args.num_resamples, args.font)
     page = files.shown_path(args.output_dir / report.PAGE)
+    command_line.check_output_dir("output_dir", args.output_dir, report.HEADS, report.FURTHER)
     if args.compare:
         comparison.write(*args.compare, options)
         print(f"The comparison is in {page}")

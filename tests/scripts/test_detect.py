@@ -314,6 +314,28 @@ def test_a_folder_that_is_none_of_ours_is_never_written_into(project, name, flag
     assert [path.name for path in Path("shop").rglob("*")] == [name, "a.png"]
 
 
+@pytest.mark.parametrize(
+    "name", ["detections.jsonl", "detections.csv", "tags.csv", "tags.json", "detections.json", "coco_results.json"]
+)
+def test_case_25_a_file_that_is_none_of_ours_stays(project, name):
+    run("--tags", "--formats", "json", "coco")
+    run("--tags", "--formats", "json", "coco")  # what it wrote itself it replaces
+    Path("shop").mkdir()
+    Path("shop", name).write_text("product,image\n1,photos/a.png\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"{name}.* exists but is not a file of this|shop has {name}, but no detect"):
+        run("--input", "photos", "--output_dir", "shop", "--tags")
+    assert [path.name for path in Path("shop").iterdir()] == [name]
+    assert Path("shop", name).read_text(encoding="utf-8").startswith("product,image")
+
+
+def test_case_25_results_do_not_replace_the_list_that_was_given(project):
+    run()
+    before = Path("out/detections.csv").read_bytes()
+    with pytest.raises(UsageError, match="--input out/detections.csv would be replaced by the results"):
+        run("--input", "out/detections.csv", "--output_dir", "out")
+    assert Path("out/detections.csv").read_bytes() == before
+
+
 def test_bad_photos_are_all_listed_and_the_rest_is_done(project, capsys):
     good = Path("photos/a.png").read_bytes()
     for name, content in (("cut.png", good[:60]), ("page.jpg", b"<html>"), ("none.jpg", b"")):
@@ -503,16 +525,21 @@ def test_a_run_with_other_settings_cannot_be_resumed(project):
     assert len(table()) == 3, "the results are as they were"
 
 
-@pytest.mark.parametrize("content", [b"", b"half a li", b"\0\0\0\n", b"[]\n", b"{}\n"])
-def test_a_journal_that_is_none_is_begun_anew_or_refused(project, content):
+@pytest.mark.parametrize("content", [b"", b'{"models": ', b'{"models": [{"name": "half a li'])
+def test_a_journal_whose_first_line_is_cut_is_begun_anew(project, content):
     Path("out").mkdir()
     Path("out", detect.JOURNAL).write_bytes(content)
-    if content == b"{}\n":
-        with pytest.raises(UsageError, match="other models"):
-            run("--resume")
-    else:
+    run("--resume")
+    assert len(table()) == 2
+
+
+@pytest.mark.parametrize("content", [b"half a li", b"\0\0\0\n", b"[]\n", b"{}\n"])
+def test_a_journal_that_is_none_stays(project, content):
+    Path("out").mkdir()
+    Path("out", detect.JOURNAL).write_bytes(content)
+    with pytest.raises(UsageError, match="exists but is not a file of this script"):
         run("--resume")
-        assert len(table()) == 2
+    assert Path("out", detect.JOURNAL).read_bytes() == content
 
 
 # Many photos.

@@ -141,6 +141,14 @@ def test_the_queue_lists_what_no_person_has_labelled_the_least_certain_first(pro
     assert proposals.read_queue(project / "lists" / "queue.csv") == ["shop/b.png", "a.png"]
 
 
+def test_case_25_a_list_that_is_no_queue_is_not_overwritten(project, capsys):
+    queue = project / "queue.csv"
+    queue.write_text("filename,price\na.jpg,3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"queue\.csv exists but is not a queue of this script"):
+        prelabel.parse_arguments(["--queue_csv", str(queue), "--image_dir", str(project)])
+    assert queue.read_text(encoding="utf-8") == "filename,price\na.jpg,3\n"
+
+
 def test_bad_pictures_and_annotations_are_all_reported_and_the_rest_goes_on(project):
     (project / "samples" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
     Image.new("RGB", (20, 20)).save(project / "samples" / "a.gif")

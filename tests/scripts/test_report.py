@@ -260,6 +260,18 @@ def test_a_foreign_file_among_the_pictures_is_left_alone(place, tmp_path):
 
 
 @pytest.mark.parametrize("flag", ["--train_dir", "--eval_dir", "--model"])
+@pytest.mark.parametrize("name", ["index.html", "metrics.json", "detections.json", "compare.json", "mAP.png"])
+@pytest.mark.parametrize("compares", [False, True])
+def test_case_25_a_folder_that_is_none_of_ours_is_not_written_into(place, tmp_path, name, compares):
+    (tmp_path / name).write_text('{"mine": 1}', encoding="utf-8")
+    inputs = ["--model", str(place / "good"), "--records", str(place / "test.record")]
+    if compares:
+        inputs = ["--compare", *[str(place / "good_report")] * 2]
+    with pytest.raises(UsageError, match=rf"{name} exists but is not a file of|has {name}, but no index.html"):
+        report.main([*inputs, "--output_dir", str(tmp_path)])
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: '{"mine": 1}'}
+
+
 def test_a_folder_that_is_missing_is_named_with_its_flag(tmp_path, capsys, flag):
     with pytest.raises(SystemExit) as ended:
         report.main([flag, "nowhere", "--output_dir", str(tmp_path / "out")])

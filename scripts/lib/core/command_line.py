@@ -269,16 +269,36 @@ def explain_os_error(error: OSError) -> str:
 def check_output(flag: str, path: Path, begins: bytes, what: str) -> None:
     """Raise UsageError if the file that a flag (without dashes) names would replace a folder or another kind of file.
 
-    A file of this kind, e.g. a "labels CSV", begins with the bytes `begins`; an empty file may be replaced as well.
+    A file of this kind, e.g. a "labels CSV", begins with the bytes `begins`, or with some of them where its writer was
+    interrupted; an empty file may be replaced as well.
     """
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(1000).removeprefix(codecs.BOM_UTF8)
-        if not head or head.startswith(begins):
+        if head.startswith(begins) or begins.startswith(head):
             return
     elif not path.is_dir():
         return
     raise UsageError(f"--{flag} {files.shown_path(path)} exists but is not a {what}; choose another name")
+
+
+def check_output_dir(flag: str, folder: Path, begins: Mapping[str, bytes], further: Iterable[str] = ()) -> None:
+    """Raise UsageError if results in a folder would replace files that the script did not write.
+
+    Args:
+        flag: that names the folder, without dashes.
+        folder: may be missing.
+        begins: name of a result -> what it begins with; such a file shows that a folder is the script's.
+        further: names of results that look like anybody's; they are the script's in a folder of its own.
+    """
+    for name, start in begins.items():
+        check_output(flag, folder / name, start, "file of this script")
+    there = [name for name in further if (path := folder / name).is_file() or (path.is_dir() and any(path.iterdir()))]
+    if there and not any((folder / name).is_file() for name in begins):
+        raise UsageError(
+            f"--{flag} {files.shown_path(folder)} has {' and '.join(there)}, but no {next(iter(begins))} of an earlier "
+            "run; give another folder, so that no file of yours is replaced"
+        )
 
 
 def local_path(text: str) -> Path:

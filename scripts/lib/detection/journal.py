@@ -23,6 +23,9 @@ _SHAPE = {
 }
 
 
+HEAD = b'{"models": [{"name": "'  # what the file begins with
+
+
 class ImageResult(NamedTuple):
     """The detections of an image, or why it could not be read."""
 

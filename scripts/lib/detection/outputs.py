@@ -26,14 +26,12 @@ from scripts.lib.detection.detections import best_first, best_scores
 from scripts.lib.detection.journal import ImageResult
 
 FORMATS = ("coco", "json", "voc")
-IMAGES, CONTACT_SHEET, VOC, CROPS = FOLDERS = (
-    "images",
-    "contact_sheet",
-    "voc",
-    "crops",
-)  # in the folder of all results
+IMAGES, CONTACT_SHEET, VOC, CROPS = FOLDERS = ("images", "contact_sheet", "voc", "crops")  # in the results' folder
+FURTHER = ("detections.json", "tags.json", "coco_images.json", "coco_results.json", *FOLDERS)
 THUMBNAILS = f"{CONTACT_SHEET}/thumbnails"
 COLUMNS = ("filename", "class", "score", "xmin", "ymin", "xmax", "ymax")
+TAGS_COLUMNS = ("product", "class", "score")
+HEADS = {"detections.csv": ",".join(COLUMNS).encode(), "tags.csv": ",".join(TAGS_COLUMNS).encode()}  # they begin so
 WRITTEN, KEPT, FAILED = "written", "kept as they are", "impossible"  # outcomes of `store_proposal`
 REMOVED, EMPTY = "removed, since nothing is found any more", "without a file, since nothing is found"
 
@@ -139,7 +137,7 @@ def coco_writer(folder: Path, class_names: Mapping[int, str]) -> Iterator[Write]
     head = {"info": {"description": "photos of detect.py"}, "categories": categories, "annotations": []}
     numbers = itertools.count(1)
     images_path, results_path = folder / "coco_images.json", folder / "coco_results.json"
-    with files.atomic_write(images_path, "w") as images_file, files.atomic_write(results_path, "w") as results_file:
+    with files.write_together(images_path, results_path, mode="w") as (images_file, results_file):
         images_file.write(f'{json.dumps(head, ensure_ascii=False)[:-1]}, "images": ')
         with _json_array(images_file) as add_image, _json_array(results_file) as add_result:
 
@@ -171,11 +169,11 @@ def tags_writer(folder: Path, products: Mapping[str, Sequence[str]]) -> Iterator
                 best[name] = max(score, best.get(name, 0.0))
 
     csv_path, json_path = folder / "tags.csv", folder / "tags.json"
-    with files.atomic_write(csv_path, "w") as csv_file, files.atomic_write(json_path, "w") as file:
+    with files.write_together(csv_path, json_path, mode="w") as (csv_file, file):
         yield write
         tags = {product: best_first(best) for product, best in scores.items()}
         table = csv.writer(csv_file, lineterminator="\n")
-        table.writerow(("product", "class", "score"))
+        table.writerow(TAGS_COLUMNS)
         for product, best in tags.items():
             table.writerows((product, name, f"{score:.4f}") for name, score in best.items())
         json.dump(tags, file, ensure_ascii=False, indent=1)

@@ -70,6 +70,9 @@ def headline(evaluation: Evaluation) -> Headline:
     return Headline(_HEADLINES[prefix], means.get(prefix, math.nan), by_class[prefix])
 
 
+HEAD = b'{\n  "global_step": '  # what metrics.json begins with
+
+
 def write(path: Path | str, evaluation: Evaluation) -> None:
     """Write metrics.json."""
     write_json(path, {**evaluation._asdict(), "metrics": dict(sorted(evaluation.metrics.items()))})

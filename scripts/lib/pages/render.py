@@ -10,6 +10,7 @@ import jinja2
 from scripts.lib.core import files
 
 _TEMPLATES = Path(__file__).with_name("templates")
+HEAD = (_TEMPLATES / "base.html").read_text(encoding="utf-8").partition("{{")[0].encode()  # what a page begins with
 
 
 def write(path: Path | str, template: str, **values) -> None:

@@ -71,7 +71,7 @@ def write(run_a: Path, run_b: Path, options: PageOptions) -> None:
         for name, one in differences.items()
     }
     content = {"a": name_a, "b": name_b, "num_examples": num_images, "findings": findings, "differences": as_json}
-    metrics_file.write_json(options.output_dir / "compare.json", content)
+    metrics_file.write_json(options.output_dir / report.COMPARISON, content)
     render.write(
         options.output_dir / report.PAGE,
         "compare.html",

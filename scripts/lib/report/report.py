@@ -27,7 +27,17 @@ from scripts.lib.training import log as training_log
 
 DETECTIONS = "detections.json"
 METRICS = "metrics.json"
+COMPARISON = "compare.json"
 PAGE = "index.html"
+CONFUSION = "confusion_matrix.csv"
+HEADS = {  # they begin so
+    PAGE: render.HEAD,
+    METRICS: b'{\n  "about": {',
+    DETECTIONS: b'{"version": 1, "model_sha256": "',
+    COMPARISON: b'{\n  "a": "',
+    CONFUSION: b"true class,",
+}
+FURTHER = ("Total_Loss.png", "mAP.png", *plots.DETECTION, *plots.ERRORS, "dark", exported_model.SCORE_THRESHOLDS)
 _WRITER = "report"  # in the name of its event file
 
 
@@ -98,7 +108,7 @@ def write(results: Results, inputs: ReportInputs, options: PageOptions) -> list[
     drawn = examples.draw(
         folder / examples.FOLDER, examples.choose(results), options.image_records, {"detections": results}
     )
-    figures.write_confusion_csv(folder / "confusion_matrix.csv", results)
+    figures.write_confusion_csv(folder / CONFUSION, results)
     about = describe(results, inputs)
     metrics_file.write_json(folder / METRICS, figures.as_json(results, findings, about))
     by_kind = {kind: [example for example in drawn if example.kind == kind] for kind in examples.HEADINGS}
