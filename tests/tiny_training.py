@@ -44,14 +44,15 @@ def write(folder: Path, num_steps: int, learning_rate: float = 0.004, num_images
 
 
 def _name_classes(record: Path) -> Path:
-    """Gives the examples what the trainer and the evaluator read besides: the class's name and the image's."""
+    """Gives the examples what the trainer and the evaluator read besides: the class's name and the image's own."""
     examples = []
     for data in tf_record.read_records(record):
         example = tf_example.Example.FromString(data)
         feature = example.features.feature
         name = b"Red" if feature["image/object/class/label"].int64_list.value[0] == 1 else b"Green"
         feature["image/object/class/text"].bytes_list.value[:] = [name]
-        feature["image/source_id"].bytes_list.value[:] = feature["image/filename"].bytes_list.value
+        file = record.stem.encode() + b"_" + feature["image/filename"].bytes_list.value[0]
+        feature["image/source_id"].bytes_list.value[:] = feature["image/filename"].bytes_list.value[:] = [file]
         examples.append(tf_example.serialized(example))
     with record.open("wb") as file:
         for data in examples:
