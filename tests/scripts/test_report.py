@@ -259,7 +259,6 @@ def test_a_foreign_file_among_the_pictures_is_left_alone(place, tmp_path):
     assert (tmp_path / "images/holiday.jpg").exists()
 
 
-@pytest.mark.parametrize("flag", ["--train_dir", "--eval_dir", "--model"])
 @pytest.mark.parametrize("name", ["index.html", "metrics.json", "detections.json", "compare.json", "mAP.png"])
 @pytest.mark.parametrize("compares", [False, True])
 def test_case_25_a_folder_that_is_none_of_ours_is_not_written_into(place, tmp_path, name, compares):
@@ -272,6 +271,7 @@ def test_case_25_a_folder_that_is_none_of_ours_is_not_written_into(place, tmp_pa
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: '{"mine": 1}'}
 
 
+@pytest.mark.parametrize("flag", ["--train_dir", "--eval_dir", "--model"])
 def test_a_folder_that_is_missing_is_named_with_its_flag(tmp_path, capsys, flag):
     with pytest.raises(SystemExit) as ended:
         report.main([flag, "nowhere", "--output_dir", str(tmp_path / "out")])

@@ -47,7 +47,7 @@ def text(content: dict) -> str:
 def read(record: Path | str) -> dict | None:
     """Return the manifest of a record, or None where it has none (records of other tools) or it cannot be read."""
     try:
-        return parsed(path_of(record).read_bytes())
+        return parsed(files.read_bytes(path_of(record)))
     except OSError:
         return None
 
@@ -74,33 +74,14 @@ def check(record: Path | str, class_ids: dict[str, int] | None = None) -> list[F
     manifest = read(record)
     if manifest is None:
         return []
-    folder = path_of(record).parent
-    paths = {shard["file"]: folder / shard["file"] for shard in manifest["shards"]}
-    sizes = {name: path.stat().st_size for name, path in paths.items() if path.is_file()}
-    return compare(manifest, files.shown_path(record), folder, sizes, class_ids)
-
-
-def compare(
-    manifest: dict, record: str, folder: Path | str, sizes: dict[str, int], class_ids: dict[str, int] | None = None
-) -> list[Finding]:
-    """Compare what a manifest says with what is there.
-
-    Args:
-        manifest: as `read` or `parsed` returns it.
-        record: the record as messages name it.
-        folder: where its files lie, a path or an address.
-        sizes: file name -> bytes of the files that are there.
-        class_ids: class name -> id of the label map that is about to be used.
-    """
-    again = "make the record again with generate_tfrecord.py"
-    findings = []
+    again, findings, shown = "make the record again with generate_tfrecord.py", [], files.shown_path(record)
     for shard in manifest["shards"]:
-        size = sizes.get(shard["file"])
+        path = path_of(record).with_name(shard["file"])
+        size = path.stat().st_size if path.is_file() else None
         if size != shard["bytes"]:
             what = "is missing" if size is None else f"has {size} bytes"
             message = f"the file {what}; its manifest says {shard['bytes']} bytes"
-            place = f"{folder}/{shard['file']}" if files.is_url(folder) else Path(folder, shard["file"])
-            findings.append(Finding(ERROR, "record-manifest", files.shown_path(place), message, again))
+            findings.append(Finding(ERROR, "record-manifest", files.shown_path(path), message, again))
     if class_ids is not None:
         recorded = {name: entry["id"] for name, entry in manifest["classes"].items()}
         differing = [name for name in recorded if recorded[name] != class_ids.get(name)]
@@ -108,9 +89,9 @@ def compare(
             message = "was made with another label map: " + ", ".join(
                 f"{name} is {recorded[name]} in the record, {class_ids.get(name, 'missing')} now" for name in differing
             )
-            findings.append(Finding(ERROR, "record-label-map", record, message, again))
+            findings.append(Finding(ERROR, "record-label-map", shown, message, again))
     if manifest["examples"] and not manifest["boxes"]:
-        findings.append(Finding(WARNING, "record-no-object", record, "holds no object", "check the labels CSV"))
+        findings.append(Finding(WARNING, "record-no-object", shown, "holds no object", "check the labels CSV"))
     return findings
 
 
@@ -138,8 +119,8 @@ def _remove_earlier(path: Path, shards: Sequence[Path]) -> None:
     A record in one file stays until the new one takes its place at one stroke.
     """
     former = read(path)
-    path_of(path).unlink(missing_ok=True)
+    files.followed(path_of(path)).unlink(missing_ok=True)
     earlier = {path.with_name(Path(shard["file"]).name) for shard in former["shards"]} if former else set()
     for shard in earlier.union(shards):
         if tf_record.base_path(shard) == path and shards != [shard]:
-            shard.unlink(missing_ok=True)
+            files.followed(shard).unlink(missing_ok=True)

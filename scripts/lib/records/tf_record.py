@@ -164,7 +164,8 @@ def matching_files(path: Path | str) -> list[Path]:
     if is_url(path):
         files = list(path_of(path).parent.glob(path_of(path).name))
     else:
-        files = [Path(path)] if Path(path).is_file() else sorted(map(Path, glob.glob(path)))  # noqa: PTH207  any folder
+        named = [path] if Path(path).is_file() else sorted(glob.glob(path))  # noqa: PTH207  any folder
+        files = list(filter(Path.is_file, map(Path, named)))
     if not files:
         raise UsageError(f"{shown_path(path)}: there is no such record; make it with generate_tfrecord.py")
     if missing := sorted(set(_siblings(files)) - set(files)):
