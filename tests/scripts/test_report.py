@@ -74,6 +74,7 @@ def test_all_files_are_there(place):
         "mAP.png",
         "precision_recall.png",
         "f1.png",
+        "calibration.png",
         "confusion_matrix.png",
         "errors.png",
         "average_precision.png",

@@ -1,7 +1,7 @@
 """PASCAL VOC's average precision as the Object Detection API computes it, and what follows from the same matches.
 
-That is precision and recall, and the best score threshold. All of it is computed from `ClassMatches` with a weight for
-each image. A bootstrap over images (bootstrap.py) then costs one cumulative sum per resample.
+That is precision and recall, the best score threshold, and calibration. All of it is computed from `ClassMatches` with
+a weight for each image. A bootstrap over images (bootstrap.py) then costs one cumulative sum per resample.
 """
 
 from __future__ import annotations
@@ -164,3 +164,34 @@ def best_threshold(matches: ClassMatches) -> tuple[float, float]:
     best = int(f1.argmax())
     lower = curve.scores[best + 1] if best + 1 < len(f1) else 0.0
     return float((curve.scores[best] + lower) / 2), float(f1[best])
+
+
+class Calibration(NamedTuple):
+    """How often detections of a score are right; [num_bins] each, without empty bins."""
+
+    mean_score: np.ndarray  # of the detections in a bin
+    fraction_true: np.ndarray  # true positives among them
+    count: np.ndarray  # number of detections
+
+    @property
+    def expected_error(self) -> float:
+        """Expected calibration error (Naeini, Cooper, Hauskrecht, AAAI 2015): the mean gap, weighted by count."""
+        if not self.count.sum():
+            return float("nan")
+        return float(np.average(np.abs(self.mean_score - self.fraction_true), weights=self.count))
+
+
+def calibration(matches: Sequence[ClassMatches], num_bins: int = 10, min_score: float = 0.05) -> Calibration:
+    """Return the calibration of all classes together, in equal bins between `min_score` and 1.
+
+    Lower scores are left out; a detector may return any number of them.
+    """
+    scores = np.concatenate([one.scores for one in matches])
+    is_true = np.concatenate([one.is_true_positive for one in matches])
+    kept = scores >= min_score
+    bins = np.minimum(((scores[kept] - min_score) / (1 - min_score) * num_bins).astype(int), num_bins - 1)
+    count = np.bincount(bins, minlength=num_bins)
+    sums = (np.bincount(bins, weights=values[kept], minlength=num_bins) for values in (scores, is_true))
+    filled = count > 0
+    mean_score, fraction_true = (values[filled] / count[filled] for values in sums)
+    return Calibration(mean_score, fraction_true, count[filled])

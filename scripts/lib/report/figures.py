@@ -18,7 +18,7 @@ from scripts.lib.core import files
 from scripts.lib.core.wording import counted
 from scripts.lib.evaluation import average_precision as ap
 from scripts.lib.evaluation import bootstrap, coco, error_types, metrics_file
-from scripts.lib.evaluation.average_precision import ClassMatches, EvaluatedImage, PrecisionRecall
+from scripts.lib.evaluation.average_precision import Calibration, ClassMatches, EvaluatedImage, PrecisionRecall
 from scripts.lib.evaluation.bootstrap import Figure
 from scripts.lib.evaluation.error_types import Errors, Pairing
 from scripts.lib.evaluation.on_record import RecordDetections
@@ -74,6 +74,7 @@ class Results(NamedTuple):
     confusion: np.ndarray  # int [N + 1, N + 1], rows are the true classes, the last one is background
     pairings: list[Pairing]  # of each image, at the best thresholds of the classes
     errors: Errors
+    calibration: Calibration  # of all classes together
     matches: Matches  # what the figures are measured on
 
     @property
@@ -109,6 +110,7 @@ def compute(found: RecordDetections, model: ReportedModel, num_resamples: int) -
         error_types.confusion_matrix(images, pairings, len(classes)),
         pairings,
         error_types.errors(images, pairings, len(classes)),
+        ap.calibration(list(of_classes.values())),
         matches,
     )
 
@@ -154,6 +156,7 @@ def as_json(results: Results, findings: Sequence[str] = (), about: Mapping[str, 
                 kind: {"count": results.errors.counts[kind], "mAP_given_back": results.errors.costs[kind]}
                 for kind in error_types.ERROR_TYPES
             },
+            "expected_calibration_error": results.calibration.expected_error,
             "findings": list(findings),
         }
     )

@@ -208,6 +208,19 @@ def _curves(results: Results) -> Iterator[tuple[ClassResult, PrecisionRecall, st
             yield one, one.curve, colors[one.name]
 
 
+def calibration(figure: Figure, results: Results) -> None:
+    """Draw how often detections of a score are right; the area of a dot is their number."""
+    one = results.calibration
+    axes = add_axes(figure, f"Calibration, mean gap {one.expected_error:.1%}", "score", "fraction that is right")
+    axes.plot([0, 1], [0, 1], linestyle="--", color=axes.xaxis.label.get_color(), linewidth=1)
+    axes.plot(one.mean_score, one.fraction_true, color=palette.PALETTE[0])
+    area = 200 * one.count / max(one.count.max(initial=1), 1)
+    axes.scatter(one.mean_score, one.fraction_true, s=area + 10, color=palette.PALETTE[0], alpha=0.6, clip_on=False)
+    for x, y, count in zip(one.mean_score, one.fraction_true, one.count, strict=True):
+        axes.annotate(f"{count}", (x, y), (6, -14), clip_on=False, **_OFFSET)
+    axes.set(xlim=(-0.03, 1.06), ylim=(-0.06, 1.06))
+
+
 def confusion_matrix(figure: Figure, results: Results) -> None:
     """Draw the confusion matrix: counts, coloured by their share of the true class."""
     figure.set_size_inches(*(max(least, 1.6 + 0.5 * len(results.labels)) for least in _INCHES))  # cells hold their text
@@ -265,6 +278,7 @@ DETECTION = {
     "average_precision.png": (average_precision, "AP@0.5 of each class with its interval"),
     "precision_recall.png": (precision_recall, "Precision over recall of each class"),
     "f1.png": (f1, "F1 over the score threshold of each class"),
+    "calibration.png": (calibration, "How often detections of a score are right"),
 }
 ERRORS = {
     "confusion_matrix.png": (confusion_matrix, "Confusion matrix of the classes"),

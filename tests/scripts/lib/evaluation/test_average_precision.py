@@ -1,4 +1,4 @@
-"""PASCAL's average precision against the Object Detection API's own evaluator; thresholds by hand."""
+"""PASCAL's average precision against the Object Detection API's own evaluator; thresholds and calibration by hand."""
 
 from __future__ import annotations
 
@@ -106,6 +106,14 @@ def test_precision_recall_and_f1_of_a_case_by_hand():
 
 def test_the_best_threshold_lies_between_the_last_score_kept_and_the_first_left_out():
     assert average_precision.best_threshold(MATCHES) == (pytest.approx(0.3), pytest.approx(0.75))
+
+
+def test_calibration_compares_scores_with_how_often_they_are_right():
+    result = average_precision.calibration([MATCHES], num_bins=2, min_score=0.0)
+    assert result.mean_score == pytest.approx([0.3, 0.8])
+    assert result.fraction_true == pytest.approx([1 / 2, 2 / 3])
+    assert result.count.tolist() == [2, 3]
+    assert result.expected_error == pytest.approx((2 * 0.2 + 3 * (0.8 - 2 / 3)) / 5)
 
 
 def test_the_mean_leaves_out_classes_without_objects():
