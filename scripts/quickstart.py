@@ -66,7 +66,7 @@ NEXT = {
     "Detect on your own photos, in the folder samples": "scripts/detect.py --model {out}/exported_model "
     "--input samples --output_dir {out}/my_detections",
     "Train on them: label them, then follow the README": "scripts/label_images.py",
-    "See loss and mAP in TensorBoard": "-m tensorboard.main --logdir {out}",
+    "See loss and mAP in TensorBoard": "scripts/start_tensorboard.py --logdir {out}",
 }
 
 

@@ -42,6 +42,7 @@ NOT_RUN = {
     "python scripts/download_model.py": "needs a network",
     "python scripts/label_images.py": "opens a window",
     "python scripts/serve.py": "runs until it is ended",
+    "python scripts/start_tensorboard.py": "runs until it is ended",
     "tensorboard": "runs until it is ended",
     "curl": "needs the server",
     "docker": "needs Docker",

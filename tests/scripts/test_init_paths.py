@@ -59,7 +59,7 @@ def test_in_a_python_without_any_package_a_script_says_what_to_install(script, t
             "--annotations_dir photos --image_dir photos --plot plot.png",
         ),
         ("google.protobuf", "protobuf", "scripts/train.py", "--train_dir train"),
-        ("tensorboard", "tensorboard", "scripts/eval.py", "--help"),
+        ("tensorboard", "tensorboard", "scripts/start_tensorboard.py", "--help"),
     ],
 )
 def test_a_package_that_is_missed_late_is_one_sentence_too(package, name, script, arguments, tmp_path):

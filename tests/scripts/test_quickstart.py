@@ -92,7 +92,7 @@ def test_the_summary_has_figures_places_and_what_comes_next(tmp_path, monkeypatc
         "exported_model",
         "detections",
         f"scripts/detect.py --model {quickstart.OUT}/exported_model --input samples",
-        "-m tensorboard.main --logdir",
+        "scripts/start_tensorboard.py --logdir",
     ):
         assert expected in text
     assert text.splitlines()[-1].endswith((results / "report/index.html").as_uri())

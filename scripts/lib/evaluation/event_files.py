@@ -34,6 +34,11 @@ def paths(folder: Path | str) -> list[Path]:
     return sorted(Path(folder).glob("*tfevents*"))
 
 
+def total_bytes(folder: Path | str) -> int:
+    """Return the size of the event files directly in a folder."""
+    return sum(path.stat().st_size for path in paths(folder))
+
+
 def read_scalars(folder: Path | str) -> dict[str, list[Scalar]]:
     """Read the curves of all event files in a folder: tag -> points in order of their steps.
 

@@ -53,3 +53,4 @@ def test_only_the_files_of_one_writer_are_removed(tmp_path):
         event_files.write(path, 1, {"a": 1.0})
     event_files.remove(tmp_path, "report")
     assert event_files.paths(tmp_path) == [keep]
+    assert event_files.total_bytes(tmp_path) == keep.stat().st_size
