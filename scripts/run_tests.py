@@ -6,6 +6,7 @@ Out:  what pytest prints, and its exit status.
   python scripts/run_tests.py
   python scripts/run_tests.py tests/test_split_dataset.py -k seed
   python scripts/run_tests.py -n 0                                 one after another, for a debugger
+  python scripts/run_tests.py --api                                the Object Detection API's own tests instead
 """
 
 import subprocess
@@ -23,9 +24,13 @@ PYTEST = ("-m", "pytest", "-n", "auto", "--dist", "loadfile", "--max-worker-rest
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
-    _, pytest_arguments = command_line.make_parser(__doc__, passes_on=True).parse_known_args(argv)
+    parser = command_line.make_parser(__doc__, passes_on=True)
+    api = "run the Object Detection API's own tests instead (an hour); NAME: of the modules with it in their name only"
+    parser.add_argument("--api", nargs="?", const="", metavar="NAME", help=api)
+    args, others = parser.parse_known_args(argv)
     python = venv.prepare(venv.TESTS)
-    command = [str(python), *PYTEST, *pytest_arguments]
+    suite = PYTEST if args.api is None else ("-m", "tests.object_detection_api.suite", args.api)
+    command = [str(python), *suite, *others]
     print("+ " + " ".join(command), flush=True)
     return subprocess.run(command, cwd=files.REPOSITORY_ROOT, check=False).returncode
 

@@ -12,8 +12,8 @@ from scripts import run_tests
 from scripts.lib.environment import venv
 
 
-@pytest.mark.parametrize("status", [0, 1, 5])
-def test_arguments_go_to_pytest_and_its_status_comes_back(monkeypatch, status):
+def run_with(monkeypatch, arguments: list[str], status: int) -> list[list[str]]:
+    """Run the script, whose child process ends with this status; return the commands that it ran."""
     commands = []
 
     def run(command, **_):
@@ -22,9 +22,20 @@ def test_arguments_go_to_pytest_and_its_status_comes_back(monkeypatch, status):
 
     monkeypatch.setattr(venv, "prepare", lambda *_: Path(sys.executable))
     monkeypatch.setattr(run_tests.subprocess, "run", run)
-    arguments = ["-k", "split and not seed", "--slow", "tests/scripts", "-x", "--durations=3"]
     assert run_tests.main(arguments) == status
-    assert commands == [[sys.executable, *run_tests.PYTEST, *arguments]]
+    return commands
+
+
+@pytest.mark.parametrize("status", [0, 1, 5])
+def test_arguments_go_to_pytest_and_its_status_comes_back(monkeypatch, status):
+    arguments = ["-k", "split and not seed", "--slow", "tests/scripts", "-x", "--durations=3"]
+    assert run_with(monkeypatch, arguments, status) == [[sys.executable, *run_tests.PYTEST, *arguments]]
+
+
+@pytest.mark.parametrize(("arguments", "name"), [(["--api"], ""), (["--api", "utils.ops"], "utils.ops")])
+def test_the_tests_of_the_api_run_instead_where_they_are_asked_for(monkeypatch, arguments, name):
+    program = [sys.executable, "-m", "tests.object_detection_api.suite"]
+    assert run_with(monkeypatch, arguments, 1) == [[*program, name]]
 
 
 def test_continuous_integration_runs_it_from_anywhere(repository_root):
