@@ -19,7 +19,7 @@ from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.tensorflow import import_tensorflow, is_verbose
 from scripts.lib.environment import packages
-from scripts.lib.models import exported_model, frozen_graph, metadata, onnx_graph
+from scripts.lib.models import exported_model, frozen_graph, metadata, onnx_graph, telemetry
 from scripts.lib.models.frozen_graph import DETECTIONS, INTO_RESIZER, PROPOSALS, RESIZED
 from scripts.lib.models.metadata import ModelMetadata
 from scripts.lib.models.non_max_suppression import Settings
@@ -70,19 +70,17 @@ def _origin(graph: Path) -> str:
     return f"{_FORM} {files.sha256(graph)}"
 
 
-def session(model: Path | bytes, num_threads: int = 0):
+def session(model: bytes, num_threads: int = 0):
     """Return a quiet `onnxruntime.InferenceSession` on the CPU.
 
     Args:
-        model: the file or its content.
+        model: content of the file.
         num_threads: that work on one image; 0: all cores; 1: the caller's.
     """
-    import onnxruntime
-
+    onnxruntime = telemetry.import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = num_threads
-    model = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
@@ -127,7 +125,7 @@ def _ssd(folder: Path, graph_def: Message) -> dict:
     """Return height, width and suppression of an SSD whose resizer and suppression numpy can do; else nothing."""
     path = folder / exported_model.PIPELINE_CONFIG
     nodes = {node.name for node in graph_def.node}
-    if not path.is_file() or not nodes.issuperset((*PROPOSALS, INTO_RESIZER, RESIZED)):
+    if not (path.is_file() and nodes.issuperset((*PROPOSALS, INTO_RESIZER, RESIZED)) and _image_as_float(graph_def)):
         return {}
     config = pipeline_config.read(path)
     size = metadata.fixed_input_size(config)
@@ -145,8 +143,8 @@ def _ssd(folder: Path, graph_def: Message) -> dict:
     return {"height": size[0], "width": size[1], "suppression": settings}
 
 
-def _image_as_float(graph_def: Message) -> Message:
-    return next(node for node in graph_def.node if node.op == "Cast" and node.input[0] in _IMAGES)
+def _image_as_float(graph_def: Message) -> Message | None:
+    return next((node for node in graph_def.node if node.op == "Cast" and node.input[0] in _IMAGES), None)
 
 
 def _without_resizer(graph_def: Message, height: int, width: int) -> Message:
@@ -181,6 +179,7 @@ def _convert_and_compare(
     Raises:
         ConversionError: an operation has no ONNX form, or the outputs differ from the original's.
     """
+    telemetry.import_onnxruntime()  # before tf2onnx does
     from tf2onnx import convert
 
     tf = import_tensorflow()

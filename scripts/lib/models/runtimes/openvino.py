@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.lib.models import exported_model, onnx_conversion, onnx_graph
+from scripts.lib.models import exported_model, onnx_conversion, onnx_graph, telemetry
 from scripts.lib.models.metadata import ModelMetadata
 from scripts.lib.models.onnx_conversion import ConversionError
 from scripts.lib.models.runtimes.converted import ConvertedModel
@@ -22,9 +22,7 @@ class Model(ConvertedModel):
     """
 
     def __init__(self, folder: Path, precision: str | None = None):
-        import openvino
-
-        core = openvino.Core()
+        core = telemetry.import_openvino().Core()
         if precision is None:
             precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         path = folder / exported_model.OPENVINO
@@ -35,8 +33,11 @@ class Model(ConvertedModel):
             settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
             self._compiled = core.compile_model(model, "CPU", settings)
             metadata = ModelMetadata.from_text(texts)
-        except (RuntimeError, ValueError) as error:
-            raise ConversionError(f"OpenVINO: {str(error).strip().splitlines()[-1][:200]}") from error
+        except ConversionError:
+            raise
+        except Exception as error:  # onnx and OpenVINO raise all kinds
+            reason = (str(error).strip() or type(error).__name__).splitlines()[-1][:200]
+            raise ConversionError(f"OpenVINO: {reason}") from error
         super().__init__(metadata)
 
     def _infer(self, batch: np.ndarray) -> list[np.ndarray]:
