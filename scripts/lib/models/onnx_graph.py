@@ -134,12 +134,15 @@ def read_network(path: Path) -> tuple[bytes, ModelMetadata]:
     """Return the network of an ONNX file without its ends, where it has any, and the file's metadata.
 
     Raises:
-        Exception: the file is damaged (onnx raises all kinds), or was not made by this project.
+        Exception: the file is damaged (onnx raises all kinds), or was not made by this project; it needs operations
+            other than ONNX's own, or weights from outside its folder.
     """
     import onnx
     from onnx.utils import Extractor
 
     model = onnx.load(path)
+    if domains := sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"}):
+        raise ValueError(f"it has operations of {', '.join(domains)}; only those of ONNX itself are run")
     metadata = ModelMetadata.from_text({entry.key: entry.value for entry in model.metadata_props})
     if metadata.suppression is None:
         return model.SerializeToString(), metadata

@@ -48,11 +48,18 @@ def _load_frozen_graph(folder: Path) -> tuple[Any, str, list[str]]:
     """Return a session on the graph, and the names of its input and outputs."""
     tf = import_tensorflow()
     graph_def = frozen_graph.read(folder)
-    if frozen_graph.INPUT not in {node.name for node in graph_def.node}:
-        path = files.shown_path(folder / exported_model.FROZEN_GRAPH)
+    path = files.shown_path(folder / exported_model.FROZEN_GRAPH)
+    nodes = {node.name for node in graph_def.node}
+    if frozen_graph.INPUT not in nodes:
         raise UsageError(f"{path} takes no image_tensor; export it with --input_type image_tensor")
+    if missing := [name for name in frozen_graph.DETECTIONS if name not in nodes]:
+        raise UsageError(f"{path} has no output {', '.join(missing)}; export the model again")
     with tf.Graph().as_default() as graph:
-        tf.import_graph_def(graph_def, name="")
+        try:
+            tf.import_graph_def(graph_def, name="")
+        except (ValueError, TypeError) as error:
+            reason = str(error).strip().partition("\n")[0][:200]
+            raise UsageError(f"{path} is no graph that TensorFlow {tf.__version__} reads: {reason}") from None
     return tf.Session(graph=graph), f"{frozen_graph.INPUT}:0", [f"{name}:0" for name in frozen_graph.DETECTIONS]
 
 

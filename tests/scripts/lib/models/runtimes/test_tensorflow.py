@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.lib.core.errors import UsageError
-from scripts.lib.models import exported_model
+from scripts.lib.core.errors import DataError, UsageError
+from scripts.lib.models import exported_model, frozen_graph
+from scripts.lib.models.detector import Detector
 from scripts.lib.models.runtimes import tensorflow
 from tests import exporting, made_model
 
@@ -38,3 +39,30 @@ def test_a_graph_that_takes_no_pixels_is_named(tf, tmp_path):
     (folder / exported_model.FROZEN_GRAPH).write_bytes(graph.as_graph_def().SerializeToString())
     with pytest.raises(UsageError, match="takes no image_tensor; export it with --input_type image_tensor"):
         tensorflow.Model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda node: node.name == "detection_scores" and setattr(node, "name", "x"), "has no output detection_scores"),
+        (lambda node: node.op == "ArgMax" and node.input.pop(), "is no graph that TensorFlow .* reads: "),
+    ],
+)
+def test_case_26_a_changed_graph_is_a_sentence(tf, tmp_path, change, message):
+    folder = made_model.write_model(tf, tmp_path / "model")
+    graph_def = frozen_graph.read(folder)
+    for node in graph_def.node:
+        change(node)
+    (folder / exported_model.FROZEN_GRAPH).write_bytes(graph_def.SerializeToString())
+    with pytest.raises(UsageError, match=f"frozen_inference_graph.pb {message}"):
+        tensorflow.Model(folder)
+
+
+def test_case_26_a_graph_that_fails_on_an_image_is_a_sentence(tf, tmp_path):
+    folder = made_model.write_model(tf, tmp_path / "model")
+    graph_def = frozen_graph.read(folder)
+    scores = frozen_graph.node(graph_def, "detection_scores")
+    scores.input[1] = "detection_boxes"  # of another shape: TensorFlow sees it when the graph runs
+    (folder / exported_model.FROZEN_GRAPH).write_bytes(graph_def.SerializeToString())
+    with pytest.raises((DataError, UsageError), match="model (fails on an image in tensorflow|.*is no graph that)"):
+        Detector(folder, "tensorflow").detect(squares()[0])
