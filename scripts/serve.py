@@ -3,7 +3,7 @@
 In:   an exported model, as detect.py takes it; TensorFlow is needed only to make its model.onnx, where it has none.
 Out:  an HTTP server:
         GET  /        a page: drop, choose or paste an image, see its boxes and tags
-        POST /detect  the bytes of an image file -> size, detections in pixels, tags as JSON;
+        POST /detect  the bytes of an image file, or a form with one -> size, detections in pixels, tags as JSON;
                       ?min_score=0.2 instead of the score thresholds that report.py found
         GET  /health  {"status": "ok"}
       Errors are {"error": "..."}.
@@ -11,13 +11,15 @@ Out:  an HTTP server:
 It prints one line for each request. Only this machine can connect, unless --host says otherwise. Ctrl+C ends it.
 
   python scripts/serve.py --model exported_model
-  curl --data-binary "@photo.jpg" http://127.0.0.1:8501/detect
+  curl -F "file=@photo.jpg" http://127.0.0.1:8501/detect
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import socket
 from collections.abc import Sequence
 
 import _init_paths  # noqa: F401
@@ -27,15 +29,15 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.models import runtimes
 
 
-def main(argv: Sequence[str] | None = None) -> int | None:
+def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
     from scripts.lib.serving import server
     from scripts.lib.serving.served_model import ServedModel
 
     model = ServedModel(args.model, args.runtime)
-    app = server.application(model, [args.host, *args.allowed_host])
+    app = server.application(model, [args.host, *args.allowed_host], args.allow_origin)
     try:
-        listening = server.listen(args.host, args.port)
+        listening = listen(args.host, args.port)
     except (OSError, OverflowError) as error:
         where = f"--host {args.host} --port {args.port}"
         raise UsageError(f"cannot listen at {where}: {error}; --port 0 takes a free one") from None
@@ -47,7 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         with contextlib.suppress(KeyboardInterrupt):
             server.server(app).run(sockets=[listening])
     print("stopped", flush=True)
-    return 0
+    os._exit(0)  # an image that is still looked at would hold the process: a thread cannot be stopped
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raise OSError where the port is taken, OverflowError where it is not one."""
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    return socket.create_server((host, port), family=family)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -59,6 +67,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8501, help="port to listen at; 0: any free one")
     help_text = "further host name of this server, beside localhost and IP addresses; may be repeated"
     parser.add_argument("--allowed_host", action="append", default=[], metavar="NAME", help=help_text)
+    help_text = "site whose pages may send images, e.g. https://shop.example, or * for any; may be repeated"
+    parser.add_argument("--allow_origin", action="append", default=[], metavar="ORIGIN", help=help_text)
     return parser.parse_args(argv)
 
 

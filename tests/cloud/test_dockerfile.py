@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import subprocess
+import sys
 
 import pytest
 from packaging.requirements import Requirement
 
 from scripts.lib.core import files
+from tests import made_onnx
 
 TEXT = re.sub(r"\\\n\s*", "", files.default_path("cloud/Dockerfile").read_text(encoding="utf-8"))
 INSTRUCTIONS = re.findall(r"^([A-Z]+) (.+)$", TEXT, re.MULTILINE)
 SOURCES = [word for name, text in INSTRUCTIONS if name == "COPY" for word in text.split()[:-1]]
+
+
+SERVE = files.default_path("cloud/Dockerfile.serve").read_text(encoding="utf-8")
 
 
 def lines(path: str) -> list[str]:
@@ -56,3 +62,42 @@ def test_the_build_gets_the_copied_files_and_no_others(ignore_file):
         assert any(fnmatch.fnmatch(source, pattern) for pattern in patterns), f"{ignore_file} keeps {source} out"
     for name in ("data/train.record", "samples/a.jpg", ".git"):
         assert not any(fnmatch.fnmatch(name, pattern) for pattern in patterns), f"{ignore_file} lets {name} in"
+
+
+def test_the_server_gets_pinned_libraries_and_only_the_scripts():
+    names = re.search(r"constraints\.txt \\\n(.*)", SERVE)[1].split()
+    pins = {canonical(pin.name) for pin in map(Requirement, lines("cloud/constraints.txt"))}
+    assert {canonical(name) for name in names} <= pins and "tensorflow" not in names
+    assert re.findall(r"^COPY (\S+)", SERVE, re.MULTILINE) == ["cloud/constraints.txt", "scripts"]
+    assert lines("cloud/Dockerfile.serve.dockerignore") == ["*", "!cloud/constraints.txt", "!scripts", "**/__pycache__"]
+
+
+def test_the_server_needs_no_library_that_its_container_lacks(repository_root, tmp_path):
+    """Import, load and detect with nothing else."""
+    code = """
+import sys
+from pathlib import Path
+from scripts.lib.serving import server
+from scripts.lib.serving.served_model import ServedModel
+model = ServedModel(Path(sys.argv[1]), "onnx")
+model.detect(Path(sys.argv[2]).read_bytes())
+files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
+print(*{Path(file).parts[Path(file).parts.index("site-packages") + 1] for file in files if "site-packages" in file})
+"""
+    (tmp_path / "a.png").write_bytes(made_onnx.encoded_image())
+    command = [sys.executable, "-c", code, made_onnx.write(tmp_path / "model"), tmp_path / "a.png"]
+    done = subprocess.run(command, cwd=repository_root, capture_output=True, text=True, check=True, timeout=300)
+    named = {
+        "google_crc32c",
+        "jinja2",
+        "numpy",
+        "onnx",
+        "onnxruntime",
+        "PIL",
+        "google",
+        "simplejpeg",
+        "starlette",
+        "uvicorn",
+    }
+    brought_along = {"anyio", "click", "h11", "idna", "markupsafe", "ml_dtypes", "sniffio", "typing_extensions"}
+    assert {name.removesuffix(".py") for name in done.stdout.split()} - {"_distutils_hack"} <= named | brought_along

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from starlette.exceptions import HTTPException
 
-from scripts.lib.core.boxes import Detection
 from scripts.lib.detection import detections
 from scripts.lib.images import decode, palette
 from scripts.lib.models.detector import Detector
-
-
-class RequestError(Exception):
-    """A request that is refused, with the HTTP status and further headers of the answer."""
-
-    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None):
-        super().__init__(message)
-        self.status = status
-        self.headers = headers or {}
 
 
 class ServedModel:
@@ -36,6 +29,7 @@ class ServedModel:
         names = list(self.detector.class_names.values())
         self.score_thresholds = detections.default_thresholds([folder], names)
         self.colors = palette.class_colors(names)
+        self._one_at_a_time = threading.Lock()
         self.detector.detect(np.zeros((64, 64, 3), np.uint8))  # the first run is the slowest
 
     def detect(self, data: bytes, min_score: float | None = None) -> dict[str, Any]:
@@ -46,26 +40,26 @@ class ServedModel:
             min_score: leave out detections below; None: those below `score_thresholds`. Tags always keep to those.
 
         Raises:
-            RequestError: the image cannot be decoded.
+            HTTPException: the image cannot be decoded.
         """
-        pixels, findings = decode.decode(data, "the image")
-        if pixels is None:
-            raise RequestError(400, findings[0].message)
-        height, width = pixels.shape[:2]
         lowest = min([*self.score_thresholds.values(), 1.0 if min_score is None else min_score])
-        found = self.detector.detect(pixels, lowest)
+        with contextlib.nullcontext() if decode.plain_jpeg_size(data) else self._one_at_a_time:  # it may be large
+            pixels, findings = decode.decode(data, "the image")
+            if pixels is None:
+                raise HTTPException(400, findings[0].message)
+            height, width = pixels.shape[:2]
+            found = self.detector.detect(pixels, lowest)
         counting = [detection for detection in found if detection.score >= self.score_thresholds[detection.class_name]]
         shown = counting if min_score is None else [detection for detection in found if detection.score >= min_score]
         return {
             "width": width,
             "height": height,
-            "detections": [_as_json(detection) for detection in shown],
+            "detections": [
+                {"class": detection.class_name, "score": round(detection.score, 4)}
+                | {side: round(getattr(detection, side), 2) for side in ("xmin", "ymin", "xmax", "ymax")}
+                for detection in shown
+            ],
             "tags": {name: round(score, 4) for name, score in detections.best_scores(counting).items()},
             "score_thresholds": self.score_thresholds,
             **({"notes": [note.message for note in findings]} if findings else {}),
         }
-
-
-def _as_json(detection: Detection) -> dict[str, str | float]:
-    box = {name: round(getattr(detection, name), 2) for name in ("xmin", "ymin", "xmax", "ymax")}
-    return {"class": detection.class_name, "score": round(detection.score, 4), **box}

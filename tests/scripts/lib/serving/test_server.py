@@ -35,10 +35,10 @@ class Served:
     """A server in a thread of this process."""
 
     def __init__(self, model: ServedModel, limits: serving.Limits = LIMITS):
-        app = serving.application(model, ["shop.example"], limits)
-        self._socket = serving.listen("127.0.0.1", 0)
+        app = serving.application(model, ["shop.example"], ["https://friend.example"], limits)
+        self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
-        self._server = serving.server(app)
+        self._server = serving.server(app, limits)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]})
 
     def __enter__(self) -> Served:
@@ -98,6 +98,73 @@ def test_errors_are_json_with_a_status(served, method, path, body, status, messa
     answer = served.ask(method, path, body)
     assert (answer.status, list(answer.json)) == (status, ["error"])
     assert message in answer.json["error"]
+
+
+def form(content: bytes, *fields: str) -> tuple[bytes, dict[str, str]]:
+    """Return the body and headers of a form with fields of text and then a file, as curl -F sends it."""
+    parts = [
+        b'Content-Disposition: form-data; name="%d"\r\n\r\n%s' % item for item in enumerate(map(str.encode, fields))
+    ]
+    parts.append(
+        b'Content-Disposition: form-data; name="file"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n' + content
+    )
+    body = b"".join(b"--x7\r\n" + part + b"\r\n" for part in parts) + b"--x7--\r\n"
+    return body, {"Content-Type": "multipart/form-data; boundary=x7"}
+
+
+def test_a_form_is_answered_as_the_file_in_it(served):
+    image = encoded_image(format="JPEG")
+    expected = served.ask("POST", "/detect", image).json
+    for fields in ((), ("a field", "")):
+        assert served.ask("POST", "/detect", *form(image, *fields)).json == expected
+    every_byte = bytes(range(256)) * 3 + b"\r\n--x\r\n\r\n"
+    assert serving._first_file(form(every_byte)[0], "x7") == every_byte
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"--x7", b"--x7\r\n\r\n", form(b"")[0][:-7], form(b"", *["a"] * 99)[0], b"--x7\r\n" * 9]
+)
+def test_a_form_without_a_file_is_refused(served, body):
+    answer = served.ask("POST", "/detect", body, form(b"")[1])
+    assert (answer.status, answer.json) == (
+        400,
+        {"error": "the form holds no file; send one as curl -F file=@photo.jpg does"},
+    )
+
+
+def test_json_is_refused_with_what_to_send_instead(served):
+    answer = served.ask("POST", "/detect", b'{"instances": []}', {"Content-Type": "application/json; charset=utf-8"})
+    assert answer.status == 415 and "no longer taken: send the file itself" in answer.json["error"]
+
+
+def test_pages_of_an_allowed_site_may_send_images_and_see_the_answer(served):
+    origin = {"Origin": "https://friend.example"}
+    for body, status in ((encoded_image(), 200), (b"no image", 400)):
+        answer = served.ask("POST", "/detect", body, origin)
+        assert answer.status == status and answer.headers["Access-Control-Allow-Origin"] == "https://friend.example"
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    answer = served.ask("OPTIONS", "/detect", None, {**origin, **asked})
+    assert answer.status == 200 and "POST" in answer.headers["Access-Control-Allow-Methods"]
+    assert served.ask("OPTIONS", "/detect", None, {"Origin": "https://evil.example", **asked}).status == 403
+
+
+def test_case_28_a_jpeg_of_many_scans_is_refused_before_it_is_decoded(served):
+    image = encoded_image(size=(2000, 2000), format="JPEG", progressive=True)
+    scan = image.index(b"\xff\xda")
+    answer = served.ask("POST", "/detect", image[:-2] + image[scan:-2][:90] * 1000 + b"\xff\xd9", timeout=20)
+    assert answer.status == 400 and "scans, and would take minutes to decode" in answer.json["error"]
+
+
+def test_case_28_connections_that_send_no_request_are_closed_and_keep_nobody_out(model, capfd):
+    with Served(model, LIMITS._replace(read_seconds=2, max_waiting=20)) as server, contextlib.ExitStack() as stack:
+        address = ("127.0.0.1", server.port)
+        clients = [stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(60)]
+        for client in clients[1::2]:
+            client.sendall(b"POST /detect HTTP/1.1\r\nHost: local")  # and never the rest
+        assert server.ask("POST", "/detect", encoded_image()).status == 200
+        for client in clients:
+            assert client.recv(1) == b""
+    assert "Traceback" not in capfd.readouterr().err
 
 
 class Slow:
@@ -173,6 +240,7 @@ def test_a_body_that_does_not_arrive_is_408_and_the_connection_is_closed(model):
         ({"Host": "localhost:80", "Origin": "http://localhost:81"}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "https://friend.example.evil.example"}, 403),
     ],
 )
 def test_pages_of_other_sites_are_refused(served, headers, status):
@@ -194,7 +262,7 @@ def test_a_request_is_one_line_without_control_characters(model, capfd):
         server.ask("GET", "/a%0d%0ab%1b[31m")
     lines = capfd.readouterr().err.splitlines()  # the server of the other tests may still be writing its own
     (line,) = [line for line in lines if "/a" in line]
-    assert re.fullmatch(r"\d\d:\d\d:\d\d 127\.0\.0\.1 GET /a%0D%0Ab%1B%5B31m 404 \d+ ms", line)
+    assert re.fullmatch(r'\d\d:\d\d:\d\d 127\.0\.0\.1:\d+ - "GET /a%0D%0Ab%1B%5B31m HTTP/1\.1" 404', line)
 
 
 def test_an_internal_error_is_500_without_details(model, capfd):
