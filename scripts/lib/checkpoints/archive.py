@@ -20,8 +20,22 @@ from scripts.lib.core.progress import progress
 MAX_BYTES = 8 * 2**30  # unpacked; the largest model, NAS, takes a quarter of it
 MAX_MEMBERS = 10_000
 
+_MAX_HEADER = 8192  # bytes of a member's name and the like, which tarfile reads into memory
+_MAX_PADDING = 2**24  # bytes after the last member
+
 # On Windows a backslash separates folders, and a colon stands for a drive or a hidden stream of a file.
 _UNFIT_CHARACTER = re.compile(r'[\x00-\x1f\\:*?"<>|]')
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose extended headers are not larger than names are."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
+        member = super().frombuf(buf, encoding, errors)
+        if not (member.isfile() or member.isdir() or member.size <= _MAX_HEADER):
+            raise DataError([f"the archive has a header of {member.size:,} bytes; get it from another place."])
+        return member
 
 
 def unpack(archive: Path, folder: Path) -> Path:
@@ -32,7 +46,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     """
     findings, total = [], 0
     try:
-        with tarfile.open(archive) as tar:
+        with tarfile.open(archive, tarinfo=_Member) as tar:
             for count, member in enumerate(progress(tar, f"unpacking {archive.name}", unit="file"), start=1):
                 total += member.size
                 if total > MAX_BYTES or count > MAX_MEMBERS:
@@ -41,8 +55,13 @@ def unpack(archive: Path, folder: Path) -> Path:
                 problem = _problem(member) or _store(tar, member, folder)
                 if problem:
                     findings.append(_finding(archive, problem, repr(member.name)))
-            while tar.fileobj.read(2**20):  # to the end of the compressed file, where its checksum is
-                pass
+            padding = 0
+            while block := tar.fileobj.read(2**20):  # to the end of the compressed file, where its checksum is
+                padding += len(block)
+                if padding > _MAX_PADDING:
+                    raise DataError([_finding(archive, f"goes on for more than {_MAX_PADDING >> 20} MB after its end")])
+    except RecursionError:
+        raise DataError([_finding(archive, "holds names of names, nested without end")]) from None
     except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # a full disk, not the archive (gzip.BadGzipFile)
             raise

@@ -13,6 +13,7 @@ from scripts.lib.core.files import shown_path
 from scripts.lib.core.wording import counted
 
 _GZIP = b"\x1f\x8b"
+_MAX_BYTES = 2 * 2**30  # of an archive; the largest, NAS, has half of it
 
 
 def check_present(model: PretrainedModel, folder: Path) -> str:
@@ -77,7 +78,7 @@ def _download(model: PretrainedModel, urls: Sequence[str], partial: Path) -> str
         arrived = http.size(partial)
         print(f"Trying {url}" + (f", from byte {arrived:,} on" if arrived else ""), flush=True)
         try:
-            http.download(url, partial, model.archive, begins=_GZIP)
+            http.download(url, partial, model.archive, begins=_GZIP, max_bytes=_MAX_BYTES)
             return url
         except http.DownloadError as error:
             failures.append(f"{url}: {error}")

@@ -17,6 +17,7 @@ from scripts.lib.core.progress import StatusLine
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 30.0  # of `download`, without a byte
+MIN_RATE = 1000  # bytes a second of `download`, over each STALL_SECONDS
 ATTEMPTS = 5  # of `download`, in a row that bring nothing new
 PAUSE_SECONDS = 1.0  # of `download`; see `DownloadLimits.pause`
 MAX_PAUSE_SECONDS = 120.0
@@ -111,7 +112,7 @@ def retried(attempt: Callable, retries: int, pause: float, arrived: Callable[[],
             time.sleep(min(pause * 2 ** (failures - 1), MAX_PAUSE_SECONDS))
 
 
-def download(url: str, partial: Path, name: str, begins: bytes) -> None:
+def download(url: str, partial: Path, name: str, begins: bytes, max_bytes: int) -> None:
     """Download a large file, or the rest of it, into a partial file, which is complete when this returns.
 
     A rest that belongs to another version of the file is not noticed: such files have checksums of their own.
@@ -121,12 +122,14 @@ def download(url: str, partial: Path, name: str, begins: bytes) -> None:
         partial: what an earlier call may have left and this one may leave.
         name: the file's name for the progress.
         begins: the first bytes of such a file; anything else is a page that a server or proxy shows instead.
+        max_bytes: that such a file may have.
 
     Raises:
-        DownloadError: no server, an error of it, another file, or `ATTEMPTS` in a row without a new byte.
+        DownloadError: no server, an error of it, another file, a larger one, a slower server than `MIN_RATE`, or
+            `ATTEMPTS` in a row without a new byte.
         OSError: the disk is full, or the like.
     """
-    transfer = _Transfer(url, partial, name, begins)
+    transfer = _Transfer(url, partial, name, begins, max_bytes)
     try:
         retried(transfer.attempt, ATTEMPTS - 1, PAUSE_SECONDS, lambda: size(partial))
     except DownloadError as error:
@@ -147,8 +150,8 @@ class _Transfer:
         of_total: e.g. " of 1,000"; empty where the server does not say how long the file is.
     """
 
-    def __init__(self, url: str, partial: Path, name: str, begins: bytes):
-        self.url, self.partial, self.name, self.begins = url, partial, name, begins
+    def __init__(self, url: str, partial: Path, name: str, begins: bytes, max_bytes: int):
+        self.url, self.partial, self.name, self.begins, self.max_bytes = url, partial, name, begins, max_bytes
         self.of_total, self._answered = "", False
 
     def attempt(self) -> None:
@@ -167,6 +170,8 @@ class _Transfer:
                     if response.status_code in (206, 416):
                         raise DownloadError("the server sends another part than was asked for", may_pass=True)
                 length = _content_length(response)
+                if arrived + length > self.max_bytes:
+                    raise too_large(self.max_bytes)
                 self.of_total = f" of {arrived + length:,}" if length else ""
                 self._receive(response)
         except DownloadError as error:
@@ -175,7 +180,7 @@ class _Transfer:
 
     def _receive(self, response: requests.Response) -> None:
         """Write what arrives to the end of the partial file."""
-        line = StatusLine()
+        line, end, expected = StatusLine(), time.monotonic() + STALL_SECONDS, 0
         self.partial.parent.mkdir(parents=True, exist_ok=True)
         with naming(self.partial), self.partial.open("ab") as file, contextlib.ExitStack() as at_end:
             at_end.callback(line.clear)
@@ -185,6 +190,13 @@ class _Transfer:
                     text = " ".join(block[:60].decode("utf-8", "replace").split())
                     raise DownloadError(f"the server sends not an archive but {kind}, which begins {text!r}")
                 file.write(block)
+                if file.tell() > self.max_bytes:
+                    file.truncate(0)  # it is another file
+                    raise too_large(self.max_bytes)
+                if time.monotonic() > end:
+                    if expected and file.tell() < expected:
+                        raise DownloadError(f"sends fewer than {MIN_RATE:,} bytes a second")
+                    end, expected = time.monotonic() + STALL_SECONDS, file.tell() + MIN_RATE * STALL_SECONDS
                 line.update(lambda: f"downloading {self.name}: {file.tell():,}{self.of_total} bytes")
 
 

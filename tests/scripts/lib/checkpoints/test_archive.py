@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,35 @@ def test_the_archives_only_folder_is_returned_or_else_the_folder_it_was_unpacked
         assert {
             path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
         } == content
+
+
+def headers(kind: bytes, *sizes: int) -> bytes:
+    """A .tar.gz that begins with extended headers of these sizes."""
+    raw = io.BytesIO()
+    for size in sizes:
+        info = member("long", kind)
+        info.size = size
+        raw.write(info.tobuf(tarfile.GNU_FORMAT) + b"a" * size + bytes(-size % 512))
+    return gzip.compress(raw.getvalue(), 1)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_case_29_names_without_end_are_not_read_into_memory(tmp_path, kind):
+    content = headers(kind, 2**26)
+    tracemalloc.start()
+    said = refused(tmp_path / "a.tgz", content)
+    assert "the archive has a header of 67,108,864 bytes; get it from another place" in said
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+
+
+def test_case_29_names_of_names_are_refused(tmp_path):
+    assert "nested without end" in refused(tmp_path / "a.tgz", headers(tarfile.GNUTYPE_LONGNAME, *[10] * 5000))
+
+
+def test_case_29_what_follows_the_end_is_bounded(tmp_path):
+    content = gzip.decompress(packed({"a": b"1"})) + bytes(2**25)
+    assert "goes on for more than 16 MB after its end" in refused(tmp_path / "a.tgz", gzip.compress(content, 1))
 
 
 def member(name: str, kind: bytes = tarfile.SYMTYPE, target: str = "") -> tarfile.TarInfo:

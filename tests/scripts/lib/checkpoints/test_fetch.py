@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -295,3 +296,20 @@ def test_an_incomplete_folder_is_refused(tmp_path):
     (tmp_path / NAME).mkdir()
     with pytest.raises(DataError, match="holds no checkpoint model.ckpt; it holds nothing; remove it"):
         get(tmp_path)
+
+
+@pytest.mark.parametrize("behaviour", ["ok", "no length"])
+def test_case_29_a_body_without_end_is_cut_off(server, tmp_path, monkeypatch, behaviour):
+    monkeypatch.setattr(fetch, "_MAX_BYTES", 2**20)
+    server.content, server.behaviours = b"\x1f\x8b" + bytes(2**25), [behaviour]
+    assert "has more than 1 MB" in refused(tmp_path, server.url)
+    assert core_http.size(tmp_path / f".{STEM}.tar.gz.partial") <= 2**20
+
+
+def test_case_29_a_server_that_drips_is_given_up(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(core_http, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(core_http, "MIN_RATE", 10**9)
+    pieces = iter([b"\x1f\x8b", *[b"x"] * 100])
+    monkeypatch.setattr(core_http, "_blocks", lambda response: (time.sleep(0.05) or piece for piece in pieces))
+    assert "sends fewer than 1,000,000,000 bytes a second" in refused(tmp_path, server.url)
+    assert len(list(pieces)) > 50, "it was not read to its end"
