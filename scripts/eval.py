@@ -75,7 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     else:
         if not args.run_once:
             print(f"Every new checkpoint in {args.checkpoint_dir} is evaluated; Ctrl+C ends it.", flush=True)
-        folder = checkpoint_files.as_folder if args.run_once else contextlib.nullcontext
+        folder = contextlib.nullcontext
+        if args.run_once:
+            checkpoint_files.verify(checkpoint_files.find(args.checkpoint_dir))
+            folder = checkpoint_files.as_folder
         with pipeline_config.written(config) as written, folder(args.checkpoint_dir) as checkpoint_dir:
             fonts.use(args.font, class_ids)
             values = {**vars(args), "pipeline_config_path": written.as_posix(), "checkpoint_dir": checkpoint_dir}

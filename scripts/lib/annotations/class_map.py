@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,13 +10,13 @@ from pathlib import Path
 from scripts.lib.annotations.parsing import error_in
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core.errors import DataError, Finding
-from scripts.lib.core.text import read_text
+from scripts.lib.core.text import read_rows
 
 
 def read(path: Path) -> dict[str, str]:
     """Return our name for each of their classes, "" to leave it out; raise DataError if a line is wrong."""
-    lines = list(csv.reader(io.StringIO(read_text(path), newline="")))
-    rows = [(number, [field.strip() for field in fields]) for number, fields in enumerate(lines, 1) if fields]
+    lines = enumerate(read_rows(path), start=1)
+    rows = [(number, [field.strip() for field in fields]) for number, fields in lines if fields]
     if not rows or rows[0][1] != ["theirs", "ours"]:
         raise DataError([error_in(path, "class-map", "the first line is not 'theirs,ours'", "add that line", line=1)])
     counts = Counter(fields[0] for _, fields in rows)

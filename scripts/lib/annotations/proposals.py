@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
-import io
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from scripts.lib.annotations import voc_xml
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
-from scripts.lib.core.text import read_text
+from scripts.lib.core.text import read_rows
 
 # A proposal's <database> ends with a hash of the file without it. LabelImg writes <database>Unknown</database> instead
 # when a person saves the file, and any other edit breaks the hash.
@@ -76,7 +75,8 @@ def write_queue(path: Path, images: Sequence[Queued]) -> None:
 
 def read_queue(path: Path) -> list[str]:
     """Return the names of the images of a queue, in order; raise DataError if the file is not one."""
-    rows = csv.DictReader(io.StringIO(read_text(path), newline=""))
-    if "filename" not in (rows.fieldnames or ()):
+    rows = read_rows(path)
+    if not rows or "filename" not in rows[0]:
         raise DataError([f"{files.shown_path(path)}: the first line has no column 'filename'"])
-    return [row["filename"] for row in rows if row["filename"] is not None]
+    column = rows[0].index("filename")
+    return [row[column] for row in rows[1:] if len(row) > column]

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.lib.core import files
-from scripts.lib.core.errors import UsageError
+from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.core.tensorflow import import_tensorflow
 
 _LATEST = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
@@ -41,6 +41,15 @@ def fault(prefix: Path | str) -> str | None:
     except Exception as error:  # OpError, IndexError and more: the reader has one for each kind of damage
         return (getattr(error, "message", None) or str(error)).strip().partition("\n")[0]
     return None
+
+
+def verify(prefix: Path | str) -> None:
+    """Raise DataError where TensorFlow cannot read a checkpoint to its end."""
+    if reason := fault(prefix):
+        shown = files.shown_path(prefix)
+        raise DataError(
+            [f"the checkpoint {shown} is damaged or cut off ({reason}); take an earlier one or copy it anew."]
+        )
 
 
 def holds_detector(prefix: Path | str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 from scripts.lib.core import files
@@ -29,3 +31,13 @@ def read_text(path: Path | str) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         remedy = "save it as UTF-8 (Excel: CSV UTF-8)"
         raise DataError([Finding(ERROR, "text-encoding", name, message, remedy, line=line)]) from error
+
+
+def read_rows(path: Path | str) -> list[list[str]]:
+    """Return the rows of a CSV file; raise as `read_text` does, or DataError where it is not a CSV."""
+    try:
+        return list(csv.reader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise DataError(
+            [Finding(ERROR, "csv", files.shown_path(path), f"is not a CSV: {error}", "save it anew")]
+        ) from None

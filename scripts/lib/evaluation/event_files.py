@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from google.protobuf.message import DecodeError
 from PIL import Image
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
@@ -31,7 +32,7 @@ class Scalar(NamedTuple):
 
 def paths(folder: Path | str) -> list[Path]:
     """Return the event files directly in a folder, oldest first (their names hold the second they were opened)."""
-    return sorted(Path(folder).glob("*tfevents*"))
+    return sorted(path for path in Path(folder).glob("*tfevents*") if path.is_file())
 
 
 def total_bytes(folder: Path | str) -> int:
@@ -43,11 +44,11 @@ def read_scalars(folder: Path | str) -> dict[str, list[Scalar]]:
     """Read the curves of all event files in a folder: tag -> points in order of their steps.
 
     A training that was resumed has several files; if two of them hold a step, the later one counts. A file that ends
-    within a record (the run was killed, or still writes) gives what it holds up to there.
+    within a record (the run was killed, or still writes), or goes on with other data, gives what it holds up to there.
     """
     curves: dict[str, dict[int, float]] = defaultdict(dict)
     for path in paths(folder):
-        with contextlib.suppress(DataError):
+        with contextlib.suppress(DataError, DecodeError):
             for data in tf_record.read_records(path):
                 event = event_pb2.Event.FromString(data)
                 for value in event.summary.value:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scripts.lib.core import files, json_text
+from scripts.lib.core.errors import DataError
 from scripts.lib.core.progress import progress
 from scripts.lib.evaluation import average_precision, metrics_file
 from scripts.lib.evaluation.average_precision import EvaluatedImage
@@ -57,7 +58,7 @@ def detect(model: Path, records: Sequence[Path | str], cache: Path | None = None
 
     Raises:
         UsageError: the model or the record does not exist.
-        DataError: the record is damaged.
+        DataError: the record is damaged, or was made with another label map.
     """
     paths = [path for record in records for path in tf_record.matching_files(record)]
     exported_model.check(model)
@@ -69,6 +70,12 @@ def detect(model: Path, records: Sequence[Path | str], cache: Path | None = None
                 return found
     detector = Detector(model)
     found = run(detector, records)
+    labels = set().union(*(image.true_class_ids.tolist() for image in found.images))
+    if unknown := sorted(labels - detector.class_names.keys()):
+        message = (
+            f"{', '.join(map(str, records))} has objects of the labels {unknown}, which the model's label map lacks"
+        )
+        raise DataError([f"{message}; give a record that was made with it."])
     found = found._replace(images=[_renumbered(image, list(detector.class_names)) for image in found.images])
     if cache:
         write(cache, key, found)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.lib import object_detection_api
+from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import api_limits, checks, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.tensorflow import import_tensorflow
@@ -22,7 +23,7 @@ def read_config(path: Path | str) -> pipeline_config.Message:
 
 
 def export(config: pipeline_config.Message, checkpoint: str, folder: Path, api_flags: Sequence[str] = ()) -> None:
-    """Export a checkpoint, with the label map beside it.
+    """Export a checkpoint, with the label map beside it; raise DataError where the checkpoint is damaged.
 
     Args:
         config: the pipeline config, with a label map.
@@ -30,6 +31,7 @@ def export(config: pipeline_config.Message, checkpoint: str, folder: Path, api_f
         folder: of the exported model; it is made.
         api_flags: further flags of the exporter.
     """
+    checkpoint_files.verify(checkpoint)
     with pipeline_config.written(config) as config_path, import_tensorflow().Graph().as_default():
         object_detection_api.run(
             "object_detection.export_inference_graph",
