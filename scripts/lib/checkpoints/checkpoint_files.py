@@ -47,9 +47,7 @@ def verify(prefix: Path | str) -> None:
     """Raise DataError where TensorFlow cannot read a checkpoint to its end."""
     if reason := fault(prefix):
         shown = files.shown_path(prefix)
-        raise DataError(
-            [f"the checkpoint {shown} is damaged or cut off ({reason}); take an earlier one or copy it anew."]
-        )
+        raise DataError([f"{shown} is damaged or cut off ({reason}); take an earlier checkpoint, or copy it anew."])
 
 
 def holds_detector(prefix: Path | str) -> bool:

@@ -97,6 +97,7 @@ _UNREAD = {  # in graph mode
     "model.faster_rcnn.feature_extractor.fpn",
     "model.ssd.mask_head_config",
 }
+_MOST_ROWS = 2**16
 _MOST_PIXELS = (2**31 - 1) // 3  # of a tensor with three channels that TensorFlow's kernels index by int32
 
 
@@ -229,7 +230,7 @@ def _resizer(resizer: Message, place: str) -> Rules:
     kind = resizer.WhichOneof("image_resizer_oneof")
     fixed, ratio = resizer.fixed_shape_resizer, resizer.keep_aspect_ratio_resizer
     height, width = (fixed.height, fixed.width) if kind == "fixed_shape_resizer" else (ratio.min_dimension,) * 2
-    if min(height, width) > 0 and height * width > _MOST_PIXELS:
+    if min(height, width) > 0 and (height * width > _MOST_PIXELS or max(height, width) > _MOST_ROWS):
         yield f"{place}.{kind}", f"{height:,}x{width:,} pixels are more than TensorFlow can hold", "lower them"
     if kind == "conditional_shape_resizer" and not resizer.conditional_shape_resizer.condition:
         yield f"{place}.{kind}.condition", "is INVALID", "write GREATER or SMALLER"

@@ -78,6 +78,7 @@ MODELS = [  # the model, what is said of it
     (changed(SSD, "weighted_sigmoid { }", ""), "model.ssd.loss.classification_loss: is missing"),
     (changed(SSD, "weighted_smooth_l1 { }", ""), "model.ssd.loss.localization_loss: is missing"),
     (changed(SSD, "height: 300", "height: 0"), "fixed_shape_resizer.height: is 0, expected at least 1"),
+    (changed(SSD, "width: 300", "width: 1000000"), "300x1,000,000 pixels are more than TensorFlow can hold"),
     (changed(SSD, "width: 300", "width: -1"), "fixed_shape_resizer.width: is -1, expected at least 1"),
     (changed(SSD, "height: 300 width: 300", "height: 1000000 width: 1000000"), "1,000,000x1,000,000 pixels are more"),
     (

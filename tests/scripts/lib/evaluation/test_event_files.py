@@ -6,6 +6,7 @@ from PIL import Image
 
 from scripts.lib.evaluation import event_files
 from scripts.lib.evaluation.event_files import Scalar
+from scripts.lib.records import tf_record
 
 
 def test_curves_that_tensorflow_wrote_are_read(tf, tmp_path):
@@ -54,3 +55,12 @@ def test_only_the_files_of_one_writer_are_removed(tmp_path):
     event_files.remove(tmp_path, "report")
     assert event_files.paths(tmp_path) == [keep]
     assert event_files.total_bytes(tmp_path) == keep.stat().st_size
+
+
+def test_case_32_data_that_are_no_events_end_a_file(tmp_path):
+    path = event_files.new_path(tmp_path, "a")
+    event_files.write(path, 7, {"loss": 0.5})
+    with path.open("ab") as file:
+        tf_record.write_record(file, b"\xff\xff no event")
+    (tmp_path / "x.tfevents.folder").mkdir()
+    assert event_files.read_scalars(tmp_path) == {"loss": [Scalar(7, 0.5)]}

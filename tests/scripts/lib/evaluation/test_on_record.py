@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from scripts.lib.evaluation import on_record
 from scripts.lib.evaluation.average_precision import EvaluatedImage
 from scripts.lib.models.detector import Detector
 from scripts.lib.records import read, tf_example, tf_record
-from tests import made_model
+from tests import made_model, made_onnx
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +114,43 @@ def test_case_4_classes_are_numbered_without_the_gaps_of_the_label_map():
     assert numbered.true_class_ids.tolist() == [3, 1, 2] and numbered.is_difficult.tolist() == [1, 0, 0]
     assert numbered.class_ids.tolist() == [2, 3]  # 12 is not in the label map
     assert numbered.boxes_yxyx.tolist() == boxes[[0, 2]].tolist() and len(numbered.scores) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scores": [0.5]}, "has an image with 2 boxes_yxyx and another number of scores or class_ids"),
+        ({"scores": ["high", "low"]}, "could not convert string to float"),
+        ({"class_ids": [1e300, 1]}, "has an image without numbers"),
+        ({"class_ids": [None, 1]}, "has an image without numbers"),
+        ({"boxes_yxyx": [[1, 2, 3]]}, "cannot reshape array of size 3"),
+        ({"is_difficult": {}}, r"has an object as images\[0\].is_difficult, expected a list"),
+        ({"width": "9"}, r"has '9' as images\[0\].width, expected a whole number"),
+    ],
+)
+def test_case_32_cached_detections_of_another_shape_are_not_taken(tmp_path, change, message):
+    boxes, path = np.arange(8, dtype=np.float32).reshape(2, 4), tmp_path / "detections.json"
+    image = EvaluatedImage("a", 9, 9, boxes[:1], np.array([1]), np.array([False]), boxes, np.ones(2), np.array([1, 2]))
+    key = {"model_sha256": "a", "record_sha256": "b"}
+    on_record.write(path, key, on_record.RecordDetections(7, [image], "onnx"))
+    found_key, found = on_record.read(path)
+    assert found_key == key and same(found.images, [image])
+    content = json.loads(path.read_text())
+    content["images"][0] |= change
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        on_record.read(path)
+
+
+def test_case_32_labels_that_the_model_lacks_are_an_error(tmp_path):
+    path = tmp_path / "a.record"
+    sides = {
+        f"image/object/bbox/{side}": [0.1 if side.endswith("min") else 0.9] for side in ("xmin", "ymin", "xmax", "ymax")
+    }
+    with path.open("wb") as file:
+        encoded = {"image/encoded": [made_onnx.encoded_image()]}
+        tf_record.write_record(
+            file, tf_example.serialized(tf_example.example(encoded, sides, {"image/object/class/label": [7]}))
+        )
+    with pytest.raises(DataError, match=r"a.record has objects of the labels \[7\], which the model's label map lacks"):
+        on_record.detect(made_onnx.write(tmp_path / "model"), [path])

@@ -20,3 +20,11 @@ def test_a_config_that_does_not_match_its_label_map_is_refused(source, tmp_path)
     with pytest.raises(DataError, match="num_classes") as refused:
         export.read_config(tmp_path / "p.config")
     assert refused.value.consequence == "nothing was exported"
+
+
+def test_case_32_a_damaged_checkpoint_is_refused_before_the_export(tf, tmp_path):
+    for suffix in (".index", ".data-00000-of-00001"):
+        (tmp_path / f"model.ckpt-7{suffix}").write_bytes(b"cut off")
+    with pytest.raises(DataError, match=r"model.ckpt-7 is damaged or cut off \(.*\); take an earlier"):
+        export.export(None, str(tmp_path / "model.ckpt-7"), tmp_path / "exported")
+    assert not (tmp_path / "exported").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import UnidentifiedImageError
 
 from scripts.lib.core.errors import DataError
 from scripts.lib.records import read, tf_example, tf_record
@@ -47,7 +46,7 @@ def test_an_example_without_image_or_with_missing_sides_is_an_error(tmp_path, ch
 def test_case_35_a_hostile_record_starts_no_other_program(tmp_path, monkeypatch):
     monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *args, **kwargs: pytest.fail("Ghostscript"))
     (image,) = read.read(write(tmp_path / "a.record", encoded=[encoded(picture(), "EPS")]))
-    with pytest.raises(UnidentifiedImageError):
+    with pytest.raises(DataError):
         image.pixels()
 
 
@@ -58,3 +57,13 @@ def test_case_2_examples_of_other_kinds_are_an_error(changes, tmp_path):
         tf_record.write_record(file, b"\xff" * 20)
     with pytest.raises(DataError, match="example [12] "):
         list(read.read(path))
+
+
+def test_case_32_boxes_that_are_not_numbers_and_images_that_are_none_are_an_error(tmp_path):
+    with pytest.raises(DataError, match="example 1 has a box whose corners are not numbers"):
+        list(read.read(write(tmp_path / "a.record", xmin=[float("nan"), 0.1])))
+    (image,) = read.read(write(tmp_path / "a.record", encoded=[b"no image"], filename=[b"a.jpg"]))
+    with pytest.raises(
+        DataError, match="the record's image a.jpg: the file is not an image that can be read .* make the"
+    ):
+        image.pixels()
