@@ -55,14 +55,9 @@ def unpack(archive: Path, folder: Path) -> Path:
                 problem = _problem(member) or _store(tar, member, folder)
                 if problem:
                     findings.append(_finding(archive, problem, repr(member.name)))
-            padding = 0
-            while block := tar.fileobj.read(2**20):  # to the end of the compressed file, where its checksum is
-                padding += len(block)
-                if padding > _MAX_PADDING:
-                    raise DataError([_finding(archive, f"goes on for more than {_MAX_PADDING >> 20} MB after its end")])
-    except RecursionError:
-        raise DataError([_finding(archive, "holds names of names, nested without end")]) from None
-    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError) as error:
+            if len(tar.fileobj.read(_MAX_PADDING)) == _MAX_PADDING:  # else the checksum at its end is checked
+                raise DataError([_finding(archive, f"goes on for more than {_MAX_PADDING >> 20} MB after its end")])
+    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError, RecursionError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # a full disk, not the archive (gzip.BadGzipFile)
             raise
         reason = str(error).partition("\n")[0]

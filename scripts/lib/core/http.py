@@ -17,7 +17,7 @@ from scripts.lib.core.progress import StatusLine
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 30.0  # of `download`, without a byte
-MIN_RATE = 1000  # bytes a second of `download`, over each STALL_SECONDS
+MIN_RATE = 1000  # of `download`, bytes a second after the first STALL_SECONDS
 ATTEMPTS = 5  # of `download`, in a row that bring nothing new
 PAUSE_SECONDS = 1.0  # of `download`; see `DownloadLimits.pause`
 MAX_PAUSE_SECONDS = 120.0
@@ -180,7 +180,7 @@ class _Transfer:
 
     def _receive(self, response: requests.Response) -> None:
         """Write what arrives to the end of the partial file."""
-        line, end, expected = StatusLine(), time.monotonic() + STALL_SECONDS, 0
+        line, begun, received = StatusLine(), time.monotonic(), 0
         self.partial.parent.mkdir(parents=True, exist_ok=True)
         with naming(self.partial), self.partial.open("ab") as file, contextlib.ExitStack() as at_end:
             at_end.callback(line.clear)
@@ -193,10 +193,9 @@ class _Transfer:
                 if file.tell() > self.max_bytes:
                     file.truncate(0)  # it is another file
                     raise too_large(self.max_bytes)
-                if time.monotonic() > end:
-                    if expected and file.tell() < expected:
-                        raise DownloadError(f"sends fewer than {MIN_RATE:,} bytes a second")
-                    end, expected = time.monotonic() + STALL_SECONDS, file.tell() + MIN_RATE * STALL_SECONDS
+                received += len(block)
+                if (seconds := time.monotonic() - begun) > STALL_SECONDS and received < MIN_RATE * seconds:
+                    raise DownloadError(f"sends fewer than {MIN_RATE:,} bytes a second")
                 line.update(lambda: f"downloading {self.name}: {file.tell():,}{self.of_total} bytes")
 
 

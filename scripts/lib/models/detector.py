@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from scripts.lib.core import files
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import DataError
 from scripts.lib.images import decode
@@ -121,7 +120,6 @@ class Detector:
 
         folder = Path(folder)
         exported_model.check(folder)
-        self._shown = files.shown_path(folder)
         self._model, self.runtime = runtimes.load(folder, runtime)
         # The label map in the folder, whatever the runtime: a model's own names are those of its conversion.
         has_label_map = (folder / exported_model.LABEL_MAP).is_file()
@@ -172,12 +170,9 @@ class Detector:
         """Yield the detections on each image of a batch that `prepare` made."""
         try:
             found_each = list(self._model.run([image.values for image in batch], min_score))
-        except MemoryError:
-            raise
         except Exception as error:  # a graph that another program made may fail in any way
-            reason = str(error).strip().partition("\n")[0][:200]
-            message = f"{self._shown} fails on an image in {self.runtime} ({type(error).__name__}: {reason})"
-            raise DataError([f"{message}; export the model again."]) from error
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+            raise DataError([f"the model fails on an image in {self.runtime} ({reason}); export it again."]) from error
         for image, found in zip(batch, found_each, strict=True):
             kept = found.scores >= min_score
             to_pixels = np.array([image.height, image.width] * 2, np.float32)

@@ -25,7 +25,6 @@ from scripts.lib.models import (
     onnx_conversion,
     onnx_graph,
     onnx_quantization,
-    telemetry,
     tflite_conversion,
 )
 from scripts.lib.models.onnx_conversion import ConversionError
@@ -98,12 +97,13 @@ def _calibration_images(job: ExportJob) -> list[np.ndarray]:
 
 def _write_openvino(job: ExportJob) -> list[FormatCheck]:
     """Write OpenVINO's form of the network in the ONNX file, weights in float32."""
+    import openvino
+
     from scripts.lib.models.runtimes.openvino import Model
 
     if not (job.folder / exported_model.ONNX).is_file():
         _write_onnx(job)
     Model(job.folder, "f32")  # raises ConversionError where OpenVINO cannot run the ONNX file
-    openvino = telemetry.import_openvino()
     core = openvino.Core()
     path = job.folder / exported_model.OPENVINO
     path.parent.mkdir()

@@ -22,23 +22,19 @@ INTO_RESIZER = "Preprocessor/map/TensorArrayUnstack/TensorArrayScatter/TensorArr
 # What the API's architectures are made of once they are exported, by TensorFlow 1 and 2. None of it reads or writes a
 # file, or calls Python or the network, as ReadFile, WriteFile and PyFunc do.
 OPERATIONS = """
-    Abs Add AddN AddV2 All Any ArgMax ArgMin Assert AvgPool BatchMatMul BatchMatMulV2 BatchToSpaceND BiasAdd BroadcastTo
-    Cast Ceil CheckNumerics CombinedNonMaxSuppression Concat ConcatV2 Const Conv2D Conv2DBackpropInput CropAndResize
-    Cumsum DecodeImage DecodeJpeg DecodePng DecodeRaw DepthToSpace DepthwiseConv2dNative Div Elu Enter Equal Exit Exp
-    ExpandDims FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Fill Floor FloorDiv
-    FloorMod FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Gather GatherNd GatherV2 Greater GreaterEqual Identity
-    IdentityN If InvertPermutation L2Loss LRN LeakyRelu Less LessEqual Log Log1p LogSoftmax LogicalAnd LogicalNot
-    LogicalOr LoopCond MatMul Max MaxPool MaxPoolV2 Maximum Mean Merge Min Minimum MirrorPad Mul Neg NextIteration NoOp
-    NonMaxSuppression NonMaxSuppressionV2 NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5
-    NonMaxSuppressionWithOverlaps NotEqual OneHot OnesLike Pack Pad PadV2 ParseExample ParseExampleV2 PartitionedCall
-    Placeholder PlaceholderWithDefault Pow PreventGradient Prod Range Rank RealDiv Reciprocal Relu Relu6 Reshape
-    ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 Round Rsqrt ScatterNd Select SelectV2 Selu
-    Shape ShapeN Sigmoid Sign Size Slice Softmax Softplus Softsign SpaceToBatchND SpaceToDepth SparseToDense Split
-    SplitV Sqrt Square SquaredDifference Squeeze StatefulPartitionedCall StatelessIf StatelessWhile StopGradient
-    StridedSlice Sub Substr Sum Switch Tanh TensorArrayConcatV3 TensorArrayGatherV3 TensorArrayReadV3
-    TensorArrayScatterV3 TensorArraySizeV3 TensorArraySplitV3 TensorArrayV3 TensorArrayWriteV3 TensorListElementShape
-    TensorListFromTensor TensorListGetItem TensorListLength TensorListReserve TensorListSetItem TensorListStack Tile
-    TopK TopKV2 Transpose TruncateDiv Unique UniqueV2 Unpack Where While ZerosLike
+    Abs Add AddN AddV2 All Any ArgMax Assert AvgPool BatchMatMulV2 BatchToSpaceND BiasAdd Cast Ceil
+    CombinedNonMaxSuppression ConcatV2 Const Conv2D Conv2DBackpropInput CropAndResize DecodeImage DecodeJpeg DecodePng
+    DecodeRaw DepthwiseConv2dNative Div Elu Enter Equal Exit Exp ExpandDims FakeQuantWithMinMaxVars
+    FakeQuantWithMinMaxVarsPerChannel Fill Floor FloorDiv FloorMod FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3
+    Gather GatherNd GatherV2 Greater GreaterEqual Identity IdentityN LeakyRelu Less LessEqual Log LogicalAnd LogicalNot
+    LogicalOr LoopCond MatMul Max MaxPool Maximum Mean Merge Min Minimum Mul Neg NextIteration NoOp NonMaxSuppression
+    NonMaxSuppressionV2 NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 NotEqual OneHot OnesLike Pack Pad
+    PadV2 ParseExample ParseExampleV2 PartitionedCall Placeholder PlaceholderWithDefault Pow Prod Range Rank RealDiv
+    Relu Relu6 Reshape ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ReverseV2 Round Rsqrt ScatterNd
+    Select SelectV2 Shape Sigmoid Size Slice Softmax Softplus SpaceToBatchND Split SplitV Sqrt Square SquaredDifference
+    Squeeze StatefulPartitionedCall StatelessIf StatelessWhile StopGradient StridedSlice Sub Substr Sum Switch Tanh
+    TensorArrayGatherV3 TensorArrayReadV3 TensorArrayScatterV3 TensorArraySizeV3 TensorArrayV3 TensorArrayWriteV3 Tile
+    TopK TopKV2 Transpose Unpack Where While ZerosLike
 """
 
 

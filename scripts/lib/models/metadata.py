@@ -24,11 +24,10 @@ RESIZING = "bilinear, not antialiased, corners not aligned (TensorFlow 1's resiz
 
 
 _MAX_SIDE = 8192  # pixels; a lie would take the memory
-_STEP = (int, type(None))
 _SHAPES = {
     "made_from": str,
     "class_names": {str: str},
-    "global_step": _STEP,
+    "global_step": (int, type(None)),
     "height": int,
     "width": int,
     "suppression": (
@@ -41,8 +40,6 @@ _SHAPES = {
         type(None),
     ),
 }
-_CHANNELS = {"scale?": [float], "offset?": [float]}
-_JSON_SHAPE = {"class_names": {str: str}, "global_step": _STEP, "input": {"height?": int, "width?": int, **_CHANNELS}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +138,7 @@ def read_json(folder: Path) -> dict[str, Any]:
     """
     path = folder / exported_model.METADATA
     try:
-        return json_text.read(path, _JSON_SHAPE)
+        return json_text.read(path, {name: _SHAPES[name] for name in ("class_names", "global_step")} | {"input": dict})
     except ValueError as error:
         raise UsageError(f"{files.shown_path(path)} {error}; export the model again") from None
 

@@ -19,7 +19,7 @@ from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.tensorflow import import_tensorflow, is_verbose
 from scripts.lib.environment import packages
-from scripts.lib.models import exported_model, frozen_graph, metadata, onnx_graph, telemetry
+from scripts.lib.models import exported_model, frozen_graph, metadata, onnx_graph
 from scripts.lib.models.frozen_graph import DETECTIONS, INTO_RESIZER, PROPOSALS, RESIZED
 from scripts.lib.models.metadata import ModelMetadata
 from scripts.lib.models.non_max_suppression import Settings
@@ -77,7 +77,9 @@ def session(model: bytes, num_threads: int = 0):
         model: content of the file.
         num_threads: that work on one image; 0: all cores; 1: the caller's.
     """
-    onnxruntime = telemetry.import_onnxruntime()
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # Windows' own
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = num_threads
@@ -179,7 +181,6 @@ def _convert_and_compare(
     Raises:
         ConversionError: an operation has no ONNX form, or the outputs differ from the original's.
     """
-    telemetry.import_onnxruntime()  # before tf2onnx does
     from tf2onnx import convert
 
     tf = import_tensorflow()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from google.protobuf.message import Message
 
-from scripts.lib.models import exported_model, onnx_conversion, onnx_graph, resizing, telemetry
+from scripts.lib.models import exported_model, onnx_conversion, onnx_graph, resizing
 
 OPERATIONS = ["Conv", "Clip", "Relu", "Add", "Concat", "MaxPool", "AveragePool"]
 
@@ -81,8 +81,6 @@ def _left_in_float(network: Message) -> tuple[list[str], list[str]]:
 def _quantize(network: bytes, inputs: Sequence[np.ndarray], left_out: Sequence[str]) -> Message:
     """Return a network in 8-bit integers, calibrated on inputs float32 [1, height, width, 3]."""
     import onnx
-
-    telemetry.import_onnxruntime()
     from onnxruntime import quantization
 
     class Reader(quantization.CalibrationDataReader):

@@ -58,31 +58,28 @@ def read(path: Path | str) -> Iterator[RecordImage]:
     for file in tf_record.matching_files(path):
         for number, data in enumerate(tf_record.read_records(file), start=1):
             try:
-                image = _image(tf_example.features(data), number, file)
-            except (DecodeError, AttributeError, TypeError, ValueError, OverflowError) as error:
-                message = f"example {number} does not hold what an example for detection holds"
+                yield _image(tf_example.features(data), number)
+            except (DecodeError, ValueError) as error:
+                reason = "is not a tf.train.Example" if isinstance(error, DecodeError) else error
+                message = f"example {number} {reason}"
                 raise DataError([Finding(ERROR, "record-damaged", files.shown_path(file), message, _AGAIN)]) from error
-            yield image
 
 
-def _image(features: dict[str, list], number: int, path: Path) -> RecordImage:
-    class_ids = np.array(features.get("image/object/class/label", []), np.int64)
-    sides = [
-        np.array(features.get(f"image/object/bbox/{side}", []), np.float32) for side in ("ymin", "xmin", "ymax", "xmax")
-    ]
-    encoded = features.get("image/encoded") or [None]
-    if not isinstance(encoded[0], bytes) or any(len(side) != len(class_ids) for side in sides):
-        message = f"example {number} has no image, or its boxes and classes differ in number"
-        raise DataError([Finding(ERROR, "record-damaged", files.shown_path(path), message, _AGAIN)])
-    boxes = np.stack(sides, axis=1)
+def _image(features: dict[str, list], number: int) -> RecordImage:
+    if not features.get("image/encoded"):
+        raise ValueError("has no image")
+    if wrong := tf_example.why_unfit(features):
+        raise ValueError(f"is not one for detection: {'; '.join(wrong)}")
+    xmin, ymin, xmax, ymax = (np.array(features.get(side, []), np.float32) for side in tf_example.SIDES)
+    boxes = np.stack([ymin, xmin, ymax, xmax], axis=1)
     if not np.isfinite(boxes).all():
-        message = f"example {number} has a box whose corners are not numbers"
-        raise DataError([Finding(ERROR, "record-damaged", files.shown_path(path), message, _AGAIN)])
+        raise ValueError("has a box whose corners are not numbers")
+    class_ids = np.array(features.get(tf_example.LABELS, []), np.int64)
     names = features.get("image/filename") or features.get("image/source_id") or [str(number).encode()]
     difficult = np.array(features.get("image/object/difficult", []), bool)
     return RecordImage(
         names[0].decode("utf-8", "replace"),
-        encoded[0],
+        features["image/encoded"][0],
         boxes,
         class_ids,
         difficult if len(difficult) == len(class_ids) else np.zeros(len(class_ids), bool),

@@ -25,11 +25,8 @@ from scripts.lib.dataset import box_checks
 from scripts.lib.images import decode, prepare
 from scripts.lib.records import manifest as record_manifest
 from scripts.lib.records import tf_example, tf_record
+from scripts.lib.records.tf_example import LABELS, NAMES, SIDES
 
-_SIDES = tuple(f"image/object/bbox/{side}" for side in ("xmin", "ymin", "xmax", "ymax"))
-_LABELS, _NAMES = "image/object/class/label", "image/object/class/text"
-_KINDS = {"image/encoded": bytes, **dict.fromkeys(_SIDES, float), _LABELS: int, _NAMES: bytes}
-_WORDS = {bytes: "bytes", float: "floats", int: "int64"}
 _AGAIN = "correct the data, and make the record again, best with generate_tfrecord.py"
 _MOST_SIDES = 2  # of the image; a corner beyond is in pixels
 
@@ -104,21 +101,12 @@ def _check_example(
         has = ", ".join(features) or "nothing"
         message = f"has no image/encoded, as records for detection have; it has {has[:200]}"
         return 0, [error("record-no-image", message=message, object=place)]
-    wrong = [
-        f"{name} holds {type(values[0]).__name__} values, expected {_WORDS[kind]}"
-        for name, kind in _KINDS.items()
-        if (values := features.get(name)) and not isinstance(values[0], kind)
-    ]
-    counts = {name: len(features.get(name, ())) for name in (*_SIDES, _LABELS)}
-    counts |= {_NAMES: len(features[_NAMES])} if features.get(_NAMES) else {}
-    if len(set(counts.values())) > 1:
-        wrong.append("has " + ", ".join(f"{count} {name.rpartition('bbox/')[2]}" for name, count in counts.items()))
-    if wrong:
+    if wrong := tf_example.why_unfit(features):
         return 0, [error("record-features", message=message, object=place) for message in wrong]
     size, findings = _check_image(features["image/encoded"][0], file)
-    labels = features.get(_LABELS, [])
-    names = [name.decode("utf-8", "replace") for name in features.get(_NAMES, ())] or [""] * len(labels)
-    boxes = zip(*(features.get(side, ()) for side in _SIDES), strict=True)
+    labels = features.get(LABELS, [])
+    names = [name.decode("utf-8", "replace") for name in features.get(NAMES, ())] or [""] * len(labels)
+    boxes = zip(*(features.get(side, ()) for side in SIDES), strict=True)
     for index, (label, name, box) in enumerate(zip(labels, names, boxes, strict=True), start=1):
         which = f"object {index} ({name or label})"
         found = [*_check_class(label, name, ids_of_names, file), *_check_box(box, size, file)]

@@ -23,6 +23,15 @@ _LISTS = (
     ("Int64List", "int64_list", _FIELD.TYPE_INT64),
 )
 
+SIDES = tuple(f"image/object/bbox/{side}" for side in ("xmin", "ymin", "xmax", "ymax"))
+LABELS, NAMES = "image/object/class/label", "image/object/class/text"
+_KINDS = {
+    **dict.fromkeys(("image/encoded", "image/filename", "image/source_id", NAMES), bytes),
+    **dict.fromkeys(SIDES, float),
+    **dict.fromkeys((LABELS, "image/object/difficult"), int),
+}
+_WORDS = {bytes: "bytes", float: "floats", int: "int64"}
+
 
 def _file_descriptor() -> descriptor_pb2.FileDescriptorProto:
     """Describe the messages of feature.proto and example.proto that an Example consists of."""
@@ -118,3 +127,17 @@ def features(data: bytes) -> dict[str, list]:
         name: list(getattr(feature, kind).value) if (kind := feature.WhichOneof("kind")) else []
         for name, feature in sorted(found.items())
     }
+
+
+def why_unfit(features: Mapping[str, list]) -> list[str]:
+    """Return why the features are not those of an image with boxes and labels: kinds of values, numbers of them."""
+    wrong = [
+        f"{name} holds {type(values[0]).__name__} values, expected {_WORDS[kind]}"
+        for name, kind in _KINDS.items()
+        if (values := features.get(name)) and not isinstance(values[0], kind)
+    ]
+    counts = {name: len(features.get(name, ())) for name in (*SIDES, LABELS)}
+    counts |= {NAMES: len(features[NAMES])} if features.get(NAMES) else {}
+    if len(set(counts.values())) > 1:
+        wrong.append("has " + ", ".join(f"{count} {name.rpartition('bbox/')[2]}" for name, count in counts.items()))
+    return wrong

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.lib.models import exported_model, onnx_conversion, onnx_graph, telemetry
+from scripts.lib.models import exported_model, onnx_conversion, onnx_graph
 from scripts.lib.models.metadata import ModelMetadata
 from scripts.lib.models.onnx_conversion import ConversionError
 from scripts.lib.models.runtimes.converted import ConvertedModel
@@ -22,7 +22,9 @@ class Model(ConvertedModel):
     """
 
     def __init__(self, folder: Path, precision: str | None = None):
-        core = telemetry.import_openvino().Core()
+        import openvino
+
+        core = openvino.Core()
         if precision is None:
             precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
         path = folder / exported_model.OPENVINO
@@ -36,8 +38,7 @@ class Model(ConvertedModel):
         except ConversionError:
             raise
         except Exception as error:  # onnx and OpenVINO raise all kinds
-            reason = (str(error).strip() or type(error).__name__).splitlines()[-1][:200]
-            raise ConversionError(f"OpenVINO: {reason}") from error
+            raise ConversionError(f"OpenVINO: {repr(error).strip().splitlines()[-1][:200]}") from error
         super().__init__(metadata)
 
     def _infer(self, batch: np.ndarray) -> list[np.ndarray]:

@@ -56,7 +56,9 @@ def test_case_29_names_without_end_are_not_read_into_memory(tmp_path, kind):
 
 
 def test_case_29_names_of_names_are_refused(tmp_path):
-    assert "nested without end" in refused(tmp_path / "a.tgz", headers(tarfile.GNUTYPE_LONGNAME, *[10] * 5000))
+    assert "is damaged, cut off, or not a tar archive (maximum recursion" in refused(
+        tmp_path / "a.tgz", headers(tarfile.GNUTYPE_LONGNAME, *[10] * 5000)
+    )
 
 
 def test_case_29_what_follows_the_end_is_bounded(tmp_path):

@@ -37,9 +37,16 @@ def test_records_of_other_tools_may_lack_names_and_difficult(tmp_path, changes, 
     assert image.name == name and not image.is_difficult.any()
 
 
-@pytest.mark.parametrize("changes", [{"encoded": []}, {"xmax": [0.5]}, {"label": [1]}])
-def test_an_example_without_image_or_with_missing_sides_is_an_error(tmp_path, changes):
-    with pytest.raises(DataError, match="a.record: example 1 has no image, or its boxes and classes differ in number"):
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"encoded": []}, "has no image"),
+        ({"xmax": [0.5]}, "is not one for detection: has 2 xmin, 2 ymin, 1 xmax, 2 ymax, 2 image/object/class/label"),
+        ({"label": [1]}, "is not one for detection: has 2 xmin, 2 ymin, 2 xmax, 2 ymax, 1 image/object/class/label"),
+    ],
+)
+def test_an_example_without_image_or_with_missing_sides_is_an_error(tmp_path, changes, reason):
+    with pytest.raises(DataError, match=f"a.record: example 1 {reason}"):
         list(read.read(write(tmp_path / "a.record", **changes)))
 
 

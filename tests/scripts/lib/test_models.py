@@ -15,8 +15,8 @@ def refuse(*address, **_):
     asked.append(address)
     raise OSError("no network in tests")
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
-from scripts.lib.models import telemetry
-module = telemetry.import_{0}()
+import scripts.lib.models
+import {0} as module
 for thread in threading.enumerate():
     if thread is not threading.current_thread():
         thread.join(5)
