@@ -21,7 +21,7 @@ import argparse
 import collections
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
@@ -32,7 +32,6 @@ from scripts.lib.core.command_line import local_path, positive_int
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.progress import progress
 from scripts.lib.core.wording import counted
-from scripts.lib.sample_photos import studio
 
 JPEG_QUALITY = 88
 IMAGES, ANNOTATIONS, README = "samples", "annotations", "README.txt"
@@ -47,18 +46,20 @@ What a model reaches on them says nothing about real photos.
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
+    from scripts.lib.sample_photos import studio  # here, since --help answers faster without numpy
+
     clear_place(args.output_dir)
     with files.atomic_write(args.output_dir / README, "w") as file:
         file.write(README_TEXT.format(num_images=args.num_images, seed=args.seed))
     boxes: collections.Counter[str] = collections.Counter()
-    draw = functools.partial(write_image, args.output_dir, args.seed)
+    draw = functools.partial(write_image, studio.take_photo, args.output_dir, args.seed)
     for annotation in progress(parallel.process_map(draw, range(args.num_images)), "drawing", args.num_images):
         boxes.update(voc_object.name for voc_object in annotation.objects)
     print(
         f"{counted(args.num_images, 'synthetic image')} (seed {args.seed}) and annotations: "
         f"{files.shown_path(args.output_dir)}"
     )
-    print(table(boxes))
+    print(table(boxes, studio.CLASS_WEIGHTS))
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -94,9 +95,9 @@ def clear_place(output_dir: Path) -> None:
         path.unlink()
 
 
-def write_image(output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:
-    """Draw image `index` (from 0); write it, then its annotation."""
-    sample = studio.take_photo(seed, index)
+def write_image(take_photo: Callable, output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:
+    """Draw image `index` (from 0) by `studio.take_photo`; write it, then its annotation."""
+    sample = take_photo(seed, index)
     width, height = sample.image.size
     name = f"sample_{index + 1:05d}"
     objects = [
@@ -110,10 +111,10 @@ def write_image(output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:
     return annotation
 
 
-def table(boxes: collections.Counter[str]) -> str:
+def table(boxes: collections.Counter[str], classes: Iterable[str]) -> str:
     """Return the number and the share of the boxes of each class as lines of text."""
     total = sum(boxes.values())
-    rows = [f"{name:<16}{boxes[name]:>6}{boxes[name] / total:>8.1%}" for name in studio.CLASS_WEIGHTS]
+    rows = [f"{name:<16}{boxes[name]:>6}{boxes[name] / total:>8.1%}" for name in classes]
     return "\n".join([f"{'class':<16}{'boxes':>6}{'share':>8}", *rows, f"{'total':<16}{total:>6}"])
 
 
