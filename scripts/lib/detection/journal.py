@@ -15,14 +15,6 @@ from scripts.lib.core import files, json_text
 from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import Finding, UsageError
 
-_SHAPE = {
-    **dict.fromkeys(("name", "output_name", "version"), str),
-    **dict.fromkeys(("width", "height"), int),
-    "detections": [[(float, str)]],
-    "error": (dict, type(None)),
-}
-
-
 HEAD = b'{"models": [{"name": "'  # what the file begins with
 
 
@@ -49,7 +41,7 @@ class ImageResult(NamedTuple):
     @classmethod
     def from_line(cls, line: bytes) -> ImageResult:
         """Raise ValueError, TypeError or KeyError where `to_line` did not write the line."""
-        row = json_text.parse(line, _SHAPE)
+        row = json_text.parse(line, {"name": str, "detections": [list], "error": (dict, type(None))})
         row["detections"] = [Detection(*found) for found in row["detections"]]
         row["error"] = row["error"] and Finding(**row["error"])
         return cls(**row)

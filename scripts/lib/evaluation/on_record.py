@@ -112,6 +112,8 @@ def run(detector: Detector, records: Sequence[Path | str]) -> RecordDetections:
         true_boxes = image.boxes_yxyx_normalized * np.array([height, width, height, width], np.float32)
         truth = (true_boxes, image.class_ids, image.is_difficult)
         images.append(EvaluatedImage(image.name, width, height, *truth, *found))
+    if not images:
+        raise DataError([f"{', '.join(map(str, records))} holds no image; make it again with generate_tfrecord.py."])
     return RecordDetections(detector.global_step(), images, getattr(detector, "runtime", ""))
 
 

@@ -88,10 +88,9 @@ class ModelMetadata:
             except ValueError as error:
                 raise ValueError(f"the {name} of its metadata {error}") from None
         names, suppression = values["class_names"], values["suppression"]
-        if not names or "" in names.values() or len(set(names.values())) < len(names):
-            raise ValueError("the class_names of its metadata are missing, empty or not all different")
-        if not all(re.fullmatch("[1-9][0-9]{0,8}", class_id) for class_id in names):
-            raise ValueError("the class_names of its metadata have other ids than 1, 2, 3...")
+        has_ids = all(re.fullmatch("[1-9][0-9]{0,8}", class_id) for class_id in names)
+        if not names or not has_ids or "" in names.values() or len(set(names.values())) < len(names):
+            raise ValueError("the class_names of its metadata are not different names with the ids 1, 2, 3...")
         sides = values["height"], values["width"]
         if not (all(1 <= side <= _MAX_SIDE for side in sides) if suppression else sides == (0, 0)):
             raise ValueError(f"its metadata say that it takes images of {sides[1]}x{sides[0]} pixels")

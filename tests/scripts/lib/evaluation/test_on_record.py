@@ -142,6 +142,12 @@ def test_case_32_cached_detections_of_another_shape_are_not_taken(tmp_path, chan
         on_record.read(path)
 
 
+def test_case_32_a_record_without_an_image_is_an_error(tmp_path):
+    (tmp_path / "a.record").touch()
+    with pytest.raises(DataError, match="a.record holds no image; make it again"):
+        on_record.detect(made_onnx.write(tmp_path / "model"), [tmp_path / "a.record"])
+
+
 def test_case_32_labels_that_the_model_lacks_are_an_error(tmp_path):
     path = tmp_path / "a.record"
     sides = {
