@@ -15,7 +15,7 @@ could not be read; with another model or other score thresholds, on all. So a ru
 with the results of a single run. A text file on a bucket says nothing of changes; its images are done once.
 
 Needs requirements-beam.txt. Flags that are not listed below go to Beam; without any, the pipeline runs in this process.
-The command for Google Cloud Dataflow, machines, hours and cost: cloud/beam.md.
+cloud/submit.py batch-detect starts it on Google Cloud Dataflow; machines, hours and cost: cloud/beam.md.
 """
 
 from __future__ import annotations

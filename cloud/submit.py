@@ -11,15 +11,18 @@ Out:  on the bucket: gs://BUCKET/data/..., and gs://BUCKET/JOB/ with pipeline.co
   python cloud/submit.py eval
   python cloud/submit.py export
   python cloud/submit.py cancel
+  python cloud/submit.py batch-detect --bucket BUCKET --input gs://BUCKET/photos --model gs://BUCKET/exported_model
+      --output_path gs://BUCKET/detections/run1 --image IMAGE
 
 logs, status, eval, export and cancel take the latest job, or --job NAME. Before it costs money everything is checked:
 the job specification, the programs' flags, the container, and on the bucket its region, config, records, label map and
 checkpoint. The job and the gcloud command are shown, and you are asked (--yes: not asked); --dry_run stops there.
-Flags after `--` go to train.py or eval.py:
+Flags after `--` go to train.py, eval.py or detect_beam.py:
 
   python cloud/submit.py train --bucket BUCKET -- --num_steps 2000
 
-From an empty project to the exported model: cloud/README.md. Needs requirements-cloud.txt and gcloud.
+From an empty project to the exported model: cloud/README.md. Needs requirements-cloud.txt, gcloud, and for batch-detect
+requirements-beam.txt.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from collections.abc import Sequence
 
 import _init_paths  # noqa: F401
 
-from cloud.lib import bucket, gcloud, jobs, submitted, transfer
+from cloud.lib import bucket, dataflow, gcloud, jobs, submitted, transfer
 from cloud.lib.gcloud import DEFAULT_REGION, open_session
 from scripts.lib.core import command_line, files
 
@@ -75,6 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         case "export":
             job = find(args.job, "train")
             return transfer.export(start(job.project, job.region), job, args.step, args.output_dir)
+        case "batch-detect":
+            session = start(args.project, args.region)
+            places = args.bucket, args.input, args.model, args.output_path
+            return dataflow.submit(session, *places, args.image, program_flags)
     return 0
 
 
@@ -100,8 +107,10 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     account = "e-mail of the account that the job runs as (default: Vertex AI's own)"
     new.add_argument("--service_account", default="", help=account)
 
-    with_config = argparse.ArgumentParser(add_help=False, parents=[everywhere])
-    with_config.add_argument("--bucket", type=bucket.bucket_name, required=True, help="name of the bucket")
+    on_bucket = argparse.ArgumentParser(add_help=False, parents=[everywhere])
+    on_bucket.add_argument("--bucket", type=bucket.bucket_name, required=True, help="name of the bucket")
+
+    with_config = argparse.ArgumentParser(add_help=False, parents=[on_bucket])
     config = "pipeline config, with its files on the bucket or here"
     config_path = "--pipeline_config_path", "--config"
     with_config.add_argument(*config_path, type=command_line.existing_file, default=BASE_CONFIG, help=config)
@@ -138,10 +147,17 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     output_dir = "--output_dir", "--output_directory"
     export.add_argument(*output_dir, type=command_line.local_path, help=output)
 
+    detect = add_verb("batch-detect", parents=[on_bucket], help="submit detection on a bucket's images to Dataflow")
+    images = "images: a folder, a pattern, or a text file with addresses"
+    detect.add_argument("--input", type=bucket.address, required=True, help=images)
+    detect.add_argument("--model", type=bucket.address, required=True, help="address of the exported model")
+    detect.add_argument("--output_path", type=bucket.address, required=True, help="what the results' names begin with")
+    detect.add_argument("--image", required=True, help="container of the workers (cloud/beam.md)")
+
     args = parser.parse_args(words[:end])
     if not args.verb:
         parser.error(f"give what to do: {', '.join(verbs.choices)}")
-    if program_flags and args.verb not in ("train", "eval"):
+    if program_flags and args.verb not in ("train", "eval", "batch-detect"):
         parser.error(f"{args.verb} passes nothing on to a program: leave out -- {' '.join(program_flags)}")
     return args, program_flags
 

@@ -55,11 +55,12 @@ def check_location(name: str, region: str) -> list[str]:
     return [f"{found} and read from far away in every step; give the bucket's --region, or a bucket in {region}"]
 
 
-def listing(patterns: Iterable[str]) -> dict[str, str | None]:
-    """Return the files that addresses with * and ? match: address -> CRC-32C in base64, if known."""
+def listing(patterns: Iterable[str], limit: int | None = None) -> dict[str, str | None]:
+    """Return the files that addresses with * and ? match, at most `limit`: address -> CRC-32C in base64, if known."""
+    flags = [f"--limit={limit}"] if limit else []
     patterns = sorted(set(patterns))
     shape = [{"bucket": str, "name": str, "crc32c_hash?": (str, type(None))}]
-    entries = gcloud.run_json(shape, "storage", "objects", "list", *patterns) if patterns else []
+    entries = gcloud.run_json(shape, "storage", "objects", "list", *patterns, *flags) if patterns else []
     return {f"{PREFIX}{entry['bucket']}/{entry['name']}": entry.get("crc32c_hash") for entry in entries}
 
 

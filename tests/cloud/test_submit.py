@@ -115,5 +115,5 @@ def test_commands_of_the_page_and_the_help_are_understood(command):
 
 
 def test_the_page_has_a_command_for_each_verb():
-    verbs = {"upload", "train", "logs", "status", "cancel", "eval", "export"}
+    verbs = {"upload", "train", "logs", "status", "cancel", "eval", "export", "batch-detect"}
     assert {command.split()[0] for command in COMMANDS} == verbs

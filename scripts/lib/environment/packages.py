@@ -13,6 +13,7 @@ from scripts.lib.environment.venv import PIPELINE, VENV
 
 # Modules, the longer names first, whose distribution has another name.
 _DISTRIBUTIONS = {
+    "google.auth": "google-cloud-aiplatform",
     "google.cloud": "google-cloud-aiplatform",
     "google.protobuf": "protobuf",
     "google": "protobuf",
