@@ -64,7 +64,8 @@ class CheckpointGuard:
 
     def _last_good(self, folder: str) -> str:
         saved = [path for path in self._saver.last_checkpoints if files.is_url(path) or checkpoint_files.exists(path)]
-        return f"the last good checkpoint in {folder} is {Path(saved[-1]).name}" if saved else f"{folder} holds none"
+        last = f"the last good checkpoint in {folder} is {Path(saved[-1]).name}" if saved else ""
+        return last or f"{folder} holds no checkpoint"
 
 
 def _reason(error: Exception) -> str:
