@@ -254,7 +254,7 @@ def write(splits: Sequence[Split], settings: dict, manifest_json: Path) -> None:
         for split in splits
     ]
     manifest = json.dumps({**settings, "splits": described}, indent=2, ensure_ascii=False) + "\n"
-    contents = {manifest_json: manifest.encode(), **contents}
+    contents = {manifest_json: manifest.encode(errors="backslashreplace"), **contents}
     with files.write_together(*contents) as opened:
         for file, content in zip(opened, contents.values(), strict=True):
             file.write(content)

@@ -136,12 +136,12 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
 
 def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> None:
     """Run `main(argv)` and exit with its status, 0 for None; an error becomes a message, never a traceback."""
+    sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115  closed by the shell (<&-), or pythonw.exe's
     for name, title in STREAMS.items():
-        stream = getattr(sys, name)
+        stream = getattr(sys, name) or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
         if hasattr(stream, "reconfigure"):  # characters that a Windows console lacks are escaped
             stream.reconfigure(errors="backslashreplace")
-        if stream:  # pythonw.exe has none
-            setattr(sys, name, _PrintableStream(stream, title))
+        setattr(sys, name, _PrintableStream(stream, title))
     try:
         status = main(argv) or 0
         sys.stdout.flush()

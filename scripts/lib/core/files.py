@@ -161,7 +161,8 @@ def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **ope
         path_of(path).write_bytes(content if "b" in mode else content.encode())
         return
     if "b" not in mode:
-        open_options = {"encoding": "utf-8", "newline": "", **open_options}
+        text = {"encoding": "utf-8", "newline": "", "errors": "backslashreplace"}  # names need not be UTF-8 on Linux
+        open_options = {**text, **open_options}
     permissions = _permissions(Path(path))
     if permissions is None:
         with naming(path), Path(path).open(mode, **open_options) as file:

@@ -13,7 +13,7 @@ from scripts.lib.core.errors import DataError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_AHEAD = 3  # items in work or waiting, for each worker: enough to keep it busy, few enough for the memory
+AHEAD = 3  # items in work or waiting, for each worker: enough to keep it busy, few enough for the memory
 
 
 def available_cores() -> int:
@@ -54,7 +54,7 @@ def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], num_w
     try:
         for item in items:
             pending.append(pool.submit(function, item))
-            if len(pending) >= _AHEAD * num_workers:
+            if len(pending) >= AHEAD * num_workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -58,8 +58,12 @@ def write_rows(rows: Iterable[LabelRow], path: Path | str) -> None:
 
 
 def encoded(rows: Iterable[LabelRow]) -> bytes:
-    """Return the content of the CSV."""
-    text = io.StringIO(newline="")
+    """Return the content of the CSV; raise DataError for names of images that are not UTF-8, as Linux allows them."""
+    rows, text = list(rows), io.StringIO(newline="")
+    names = sorted({row.filename for row in rows if row.filename != row.filename.encode(errors="ignore").decode()})
+    if names:
+        remedy = "rename the image and its annotation"
+        raise DataError(Finding(ERROR, "filename-not-utf-8", name, "is not UTF-8", remedy) for name in names)
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
     return text.getvalue().encode()
 

@@ -19,9 +19,10 @@ import numpy as np
 from PIL import Image
 
 from scripts.lib.core import files, http
+from scripts.lib.core.boxes import Detection
 from scripts.lib.core.errors import ERROR, Finding
 from scripts.lib.core.http import DownloadError, DownloadLimits
-from scripts.lib.core.parallel import ordered_map
+from scripts.lib.core.parallel import AHEAD, ordered_map
 from scripts.lib.detection import contact_sheet, crops, detections
 from scripts.lib.detection.detections import Suppression
 from scripts.lib.detection.journal import ImageResult
@@ -30,7 +31,7 @@ from scripts.lib.images import decode, drawing
 from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 
 DOWNLOADS_AT_ONCE = 8
-HELD_PIXELS = 2**22  # a larger image waits to be drawn as its file, and is decoded once more: it would take 12 MB
+HELD_PIXELS = 2**26  # of all images that wait to be drawn; a larger share waits as its file, to be decoded once more
 
 
 class DrawingFolders(NamedTuple):
@@ -100,15 +101,17 @@ class Pipeline:
         version, file = version_of(source), files.shown_path(source.place)
         if isinstance(source.place, Path):
             content, findings = decode.read_bytes(source.place, file)
-        pixels = None
-        if content is not None:
-            pixels, findings = decode.decode(content, file)
-        if pixels is None:
+        if content is None:
             return _Loaded(source, version, findings[0])
-        self.notes.extend(findings)
-        is_large = pixels.shape[0] * pixels.shape[1] > HELD_PIXELS
-        drawable = (content if is_large else pixels) if any(self.folders) else None
-        return _Loaded(source, version, None, self.detector.prepare(pixels), drawable)
+        with decode.in_turn(decode.num_pixels(content)):
+            pixels, findings = decode.decode(content, file)
+            if pixels is None:
+                return _Loaded(source, version, findings[0])
+            self.notes.extend(findings)
+            share = HELD_PIXELS // (2 * AHEAD * self.num_workers + self.batch_size)
+            is_large = pixels.shape[0] * pixels.shape[1] > share
+            drawable = (content if is_large else pixels) if any(self.folders) else None
+            return _Loaded(source, version, None, self.detector.prepare(pixels), drawable)
 
     def _detect(self, loaded: Iterator[_Loaded]) -> Iterator[tuple[_Loaded, DetectionArrays | None]]:
         lowest = min(self.score_thresholds.values())
@@ -121,18 +124,22 @@ class Pipeline:
         (source, version, error, prepared, drawable), found = detected
         if prepared is None:
             return ImageResult(source.name, source.output_name, version, 0, 0, [], error)
-        class_names = self.detector.class_names
-        kept = detections.select(found, self.score_thresholds, self.suppression).named(class_names)
+        kept = detections.select(found, self.score_thresholds, self.suppression).named(self.detector.class_names)
         if drawable is not None:
-            image = Image.fromarray(decode.pixels(drawable) if isinstance(drawable, bytes) else drawable)
-            names = list(class_names.values())
-            if self.folders.crops:  # before boxes are drawn
-                crops.write(self.folders.crops, source.output_name, image, kept, names)
-            for folder, draw in zip(self.folders[:2], (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
-                if folder:
-                    with files.atomic_write(folder / source.output_name, durable=False) as file:
-                        draw(image, kept, names).save(file, "JPEG", quality=90, subsampling=0)
+            with decode.in_turn(prepared.width * prepared.height):
+                self._draw(source.output_name, drawable, kept)
         return ImageResult(source.name, source.output_name, version, prepared.width, prepared.height, kept)
+
+    def _draw(self, output_name: str, drawable: np.ndarray | bytes, kept: list[Detection]) -> None:
+        """Write the files that are made from an image."""
+        image = Image.fromarray(decode.pixels(drawable) if isinstance(drawable, bytes) else drawable)
+        names = list(self.detector.class_names.values())
+        if self.folders.crops:  # before boxes are drawn
+            crops.write(self.folders.crops, output_name, image, kept, names)
+        for folder, draw in zip(self.folders[:2], (drawing.draw_detections, contact_sheet.thumbnail), strict=True):
+            if folder:
+                with files.atomic_write(folder / output_name, durable=False) as file:
+                    draw(image, kept, names).save(file, "JPEG", quality=90, subsampling=0)
 
 
 def version_of(source: ImageSource) -> str:

@@ -21,15 +21,19 @@ if TYPE_CHECKING:
     import numpy as np
 
 MAX_PIXELS = Image.MAX_IMAGE_PIXELS or 89_478_485  # where Pillow begins to suspect a decompression bomb: 256 MB of RGB
-LARGE_PIXELS = 2**24  # larger images are decoded one at a time, whatever the number of threads, to save memory
+LARGE_PIXELS = 2**24  # larger images are looked at by Pillow first
+PIXELS_AT_ONCE = 2**26  # of all images that threads work on: 200 MB, and as much again for each copy
 MAX_BYTES = 3 * MAX_PIXELS  # of a file: as large as the largest image without compression
 MIN_SIDE = 16  # pixels; a smaller image shows no garment: a tracking pixel, a failed download
 
 _COMMON_FORMATS = ("JPEG", "PNG", "GIF", "BMP")  # an MPO is opened as JPEG
 _OTHER_FORMATS = ("WEBP", "TIFF", "AVIF", "PPM", "JPEG2000")  # Pillow has more; its EPS would start Ghostscript
 _REPLACE = "replace the file with an intact copy, or remove it and its annotation"
-_one_at_a_time = threading.Lock()
+_turns, _own_turn, _pixels_under_way = threading.Condition(), threading.local(), [0]
 
+Image.core.set_block_size(
+    2**26
+)  # pieces beyond 32 MB go back to the system; others stay with the thread that used them
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MAX_PIXELS is an error here
 warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata, which does not concern the pixels
 
@@ -112,7 +116,7 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 @contextlib.contextmanager
 def opened(data: bytes) -> Iterator[Image.Image]:
-    """Open an image that is going to be decoded; large ones one at a time.
+    """Open an image that is going to be decoded, when it is its turn.
 
     Raises:
         DecompressionBombError: it has more than `MAX_PIXELS`; or what else `unreadable` explains.
@@ -123,8 +127,34 @@ def opened(data: bytes) -> Iterator[Image.Image]:
             raise Image.DecompressionBombError(image.size)
         if image.format in ("JPEG", "MPO") and (scans := jpeg.too_many_scans(data)):
             raise Image.DecompressionBombError(f"the JPEG has {scans} scans")
-        with _one_at_a_time if num_pixels > LARGE_PIXELS else contextlib.nullcontext():
+        with in_turn(num_pixels):
             yield image
+
+
+@contextlib.contextmanager
+def in_turn(num_pixels: int) -> Iterator[None]:
+    """Wait until the images in work have room for one more in `PIXELS_AT_ONCE`; a larger one is in work alone."""
+    if getattr(_own_turn, "has_begun", False) or not num_pixels:
+        yield
+        return
+    num_pixels = min(num_pixels, PIXELS_AT_ONCE)
+    with _turns:
+        _turns.wait_for(lambda: _pixels_under_way[0] + num_pixels <= PIXELS_AT_ONCE)
+        _pixels_under_way[0] += num_pixels
+    _own_turn.has_begun = True
+    try:
+        yield
+    finally:
+        _own_turn.has_begun = False
+        with _turns:
+            _pixels_under_way[0] -= num_pixels
+            _turns.notify_all()
+
+
+def num_pixels(data: bytes) -> int:
+    """Return the number of pixels of a usual JPEG; 0 for other images, which `opened` lets wait by themselves."""
+    width, height = jpeg.plain_size(data) or (0, 0)
+    return width * height
 
 
 def open_image(source: bytes | Path) -> Image.Image:

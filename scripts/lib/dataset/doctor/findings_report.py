@@ -24,7 +24,7 @@ def write_json(path: Path | str, findings: Sequence[Finding], facts: dict) -> No
         "findings": [finding.as_json() for group in by_kind(findings) for finding in group],
     }
     # A Linux file name that is not UTF-8 becomes \udcxx, which JSON spells the same way.
-    with files.atomic_write(path, "w", errors="backslashreplace") as file:
+    with files.atomic_write(path, "w") as file:
         json.dump(content, file, indent=2, ensure_ascii=False)
         file.write("\n")
 

@@ -262,3 +262,26 @@ def test_a_full_disk_behind_stdout_is_a_sentence(repository_root):
         "error: standard output: No space left on device; free some space on the disk, or write elsewhere, and run the "
         "command again."
     ]
+
+
+CLOSED = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from scripts.lib.core import command_line
+
+def main(argv):
+    print("unread", file=sys.stdout)
+    with open(sys.argv[2], "w") as file:
+        file.write(sys.stdin.read() + "result")
+
+command_line.run(main)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of Windows cannot close them")
+def test_case_32_closed_streams_are_no_defect(tmp_path, repository_root):
+    command = [sys.executable, "-c", CLOSED, str(repository_root), str(tmp_path / "a.txt")]
+    for streams in ((0, 1, 2), (1,)):
+        closed = lambda streams=streams: [os.close(stream) for stream in streams]  # noqa: E731
+        assert subprocess.run(command, preexec_fn=closed, stdin=subprocess.DEVNULL, check=False).returncode == 0
+        assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "result"

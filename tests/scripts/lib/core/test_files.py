@@ -108,6 +108,12 @@ def test_every_writer_names_its_file_where_the_system_refuses_more(tmp_path, rep
     assert len(lines) == 4 and all(line.startswith(f"{tmp_path / 'file'}: File too large; ") for line in lines)
 
 
+def test_case_32_names_that_are_not_utf_8_are_written_escaped(tmp_path):
+    with files.atomic_write(tmp_path / "a.json", "w") as file:
+        file.write('"caf\udce9 é"')
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '"caf\\udce9 é"'
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
 def test_colleagues_may_read_it(tmp_path):
     with files.atomic_write(tmp_path / "a") as file:

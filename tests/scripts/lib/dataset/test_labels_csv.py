@@ -14,6 +14,13 @@ LINE = "a.jpg,640,480,Tops,1,2,3,4\n"
 ROW = LabelRow("a.jpg", 640, 480, "Tops", 1, 2, 3, 4)
 
 
+def test_case_32_names_of_images_that_are_not_utf_8_are_refused(tmp_path):
+    rows = [ROW._replace(filename=name) for name in ("caf\udce9.jpg", "caf\udce9.jpg", "é.jpg")]
+    with pytest.raises(DataError, match=r"caf.*jpg: is not UTF-8; rename the image") as caught:
+        labels_csv.write_rows(rows, tmp_path / "labels.csv")
+    assert len(caught.value.findings) == 1 and not list(tmp_path.iterdir())
+
+
 def read_rows(tmp_path, content: str | bytes):
     path = tmp_path / "labels.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())

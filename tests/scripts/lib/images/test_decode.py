@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
+import time
 import zlib
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from scripts.lib.core import parallel
 from scripts.lib.images import decode
 from tests.encoded_images import PASSING, SIZE, chunk, encoded, picture
 
@@ -108,3 +111,23 @@ def test_case_35_only_listed_formats_are_opened(tmp_path, monkeypatch):
     for source in (eps, tmp_path / "a.jpg"):
         with pytest.raises(Image.UnidentifiedImageError):
             decode.open_image(source)
+
+
+def test_case_30_the_pixels_in_work_are_bounded_whatever_the_number_of_threads(monkeypatch):
+    monkeypatch.setattr(decode, "PIXELS_AT_ONCE", 100)
+    in_work, seen, lock = [], [], threading.Lock()
+
+    def work(num_pixels):
+        with decode.in_turn(num_pixels), decode.in_turn(num_pixels):  # within its turn a thread never waits
+            with lock:
+                in_work.append(num_pixels)
+                seen.append(tuple(in_work))
+            time.sleep(0.002)
+            with lock:
+                in_work.remove(num_pixels)
+
+    sizes = [40, 30, 500, 40, 20, 100, 30, 10] * 5
+    list(parallel.ordered_map(work, sizes, 8))
+    assert len(seen) == len(sizes) and max(map(len, seen)) > 1
+    assert all(sum(together) <= 100 for together in seen if 500 not in together)
+    assert {together for together in seen if 500 in together} == {(500,)}
