@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # which Python raises without the file's name
 REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
+_UMASK = os.umask(0o022)  # it can be read only by setting it, which threads that write must not do
+os.umask(_UMASK)
 
 
 def default_path(relative: str) -> Path:
@@ -214,9 +216,7 @@ def _permissions(path: Path) -> int | None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
-        mask = os.umask(0o022)  # which can be read only by setting it
-        os.umask(mask)
-        return 0o666 & ~mask
+        return 0o666 & ~_UMASK
     if stat.S_ISREG(mode) and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     return stat.S_IMODE(mode) if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
