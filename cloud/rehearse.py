@@ -1,15 +1,15 @@
 """Rehearse a training job of several machines on this one: the same processes on loopback, before they are paid for.
 
 In:   a pipeline config, with the records and the label map that it names.
-Out:  output_dir/train (checkpoints), /logs (a file per process) and /pipeline.config (as rehearsed); and the answer
-      whether the cluster trained to its last step, with a checkpoint that can be read.
+Out:  output_dir/train (checkpoints), /eval, /logs (a file per process) and /pipeline.config (as rehearsed); and the
+      answer whether the cluster trained to its last step, with a checkpoint that can be read.
 
   python cloud/rehearse.py --pipeline_config_path configs/ssd_mobilenet_v1_sample.config --num_steps 200
 
-Each process is scripts/train.py, the container's entry point, with the TF_CONFIG that Vertex AI would set. They train
-in step: each computes the config's batch_size, and the gradients of all are averaged. Flags of scripts/train.py are
-passed on. Ctrl+C ends all processes; they also end when this one is killed. The same command again goes on from the
-last checkpoint.
+Each process is cloud/task.py, the container's entry point, with the TF_CONFIG and CLUSTER_SPEC that Vertex AI would
+set. They train in step: each computes the config's batch_size, and the gradients of all are averaged. Flags of
+scripts/train.py are passed on. Ctrl+C ends all processes; they also end when this one is killed. The same command again
+goes on from the last checkpoint.
 
 A rehearsal shows that the job works; it is not faster than scripts/train.py. TensorFlow's servers listen on all
 networks of the machine, without a password: run it only behind a firewall.
@@ -26,6 +26,7 @@ from pathlib import Path
 
 import _init_paths  # noqa: F401
 
+from cloud import task
 from cloud.lib import local_cluster
 from scripts import train
 from scripts.lib.checkpoints import checkpoint_files
@@ -33,7 +34,7 @@ from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError, UsageError
 
-AS_REPLICA = "--as_replica"  # the first argument of a process that this script starts; the others are train.py's
+AS_REPLICA = "--as_replica"  # the first argument of a process that this script starts; the others are task.py's
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
@@ -43,13 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     args, train_flags = parse_arguments(argv)
     config_path, train_dir = args.output_dir / "pipeline.config", args.output_dir / "train"
     flags = [f"--pipeline_config_path={config_path}", f"--train_dir={train_dir}", *train_flags]
-    train.parse_arguments(flags)  # report wrong flags here, and once
-    config = read_config(args.pipeline_config_path, args.num_steps, 1 + args.workers)
+    if args.evaluator:
+        flags = [f"--eval_dir={args.output_dir / 'eval'}", "--eval_interval_secs=5", *flags]
+    train.parse_arguments(task.parse_arguments(flags)[1])  # report wrong flags here, and once
+    config = read_config(args.pipeline_config_path, args.num_steps, 1 + args.workers, args.evaluator)
     num_steps = config.train_config.num_steps
     check_folder(train_dir, num_steps)
     with pipeline_config.written(config) as path, files.atomic_write(config_path) as file:
         file.write(path.read_bytes())
-    variables = local_cluster.tf_configs(args.workers, args.parameter_servers)
+    variables = local_cluster.environments(args.workers, args.parameter_servers, args.evaluator)
     command = [sys.executable, str(Path(__file__).resolve()), AS_REPLICA, *flags]
     local_cluster.run(variables, command, args.output_dir / "logs")
     check_result(train_dir, num_steps)
@@ -65,30 +68,34 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]
     positive = command_line.positive_int
     parser.add_argument("--workers", type=positive, default=2, help="workers beside the chief")
     parser.add_argument("--parameter_servers", type=positive, default=1, help="processes that hold the variables")
+    parser.add_argument("--evaluator", action="store_true", help="evaluate each checkpoint in a process of its own")
     num_steps = "--num_steps", "--num_train_steps", "--steps"
     parser.add_argument(*num_steps, type=positive, help="training steps (default: the config's)")
     return parser.parse_known_args(argv)
 
 
 def run_replica(argv: Sequence[str]) -> int | None:
-    """Train in a process of the cluster, until it ends or the rehearsal is gone."""
+    """Run the container's entry point in a process of the cluster, until it ends or the rehearsal is gone."""
 
     def end_with_rehearsal() -> None:
         os.read(sys.stdin.fileno(), 1)  # returns when the other end is closed
         os._exit(command_line.EXIT_INTERRUPTED)
 
     threading.Thread(target=end_with_rehearsal, daemon=True).start()
-    return train.main(argv)
+    return task.main(argv)
 
 
-def read_config(path: Path, num_steps: int | None, replicas: int) -> pipeline_config.Message:
+def read_config(path: Path, num_steps: int | None, replicas: int, evaluator: bool) -> pipeline_config.Message:
     """Return the config with so many replicas in step, and other steps if they are given.
 
     Raises:
-        UsageError, DataError: it cannot be trained.
+        UsageError, DataError: it cannot be trained, or evaluated if there is an evaluator.
     """
     config = pipeline_config.read(path)
-    checks.raise_errors(checks.check_training(config, path), "nothing was started")
+    findings = checks.check_training(config, path)
+    if evaluator:
+        findings += checks.check_evaluation(config, path)
+    checks.raise_errors(findings, "nothing was started")
     if num_steps:
         override.set_num_steps(config, num_steps)
     if not config.train_config.num_steps:

@@ -62,10 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int | None:
                 program_flags=program_flags,
             )
             if args.verb == "train":
-                session, machines = start(args.project, args.region), (args.workers, args.parameter_servers)
-                jobs.submit_training(
-                    session, options, args.bucket, args.pipeline_config_path, args.train_dir, *machines
-                )
+                session = start(args.project, args.region)
+                machines = args.workers, args.parameter_servers, args.evaluator
+                jobs.submit_training(session, options, args.bucket, args.pipeline_config_path, args.train_dir, machines)
             else:
                 trained = find(args.job, "train")
                 jobs.submit_evaluation(start(trained.project, trained.region), options, trained)
@@ -79,9 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
             job = find(args.job, "train")
             return transfer.export(start(job.project, job.region), job, args.step, args.output_dir)
         case "batch-detect":
-            session = start(args.project, args.region)
             places = args.bucket, args.input, args.model, args.output_path
-            return dataflow.submit(session, *places, args.image, program_flags)
+            return dataflow.submit(start(args.project, args.region), *places, args.image, program_flags)
     return 0
 
 
@@ -129,6 +127,7 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, lis
     train.add_argument("--workers", type=command_line.not_negative_int, help=workers)
     servers = "number of parameter servers (default: the template's)"
     train.add_argument("--parameter_servers", type=command_line.not_negative_int, help=servers)
+    train.add_argument("--evaluator", action="store_true", help="add a machine that evaluates each new checkpoint")
 
     evaluation = add_verb("eval", parents=[existing, new], help="submit an evaluation of a job's latest checkpoint")
     template = files.default_path("cloud/vertex_evaluation.yaml")

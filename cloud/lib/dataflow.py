@@ -65,10 +65,9 @@ def _check(session: Session, bucket_name: str, input_path: str, model: str, imag
         problems.append("Beam does not use gcloud's login; run `gcloud auth application-default login`")
     problems += jobs.check_image(image)
     if not bucket.listing([f"{model}/{exported_model.ONNX}"]):
-        parent = model.rpartition("/")[0]
         problems.append(
             f"there is no {exported_model.ONNX} in {model}; make it with scripts/export_model.py, and copy "
-            f"the folder there with: gcloud storage cp --recursive exported_model {parent}/"
+            f"the folder there with: gcloud storage cp --recursive exported_model {model.rpartition('/')[0]}/"
         )
     if not bucket.listing([input_path, f"{input_path}/**"], limit=1):
         problems.append(f"--input {input_path}: there is nothing at this address")

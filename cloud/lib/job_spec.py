@@ -20,7 +20,7 @@ from scripts.lib.core.errors import ERROR, DataError, Finding, UsageError
 from scripts.lib.core.wording import counted
 from scripts.lib.environment import packages
 
-POOLS = ("master", "workers", "parameter servers")  # Vertex AI tells pools apart by their order
+POOLS = ("master", "workers", "parameter servers", "evaluator")  # Vertex AI tells pools apart by their order
 EXAMPLE = "see cloud/vertex_training.yaml"
 
 
@@ -42,20 +42,22 @@ def read_template(path: Path) -> dict:
     return {**template, "workerPoolSpecs": [pool or {} for pool in pools]}
 
 
-def with_replicas(template: dict, workers: int | None, parameter_servers: int | None) -> dict:
+def with_replicas(template: dict, workers: int | None, parameter_servers: int | None, evaluator: bool) -> dict:
     """Return a copy of the template with these numbers of machines; None: the template's, 0: none.
 
     Raises:
-        UsageError: parameter servers would be left without workers, or the template lacks a pool.
+        UsageError: a pool would be left without the one before it, or the template lacks a pool.
     """
     spec = copy.deepcopy(template)
     pools = spec["workerPoolSpecs"]
-    for number, count in enumerate((workers, parameter_servers), start=1):
+    for number, count in enumerate((workers, parameter_servers, int(evaluator)), start=1):
         if count is not None and number < len(pools):
             pools[number]["replicaCount"] = count
         elif count:
             raise UsageError(f"the job specification has no pool for {POOLS[number]}; {EXAMPLE}")
     kept = [pool for pool in pools if pool.get("replicaCount", 1)]
+    if kept != pools[: len(kept)] and evaluator:
+        raise UsageError("--evaluator needs workers and parameter servers; for one machine run `submit.py eval`")
     if kept != pools[: len(kept)]:
         raise UsageError("a job with parameter servers also needs workers; give --parameter_servers 0, too")
     spec["workerPoolSpecs"] = kept
@@ -144,6 +146,7 @@ def _check_against_api(spec: dict, path: Path | str) -> list[Finding]:
 
 def _refused_flags(container: dict) -> str:
     """Return why the container's program will reject its flags, or ""."""
+    from cloud import task
     from scripts import eval as evaluation
     from scripts import train
 
@@ -153,10 +156,10 @@ def _refused_flags(container: dict) -> str:
         with contextlib.redirect_stderr(stderr):
             if command and command[-1].endswith("eval.py"):
                 evaluation.parse_arguments(arguments)
-            elif not command or command[-1].endswith("train.py"):
-                flags = train.parse_arguments(arguments)
+            elif not command or command[-1].endswith(("task.py", "train.py")):
+                flags = train.parse_arguments(task.parse_arguments(arguments)[1])
                 if flags.eval_every and files.is_url(flags.train_dir):
-                    return "--eval_every needs a train_dir on the machine; run `submit.py eval`"
+                    return "--eval_every needs a train_dir on the machine; give --evaluator, or run `submit.py eval`"
     except (SystemExit, UsageError) as error:
         return "; ".join(stderr.getvalue().removeprefix("error: ").strip().split("\nerror: ")) or str(error)
     return ""

@@ -51,15 +51,14 @@ def submit_training(
     bucket_name: str,
     config_path: Path,
     train_dir: str | None,
-    workers: int | None,
-    parameter_servers: int | None,
+    machines: tuple[int | None, int | None, bool],
 ) -> None:
     """Submit a training job, with its files in gs://BUCKET/JOB.
 
     Args:
         config_path: pipeline config; its files are on the bucket.
         train_dir: address for checkpoints; None for gs://BUCKET/JOB/train.
-        workers, parameter_servers: numbers of machines; None: the template's.
+        machines: workers and parameter servers (None: as many as the template's), and whether there is an evaluator.
     """
     config = bucket.on_bucket(pipeline_config.read(config_path), bucket_name)
     run_dir = f"{bucket.PREFIX}{bucket_name}/{options.name}"
@@ -76,7 +75,7 @@ def submit_training(
         eval_dir=f"{train_dir.rpartition('/')[0]}/eval",
         submitted=int(time.time()),
     )
-    template = job_spec.with_replicas(job_spec.read_template(options.template), workers, parameter_servers)
+    template = job_spec.with_replicas(job_spec.read_template(options.template), *machines)
     findings: list[Finding | str] = api_limits.check_model(config, config_path)
     findings += api_limits.check_training(config, config_path)
     if not findings:
@@ -85,7 +84,8 @@ def submit_training(
         findings += [f"{files.shown_path(config_path)}: {problem}" for problem in cluster.check_sync_replicas(config)]
     if session.online and bucket.listing([job.config]):
         findings.append(f"there is a job {job.name} on the bucket already; give another --job_name")
-    _submit(session, options, job, template, config, config_path, findings)
+    readers = [bucket.TRAIN, bucket.EVAL] if machines[-1] else [bucket.TRAIN]
+    _submit(session, options, job, template, config, config_path, readers, findings)
 
 
 def submit_evaluation(session: Session, options: JobOptions, trained: VertexJob) -> None:
@@ -97,7 +97,7 @@ def submit_evaluation(session: Session, options: JobOptions, trained: VertexJob)
     if session.online and not bucket.checkpoint_steps(trained.train_dir):
         findings.append(f"{trained.train_dir} has no checkpoint yet; `submit.py status` shows how far the job is")
     template, config = job_spec.read_template(options.template), pipeline_config.read(config_path)
-    _submit(session, options, job, template, config, config_path, findings)
+    _submit(session, options, job, template, config, config_path, [bucket.EVAL], findings)
 
 
 def _submit(
@@ -107,6 +107,7 @@ def _submit(
     template: dict,
     config: Message,
     config_path: Path,
+    readers: Sequence[str],
     findings: Iterable[Finding | str],
 ) -> None:
     """Check a job, show it, ask, submit it and remember it. The config of a training is uploaded first."""
@@ -127,7 +128,7 @@ def _submit(
     if session.online:
         findings += bucket.check_location(job.bucket, session.region)
         findings += check_image(image)
-        findings += bucket.check(config, config_path, [bucket.TRAIN if job.verb == "train" else bucket.EVAL])
+        findings += bucket.check(config, config_path, readers)
     checks.raise_errors(findings, "nothing was submitted")
 
     spec_text = job_spec.text(spec, f"{job.name}, submitted by cloud/submit.py {job.verb}")

@@ -15,18 +15,28 @@ from pathlib import Path
 
 from scripts.lib.core.errors import DataError
 
+POOLS = {"chief": "workerpool0", "worker": "workerpool1", "ps": "workerpool2", "evaluator": "workerpool3"}
 GRACE_SECS = 60.0  # for the workers to notice that the last step is done
 
 
-def tf_configs(workers: int, parameter_servers: int) -> dict[str, str]:
-    """Return the TF_CONFIG that Vertex AI would set in each process: "chief/0", "worker/1", ... -> the variable."""
-    counts = {"chief": 1, "worker": workers, "ps": parameter_servers}
+def environments(workers: int, parameter_servers: int, evaluator: bool) -> dict[str, dict[str, str]]:
+    """Return the variables that Vertex AI would set in each process: "chief/0", "worker/1", ... -> the variables."""
+    counts = {"chief": 1, "worker": workers, "ps": parameter_servers, "evaluator": int(evaluator)}
     ports = iter(_free_ports(sum(counts.values())))
-    hosts = {role: [f"127.0.0.1:{next(ports)}" for _ in range(count)] for role, count in counts.items()}
-    tasks = [{"type": role, "index": index} for role, count in counts.items() for index in range(count)]
+    hosts = {role: [f"127.0.0.1:{next(ports)}" for _ in range(count)] for role, count in counts.items() if count}
+    pools = {POOLS[role]: addresses for role, addresses in hosts.items()}
+    hosts.pop("evaluator", None)  # TF_CONFIG does not tell of it
+
+    def variable(addresses: dict, task_type: str, index: int) -> str:
+        return json.dumps({"cluster": addresses, "task": {"type": task_type, "index": index}, "environment": "cloud"})
+
     return {
-        f"{task['type']}/{task['index']}": json.dumps({"cluster": hosts, "task": task, "environment": "cloud"})
-        for task in tasks
+        f"{role}/{index}": {
+            "TF_CONFIG": variable(hosts, role, index),
+            "CLUSTER_SPEC": variable(pools, POOLS[role], index),
+        }
+        for role, count in counts.items()
+        for index in range(count)
     }
 
 
@@ -36,11 +46,11 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def run(variables: Mapping[str, str], command: Sequence[str], logs: Path) -> None:
-    """Run the command in each process until the chief and the workers have ended; stop all processes.
+def run(variables: Mapping[str, Mapping[str, str]], command: Sequence[str], logs: Path) -> None:
+    """Run the command in each process until the chief, the workers and the evaluator have ended; stop all processes.
 
     Args:
-        variables: as `tf_configs` returns them.
+        variables: as `environments` returns them.
         command: what each process runs; its standard input closes when this process is gone.
         logs: folder for a file of output per process.
 
@@ -70,9 +80,9 @@ def _log(logs: Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _running(name: str, command: Sequence[str], tf_config: str, log: Path) -> Iterator[subprocess.Popen]:
+def _running(name: str, command: Sequence[str], own: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen]:
     """Run a process out of reach of this terminal's Ctrl-C, and end it and what it has started with the block."""
-    environment = {**os.environ, "TF_CONFIG": tf_config, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    environment = {**os.environ, **own, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     environment["no_proxy"] = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1")))
     process = subprocess.Popen(
         command,
@@ -103,4 +113,4 @@ def _show(name: str, process: subprocess.Popen, log: Path) -> None:
     with log.open("w", encoding="utf-8", buffering=1) as file:
         for line in process.stdout:
             file.write(line)
-            print(f"{name:<9} | {line}", end="", flush=True)
+            print(f"{name:<11} | {line}", end="", flush=True)

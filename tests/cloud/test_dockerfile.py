@@ -46,7 +46,7 @@ def test_every_requirement_is_pinned_within_its_range(name):
 def test_the_job_runs_the_entry_point_as_a_user_of_its_own():
     names = [name for name, _ in INSTRUCTIONS]
     assert names.index("USER") > max(number for number, name in enumerate(names) if name == "RUN")
-    assert INSTRUCTIONS[-1] == ("ENTRYPOINT", '["python", "scripts/train.py"]')
+    assert INSTRUCTIONS[-1] == ("ENTRYPOINT", '["python", "cloud/task.py"]')
 
 
 @pytest.mark.parametrize("source", SOURCES)

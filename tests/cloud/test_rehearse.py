@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,21 @@ from scripts.lib.config import checks
 from scripts.lib.core.errors import DataError, UsageError
 
 
+def test_the_processes_get_the_flags_of_train_py_and_the_evaluator_s(tmp_path, monkeypatch, repository_root):
+    commands = []
+    monkeypatch.setattr(checks, "check_training", lambda *_: [])
+    monkeypatch.setattr(checks, "check_evaluation", lambda *_: [])
+    monkeypatch.setattr(rehearse, "check_result", lambda *_: None)
+    monkeypatch.setattr(rehearse.local_cluster, "run", lambda variables, command, logs: commands.append(command))
+    config = str(repository_root / "configs" / "ssd_mobilenet_v1_sample.config")
+    given = ["--pipeline_config_path", config, "--output_dir", str(tmp_path), "--save_every_secs", "5"]
+    for evaluator in ([], ["--evaluator"]):
+        rehearse.main([*given, *evaluator])
+    alone, evaluated = commands
+    assert alone[-2:] == ["--save_every_secs", "5"] and f"--train_dir={tmp_path / 'train'}" in alone
+    assert set(evaluated) - set(alone) == {f"--eval_dir={tmp_path / 'eval'}", "--eval_interval_secs=5"}
+
+
 def test_a_flag_that_nobody_knows_is_said_once_and_starts_nothing(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         rehearse.main(["--pipeline_config_path", "x", "--output_dir", str(tmp_path / "new"), "--wrokers", "3"])
@@ -24,7 +40,7 @@ def test_a_flag_that_nobody_knows_is_said_once_and_starts_nothing(tmp_path, caps
 def test_training_in_step_keeps_each_replica_s_batch(monkeypatch, repository_root):
     monkeypatch.setattr(checks, "check_training", lambda *_: [])
     path = repository_root / "configs" / "ssd_mobilenet_v1_sample.config"
-    config = rehearse.read_config(path, num_steps=7, replicas=5)
+    config = rehearse.read_config(path, num_steps=7, replicas=5, evaluator=False)
     train = config.train_config
     assert (train.sync_replicas, train.replicas_to_aggregate, train.startup_delay_steps) == (True, 5, 0)
     assert (train.batch_size, train.num_steps) == (5 * 16, 7)
@@ -48,8 +64,8 @@ def test_an_early_checkpoint_is_a_failure(tmp_path):
 def test_a_process_ends_when_the_rehearsal_is_gone(repository_root):
     program = (
         "import sys, time; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/cloud']\n"
-        "import rehearse; from scripts import train\n"
-        "train.main = lambda argv: (print('at work', flush=True), time.sleep(600))\n"
+        "import rehearse; from cloud import task\n"
+        "task.main = lambda argv: (print('at work', flush=True), time.sleep(600))\n"
         "rehearse.run_replica([])\n"
     )
     command = [sys.executable, "-c", program, str(repository_root)]
@@ -71,10 +87,12 @@ def tiny_config(tmp_path_factory, repository_root):
 
     run("scripts/make_sample_dataset.py", output_dir=folder, num_images=24, seed=1)
     run("xml_to_csv.py", annotations_dir=folder / "annotations", output_csv=folder / "labels.csv")
+    csvs = {name: folder / f"{name}.csv" for name in ("train", "test", "summary")}
+    run("split_dataset.py", csv_input=folder / "labels.csv", **{f"{name}_csv": path for name, path in csvs.items()})
     for record in ("train", "test"):
         run(
             "generate_tfrecord.py",
-            csv_input=folder / "labels.csv",
+            csv_input=csvs[record],
             image_dir=folder / "samples",
             output_path=folder / f"{record}.record",
             max_image_side=128,
@@ -123,10 +141,11 @@ def test_a_cluster_trains_in_step(tiny_config, tmp_path, repository_root):
 
 
 @pytest.mark.slow
-def test_a_cluster_goes_on_where_it_was(tiny_config, tmp_path, repository_root):
+def test_a_cluster_goes_on_where_it_was_and_is_evaluated(tiny_config, tmp_path, repository_root):
     rehearse_in_a_process(repository_root, tmp_path, tiny_config(4), "--workers", "1")
     step = checkpoint_files.latest_step(tmp_path / "train")
-    more = ("--workers", "1", "--num_steps", "30", "--save_every_secs", "5")
+    more = ("--evaluator", "--workers", "1", "--num_steps", "30")
     output = rehearse_in_a_process(repository_root, tmp_path, tiny_config(4), *more)
     assert f"Going on from step {step} in" in output
-    assert checkpoint_files.latest_step(tmp_path / "train") >= 30
+    metrics = json.loads((tmp_path / "eval" / "metrics.json").read_text(encoding="utf-8"))
+    assert 30 <= metrics["global_step"] <= checkpoint_files.latest_step(tmp_path / "train")

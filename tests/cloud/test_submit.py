@@ -35,6 +35,17 @@ def test_a_dry_run_without_gcloud_shows_the_job(monkeypatch, capsys, tmp_path):
     assert not submitted.FOLDER.exists()
 
 
+def test_an_evaluator_is_a_machine_more_and_its_record_is_looked_for(monkeypatch, tmp_path):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(submitted, "FOLDER", tmp_path / "jobs")
+    jobs = []
+    monkeypatch.setattr(submit.jobs, "_submit", lambda *args: jobs.append(args))
+    for evaluator in ([], ["--evaluator"]):
+        submit.main(["train", "--bucket", BUCKET, "--project", "demo", "--dry_run", *evaluator])
+    assert [len(job[3]["workerPoolSpecs"]) for job in jobs] == [3, 4]
+    assert [job[6] for job in jobs] == [["train_input_reader"], ["train_input_reader", "eval_input_reader"]]
+
+
 def test_there_is_no_negative_number_of_machines(capsys):
     with pytest.raises(SystemExit, match="2"):
         submit.main(["train", "--bucket", BUCKET, "--workers=-1"])
@@ -51,7 +62,7 @@ def test_what_would_stop_the_training_on_the_machine_is_said_before(monkeypatch,
         submit.main([*given, "--", "--eval_every", "500"])
     in_step, evaluations = map(str, failure.value.findings)
     assert "c.config: train_config: sync_replicas does not go with startup_delay_steps" in in_step
-    assert "args: --eval_every needs a train_dir on the machine; run `submit.py eval`" in evaluations
+    assert "args: --eval_every needs a train_dir on the machine; give --evaluator" in evaluations
 
 
 def test_help_shows_the_defaults(capsys):

@@ -146,6 +146,20 @@ def evaluated_images(num_examples: int) -> None:
         return result
 
 
+def evaluate_until(step: int, eval_interval_secs: float | None) -> None:
+    """End the evaluator, which would wait for checkpoints for ever, with the first one of this step or later; 0: never.
+
+    It looks for a new one every `eval_interval_secs`; None: as often as the config says.
+    """
+    from object_detection import eval_util
+
+    @wrap(eval_util, "repeated_checkpoint_run")
+    def run(original, *args, **kwargs):
+        if eval_interval_secs is not None:
+            kwargs["eval_interval_secs"] = eval_interval_secs
+        return original(*args, max_evaluation_global_step=step or None, **kwargs)
+
+
 def early_resizing(model: Message) -> None:
     """Resize images to the model's input (DetectionModel) before the trainer queues them, not after.
 

@@ -3,7 +3,7 @@
 Vertex AI and the former ML Engine set, in each container of a job of several machines,
 
     TF_CONFIG     {"cluster": {"chief": ["HOST:PORT"], "worker": [...], "ps": [...]}, "task": {"type": ..., "index": 0}}
-    CLUSTER_SPEC  the same with "workerpool0" to "workerpool2" for chief, worker and ps
+    CLUSTER_SPEC  the same with "workerpool0" to "workerpool3" for chief, worker, ps and evaluator, and with all pools
 
 (https://cloud.google.com/vertex-ai/docs/training/distributed-training). The Object Detection API's legacy trainer knows
 only ML Engine's name for the chief, "master": given a "chief", no process is in charge, and all wait for ever.
@@ -21,15 +21,17 @@ from google.protobuf.message import Message
 from scripts.lib.core import json_text
 from scripts.lib.core.errors import DataError
 
-MASTER, WORKER, PS = "master", "worker", "ps"
+MASTER, WORKER, PS, EVALUATOR = "master", "worker", "ps", "evaluator"
 TASK_TYPES = {
     "master": MASTER,
     "chief": MASTER,
     "worker": WORKER,
     "ps": PS,
+    "evaluator": EVALUATOR,
     "workerpool0": MASTER,
     "workerpool1": WORKER,
     "workerpool2": PS,
+    "workerpool3": EVALUATOR,
 }
 CONSEQUENCE = "the training was not started"
 
@@ -38,9 +40,10 @@ CONSEQUENCE = "the training was not started"
 class ClusterTask:
     """One process of the cluster."""
 
-    type: str  # MASTER, WORKER or PS
+    type: str  # MASTER, WORKER, PS or EVALUATOR
     index: int  # from 0 within its type
     addresses: Mapping[str, tuple[str, ...]]  # "host:port" of each master, worker and ps, by type
+    has_evaluator: bool = False  # whether CLUSTER_SPEC names one; TF_CONFIG never does
 
     @property
     def name(self) -> str:
@@ -82,8 +85,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> ClusterTask
     Raises:
         DataError: one of the two is malformed, or the legacy trainer cannot train in this cluster.
     """
-    described = (_parse(name, environment[name]) for name in ("TF_CONFIG", "CLUSTER_SPEC") if environment.get(name))
+    described = [_parse(name, environment[name]) for name in ("TF_CONFIG", "CLUSTER_SPEC") if environment.get(name)]
+    has_evaluator = any(EVALUATOR in hosts for hosts, _, _ in described)
     addresses, task_type, index = next((one for one in described if one[0]), ({}, MASTER, 0))
+    addresses = {role: hosts for role, hosts in addresses.items() if role != EVALUATOR}  # the trainer knows none
     masters = len(addresses.get(MASTER, ()))
     if addresses and masters != 1:
         problem = f"the cluster has {masters} chiefs or masters; it needs one, to save checkpoints"
@@ -91,7 +96,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> ClusterTask
     if WORKER in addresses and PS not in addresses:
         problem = "the cluster has workers but no ps (parameter server); on Vertex AI, add one as the third worker pool"
         raise DataError([problem], CONSEQUENCE)
-    return ClusterTask(task_type, index, addresses) if addresses.keys() - {MASTER} else None
+    is_alone = task_type == MASTER and not has_evaluator and not addresses.keys() - {MASTER}
+    return None if is_alone else ClusterTask(task_type, index, addresses, has_evaluator)
 
 
 def check_sync_replicas(config: Message) -> list[str]:

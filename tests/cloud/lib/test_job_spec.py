@@ -28,7 +28,8 @@ MASTER = 0
 
 
 def training() -> dict:
-    return copy.deepcopy(job_spec.fill(job_spec.read_template(TRAINING), VALUES))
+    template = job_spec.with_replicas(job_spec.read_template(TRAINING), None, None, evaluator=False)
+    return copy.deepcopy(job_spec.fill(template, VALUES))
 
 
 def messages(spec: dict) -> list[str]:
@@ -65,10 +66,10 @@ def pool(spec: dict, number: int) -> dict:
         (lambda s: s.update(workerPoolSpec=[]), 'has no field named "workerPoolSpec"'),
         (lambda s: pool(s, MASTER)["machineSpec"].update(acceleratorType="NVIDIA_T4"), "Invalid enum value NVIDIA_T4"),
         (lambda s: s["workerPoolSpecs"].__setitem__(1, {}), "workerPoolSpecs[1] (workers): machineType is missing"),
-        (lambda s: s.update(workerPoolSpecs=[]), "has 0 worker pools; write 1 to 3: master, workers"),
+        (lambda s: s.update(workerPoolSpecs=[]), "has 0 worker pools; write 1 to 4: master, workers"),
         (
             lambda s: s.update(workerPoolSpecs=s["workerPoolSpecs"] * 2),
-            "has 6 worker pools; write 1 to 3: master, workers",
+            "has 6 worker pools; write 1 to 4: master, workers",
         ),
         (lambda s: s["workerPoolSpecs"].pop(), "has workers, but no parameter servers"),
         (
@@ -115,18 +116,24 @@ def test_an_entry_without_a_value_is_left_out():
 def test_flags_of_the_program_follow_the_template_s():
     spec = job_spec.fill(job_spec.read_template(TRAINING), VALUES, ["--num_steps=7"])
     arguments = [each["containerSpec"]["args"] for each in spec["workerPoolSpecs"]]
-    assert [each[-1] for each in arguments] == ["--num_steps=7"] * 3 and len(arguments[0]) == 3
+    assert [each[-1] for each in arguments] == ["--num_steps=7"] * 4 and len(arguments[0]) == 4
 
 
 def test_pools_are_left_out_only_from_the_end():
     template = job_spec.read_template(TRAINING)
-    one = job_spec.with_replicas(template, 0, 0)
+    one = job_spec.with_replicas(template, 0, 0, evaluator=False)
     assert len(one["workerPoolSpecs"]) == 1
-    assert [p["replicaCount"] for p in job_spec.with_replicas(template, 2, None)["workerPoolSpecs"]] == [1, 2, 3]
+    for evaluator, expected in ((False, [1, 2, 3]), (True, [1, 2, 3, 1])):
+        pools = job_spec.with_replicas(template, 2, None, evaluator)["workerPoolSpecs"]
+        assert [each["replicaCount"] for each in pools] == expected
     with pytest.raises(UsageError, match="a job with parameter servers also needs workers"):
-        job_spec.with_replicas(template, 0, None)
+        job_spec.with_replicas(template, 0, None, evaluator=False)
+    with pytest.raises(UsageError, match="--evaluator needs workers and parameter servers; for one machine run"):
+        job_spec.with_replicas(template, 0, 0, evaluator=True)
     with pytest.raises(UsageError, match="has no pool for workers; see cloud/vertex_training.yaml"):
-        job_spec.with_replicas(one, 1, None)
+        job_spec.with_replicas(one, 1, None, evaluator=False)
+    with pytest.raises(UsageError, match="has no pool for evaluator; see cloud/vertex_training.yaml"):
+        job_spec.with_replicas(one, None, None, evaluator=True)
 
 
 @pytest.mark.parametrize(

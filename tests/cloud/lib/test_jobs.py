@@ -35,6 +35,7 @@ def test_training_is_submitted_as_the_template_says_and_remembered(cloud, capsys
             "args": [
                 f"--pipeline_config_path=gs://{BUCKET}/imgSeg_5/pipeline.config",
                 f"--train_dir=gs://{BUCKET}/imgSeg_5/train",
+                f"--eval_dir=gs://{BUCKET}/imgSeg_5/eval",
                 "--num_steps=7",
             ],
         }

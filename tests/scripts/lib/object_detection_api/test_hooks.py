@@ -142,6 +142,18 @@ def test_images_that_the_evaluator_skips_are_counted(tf, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(("step", "interval", "expected"), [(100, None, (100, 300)), (0, 5.0, (None, 5.0))])
+def test_the_evaluator_ends_with_the_last_step(step, interval, expected, tf, monkeypatch):
+    from object_detection import eval_util
+
+    def run(*, eval_interval_secs, max_evaluation_global_step):
+        return max_evaluation_global_step, eval_interval_secs
+
+    monkeypatch.setattr(eval_util, "repeated_checkpoint_run", run)
+    hooks.evaluate_until(step, interval)
+    assert eval_util.repeated_checkpoint_run(eval_interval_secs=300) == expected
+
+
 def test_the_original_is_the_first_argument_and_wrapping_again_replaces_ours():
     api = SimpleNamespace(double=lambda value: 2 * value)
 

@@ -9,7 +9,12 @@ from scripts.lib.core.errors import DataError
 from scripts.lib.training import cluster
 
 HOSTS = {"chief": ["c:2222"], "worker": ["w0:2222", "w1:2222"], "ps": ["p0:2222"]}
-POOLS = {"workerpool0": ["c:2222"], "workerpool1": ["w0:2222", "w1:2222"], "workerpool2": ["p0:2222"]}
+POOLS = {
+    "workerpool0": ["c:2222"],
+    "workerpool1": ["w0:2222", "w1:2222"],
+    "workerpool2": ["p0:2222"],
+    "workerpool3": ["e:2222"],
+}
 
 
 def variable(hosts: dict, task_type: str = "worker", index: object = 0) -> str:
@@ -46,10 +51,26 @@ def test_ml_engine_s_master_stays_one():
 def test_cluster_spec_stands_in_for_a_missing_tf_config(pool, task_type):
     environment = {"CLUSTER_SPEC": variable(POOLS, pool)}
     task = cluster.enter(config(), environment)
-    assert task.type == task_type
+    assert (task.type, task.has_evaluator) == (task_type, True)
     written = json.loads(environment["TF_CONFIG"])
     assert written["cluster"] == {"master": ["c:2222"], "worker": ["w0:2222", "w1:2222"], "ps": ["p0:2222"]}
     assert written["task"]["type"] == task_type
+
+
+def test_tf_config_does_not_tell_of_the_evaluator_and_cluster_spec_does():
+    environment = {"TF_CONFIG": variable(HOSTS, "chief"), "CLUSTER_SPEC": variable(POOLS, "workerpool0")}
+    assert cluster.from_environment(environment).has_evaluator
+    del environment["CLUSTER_SPEC"]
+    assert not cluster.from_environment(environment).has_evaluator
+
+
+@pytest.mark.parametrize(
+    "environment", [{"TF_CONFIG": variable(HOSTS, "evaluator")}, {"CLUSTER_SPEC": variable(POOLS, "workerpool3")}]
+)
+def test_the_evaluator_is_a_task_and_no_part_of_the_cluster(environment):
+    task = cluster.from_environment(environment)
+    assert task.type == "evaluator"
+    assert "evaluator" not in task.addresses
 
 
 @pytest.mark.parametrize(
@@ -69,6 +90,12 @@ def test_one_machine_trains_as_without_a_cluster(environment):
     assert "TF_CONFIG" not in environment
 
 
+def test_a_single_trainer_with_an_evaluator_waits_for_it():
+    pools = {"workerpool0": ["c:2222"], "workerpool3": ["e:2222"]}
+    task = cluster.from_environment({"CLUSTER_SPEC": variable(pools, "workerpool0")})
+    assert (task.type, task.has_evaluator) == ("master", True)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -84,7 +111,7 @@ def test_one_machine_trains_as_without_a_cluster(environment):
         (variable({**HOSTS, "helper": ["h:1"]}), "(KeyError: 'helper'); expected JSON"),
         (variable({**HOSTS, "ps": 5}), "(TypeError: "),
         (variable(HOSTS, "worker", "x"), "(ValueError: invalid literal for int() with base 10: 'x')"),
-        (variable(HOSTS, "evaluator"), "(KeyError: 'evaluator'); expected JSON"),
+        (variable(HOSTS, "helper"), "(KeyError: 'helper'); expected JSON"),
     ],
 )
 def test_a_description_that_cannot_work_is_one_sentence(text, message):
