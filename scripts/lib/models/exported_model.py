@@ -33,7 +33,7 @@ def is_part(name: str) -> bool:
 def check(folder: Path) -> None:
     """Raise UsageError, with what is missing, where a folder does not hold what a runtime can run."""
     files.put_back(folder)
-    if any((folder / name).is_file() for name in (ONNX, OPENVINO)):
+    if any((folder / name).is_file() for name in (ONNX, ONNX_INT8, OPENVINO)):
         return  # they hold all that is needed
     if folder.is_file():
         raise UsageError(f"{files.shown_path(folder)} is a file; give its folder, {files.shown_path(folder.parent)}")
@@ -46,8 +46,12 @@ def check(folder: Path) -> None:
 
 
 def sha256(folder: Path) -> str:
-    """Return the hash of the file that tells this model from others; `check` must have passed."""
-    return files.sha256(next(folder / name for name in (FROZEN_GRAPH, ONNX, OPENVINO) if (folder / name).is_file()))
+    """Return the hash of what tells this model from others; `check` must have passed.
+
+    That is its graph, or a file made from it, and its form in 8-bit integers, which rounds.
+    """
+    there = [folder / name for name in (FROZEN_GRAPH, ONNX, OPENVINO) if (folder / name).is_file()][:1]
+    return files.sha256(*there, *(path for path in [folder / ONNX_INT8] if path.is_file()))
 
 
 def check_output_directory(flag: str, folder: Path) -> None:

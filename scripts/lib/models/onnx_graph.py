@@ -144,7 +144,8 @@ def read_network(path: Path) -> tuple[bytes, ModelMetadata]:
     if domains := sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"}):
         raise ValueError(f"it has operations of {', '.join(domains)}; only those of ONNX itself are run")
     metadata = ModelMetadata.from_text({entry.key: entry.value for entry in model.metadata_props})
-    if metadata.suppression is None:
+    has_ends = RESIZED in {value.name for value in model.graph.value_info}  # in files of earlier versions: no
+    if metadata.suppression is None or not has_ends:
         return model.SerializeToString(), metadata
     network = Extractor(model).extract_model([RESIZED], list(PROPOSALS))
     network.metadata_props.extend(model.metadata_props)

@@ -16,6 +16,7 @@ import numpy as np
 from google.protobuf.message import Message
 
 from scripts.lib.models import exported_model, onnx_conversion, onnx_graph, resizing
+from scripts.lib.models.onnx_conversion import ConversionError
 
 OPERATIONS = ["Conv", "Clip", "Relu", "Add", "Concat", "MaxPool", "AveragePool"]
 
@@ -33,10 +34,15 @@ def write(folder: Path, images_rgb: Sequence[np.ndarray]) -> None:
     Args:
         folder: of the exported model, an SSD with model.onnx.
         images_rgb: whose values set the ranges of the 8-bit integers, uint8 [any height, any width, 3].
+
+    Raises:
+        ConversionError: the graph resizes or suppresses by itself.
     """
     import onnx
 
     encoded, model_metadata = onnx_graph.read_network(folder / exported_model.ONNX)
+    if model_metadata.suppression is None:
+        raise ConversionError("its resizing or its suppression is of another kind than ONNX has")
     size = model_metadata.height, model_metadata.width
     inputs = [resizing.bilinear(image, *size)[np.newaxis] for image in images_rgb]
     decoding, sensitive = _left_in_float(onnx.load_from_string(encoded))

@@ -13,6 +13,7 @@ from scripts.lib.models import exported_model, onnx_graph, onnx_quantization
 from scripts.lib.models.detector import Detector
 from scripts.lib.models.metadata import ModelMetadata
 from scripts.lib.models.non_max_suppression import Settings
+from scripts.lib.models.onnx_conversion import ConversionError
 
 SETTINGS = Settings(0.01, 0.6, 9, 9)
 NETWORK = """
@@ -114,3 +115,28 @@ def test_where_scores_differ_too_much_the_first_and_the_last_convolutions_stay_i
     monkeypatch.setattr(onnx_quantization, "MAX_SCORE_DIFFERENCE", 0.0)
     onnx_quantization.write(folder, images(6))
     assert float_convolutions(folder / exported_model.ONNX_INT8) == [True] * 4  # three first ones and one last
+
+
+def test_the_file_is_enough_to_detect_and_tells_the_model_from_others(folder):
+    onnx_quantization.write(folder, images(6))
+    both = exported_model.sha256(folder)
+    (folder / exported_model.ONNX).unlink()
+    assert Detector(folder).runtime == "onnx_int8"
+    assert exported_model.sha256(folder) != both
+
+
+def test_a_graph_that_resizes_by_itself_is_refused(folder):
+    model = onnx.load(folder / exported_model.ONNX)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, ModelMetadata("made", {1: "A", 2: "B"}).to_text())
+    onnx.save(model, folder / exported_model.ONNX)
+    with pytest.raises(ConversionError, match="of another kind than ONNX has"):
+        onnx_quantization.write(folder, images(2))
+
+
+def test_a_file_of_an_earlier_version_without_ends_is_still_run(folder, tmp_path):
+    encoded, _ = onnx_graph.read_network(folder / exported_model.ONNX)
+    (expected,) = Detector(folder).detect_each(images(1))
+    (folder / exported_model.ONNX).write_bytes(encoded)
+    (found,) = Detector(folder).detect_each(images(1))
+    assert found.scores.tolist() == expected.scores.tolist()
