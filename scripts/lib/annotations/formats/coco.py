@@ -24,7 +24,7 @@ IS_DATA_SET = False
 
 _IMAGE = {"id": (int, str), "file_name": str}
 _BOX = {"image_id": (int, str), "category_id": int, "bbox": [float]}
-_RESULTS = {"coco_images.json": "coco_results.json"}  # of detect.py
+DETECTIONS, RESULTS = "coco_images.json", "coco_results.json"  # of detect.py
 
 
 def select_files(path: Path, listed: list[str]) -> list[str]:
@@ -40,8 +40,8 @@ def _is_coco(file: str) -> bool:
 
 def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], list[Finding]]:
     content = _content(file, {"images": list, "annotations": list, "categories": [{"id": int, "name": str}]})
-    if not content["annotations"] and (results := Path(file).with_name(_RESULTS.get(Path(file).name, ""))).is_file():
-        content["annotations"] = _content(str(results), list)
+    if Path(file).name == DETECTIONS and not content["annotations"]:
+        content["annotations"] = _content(str(Path(file).with_name(RESULTS)), list)
     class_names = {category["id"]: category["name"] for category in content["categories"]}
     annotations, findings = _images(content["images"], file, path, images)
     unknown, crowds = Counter(), 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scripts.lib.annotations import parsing
+from scripts.lib.annotations.formats import coco
 from scripts.lib.annotations.parsing import error_in
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import json_text
@@ -25,7 +26,8 @@ _BOX = {"label": str, "coordinates": dict.fromkeys(("x", "y", "width", "height")
 
 
 def select_files(path: Path, listed: list[str]) -> list[str]:
-    return [file for file in parsing.with_suffix(listed, ".json") if parsing.first_line(file).startswith("[")]
+    lists = [file for file in parsing.with_suffix(listed, ".json") if parsing.first_line(file).startswith("[")]
+    return [file for file in lists if Path(file).name != coco.RESULTS]
 
 
 def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], list[Finding]]:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from scripts.lib.annotations import registry
 from scripts.lib.core.boxes import Detection
 from scripts.lib.detection import outputs
 from scripts.lib.detection.journal import ImageResult
@@ -52,6 +53,7 @@ def test_what_detect_writes_is_read(folder, images):
     with outputs.coco_writer(folder, {1: "Tops", 2: "Dresses"}) as add:
         for result in results:
             add(result)
+    assert registry.find_files(folder)[0] == "coco", "its list of results is none of CreateML"
     annotations, findings = read("coco", folder, images)
     assert findings == []
     assert [boxes(one) for one in annotations] == [[("Dresses", 10, 20, 30, 60), ("Tops", 1, 3, 50, 60)], []]
@@ -62,3 +64,10 @@ def test_other_json_is_none_of_it(folder, images):
     write(folder, {FILE: COCO[FILE], "tags.json": json.dumps({"images": {}})})
     (annotation,), _ = read("coco", folder, images)
     assert annotation.filename == "dress.jpg"
+
+
+def test_an_export_without_a_box_is_read(folder, images):
+    content = json.loads(COCO[FILE])
+    write(folder, {FILE: json.dumps({**content, "annotations": []})})
+    (annotation,), findings = read("coco", folder, images)
+    assert findings == [] and annotation.objects == []
