@@ -32,14 +32,22 @@ def check(csv_path: Path, digest: str) -> list[Finding]:
     for split in manifest["splits"]:
         for side, other in (("train", "test"), ("test", "train")):
             if Path(split[f"{side}_csv"]).name == csv_path.name:
-                other_csv = csv_path.parent / os.path.relpath(split[f"{other}_csv"], Path(split[f"{side}_csv"]).parent)
-                is_as_written = not other_csv.is_file() or (digest, files.sha256(other_csv)) == (
-                    split.get(f"{side}_sha256"),
-                    split.get(f"{other}_sha256"),
-                )
+                other_csv = _beside(csv_path, split[f"{side}_csv"], split[f"{other}_csv"])
+                stated = split.get(f"{side}_sha256"), split.get(f"{other}_sha256")  # earlier versions state none
+                if not other_csv.is_file() or stated == (digest, files.sha256(other_csv)):
+                    return []
                 again = f"split again: {manifest.get('command', 'python split_dataset.py')}"
-                return [] if is_as_written else [_compare(csv_path, other_csv, again)]
+                finding = _compare(csv_path, other_csv, again)
+                return [finding] if finding.severity == ERROR or any(stated) else []
     return []
+
+
+def _beside(csv_path: Path, stated: str, other: str) -> Path:
+    """Return where the other CSV of a split is, by the paths that its manifest states."""
+    try:
+        return csv_path.parent / os.path.relpath(other, Path(stated).parent)
+    except ValueError:  # on another drive
+        return Path(other)
 
 
 def _compare(csv_path: Path, other_csv: Path, again: str) -> Finding:

@@ -50,6 +50,24 @@ def test_a_csv_that_was_edited_is_a_warning(folder):
     assert severity == "warning" and "no image in common" in message
 
 
+def test_a_manifest_of_an_earlier_version_without_hashes_is_no_reason_to_warn(folder):
+    manifest = folder / "train" / "split.json"
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    content["splits"] = [{side: path for side, path in content["splits"][0].items() if side.endswith("csv")}]
+    manifest.write_text(json.dumps(content), encoding="utf-8")
+    assert check(folder) == []
+    write(folder / "test" / "held_out.csv", 3, 4)
+    assert [severity for severity, _, _ in check(folder)] == ["error"]
+
+
+def test_csvs_on_two_drives_are_found_by_their_own_paths(folder, monkeypatch):
+    def relpath(path, start):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")  # as on Windows
+
+    monkeypatch.setattr(split_manifest.os.path, "relpath", relpath)
+    assert check(folder) == []
+
+
 @pytest.mark.parametrize(
     "content", [None, "", "{}", '{"splits": [{"train_csv": "a", "test_csv": 3}]}', '{"splits": []}']
 )
