@@ -80,7 +80,9 @@ def _names(folder: str, suffixes: str | tuple[str, ...], prefix: str, root: Path
                 yield prefix + entry.name
             continue
         place = os.path.realpath(entry.path)
-        is_listed_there = entry.is_symlink() and (Path(place).is_relative_to(root) or root.is_relative_to(place))
+        below = Path(place).relative_to(root).parts if Path(place).is_relative_to(root) else [".elsewhere"]
+        is_hidden = any(part.startswith(".") for part in below)
+        is_listed_there = entry.is_symlink() and (not is_hidden or root.is_relative_to(place))
         if place not in listed and not is_listed_there:
             listed.add(place)
             yield from _names(entry.path, suffixes, f"{prefix}{entry.name}/", root, listed)
@@ -253,6 +255,8 @@ def replace_folder(made: Path, place: Path | RemotePath) -> None:
         shutil.copymode(place, made)
         place.rename(former)
     try:
+        if place.exists():  # a reader has put the older one back meanwhile
+            place.rename(former)
         made.rename(place)
     except BaseException:
         put_back(place)
@@ -265,8 +269,8 @@ def put_back(place: Path | str) -> None:
 
     All that read or replace such a folder begin with it.
     """
-    place, former = followed(place), _former(place)
-    if not former.is_dir():
+    place = followed(place)
+    if not place.name or not (former := _former(place)).is_dir():  # without a name: a drive
         return
     if not place.exists():
         former.rename(place)

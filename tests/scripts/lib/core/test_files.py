@@ -249,6 +249,35 @@ def test_case_33_folders_that_are_linked_to_each_other_are_listed_once(tmp_path)
     assert names == ["0/a.xml", "0/to 9/a.xml", *(f"{number}/a.xml" for number in range(1, 9))]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_link_to_a_hidden_folder_is_followed_since_nothing_else_leads_there(tmp_path):
+    (tmp_path / ".store/images").mkdir(parents=True)
+    (tmp_path / ".store/images/a.jpg").touch()
+    (tmp_path / "images").symlink_to(tmp_path / ".store/images")
+    assert files.names_below(tmp_path) == ["images/a.jpg"]
+
+
+def test_a_drive_has_no_former_folder():
+    files.put_back(Path(Path.cwd().anchor))
+
+
+def test_a_folder_that_a_reader_has_put_back_meanwhile_is_replaced(tmp_path, monkeypatch):
+    for name in ("made", "place"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    rename = Path.rename
+
+    def and_a_reader_comes(path, target):
+        rename(path, target)
+        if Path(target).name == ".place.former" and not (tmp_path / "seen").exists():
+            (tmp_path / "seen").touch()
+            files.put_back(tmp_path / "place")
+
+    monkeypatch.setattr(Path, "rename", and_a_reader_comes)
+    files.replace_folder(tmp_path / "made", tmp_path / "place")
+    assert files.names_below(tmp_path / "place") == ["made"]
+
+
 def test_paths_are_shown_from_the_current_folder_with_slashes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert files.shown_path(tmp_path / "data" / "a.csv") == "data/a.csv"
