@@ -86,12 +86,12 @@ def write_json(path: Path | str, content: dict) -> None:
 
 
 def without_nan(value):
-    """Return the value with None for NaN."""
+    """Return the value with None for NaN and infinity, which JSON has not."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read(path: Path | str) -> Evaluation:

@@ -11,7 +11,9 @@ from scripts.lib.evaluation import metrics_file
 from scripts.lib.evaluation.metrics_file import CLASS_AP_PREFIX, MEAN_AP, Evaluation
 
 EVALUATION = Evaluation(
-    800, 20, {MEAN_AP: 0.75, f"{CLASS_AP_PREFIX}Tops": 0.75, f"{CLASS_AP_PREFIX}Skirts": math.nan, "Losses/Loss": 1.5}
+    800,
+    20,
+    {MEAN_AP: 0.75, f"{CLASS_AP_PREFIX}Tops": 0.75, f"{CLASS_AP_PREFIX}Skirts": math.nan, "Losses/Loss": 1.5},
 )
 
 
@@ -25,6 +27,12 @@ def test_what_is_written_is_read(tmp_path):
     assert read.num_examples == 20
     assert math.isnan(read.metrics.pop(f"{CLASS_AP_PREFIX}Skirts"))
     assert read.metrics == {name: value for name, value in EVALUATION.metrics.items() if not name.endswith("Skirts")}
+
+
+def test_a_loss_that_has_grown_beyond_all_numbers_does_not_hide_the_mean_ap(tmp_path):
+    metrics_file.write(tmp_path / "metrics.json", EVALUATION._replace(metrics={MEAN_AP: 0.1, "Losses/Loss": math.inf}))
+    metrics = metrics_file.read(tmp_path / "metrics.json").metrics
+    assert metrics[MEAN_AP] == 0.1 and math.isnan(metrics["Losses/Loss"])
 
 
 def test_the_table_says_which_class_has_no_ground_truth():
