@@ -32,7 +32,7 @@ def process_map(function: Callable[[Item], Result], items: Iterable[Item]) -> It
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor  # which few scripts need
 
     try:
-        with ProcessPoolExecutor(available_cores()) as pool:
+        with ProcessPoolExecutor(min(available_cores(), 61)) as pool:  # as many as Windows can wait for
             yield from pool.map(function, items, chunksize=8)
     except BrokenProcessPool:
         remedy = "it ran out of memory, or was killed; close other programs, and run the command again"
