@@ -161,7 +161,7 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         status = EXIT_INTERRUPTED
-    except ModuleNotFoundError:  # scripts/_init_paths.py names the command that installs it
+    except ImportError:  # scripts/_init_paths.py names the command that installs what is missing
         raise
     except Exception as error:
         print(f"error: {_explain_other(error)}", file=sys.stderr)
