@@ -65,7 +65,7 @@ def test_the_build_gets_the_copied_files_and_no_others(ignore_file):
 
 
 def test_the_server_gets_pinned_libraries_and_only_the_scripts():
-    names = re.search(r"constraints\.txt \\\n(.*)", SERVE)[1].split()
+    names = re.search(r"constraints\.txt \\\n(.*) \\", SERVE)[1].split()
     pins = {canonical(pin.name) for pin in map(Requirement, lines("cloud/constraints.txt"))}
     assert {canonical(name) for name in names} <= pins and "tensorflow" not in names
     assert re.findall(r"^COPY (\S+)", SERVE, re.MULTILINE) == ["cloud/constraints.txt", "scripts"]
@@ -85,7 +85,9 @@ files = [getattr(module, "__file__", None) or "" for module in sys.modules.value
 print(*{Path(file).parts[Path(file).parts.index("site-packages") + 1] for file in files if "site-packages" in file})
 """
     (tmp_path / "a.png").write_bytes(made_onnx.encoded_image())
-    command = [sys.executable, "-c", code, made_onnx.write(tmp_path / "model"), tmp_path / "a.png"]
+    model = made_onnx.write(tmp_path / "model")
+    (model / "label_map.pbtxt").write_text("item { id: 1 name: 'Green' }", encoding="utf-8")
+    command = [sys.executable, "-c", code, model, tmp_path / "a.png"]
     done = subprocess.run(command, cwd=repository_root, capture_output=True, text=True, check=True, timeout=300)
     named = {
         "google_crc32c",
@@ -95,6 +97,7 @@ print(*{Path(file).parts[Path(file).parts.index("site-packages") + 1] for file i
         "onnxruntime",
         "PIL",
         "google",
+        "object_detection",
         "simplejpeg",
         "starlette",
         "uvicorn",
