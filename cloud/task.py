@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     if task and task.type == cluster.EVALUATOR:
         return evaluate(*training(train_argv), args.eval_dir, args.eval_interval_secs)
     status = train.main(train_argv)
-    if not status and task and task.type == cluster.MASTER and task.has_evaluator:
+    if not status and task and task.type == cluster.MASTER and task.has_evaluator and args.eval_dir:
         options, num_steps = training(train_argv)
         wait_for_evaluation(options.train_dir, num_steps, args.eval_dir, args.final_evaluation_secs)
     return status
