@@ -353,7 +353,12 @@ def test_the_commands_of_a_page(page, checkout, results):
 
 
 def prepare(checkout: Path) -> None:
-    """Put there what the pages take for given: a second model and its report."""
+    """Put there what the pages take for given: a second model and its report; and README.md's data, as it left them."""
+    if (kept := checkout / "data_of_readme").exists():
+        shutil.rmtree(checkout / "data")
+        shutil.copytree(kept, checkout / "data")
+    else:
+        shutil.copytree(checkout / "data", kept)
     for source, target in (("exported_model", "other_model"), ("runs/mine/report", "runs/other/report")):
         if not (checkout / target).exists():
             shutil.copytree(checkout / source, checkout / target)

@@ -19,15 +19,15 @@ IMAGE_SIDE = 64
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
-    """A folder with a record of four pictures of two classes, and the same for testing."""
+    """A folder with a record of four pictures of two classes, and another for testing."""
     folder = tmp_path_factory.mktemp("records")
     noise = np.random.default_rng(1)
-    rows = []
-    for number, class_name in enumerate(["Tops", "Skirts"] * 2):
-        Image.fromarray(noise.integers(0, 255, (80, 60, 3), np.uint8)).save(folder / f"{number}.jpg")
-        rows.append(f"{number}.jpg,60,80,{class_name},5,5,50,70")
-    (folder / "labels.csv").write_text("\n".join([",".join(labels_csv.COLUMNS), *rows]) + "\n", encoding="utf-8")
     for name in ("train", "test"):
+        rows = []
+        for number, class_name in enumerate(["Tops", "Skirts"] * 2):
+            Image.fromarray(noise.integers(0, 255, (80, 60, 3), np.uint8)).save(folder / f"{name}_{number}.jpg")
+            rows.append(f"{name}_{number}.jpg,60,80,{class_name},5,5,50,70")
+        (folder / "labels.csv").write_text("\n".join([",".join(labels_csv.COLUMNS), *rows]) + "\n", encoding="utf-8")
         generate_tfrecord.main(
             [
                 "--csv_input",

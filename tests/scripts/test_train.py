@@ -139,7 +139,7 @@ def test_a_loss_that_is_no_number_ends_with_its_parts_the_rate_and_the_images(tf
     assert re.search(r"the loss of step \d is infinite or not a number", output)
     assert "Loss/classification_loss" in output
     assert re.search(r"learning rate [\d.]+e\+19", output)  # of a cosine schedule, after a step
-    assert re.search(r"images of the batch: square_\d+.jpg, square_\d+.jpg\n", output)
+    assert re.search(r"images of the batch: train_square_\d+.jpg, train_square_\d+.jpg\n", output)
     assert "likely causes: a learning rate that is too high" in output
 
 

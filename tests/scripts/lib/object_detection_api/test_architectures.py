@@ -41,15 +41,16 @@ STEPS = ("train", "eval", "export", "fast", "detect")
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory) -> Path:
-    """A folder with train.record and test.record: two pictures, wide and high, of two classes."""
+    """A folder with train.record and test.record: two pictures each, wide and high, of two classes."""
     folder = tmp_path_factory.mktemp("records")
     noise = np.random.default_rng(1)
-    rows = []
-    for number, (width, height) in enumerate([(80, 60), (60, 90)]):
-        Image.fromarray(noise.integers(0, 255, (height, width, 3), np.uint8)).save(folder / f"{number}.jpg")
-        rows.append(f"{number}.jpg,{width},{height},{CLASSES[number]},5,5,50,55")
-    (folder / "labels.csv").write_text("\n".join([",".join(labels_csv.COLUMNS), *rows]) + "\n", encoding="utf-8")
     for name in ("train", "test"):
+        rows = []
+        for number, (width, height) in enumerate([(80, 60), (60, 90)]):
+            image = Image.fromarray(noise.integers(0, 255, (height, width, 3), np.uint8))
+            image.save(folder / f"{name}_{number}.jpg")
+            rows.append(f"{name}_{number}.jpg,{width},{height},{CLASSES[number]},5,5,50,55")
+        (folder / "labels.csv").write_text("\n".join([",".join(labels_csv.COLUMNS), *rows]) + "\n", encoding="utf-8")
         generate_tfrecord.main(
             [
                 "--csv_input",
