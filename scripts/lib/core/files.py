@@ -80,12 +80,15 @@ def _names(folder: str, suffixes: str | tuple[str, ...], prefix: str, root: Path
                 yield prefix + entry.name
             continue
         place = os.path.realpath(entry.path)
-        below = Path(place).relative_to(root).parts if Path(place).is_relative_to(root) else [".elsewhere"]
-        is_hidden = any(part.startswith(".") for part in below)
-        is_listed_there = entry.is_symlink() and (not is_hidden or root.is_relative_to(place))
+        is_listed_there = entry.is_symlink() and (_is_visible_below(Path(place), root) or root.is_relative_to(place))
         if place not in listed and not is_listed_there:
             listed.add(place)
             yield from _names(entry.path, suffixes, f"{prefix}{entry.name}/", root, listed)
+
+
+def _is_visible_below(place: Path, root: Path) -> bool:
+    """Return whether a folder lies below another one, and in no hidden folder of it."""
+    return place.is_relative_to(root) and not any(part.startswith(".") for part in place.relative_to(root).parts)
 
 
 def read_bytes(path: Path | RemotePath | str) -> bytes:
@@ -250,7 +253,8 @@ def replace_folder(made: Path, place: Path | RemotePath) -> None:
                 path.unlink()
         return
     put_back(place)
-    place, former = followed(place), _former(place)
+    place = followed(place)
+    former = _former(place)
     if place.exists():
         shutil.copymode(place, made)
         place.rename(former)
@@ -281,7 +285,6 @@ def put_back(place: Path | str) -> None:
         former.rename(Path(scratch) / place.name)  # at one stroke, so that half of it never comes back
 
 
-def _former(place: Path | str) -> Path:
-    """Return where the folder of a place lies while another one replaces it."""
-    place = followed(place)
+def _former(place: Path) -> Path:
+    """Return where the folder of a place, without links, lies while another one replaces it."""
     return place.with_name(f".{place.name}.former")
