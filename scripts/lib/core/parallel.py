@@ -31,12 +31,13 @@ def process_map(function: Callable[[Item], Result], items: Iterable[Item]) -> It
     """
     from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor  # which few scripts need
 
+    num_processes = min(available_cores(), 61)  # as many as Windows can wait for
     try:
-        with ProcessPoolExecutor(min(available_cores(), 61)) as pool:  # as many as Windows can wait for
+        with ProcessPoolExecutor(num_processes) as pool:
             yield from pool.map(function, items, chunksize=8)
     except BrokenProcessPool:
         remedy = "it ran out of memory, or was killed; close other programs, and run the command again"
-        raise DataError([f"one of the {available_cores()} processes at work has ended: {remedy}."]) from None
+        raise DataError([f"one of the {num_processes} processes at work has ended: {remedy}."]) from None
 
 
 def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], num_workers: int) -> Iterator[Result]:
