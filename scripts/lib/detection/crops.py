@@ -26,29 +26,34 @@ def write(
         detections: whose boxes are cut out, clipped to the image; those without a pixel on it are left out.
         class_names: of all classes.
     """
-    boxes = defaultdict(list)
-    for class_name, _, *box_xyxy in detections:
-        if box := clip_to_pixels(box_xyxy, *image.size):
-            boxes[_folder_name(class_name)].append(box)
+    boxes = _boxes_by_folder(detections, *image.size)
     for name in dict.fromkeys(map(_folder_name, class_names)):
         paths = _paths(folder / name, output_name)
-        for (left, top, right, bottom), path in zip(boxes[name], paths, strict=False):
+        for box, path in zip(boxes[name], paths, strict=False):
             with files.atomic_write(path, durable=False) as file:
-                image.crop((left, top, right, bottom)).save(file, "JPEG", quality=95, subsampling=0)
+                image.crop(box).save(file, "JPEG", quality=95, subsampling=0)
         for path in itertools.takewhile(Path.is_file, _paths(folder / name, output_name, len(boxes[name]) + 1)):
             path.unlink()
 
 
 def are_there(folder: Path, output_name: str, detections: Iterable[Detection], width: int, height: int) -> bool:
     """Return whether all crops of an image of this size in pixels were written."""
-    counts: dict[str, int] = defaultdict(int)
-    for class_name, _, *box_xyxy in detections:
-        counts[_folder_name(class_name)] += bool(clip_to_pixels(box_xyxy, width, height))
     return all(
         path.is_file()
-        for name, count in counts.items()
-        for path in itertools.islice(_paths(folder / name, output_name), count)
+        for name, boxes in _boxes_by_folder(detections, width, height).items()
+        for path in itertools.islice(_paths(folder / name, output_name), len(boxes))
     )
+
+
+def _boxes_by_folder(
+    detections: Iterable[Detection], width: int, height: int
+) -> defaultdict[str, list[tuple[int, int, int, int]]]:
+    """Return the folder of each class -> what is cut out for it: left, top, right, bottom in pixels."""
+    boxes = defaultdict(list)
+    for class_name, _, *box_xyxy in detections:
+        if box := clip_to_pixels(box_xyxy, width, height):
+            boxes[_folder_name(class_name)].append(box)
+    return boxes
 
 
 def _paths(folder: Path, output_name: str, first: int = 1) -> Iterator[Path]:
