@@ -25,6 +25,10 @@ class Detection(NamedTuple):
     xmax: float
     ymax: float
 
+    def to_dict(self) -> dict[str, str | float]:
+        """Return the values under the names that tables and JSON give them."""
+        return {"class" if name == "class_name" else name: value for name, value in self._asdict().items()}
+
 
 def round_half_up(value: float) -> int:
     """Return the nearest whole number; 0.5 always goes up (Python's `round` goes to the even neighbour)."""

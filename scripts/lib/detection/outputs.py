@@ -107,7 +107,7 @@ def json_writer(path: Path, settings: Mapping[str, Any]) -> Iterator[Write]:
 def _image_as_json(image: ImageResult) -> dict[str, Any]:
     if image.error:
         return {"filename": image.name, "error": str(image.error)}
-    found = [dict(zip(COLUMNS[1:], detection, strict=True)) for detection in image.detections]
+    found = [detection.to_dict() for detection in image.detections]
     return {"filename": image.name, "width": image.width, "height": image.height, "detections": found}
 
 

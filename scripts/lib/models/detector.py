@@ -74,7 +74,7 @@ class Detections:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the image's size and the detections in JSON's types, as `detect.py --formats json` writes them."""
-        found = [dict(zip(("class", *Detection._fields[1:]), detection, strict=True)) for detection in self]
+        found = [detection.to_dict() for detection in self]
         return {"width": self.image_width, "height": self.image_height, "detections": found}
 
     def to_supervision(self):
