@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import types
@@ -15,7 +14,7 @@ from PIL import Image
 
 from scripts.lib.core.errors import DataError
 from scripts.lib.models.detector import Detector
-from tests import made_onnx
+from tests import documents, made_onnx
 
 IMAGE = np.full((100, 200, 3), [0, 230, 153], np.uint8)
 
@@ -92,7 +91,7 @@ def test_detections_become_json_and_those_of_supervision(tmp_path, monkeypatch):
 def test_the_programs_in_the_documents_run(page, tmp_path, repository_root):
     made_onnx.write(tmp_path / "exported_model")
     (tmp_path / "photo.jpg").write_bytes(made_onnx.encoded_image((0, 230, 0)))
-    (program,) = re.findall("```python\n(.*?)```", (repository_root / page).read_text("utf-8"), re.DOTALL)
+    (program,) = documents.programs(repository_root / page)
     in_repository = {**os.environ, "PYTHONPATH": str(repository_root)} if page == "README.md" else None
     done = subprocess.run(
         [sys.executable, "-c", program.replace("/path/to/repository", repository_root.as_posix())],

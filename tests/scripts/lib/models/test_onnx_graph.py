@@ -13,7 +13,7 @@ from onnx.utils import Extractor
 from scripts.lib.models import non_max_suppression, onnx_graph, resizing
 from scripts.lib.models.detector import Detector
 from scripts.lib.models.non_max_suppression import Settings
-from tests import made_onnx
+from tests import documents, made_onnx
 
 OUTPUTS = ["detection_boxes", "detection_scores", "detection_classes", "num_detections"]
 SETTINGS = Settings(0.3, 0.5, 8, 20)
@@ -47,7 +47,7 @@ def test_the_program_in_the_docs_prints_what_is_on_a_photo(tmp_path, monkeypatch
     made_onnx.write(tmp_path / "exported_model")
     (tmp_path / "photo.jpg").write_bytes(made_onnx.encoded_image((0, 230, 0)))
     monkeypatch.chdir(tmp_path)
-    (program,) = re.findall("```python\n(.*?)```", (repository_root / "docs/export.md").read_text("utf-8"), re.DOTALL)
+    (program,) = documents.programs(repository_root / "docs/export.md")
     exec(program, {})
     assert re.fullmatch(r"Green 0\.90\d* \[0\.25 0\.1 +0\.75 0\.6 +\]\n", capsys.readouterr().out)
 
