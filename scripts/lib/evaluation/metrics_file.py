@@ -81,16 +81,16 @@ def write(path: Path | str, evaluation: Evaluation) -> None:
 def write_json(path: Path | str, content: dict) -> None:
     """Write a file of figures; NaN becomes null, since JSON has no NaN."""
     with files.atomic_write(path, "w") as file:
-        json.dump(without_nan(content), file, indent=2, ensure_ascii=False)
+        json.dump(finite_or_null(content), file, indent=2, ensure_ascii=False)
         file.write("\n")
 
 
-def without_nan(value):
+def finite_or_null(value):
     """Return the value with None for NaN and infinity, which JSON has not."""
     if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
+        return {key: finite_or_null(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [without_nan(item) for item in value]
+        return [finite_or_null(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

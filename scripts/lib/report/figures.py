@@ -136,7 +136,7 @@ def _class_result(name: str, matches: ClassMatches, figure: Figure, boxes_train:
 def as_json(results: Results, findings: Sequence[str] = (), about: Mapping[str, str] | None = None) -> dict:
     """Return the content of metrics.json: what eval.py writes (global_step, num_examples, metrics), and the rest."""
     tags = pascal_tags(results)
-    return metrics_file.without_nan(
+    return metrics_file.finite_or_null(
         {
             "about": dict(about or {}),
             "global_step": results.global_step or 0,
