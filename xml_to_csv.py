@@ -1,11 +1,12 @@
 """Convert annotations into the labels CSV.
 
-In:  a folder of PASCAL VOC XML files, as LabelImg writes them; sub-folders are read, too. Or another format, see below.
+In:  folders of PASCAL VOC XML files, as LabelImg writes them; sub-folders are read, too. Or another format, see below.
 Out: a CSV file with the columns filename,width,height,class,xmin,ymin,xmax,ymax, one row per box; files in order of
      their names, boxes in the order of the file.
 
     python xml_to_csv.py --annotations_dir annotations --output_csv data/labels.csv
     python xml_to_csv.py --annotations_dir DeepFashion --image_dir DeepFashion --class_map my_classes.csv
+    python xml_to_csv.py --annotations_dir annotations cvat_export/annotations.json --image_dir samples
 
 All files that cannot be read are listed, and then nothing is written. Images without objects are left out unless
 --include_negatives is given. If an image was renamed together with its XML file, the CSV gets the name on disk, and a
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from scripts import _init_paths  # noqa: F401
 from scripts.lib.annotations import class_map, proposals, registry
+from scripts.lib.annotations.registry import AnnotationFolder
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import existing_dir, existing_file, local_path
@@ -47,8 +49,7 @@ def xml_to_csv(path: Path | str) -> pd.DataFrame:
     Raises:
         DataError: with every finding of every file.
     """
-    name, annotation_files = registry.find_files(Path(path), "voc")
-    annotations, findings, _ = registry.read_files(name, annotation_files, Path(path), None)
+    annotations, findings, _ = registry.read_folders(registry.find_folders([Path(path)], "voc"), None)
     if errors(findings):
         raise DataError(findings)
     return labels_csv.frame(rows_of(annotations))
@@ -57,12 +58,10 @@ def xml_to_csv(path: Path | str) -> pd.DataFrame:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_arguments(argv)
     try:
-        format_name, annotation_files = registry.find_files(args.annotations_dir, args.format)
-        images = image_folder(format_name, args.image_dir, args.annotations_dir)
+        annotation_folders = registry.find_folders(args.annotations_dir, args.format)
+        images = image_folder(annotation_folders, args.image_dir)
         our_classes = class_map.read(args.class_map) if args.class_map else None
-        annotations, findings, _ = registry.read_files(
-            format_name, annotation_files, args.annotations_dir, images, our_classes
-        )
+        annotations, findings, _ = registry.read_folders(annotation_folders, images, our_classes)
         if errors(findings):
             raise DataError(findings)
         rows = rows_of(annotations, args.include_negatives)
@@ -82,35 +81,38 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(f"{__doc__}\n{registry.HELP}")
     folder, labels = files.default_path("annotations"), files.default_path("data/labels.csv")
     source = "--annotations_dir", "--inputDir", "-i"
-    parser.add_argument(*source, type=local_path, default=folder, help="folder of the annotations")
+    of = "folders of the annotations"
+    parser.add_argument(*source, nargs="+", type=local_path, default=[folder], metavar="FOLDER", help=of)
     parser.add_argument("--output_csv", "--outputFile", "-o", type=local_path, default=labels, help="CSV to write")
     formats = {"choices": (registry.AUTO, *registry.FORMATS), "default": registry.AUTO, "metavar": "FORMAT"}
     parser.add_argument("--format", **formats, help=registry.FORMAT_HELP)
-    images = "folder of the images (default: samples, or annotations_dir if it has images)"
+    images = "folder of the images (default: samples, or the folder of the annotations if it has images)"
     parser.add_argument("--image_dir", type=existing_dir, help=images)
     parser.add_argument("--class_map", type=existing_file, help="CSV with the columns theirs,ours that renames classes")
     parser.add_argument("--include_negatives", action="store_true", help="keep images without objects: one row each")
     args = parser.parse_args(argv)
-    if not args.annotations_dir.exists():
-        raise UsageError(f"--annotations_dir {args.annotations_dir}: no such folder")
+    registry.require_existing(args.annotations_dir)
     command_line.check_output("output_csv", args.output_csv, labels_csv.HEAD, "labels CSV")
     return args
 
 
-def image_folder(format_name: str, image_dir: Path | None, annotations_dir: Path) -> ImageFolder | None:
-    """Return the images, or None if there are none and the format does not need them.
+def image_folder(annotation_folders: Sequence[AnnotationFolder], image_dir: Path | None) -> ImageFolder | None:
+    """Return the images, or None if there are none and the formats do not need them.
 
-    Without `image_dir` they are looked for in samples, and then beside the annotations, where exports have them.
+    Without `image_dir` they are looked for in samples, and then beside the annotations, where exports have them; beside
+    those of several folders not, since a CSV names all images below one folder.
     """
     if image_dir:
         return ImageFolder(image_dir)
-    for folder in filter(Path.is_dir, (files.default_path("samples"), annotations_dir)):
+    beside = [folder.path for folder in annotation_folders] if len(annotation_folders) == 1 else []
+    for folder in filter(Path.is_dir, (files.default_path("samples"), *beside)):
         images = ImageFolder(folder)
         if images.names:
             print(f"images: {files.shown_path(folder)} (--image_dir names another folder)")
             return images
-    if registry.FORMATS[format_name].NEEDS_IMAGES:
-        raise UsageError(f"--format {format_name} does not state the sizes of the images: give --image_dir")
+    for folder in annotation_folders:
+        if registry.FORMATS[folder.format_name].NEEDS_IMAGES:
+            raise UsageError(f"--format {folder.format_name} does not state the sizes of the images: give --image_dir")
     return None
 
 
@@ -119,10 +121,10 @@ def rows_of(annotations: Sequence[Annotation], include_negatives: bool = False) 
     return [row for annotation in kept for row in labels_csv.rows_of(annotation)]
 
 
-def print_summary(annotations: Sequence[Annotation], annotations_dir: Path, include_negatives: bool) -> None:
+def print_summary(annotations: Sequence[Annotation], annotation_paths: Sequence[Path], include_negatives: bool) -> None:
     boxes = Counter(box.name for annotation in annotations for box in annotation.objects)
     num_negatives = sum(not annotation.objects for annotation in annotations)
-    print(f"{counted(len(annotations), 'annotated image')} read from {files.shown_path(annotations_dir)}")
+    print(f"{counted(len(annotations), 'annotated image')} read from {registry.shown(annotation_paths)}")
     if num_negatives and include_negatives:
         print(f"images without objects, kept as one row each: {num_negatives}")
     elif num_negatives:

@@ -88,8 +88,13 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     formats = (registry.AUTO, *registry.FORMATS)
     data = parser.add_argument_group("data")
     source = data.add_mutually_exclusive_group()
-    annotations_dir = files.default_path("annotations")
-    source.add_argument("--annotations_dir", type=local_path, default=annotations_dir, help="folder of the annotations")
+    annotations = {
+        "nargs": "+",
+        "type": local_path,
+        "default": [files.default_path("annotations")],
+        "metavar": "FOLDER",
+    }
+    source.add_argument("--annotations_dir", **annotations, help="folders of the annotations")
     source.add_argument("--csv_input", "--input_csv", type=existing_file, help="labels CSV, instead of the annotations")
     source.add_argument(
         "--record", metavar="FILE", help="TFRecord, or pattern of its shards, instead of the annotations"
@@ -118,8 +123,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         raise UsageError("--train_csv and --test_csv are the two sides of one split: give both, or neither")
     if args.csv_input and args.class_map:
         raise UsageError("--class_map renames the classes of annotations; those of --csv_input are ours already")
-    if not args.csv_input and not args.record and not args.annotations_dir.exists():
-        raise UsageError(f"--annotations_dir {files.shown_path(args.annotations_dir)}: no such folder")
+    if not args.csv_input and not args.record:
+        registry.require_existing(args.annotations_dir)
     if not args.record and not args.image_dir.is_dir():
         raise UsageError(f"--image_dir {files.shown_path(args.image_dir)}: no such folder")
     if args.json:

@@ -160,6 +160,36 @@ def test_other_formats_are_recognised_and_their_classes_renamed(tmp_path, capsys
         convert(folder, f"--image_dir={images}", f"--class_map={class_map}")
 
 
+def test_folders_of_several_formats_become_one_csv(annotations_dir, tmp_path, monkeypatch, capsys):
+    images, yolo = tmp_path / "images", tmp_path / "yolo"
+    for path in (images, yolo):
+        path.mkdir()
+    for name in ("a.jpg", "b.jpg", "none.jpg", "y.jpg"):
+        Image.new("RGB", (64, 48)).save(images / name)
+    (yolo / "classes.txt").write_text("Tee\n", encoding="utf-8")
+    (yolo / "y.txt").write_text("0 0.5 0.5 0.5 0.5\n", encoding="utf-8")
+    alone = convert(annotations_dir, f"--image_dir={images}")
+    both = ["--annotations_dir", str(annotations_dir), str(yolo)]
+    output = tmp_path / "both.csv"
+    xml_to_csv.main([*both, f"--output_csv={output}", f"--image_dir={images}"])
+    assert output.read_text(encoding="utf-8").splitlines()[1:] == [*alone, "y.jpg,64,48,Tee,16,12,48,36"]
+    assert f"read from {files.shown_path(annotations_dir)}, {files.shown_path(yolo)}" in capsys.readouterr().out
+    annotate(yolo.with_name("again") / "b.xml", "b.jpg", ["Tops"])
+    both[2] = str(yolo.with_name("again"))
+    with pytest.raises(DataError, match="names the image 'b.jpg', as .*b.xml does"):
+        xml_to_csv.main([*both, f"--output_csv={output}", f"--image_dir={images}"])
+    with pytest.raises(UsageError, match="--annotations_dir .*absent1, .*absent2: no such folder"):
+        xml_to_csv.main(["--annotations_dir", str(tmp_path / "absent1"), str(yolo), str(tmp_path / "absent2")])
+    for name in ("empty1", "empty2"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError) as caught:
+        xml_to_csv.main(["--annotations_dir", str(tmp_path / "empty1"), str(yolo), str(tmp_path / "empty2")])
+    assert [finding.code for finding in caught.value.findings] == ["no-annotation"] * 2
+    monkeypatch.setattr("xml_to_csv.files.default_path", lambda relative: tmp_path / "absent")
+    with pytest.raises(UsageError, match="--format yolo does not state the sizes of the images: give --image_dir"):
+        xml_to_csv.main(["--annotations_dir", str(annotations_dir), str(yolo), f"--output_csv={output}"])
+
+
 def test_format_without_sizes_needs_the_images(tmp_path, monkeypatch):
     monkeypatch.setattr("xml_to_csv.files.default_path", lambda relative: tmp_path / "absent")
     (tmp_path / "yolo").mkdir()

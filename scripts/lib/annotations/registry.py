@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
 import pkgutil
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.lib.annotations import class_map, formats
-from scripts.lib.annotations.parsing import error_in
+from scripts.lib.annotations.parsing import error_in, stem_below
 from scripts.lib.annotations.voc_xml import Annotation
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, Finding, UsageError, errors
@@ -23,6 +24,39 @@ FORMATS = {
 HELP = "Formats:\n" + "\n".join(f"  {name:<13} {FORMATS[name].TITLE}" for name in FORMATS)
 AUTO = "auto"  # the value of --format that means: recognise it
 FORMAT_HELP = f"annotation format: {', '.join(FORMATS)}; {AUTO}: recognise it"
+
+
+@dataclasses.dataclass(frozen=True)
+class AnnotationFolder:
+    """A folder of annotations, or a file that holds all of them."""
+
+    path: Path
+    format_name: str
+    files: Sequence[str]  # the annotation files, in order of their names
+
+
+def require_existing(paths: Sequence[Path]) -> None:
+    """Raise UsageError if a value of --annotations_dir is not there."""
+    if missing := [path for path in paths if not path.exists()]:
+        raise UsageError(f"--annotations_dir {shown(missing)}: no such folder")
+
+
+def find_folders(paths: Sequence[Path], name: str = AUTO) -> list[AnnotationFolder]:
+    """Find the annotation files of several folders, each in a format of its own.
+
+    Raises:
+        UsageError: a folder has files of several formats, and `name` is AUTO.
+        DataError: with a finding for each folder that has none.
+    """
+    folders, findings = [], []
+    for path in paths:
+        try:
+            folders.append(AnnotationFolder(path, *find_files(path, name)))
+        except DataError as error:
+            findings += error.findings
+    if findings:
+        raise DataError(findings)
+    return folders
 
 
 def find_files(path: Path, name: str = AUTO) -> tuple[str, list[str]]:
@@ -56,24 +90,26 @@ def read_file(name: str, file: str, path: Path, images: ImageFolder | None) -> t
         return [], [error_in(file, "file-unreadable", f"cannot be read: {error.strerror or error}", "check the file")]
 
 
-def read_files(
-    name: str, listed: Sequence[str], path: Path, images: ImageFolder | None, renames: Mapping[str, str] | None = None
-) -> tuple[list[Annotation], list[Finding], list[str]]:
+def read_folders(
+    folders: Sequence[AnnotationFolder], images: ImageFolder | None, renames: Mapping[str, str] | None = None
+) -> tuple[list[Annotation], list[Finding], set[str]]:
     """Read all annotation files, and rename the classes by a class map.
 
     Returns:
-        The annotations in the order of the files; each finding once; the files with an error.
+        The annotations in the order of the files; each finding once; the files with an error, as the names of their
+        images without suffix.
     """
-    annotations, findings, damaged = [], [], []
-    for file in progress(listed, "reading", unit="file"):
-        of_file, findings_of_file = read_file(name, file, path, images)
+    annotations, findings, damaged = [], [], set()
+    listed = [(folder, file) for folder in folders for file in folder.files]
+    for folder, file in progress(listed, "reading", unit="file"):
+        of_file, findings_of_file = read_file(folder.format_name, file, folder.path, images)
         if renames is not None:
             of_file, unknown = class_map.rename(of_file, renames)
             findings_of_file += unknown
         annotations += of_file
         findings += findings_of_file
         if errors(findings_of_file):
-            damaged.append(file)
+            damaged.add(stem_below(file, folder.path))
     return annotations, [*dict.fromkeys(findings), *check_images_are_distinct(annotations)], damaged
 
 
@@ -89,6 +125,13 @@ def check_images_are_distinct(annotations: Sequence[Annotation]) -> list[Finding
     return findings
 
 
-def no_object(path: Path) -> Finding:
+def no_object(paths: Sequence[Path]) -> Finding:
     """Return the error of annotations that would make an empty labels CSV."""
-    return error_in(path, "no-object", "no annotation has an object", "label the images, or give --include_negatives")
+    return error_in(
+        shown(paths), "no-object", "no annotation has an object", "label the images, or give --include_negatives"
+    )
+
+
+def shown(paths: Sequence[Path]) -> str:
+    """Return the paths as messages name them."""
+    return ", ".join(map(files.shown_path, paths))

@@ -128,9 +128,10 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescrip
 
     def _expand_help(self, action: argparse.Action) -> str:
         """Default paths as they stand in the repository: shorter, and the same for everyone."""
-        if isinstance(action.default, Path) and action.default.is_relative_to(files.REPOSITORY_ROOT):
+        default = action.default[0] if isinstance(action.default, list) and action.default else action.default
+        if isinstance(default, Path) and default.is_relative_to(files.REPOSITORY_ROOT):
             action = copy.copy(action)
-            action.default = action.default.relative_to(files.REPOSITORY_ROOT).as_posix()
+            action.default = default.relative_to(files.REPOSITORY_ROOT).as_posix()
         return super()._expand_help(action)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from scripts.lib.annotations import class_map, registry
-from scripts.lib.annotations.parsing import stem_below
 from scripts.lib.core import files, parallel
 from scripts.lib.core.errors import ERROR, WARNING, DataError, Finding
 from scripts.lib.core.progress import progress
@@ -107,21 +106,21 @@ def read_labels_csv(path: Path, folder: ImageFolder) -> tuple[Labels, list[Findi
 
 
 def read_annotations(
-    path: Path, format_name: str, class_map_csv: Path | None, with_negatives: bool, folder: ImageFolder
+    paths: Sequence[Path], format_name: str, class_map_csv: Path | None, with_negatives: bool, folder: ImageFolder
 ) -> tuple[Labels, list[Finding]]:
     """Read all annotation files as xml_to_csv.py does."""
     try:
-        name, annotation_files = registry.find_files(path, format_name)
+        annotation_folders = registry.find_folders(paths, format_name)
     except DataError as error:
         return Labels([], set(), with_negatives), error.findings
 
     our_classes = class_map.read(class_map_csv) if class_map_csv else None
-    annotations, findings, damaged_files = registry.read_files(name, annotation_files, path, folder, our_classes)
-    damaged = {folder.find(stem_below(file, path)) for file in damaged_files}
+    annotations, findings, damaged_stems = registry.read_folders(annotation_folders, folder, our_classes)
+    damaged = set(map(folder.find, damaged_stems))
     images = [image for found in annotations for image in labelled_images.labelled_images(labels_csv.rows_of(found))]
     labels = Labels(sorted(images, key=lambda image: image.filename), damaged, with_negatives)
     if not (findings and not images) and not any(map(labels.records, images)):  # else the objects are unknown
-        findings.append(registry.no_object(path))
+        findings.append(registry.no_object(paths))
     return labels, findings
 
 
