@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from scripts.lib.annotations import registry
@@ -26,4 +28,4 @@ def test_finding_names_what_was_found_and_expected(file, old, new, line, words, 
 def test_its_lists_are_not_taken_for_another_format(folder):
     write(folder, {**DEEP_FASHION, **YOLO})
     name, found = registry.find_files(folder)
-    assert name == "deepfashion" and [file.rsplit("/", 1)[1] for file in found] == ["list_bbox.txt"]
+    assert name == "deepfashion" and [Path(file).name for file in found] == ["list_bbox.txt"]
