@@ -65,6 +65,9 @@ MADE = {
     "deep nesting": "<annotation>" * 100_000,
     "deep nesting, closed": "<annotation>" + "<a>" * 200_000 + "</a>" * 200_000 + "</annotation>",
     "many attributes": "<annotation " + " ".join(f'a{n}="1"' for n in range(100_000)) + "/>",
+    "many declared attributes": "<!DOCTYPE annotation [<!ATTLIST annotation "
+    + " ".join(f"a{n} CDATA #IMPLIED" for n in range(100_000))
+    + ">]><annotation/>",
     "a long name": CLEAN.replace("Tops", "T" * 5_000_000),
     "a long number": CLEAN.replace("<xmin>1<", f"<xmin>{'1' * 1_000_000}<"),
     "a long file name": CLEAN.replace("a.jpg<", f"{'.' * 1_000_000}<"),
