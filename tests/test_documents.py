@@ -148,7 +148,7 @@ def test_files_that_the_page_names_are_there(page):
     for span in documents.code_spans(page):
         if re.fullmatch(r"(?:scripts|configs|cloud|tests)/[\w/.]+\.(?:py|config|yaml)", span):
             assert (ROOT / span).exists(), span
-    for config in re.findall(r"^\| `((?:ssd|faster)_\w+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE):
+    for config in re.findall(r"^\| `((?:ssd|ssdlite|faster)_\w+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE):
         assert (ROOT / "configs" / f"{config}.config").is_file(), config
 
 

@@ -58,6 +58,7 @@ _ZOO = {
     "ssd_mobilenet_v1_coco_2018_01_28": "ssd_mobilenet_v1_coco_2018_01_28",
     "ssd_mobilenet_v1_fpn": "ssd_mobilenet_v1_fpn_shared_box_predictor_640x640_coco14_sync_2018_07_03",
     "ssd_mobilenet_v2_coco": "ssd_mobilenet_v2_coco_2018_03_29",
+    "ssdlite_mobilenet_v2_coco": "ssdlite_mobilenet_v2_coco_2018_05_09",
     "ssd_inception_v2": "ssd_inception_v2_coco_2018_01_28",
     "faster_rcnn_inception_v2": "faster_rcnn_inception_v2_coco_2018_01_28",
     "faster_rcnn_resnet101": "faster_rcnn_resnet101_coco_2018_01_28",

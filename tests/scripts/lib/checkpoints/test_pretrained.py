@@ -24,6 +24,7 @@ def test_the_projects_addresses_begin_with_https():
         "ssd_mobilenet_v1_coco_2018_01_28",
         "ssd_mobilenet_v1_fpn",
         "ssd_mobilenet_v2_coco",
+        "ssdlite_mobilenet_v2_coco",
         "ssd_inception_v2",
         "faster_rcnn_inception_v2",
         "faster_rcnn_resnet101",

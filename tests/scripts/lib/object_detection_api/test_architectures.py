@@ -35,6 +35,7 @@ SLOW = (
     "ssd_mobilenet_v1_512",
     "ssd_mobilenet_v1_balanced",
     "ssd_mobilenet_v1_large_batch",
+    "ssdlite_mobilenet_v2",
 )
 STEPS = ("train", "eval", "export", "fast", "detect")
 
