@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+from google.protobuf.message import Message
 
 from scripts.lib.models.detector import DetectionArrays, Detector
 
@@ -19,6 +20,25 @@ OPTIONAL = [
 def arguments(source: Path, folder: Path, formats: str) -> list[str]:
     """Return export_model.py's arguments."""
     return ["--checkpoint", str(source), "--output_dir", str(folder), "--formats", formats, "--calibration_images", "3"]
+
+
+def of_checkpoint(tf, config: Message, checkpoint: str, images: list[np.ndarray]) -> list[DetectionArrays]:
+    """Return what the model gives that is built anew from a config and restored from a checkpoint, without an export."""
+    from object_detection.builders import model_builder
+
+    found = []
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = model_builder.build(config.model, is_training=False)
+        image = tf.placeholder(tf.uint8, [1, None, None, 3])
+        preprocessed, true_shapes = model.preprocess(tf.cast(image, tf.float32))
+        outputs = model.postprocess(model.predict(preprocessed, true_shapes), true_shapes)
+        wanted = [outputs[f"detection_{name}"] for name in ("boxes", "scores", "classes")]
+        tf.train.Saver().restore(session, checkpoint)
+        for pixels in images:
+            boxes, scores, classes = (values[0] for values in session.run(wanted, {image: pixels[np.newaxis]}))
+            height, width = pixels.shape[:2]
+            found.append(DetectionArrays(boxes * (height, width, height, width), scores, classes.astype(int) + 1))
+    return found
 
 
 def detections(folder: Path, runtime: str, images: list[np.ndarray], batch_size: int = 1) -> list[DetectionArrays]:

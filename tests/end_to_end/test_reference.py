@@ -10,7 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scripts.lib.config import pipeline_config
+from scripts.lib.images import decode
+from scripts.lib.models.detector import Detector
 from scripts.lib.training import log
+from tests import exporting
 
 NUM_STEPS = 60
 
@@ -119,30 +123,13 @@ def test_detection_on_the_test_photos(config, exported, reference_dir, run_scrip
 
 def test_the_exported_model_detects_what_the_checkpoint_does(config, exported, reference_dir, tf):
     """The same photos through the frozen graph and through the model built anew and restored from the checkpoint."""
-    from PIL import Image
-
-    from scripts.lib.config import pipeline_config
-    from scripts.lib.models.detector import Detector
-
     photos = sorted((reference_dir / "samples").glob("*.jpg"))[:5]
-    images = [np.asarray(Image.open(path).convert("RGB")) for path in photos]
+    images = [decode.read(path)[0] for path in photos]
     detector = Detector(exported)
-
-    from object_detection.builders import model_builder
-
-    with tf.Graph().as_default(), tf.Session() as session:
-        model = model_builder.build(pipeline_config.read(config).model, is_training=False)
-        image = tf.placeholder(tf.uint8, [1, None, None, 3])
-        preprocessed, true_shapes = model.preprocess(tf.cast(image, tf.float32))
-        outputs = model.postprocess(model.predict(preprocessed, true_shapes), true_shapes)
-        tf.train.Saver().restore(session, tf.train.latest_checkpoint(str(config.parent / "train")))
-        for pixels in images:
-            boxes, scores = session.run(
-                [outputs["detection_boxes"], outputs["detection_scores"]], {image: pixels[np.newaxis]}
-            )
-            found = detector.detect(pixels, 0.0)
-            height, width = pixels.shape[:2]
-            expected = boxes[0] * (height, width, height, width)
-            assert [detection.score for detection in found] == pytest.approx(scores[0].tolist(), abs=1e-5)
-            actual = [(d.ymin, d.xmin, d.ymax, d.xmax) for d in found]
-            np.testing.assert_allclose(actual, expected, atol=0.05)
+    checkpoint = tf.train.latest_checkpoint(str(config.parent / "train"))
+    expected = exporting.of_checkpoint(tf, pipeline_config.read(config), checkpoint, images)
+    for pixels, one in zip(images, expected, strict=True):
+        found = detector.detect(pixels, 0.0)
+        assert [detection.score for detection in found] == pytest.approx(one.scores.tolist(), abs=1e-5)
+        actual = [(d.ymin, d.xmin, d.ymax, d.xmax) for d in found]
+        np.testing.assert_allclose(actual, one.boxes_yxyx, atol=0.05)
