@@ -15,16 +15,14 @@ garments, not photos.
 
 import argparse
 import shlex
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import _check_python  # noqa: F401  (ends here where Python is too old)
 import _init_paths  # noqa: F401
 
-from scripts.lib.core import command_line, files
-from scripts.lib.core.errors import DataError
+from scripts.lib.core import command_line, files, pipeline_step
+from scripts.lib.core.pipeline_step import PipelineStep, command_text
 from scripts.lib.core.progress import stage
 from scripts.lib.environment import venv
 from scripts.lib.evaluation import metrics_file
@@ -70,14 +68,6 @@ NEXT = {
 }
 
 
-class PipelineStep(NamedTuple):
-    """One command of the pipeline; paths are relative to the repository's root."""
-
-    title: str
-    script: str
-    arguments: list[str]
-
-
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     print(f"All commands are run in {ROOT}", flush=True)
@@ -85,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     python = venv.prepare(venv.PIPELINE)
     for step in pipeline(args.num_steps):
         with stage(step.title):
-            run(step, python)
+            pipeline_step.run(step, python, "the quickstart stops here")
     print(summary(python))
     return 0
 
@@ -109,22 +99,6 @@ def pipeline(num_steps: int | None = None) -> list[PipelineStep]:
 
 def words(command: str) -> list[str]:
     return shlex.split(command.format(out=OUT, config=CONFIG))
-
-
-def command_text(python: Path, *arguments: str) -> str:
-    """Return the command line as a user types it in the repository root."""
-    program = str(python.relative_to(ROOT)) if ROOT in python.parents else str(python)
-    return command_line.shell_text(program, *arguments)
-
-
-def run(step: PipelineStep, python: Path) -> None:
-    """Show the command and run it; raise DataError with step, command and exit status if it fails."""
-    text = command_text(python, step.script, *step.arguments)
-    print(f"> {text}", flush=True)
-    status = subprocess.run([python, step.script, *step.arguments], cwd=ROOT, check=False).returncode
-    if status:
-        how = f"exit status {status}" if status > 0 else f"killed by signal {-status}; was memory short?"
-        raise DataError([f"{step.title} failed ({how}): {text}"], "the quickstart stops here")
 
 
 def summary(python: Path) -> str:
