@@ -54,6 +54,7 @@ SLOW = {
     "--overfit": ("--num_steps 3", "the set-up did not learn"),
     "--eval_every": ("--num_steps 6 --eval_every 3", None),
     "--formats saved_model": ("", "leave the format out"),
+    "cross_validate.py": ("--folds 2", None),
 }
 
 
