@@ -30,13 +30,15 @@ from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import existing_file, positive_int
 from scripts.lib.core.errors import UsageError
 
-FEW_IMAGES = 1000  # for training; the base config for fewer is another one
+FEW_IMAGES = 1000  # for training; the base configs for fewer are others
+# The base configs, the best first: the first whose checkpoint is there is taken.
+SMALL, LARGE = ("ssd_mobilenet_v1_small_data",), ("ssd_mobilenet_v1_multi",)
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     args = parse_arguments(argv)
     train, test = make.find_record(args.train_record), make.find_record(args.test_record)
-    base_path = args.base_config or default_base(train)
+    base_path = args.base_config or default_base(train, args.fine_tune_checkpoint)
     not_written = f"{files.shown_path(args.output_config)} was not written"
     base = pipeline_config.read(base_path)
     checks.raise_errors(checks.check_trainable(base, base_path), not_written)
@@ -66,8 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     paths = parser.add_argument_group("paths")
-    small, large = "ssd_mobilenet_v1_small_data.config", "ssd_mobilenet_v1_multi.config"
-    base = f"config to start from (default: {small}, from {FEW_IMAGES:,} images on {large})"
+    base = f"config to start from (default: {SMALL[0]}.config, from {FEW_IMAGES:,} images on {LARGE[0]}.config)"
     paths.add_argument("--base_config", type=existing_file, help=base)
     train, test = files.default_path("data/train.record"), files.default_path("data/test.record")
     paths.add_argument("--train_record", default=train, help="training record, or the pattern of its shards")
@@ -105,10 +106,13 @@ def input_size(text: str) -> tuple[int, int | None]:
     return sizes[0], sizes[1] if len(sizes) > 1 else None
 
 
-def default_base(train: make.DataRecord) -> Path:
-    """Return the base config for a data set of this size."""
+def default_base(train: make.DataRecord, checkpoint: str | None = None) -> Path:
+    """Return the base config for a data set of this size; print what a better one needs."""
     few = train.examples is not None and train.examples < FEW_IMAGES
-    return files.default_path(f"configs/ssd_mobilenet_v1_{'small_data' if few else 'multi'}.config")
+    paths = [files.default_path(f"configs/{name}.config") for name in (SMALL if few else LARGE)]
+    base, better = make.best_base(paths, checkpoint)
+    print(*better, sep="\n", end="\n" * bool(better))
+    return base
 
 
 if __name__ == "__main__":

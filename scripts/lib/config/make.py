@@ -70,6 +70,31 @@ def find_label_map(given: str | None, train: DataRecord) -> str:
     return _absolute(resolved)
 
 
+def best_base(paths: Sequence[Path], checkpoint: str | None = None) -> tuple[Path, list[str]]:
+    """Choose a base config by the checkpoint that it starts from.
+
+    Args:
+        paths: base configs, the best first; the last one is for those who have no network.
+        checkpoint: as for `start_from`; None: the base's own.
+
+    Returns:
+        The first whose checkpoint is there, or that starts from the given pre-trained model; else the last one. And a
+        sentence on each better one, with the command that fetches its checkpoint.
+    """
+    starts = {path: pipeline_config.read(path).train_config.fine_tune_checkpoint for path in paths}
+    if checkpoint:
+        wanted = pretrained.of_name(checkpoint)
+        made_for = (path for path, prefix in starts.items() if wanted and pretrained.of_checkpoint(prefix) == wanted)
+        return next(made_for, paths[-1]), []
+    chosen = next((path for path, prefix in starts.items() if checkpoint_files.exists(prefix)), paths[-1])
+    better = paths[: paths.index(chosen)]
+    return chosen, [
+        f"{files.shown_path(path)} would be the better start, but {_portable(starts[path])} is not here: "
+        f"python scripts/download_model.py {Path(starts[path]).parent.name} fetches it, then run this command again"
+        for path in better
+    ]
+
+
 def fill_in_data(config: Message, train: DataRecord, test: DataRecord, label_map_path: str) -> None:
     """Set classes, paths and counts."""
     pipeline_config.detector(config).num_classes = max(label_map.read(label_map_path).values())

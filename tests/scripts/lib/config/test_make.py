@@ -64,6 +64,29 @@ def test_a_checkpoint_that_is_missing_or_on_a_bucket(project):
     assert training.fine_tune_checkpoint == "gs://shop/model.ckpt"
 
 
+def test_the_first_base_whose_checkpoint_is_there_is_taken_and_better_ones_say_what_they_need(project):
+    prefixes = {
+        name: f"pretrained/{name}/model.ckpt" for name in ("ssdlite_mobilenet_v2_coco", "ssd_mobilenet_v2_coco")
+    }
+    paths = []
+    for name, prefix in prefixes.items():
+        _, path = read(project, ('fine_tune_checkpoint: "model.ckpt"', f'fine_tune_checkpoint: "{prefix}"'))
+        paths.append(path.rename(project / f"{name}.config"))
+    better, last = paths
+    chosen, sentences = make.best_base(paths)
+    assert chosen == last, "none is there: the last, which names its own command when it is checked"
+    assert sentences == [
+        "ssdlite_mobilenet_v2_coco.config would be the better start, but pretrained/ssdlite_mobilenet_v2_coco/model.ckpt "
+        "is not here: python scripts/download_model.py ssdlite_mobilenet_v2_coco fetches it, then run this command again"
+    ]
+    assert make.best_base(paths, "ssdlite_mobilenet_v2_coco") == (better, [])
+    assert make.best_base(paths, make.FROM_SCRATCH) == (last, [])
+    write_checkpoint(project / "pretrained/ssd_mobilenet_v2_coco", "model.ckpt", b"")
+    assert make.best_base(paths)[0] == last
+    write_checkpoint(project / "pretrained/ssdlite_mobilenet_v2_coco", "model.ckpt", b"")
+    assert make.best_base(paths) == (better, [])
+
+
 def test_differences_name_each_field_with_both_values(project):
     base, _ = read(project)
     config = type(base).FromString(base.SerializeToString())
