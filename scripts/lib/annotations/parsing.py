@@ -23,18 +23,14 @@ def annotation_of(name: str, images: ImageFolder, file: str, line: int | None = 
     """Return an annotation without objects of the image that a line of a file names; raise DataError without it.
 
     The image is looked for in `folder`, that of the annotation file below the folder of annotations; then by its name,
-    by the name without its first folder, and so on.
+    by the name without its first folder, and so on; of a name that leads out of the folder, by the last part.
     """
-    try:
-        inside = image_names.inside_folder(name)
-    except ValueError as error:
-        remedy = "write the bare name of the image"
-        raise DataError([error_in(file, "filename-outside-folder", str(error), remedy, line=line)]) from error
+    inside, _ = image_names.last_part_inside_folder(name)
     parts = inside.split("/")
     names = [f"{folder}/{inside}", *("/".join(parts[start:]) for start in range(len(parts)))]
     found = next(filter(None, map(images.find, names)), None)
     if found is None:
-        message = f"the image {name!r} is not in {files.shown_path(images.folder)}, or there is more than one"
+        message = f"the image {name[:200]!r} is not in {files.shown_path(images.folder)}, or there is more than one"
         raise DataError([error_in(file, "image-missing", message, "copy it there, or give --image_dir", line=line)])
     (width, height), _ = upright_size(images.folder / found)
     return Annotation(found, width, height, source=file)
@@ -98,8 +94,9 @@ def with_suffix(listed: list[str], suffix: str) -> list[str]:
 
 
 def first_line(file: str) -> str:
+    """Return the first line that is not blank."""
     with Path(file).open(encoding="utf-8-sig", errors="replace") as lines:
-        return lines.readline(2000).strip()
+        return lines.read(2000).strip().partition("\n")[0].rstrip()
 
 
 def stem_below(file: str, path: Path) -> str:

@@ -7,7 +7,6 @@ counts them: xmin and ymin from 0 (older versions: from 1), xmax and ymax up to 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import os
@@ -209,9 +208,9 @@ class _Reader:
     def annotation(self, root: Element) -> Annotation:
         fields = self.stated_children(root, "filename", "size")
         stated = self.text(fields, "filename")
-        filename, is_refused = _inside_folder(stated)
+        filename, is_refused = image_names.last_part_inside_folder(stated)
         if not filename:
-            filename, _ = _inside_folder(Path(self.path).stem)
+            filename, _ = image_names.last_part_inside_folder(Path(self.path).stem)
         if not filename:
             self.report(root, "filename-outside-folder", f"<filename> says {stated!r}, which names no image")
         size = self.stated_children(fields.get("size"), "width", "height")
@@ -241,6 +240,10 @@ class _Reader:
             self.report(fields["bndbox"], "box-normalized", message)
             box = {}
         corners = [self.pixels(box, tag) for tag in tags]
+        for attribute in element.iterfind("attributes/attribute"):  # CVAT's; its <bndbox> is the box before the turn
+            degrees = _text(attribute.find("value"))
+            if _text(attribute.find("name")) == "rotation" and degrees.strip("+-0."):
+                self.report(attribute, "box-rotated", f"is turned by {degrees} degrees, expected an upright box")
         self.object = ""
         return VocObject(name, *corners, line=element.sourceline)
 
@@ -301,14 +304,6 @@ def parse_pixels(text: str) -> int:
     return round_half_up(float(text)) if "." in text else int(text)
 
 
-def _inside_folder(name: str) -> tuple[str, bool]:
-    """Return the name below the image folder, of one that leads out of it the last part; and whether it was refused."""
-    for part in (name, name.replace("\\", "/").rpartition("/")[2]):
-        with contextlib.suppress(ValueError):
-            return image_names.inside_folder(part), part is not name
-    return "", True
-
-
 def _text(element: Element | None) -> str:
     """Return an element's text without XML's white space around it, which is less than Python's."""
     return "" if element is None else (element.text or "").strip(" \t\r\n")
@@ -322,6 +317,7 @@ _REMEDIES = {
     "xml-malformed": "open the image in LabelImg and save it again, or correct the file in a text editor (UTF-8)",
     "xml-doctype": "delete it from the file",
     "box-normalized": "multiply them by the image's width and height, or export the annotations again in pixels",
+    "box-rotated": "draw the upright box around the object instead, and write 0 as its rotation",
     "xml-not-voc": "convert the file to PASCAL VOC, or move it out of the folder",
     "xml-too-large": "move it out of the folder",
     "filename-outside-folder": "write the bare name of the image into <filename>, or rename the XML file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import posixpath
 import re
@@ -52,6 +53,14 @@ def inside_folder(name: str) -> str:
     if _ABSOLUTE.match(name) or ".." in parts:
         raise ValueError(f"the image name {name!r} leads out of the image folder")
     return "/".join(parts)
+
+
+def last_part_inside_folder(name: str) -> tuple[str, bool]:
+    """Return `inside_folder` of a name, or of its last part where that fails, or ""; and whether it failed."""
+    for part in (name, name.replace("\\", "/").rpartition("/")[2]):
+        with contextlib.suppress(ValueError):
+            return inside_folder(part), part is not name
+    return "", True
 
 
 class ImageFolder:

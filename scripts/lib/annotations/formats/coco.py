@@ -14,6 +14,7 @@ from scripts.lib.annotations import parsing
 from scripts.lib.annotations.parsing import error_in
 from scripts.lib.annotations.voc_xml import Annotation, VocObject
 from scripts.lib.core import files, json_text
+from scripts.lib.core.boxes import are_fractions
 from scripts.lib.core.errors import WARNING, DataError, Finding
 from scripts.lib.core.wording import counted
 from scripts.lib.images.image_names import ImageFolder
@@ -23,7 +24,7 @@ NEEDS_IMAGES = True
 IS_DATA_SET = False
 
 _IMAGE = {"id": (int, str), "file_name": str}
-_BOX = {"image_id": (int, str), "category_id": int, "bbox": [float]}
+_BOX = {"image_id": (int, str), "category_id": int, "bbox": [float], "iscrowd?": (int, bool)}
 DETECTIONS, RESULTS = "coco_images.json", "coco_results.json"  # of detect.py
 
 
@@ -44,15 +45,20 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
         content["annotations"] = _content(str(Path(file).with_name(RESULTS)), list)
     class_names = {category["id"]: category["name"] for category in content["categories"]}
     annotations, findings = _images(content["images"], file, path, images)
+    for kind in ("images", "categories"):  # two exports put together: which of the two is meant cannot be known
+        ids = Counter(str(entry.get("id")) for entry in content[kind] if isinstance(entry, dict))
+        if several := [name for name, count in ids.items() if count > 1]:
+            message = f"{counted(len(several), 'id')} of several {kind}, e.g. {several[0]}"
+            findings.append(error_in(file, "id-twice", message, "convert each export by itself, or export them as one"))
     unknown, crowds = Counter(), 0
     for number, box in enumerate(content["annotations"], start=1):
         try:
             json_text.compare(box, _BOX)
-            if box["image_id"] not in annotations:
-                unknown[box["image_id"]] += 1
+            if (image_id := str(box["image_id"])) not in annotations:
+                unknown[image_id] += 1
             elif box.get("iscrowd"):
                 crowds += 1
-            elif annotation := annotations[box["image_id"]]:
+            elif annotation := annotations[image_id]:
                 annotation.objects.append(_object(box, class_names))
         except ValueError as error:
             findings.append(error_in(file, "json-value", str(error), "correct the entry", f"annotation {number}"))
@@ -76,13 +82,13 @@ def _content(file: str, shape: Any) -> Any:
 
 def _images(
     entries: list, file: str, path: Path, images: ImageFolder
-) -> tuple[dict[int | str, Annotation | None], list[Finding]]:
+) -> tuple[dict[str, Annotation | None], list[Finding]]:
     """Return id -> annotation without objects, None for an image that is not there; and what is wrong."""
     annotations, findings = {}, []
     for number, entry in enumerate(entries, start=1):
         try:
             json_text.compare(entry, _IMAGE)
-            annotations[entry["id"]] = None
+            annotations[str(entry["id"])] = None
             annotation = parsing.annotation_of(
                 entry["file_name"], images, file, folder=parsing.folder_below(file, path)
             )
@@ -90,7 +96,7 @@ def _images(
             annotation.width, annotation.height = (
                 entry.get(side, getattr(annotation, side)) for side in ("width", "height")
             )
-            annotations[entry["id"]] = annotation
+            annotations[str(entry["id"])] = annotation
         except ValueError as error:
             findings.append(error_in(file, "json-value", str(error), "correct the entry", f"image {number}"))
         except DataError as error:
@@ -103,6 +109,8 @@ def _object(box: dict, class_names: dict[int, str]) -> VocObject:
         raise ValueError(f"has {box['bbox']} as bbox, expected x, y, width, height")
     if box["category_id"] not in class_names:
         raise ValueError(f"has {box['category_id']} as category_id, which is not among the categories")
+    if are_fractions(box["bbox"]):
+        raise ValueError(f"has {box['bbox']} as bbox, fractions of the image's sides, expected pixels")
     x, y, width, height = (parsing.number(str(value)) for value in box["bbox"])
     corners = parsing.corners_xyxy(x + width / 2, y + height / 2, width, height)
     return VocObject(parsing.class_name(class_names[box["category_id"]]), *corners)

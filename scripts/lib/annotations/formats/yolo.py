@@ -57,7 +57,7 @@ def read(file: str, path: Path, images: ImageFolder) -> tuple[list[Annotation], 
             corners = parsing.corners_xyxy(x * columns, y * rows, width * columns, height * rows)
             annotation.objects.append(VocObject(name, *corners, line=line))
         except ValueError as error:
-            remedy = "correct the line, or draw the boxes of this image again"
+            remedy = "correct the line, or export boxes only, without polygons, keypoints and scores"
             findings.append(parsing.error_in(file, "yolo-line", str(error), remedy, line=line))
     if unknown:
         findings.append(_unknown_classes(file, sorted(unknown), names, names_file))
@@ -111,12 +111,12 @@ def _read_names(file: Path) -> list[str]:
     import yaml  # here, since most annotations need none
 
     try:
-        names = (yaml.safe_load(text) or {}).get("names", [])
+        names = (yaml.load(text, yaml.BaseLoader) or {}).get("names", [])  # all as texts: `no` is a class, not False
         if isinstance(names, dict):
-            names = [names[index] for index in range(len(names))]
-        if not all(isinstance(name, (str, int, float)) for name in names):
+            names = [names[str(index)] for index in range(len(names))]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise TypeError
-        return [str(name) for name in names]
+        return names
     except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         message = f"does not hold names, a list or 0: first, 1: second, ... ({' '.join(str(error).split())[:100]})"
         raise DataError([parsing.error_in(file, "yolo-classes", message, "correct it")]) from error

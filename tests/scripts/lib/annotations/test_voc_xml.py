@@ -63,6 +63,18 @@ def read(tmp_path, content: str | bytes) -> Annotation:
     return voc_xml.read(path)
 
 
+@pytest.mark.parametrize(("degrees", "is_turned"), [("0.0", False), ("45.0", True), ("-90", True), ("360.5", True)])
+def test_a_box_that_cvat_turned_is_not_read_as_an_upright_one(degrees, is_turned, tmp_path):
+    turn = f"<attributes><attribute><name>rotation</name><value>{degrees}</value></attribute></attributes>"
+    content = DOCUMENT.replace("<bndbox>", f"{turn}<bndbox>", 1)
+    if is_turned:
+        (finding,) = findings_of(tmp_path, content)
+        assert finding.message == f"is turned by {degrees} degrees, expected an upright box"
+        assert finding.object == "object 1 (Dresses)" and finding.line == 19
+    else:
+        assert [box.xmin for box in read(tmp_path, content).objects] == [12, 1]
+
+
 def findings_of(tmp_path, content: str | bytes):
     with pytest.raises(DataError) as error:
         read(tmp_path, content)

@@ -27,9 +27,12 @@ FILE = "_annotations.coco.json"
         ('"category_id": 2', '"category_id": 3', "has 3 as category_id, which is not among the categories"),
         ('"image_id": 7', '"image_id": 8', "1 annotation of images that it does not list, e.g. 8"),
         ('"file_name": "dress.jpg"', '"file_name": "absent.jpg"', "'absent.jpg' is not in"),
-        ('"file_name": "dress.jpg"', '"file_name": "../dress.jpg"', "leads out of the image folder"),
+        ('"file_name": "dress.jpg"', '"file_name": "../dress\\n.jpg"', "is not in"),
+        ("[10, 20.0, 20, 40]", "[0.1, 0.1, 0.2, 0.2]", "as bbox, fractions of the image's sides, expected pixels"),
+        ('"id": 1, "name"', '"id": 2, "name"', "1 id of several categories, e.g. 2"),
         ('"width": 100', '"width": "wide"', "has 'wide' as width, expected a whole number"),
         ('"iscrowd": 0', '"iscrowd": 1', "1 annotation of a crowd (iscrowd: 1) left out"),
+        ('"iscrowd": 0', '"iscrowd": "0"', "has '0' as iscrowd, expected a whole number"),
     ],
 )
 def test_what_is_wrong_is_named(old, new, words, folder, images):
@@ -42,6 +45,31 @@ def test_files_of_several_folders_are_read_with_the_images_beside_them(folder, i
         (folder / side / "dress.jpg").write_bytes((images.folder / "dress.jpg").read_bytes())
     annotations, findings = read("coco", folder, ImageFolder(folder))
     assert findings == [] and [one.filename for one in annotations] == ["train/dress.jpg", "valid/dress.jpg"]
+
+
+def test_an_id_of_two_images_is_an_error_and_not_the_boxes_of_the_second(folder, images):
+    twice = '[{"id": 7, "file_name": "shop/top.png"}, {"id"'
+    finding = finding_after((FILE, '[{"id"', twice), "coco", folder, images)
+    assert finding.message == "1 id of several images, e.g. 7" and "each export by itself" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"image_id": 7', '"image_id": "7"'),
+        ('"dress.jpg"', '"../../upload/1/dress.jpg"'),
+        ('"dress.jpg"', '"C:\\\\photos\\\\dress.jpg"'),
+        ('{"images"', '\n\n{"images"'),
+    ],
+    ids=["VIA", "Label Studio", "Windows", "blank lines"],
+)
+def test_quirks_of_tools_are_read(old, new, folder, images):
+    """Case 8, in COCO: a file name that leads elsewhere means the image of that name in the folder."""
+    assert old in COCO[FILE]
+    write(folder, {FILE: COCO[FILE].replace(old, new, 1)})
+    assert registry.find_files(folder)[0] == "coco"
+    (annotation,), findings = read("coco", folder, images)
+    assert findings == [] and boxes(annotation) == [("Dresses", 10, 20, 30, 60)]
 
 
 def test_what_detect_writes_is_read(folder, images):

@@ -21,7 +21,7 @@ from tests.annotation_sets import CREATE_ML_BOX, boxes, finding_after, read, wri
         ('"x": 20', '"x": NaN', None, "has nan as coordinates.x"),
         ('"x": 20', '"x": 1e400', None, "has inf as coordinates.x"),
         ('"coordinates"', '"box"', None, "lacks coordinates"),
-        ('"dress.jpg"', '"../dress.jpg"', None, "leads out of the image folder"),
+        ('"dress.jpg"', '"../absent.jpg"', None, "the image '../absent.jpg' is not in"),
         ('"dress.jpg"', '"absent.jpg"', None, "'absent.jpg' is not in"),
     ],
 )

@@ -30,7 +30,7 @@ def test_rotated_rect_is_clipped_to_the_image_and_images_are_gathered(folder, im
         (",-90", "", "has 6 fields, expected path,class"),
         (",20,40", ",x,40", "'x' is not a number"),
         (",Dresses", ",", "'' is not a class name"),
-        ("./dress", "/dress", "leads out of the image folder"),
+        ("./dress", "/absent", "the image '/absent.jpg' is not in"),
         ("./dress", '"./dress', "is not CSV"),
     ],
 )

@@ -55,6 +55,7 @@ def test_case_12_overwritten_class_names_are_one_finding_a_file(names, listed, f
     [
         ("data.yaml", "train: ../train/images\nnc: 2\nnames: ['Tops', 'Dresses']\n"),
         ("data.yaml", "names:\n  0: Tops\n  1: Dresses\n"),
+        ("data.yaml", "names: {'0': Tops, '1': Dresses}\n"),
         ("obj.names", "Tops\nDresses\n"),
         ("classes.txt", "Tops\nDresses"),
         ("train/_darknet.labels", "Tops\nDresses"),
@@ -73,6 +74,7 @@ def test_case_12_class_names_are_found_where_exports_have_them(file, text, below
     ("files", "words"),
     [
         ({"data.yaml": "names: 3"}, "does not hold names, a list or 0: first, 1: second"),
+        ({"data.yaml": "names: Tops"}, "does not hold names"),
         ({"data.yaml": "names: {1: Tops}"}, "does not hold names"),
         ({"data.yaml": "[" * 5000}, "does not hold names"),
         ({"data.yaml": "names: &a [*a]"}, "does not hold names"),
@@ -86,6 +88,18 @@ def test_case_12_class_names_that_cannot_be_used_are_a_finding(files, words, fol
     write(folder, {"dress.txt": YOLO["dress.txt"], **files})
     annotations, (finding,) = read("yolo", folder, images)
     assert annotations == [] and words in finding.message and finding.remedy
+
+
+def test_names_that_yaml_takes_for_something_else_are_texts(folder, images):
+    write(folder, {"data.yaml": "names: [yes, no, 010]", "dress.txt": "1 0.5 0.5 0.1 0.1\n2 0.5 0.5 0.1 0.1\n"})
+    (annotation,), _ = read("yolo", folder, images)
+    assert [name for name, *_ in boxes(annotation)] == ["no", "010"]
+
+
+@pytest.mark.parametrize("more", [" 0.5 0.5 0.5 0.5", " 0.91"])
+def test_polygons_and_scores_are_refused_with_the_way_out(more, folder, images):
+    finding = finding_after(("dress.txt", "0.200000\n", f"0.200000{more}\n"), "yolo", folder, images)
+    assert "expected 5: class x_center" in finding.message and "export boxes only" in finding.remedy
 
 
 def test_case_11_other_texts_of_an_export_are_no_labels(folder):
