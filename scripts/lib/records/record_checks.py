@@ -42,18 +42,19 @@ def check(record: Path | str, ids_of_names: Mapping[str, int] | None) -> list[Fi
         UsageError: there is no such record.
         DataError: it is damaged.
     """
-    findings, num_objects = [], 0
+    findings, num_objects, num_examples = [], 0, tf_record.count_records(record)
     examples = (
         (files.shown_path(file), number, data)
         for file in tf_record.matching_files(record)
         for number, data in enumerate(tf_record.read_records(file), start=1)
     )
-    for file, number, data in progress(examples, "checking the record", tf_record.count_records(record)):
+    for file, number, data in progress(examples, "checking the record", num_examples):
         count, found = _check_example(data, file, number, ids_of_names)
         num_objects += count
         findings += found
     if not num_objects and not findings:
-        findings.append(Finding(WARNING, "record-no-object", files.shown_path(record), "holds no object", _AGAIN))
+        severity, lacks = (WARNING, "object") if num_examples else (ERROR, "example")
+        findings.append(Finding(severity, "record-no-object", files.shown_path(record), f"holds no {lacks}", _AGAIN))
     return findings
 
 

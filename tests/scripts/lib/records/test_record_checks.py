@@ -93,6 +93,9 @@ def test_what_the_trainer_decodes_differently_is_a_warning(tmp_path):
 def test_a_record_without_any_object_is_a_warning_and_none_at_all_is_an_error(tmp_path):
     (finding,) = check(tmp_path, tf_example.serialized(tf_example.example({IMAGE: [PASSING["png"]]}, {}, {})))
     assert (finding.severity, finding.code) == ("warning", "record-no-object")
+    (tmp_path / "empty.record").write_bytes(b"")
+    (finding,) = record_checks.check(tmp_path / "empty.record", IDS)
+    assert (finding.severity, finding.message) == ("error", "holds no example")
     with pytest.raises(UsageError):
         record_checks.check(tmp_path / "none.record", IDS)
 
