@@ -18,6 +18,7 @@ from scripts.lib.config import feature_extractors, pipeline_config
 from scripts.lib.config.feature_extractors import TENSORFLOW_2
 from scripts.lib.config.pipeline_config import SEE_CONFIGS, finding
 from scripts.lib.core.errors import Finding
+from scripts.lib.core.wording import counted
 
 Rules = Iterator[tuple[str, str, str]]  # place, message, remedy
 
@@ -39,11 +40,20 @@ MASK_METRICS = {  # -> what measures the boxes in the same way
 }
 FINE_TUNE_TYPES = ("detection", "classification")
 
-_RANGES = (  # message, fields, smallest and largest value
+_ABOVE_0 = math.ulp(0.0)
+# Fields of augmentations; many fail in the one step of hundreds that draws them.
+_STEP_ABOVE_0 = re.compile(
+    "(new|target)_(height|width)|(min_|max_)?(area|aspect_ratio|scale_ratio|target_pixels|patch_size)"
+)
+_RANGES = (  # messages, fields, smallest and largest value
     ("Ssd", "num_classes", 1, math.inf),
     ("FasterRcnn", "num_classes first_stage_max_proposals second_stage_batch_size", 1, math.inf),
     ("FasterRcnn", "number_of_stages", 1, 3),
     ("FasterRcnn", "first_stage_nms_iou_threshold", 0, 1),
+    ("FasterRcnn", "first_stage_positive_balance_fraction second_stage_balance_fraction", 0, 1),
+    ("RandomExampleSampler", "positive_sample_fraction", _ABOVE_0, 1),
+    ("SsdFeatureExtractor", "depth_multiplier", _ABOVE_0, math.inf),
+    ("FasterRcnnBoxCoder", "y_scale x_scale height_scale width_scale", _ABOVE_0, math.inf),
     ("FixedShapeResizer", "height width", 1, math.inf),
     ("KeepAspectRatioResizer", "min_dimension max_dimension", 1, math.inf),
     ("ConditionalShapeResizer", "size_threshold", 1, math.inf),
@@ -52,12 +62,18 @@ _RANGES = (  # message, fields, smallest and largest value
     ("BatchNonMaxSuppression", "iou_threshold", 0, 1),
     ("BatchNonMaxSuppression", "soft_nms_sigma", 0, math.inf),
     ("TrainConfig", "batch_size", 1, 2**16),
+    ("TrainConfig", "batch_queue_capacity num_batch_queue_threads prefetch_queue_capacity", 1, math.inf),
     ("InputReader", "num_readers num_parallel_map_calls read_block_length", 1, math.inf),
+    ("RandomHorizontalFlip RandomVerticalFlip RandomRotation90", "probability", _ABOVE_0, math.inf),
+    ("RandomDistortColor", "color_ordering", 0, 1),
 )
-_NOT_ABOVE = (  # message, field, and the field that it may not exceed
-    ("KeepAspectRatioResizer", "min_dimension", "max_dimension"),
-    ("BatchNonMaxSuppression", "max_detections_per_class", "max_total_detections"),
-    ("CosineDecayLearningRate", "warmup_steps", "total_steps"),
+_NOT_ABOVE = (  # message, field, the field that it may not exceed, and how far it has to stay below that
+    ("KeepAspectRatioResizer", "min_dimension", "max_dimension", 0),
+    ("BatchNonMaxSuppression", "max_detections_per_class", "max_total_detections", 0),
+    ("CosineDecayLearningRate", "warmup_steps", "total_steps", 0),
+    ("ArgMaxMatcher", "unmatched_threshold", "matched_threshold", 0),
+    ("RandomJpegQuality", "min_jpeg_quality", "max_jpeg_quality", 1),
+    ("RandomPatchGaussian", "min_patch_size", "max_patch_size", 1),
 )
 _NOT_BOTH = (  # message, and two of its fields of which only one may be true
     ("Ssd", "explicit_background_class", "add_background_class"),
@@ -71,6 +87,7 @@ _REFUSED = {  # message, field -> why it may not be set, or not be true; a remed
     ("Initializer", "keras_initializer_by_name"): (TENSORFLOW_2, "remove it"),
     ("InputReader", "external_input_reader"): ("the API has none", "write tf_record_input_reader"),
     ("EvalConfig", "ignore_groundtruth"): ("leaves nothing to measure", "write false"),
+    ("PreprocessingStep", "scale_boxes_to_pixel_coordinates"): ("a model needs fractions", "remove it"),
 }
 _CHOICES = {  # message -> part that has to say of which kind it is -> an example
     "Ssd": {
@@ -150,6 +167,11 @@ def _feature_extractor(kind: str, extractor: Message, place: str) -> Rules:
         for field in feature_extractors.OPTIONAL_FIELDS:
             if extractor.HasField(field) and field != feature_extractors.GRAPH_MODE[kind][extractor.type]:
                 yield f"{place}.{field}", f"{extractor.type} does not take it", "remove it"
+        if extractor.type.startswith("ssd_inception") and not extractor.override_base_feature_extractor_hyperparams:
+            yield f"{place}.override_base_feature_extractor_hyperparams", f"{extractor.type} needs it", "write true"
+    elif extractor.first_stage_features_stride not in ((16,) if "nas" in extractor.type else (8, 16)):
+        message = f"is {extractor.first_stage_features_stride}, expected 8 or 16, and 16 for NAS"
+        yield f"{place}.first_stage_features_stride", message, "write 16"
 
 
 def _ssd(model: Message, place: str) -> Rules:
@@ -157,8 +179,6 @@ def _ssd(model: Message, place: str) -> Rules:
     if loss.HasField("hard_example_miner") and loss.classification_loss.HasField("weighted_sigmoid_focal"):
         message = "does not go with classification_loss.weighted_sigmoid_focal"
         yield f"{place}.loss.hard_example_miner", message, "remove one of the two"
-    if loss.HasField("random_example_sampler") and loss.random_example_sampler.positive_sample_fraction <= 0:
-        yield f"{place}.loss.random_example_sampler.positive_sample_fraction", "is not above 0", "raise it"
     maps, anchors = _num_feature_maps(model.feature_extractor), _num_anchor_layers(model.anchor_generator)
     if maps and maps != anchors:
         message = f"has anchors for {anchors} feature maps, but {model.feature_extractor.type} makes {maps}"
@@ -180,7 +200,7 @@ def _num_anchor_layers(generator: Message) -> int:
     if kind == "flexible_grid_anchor_generator":
         return len(generator.flexible_grid_anchor_generator.anchor_grid)
     ssd = generator.ssd_anchor_generator
-    return 1 if kind == "grid_anchor_generator" else len(ssd.scales) or ssd.num_layers
+    return 1 if kind == "grid_anchor_generator" else min(len(ssd.scales) or ssd.num_layers, ssd.num_layers)
 
 
 def _faster_rcnn(model: Message, place: str) -> Rules:
@@ -197,16 +217,24 @@ def _general(message: Message, place: str) -> Rules:
         chosen = getattr(message, part)
         if not chosen.WhichOneof(chosen.DESCRIPTOR.oneofs[0].name):
             yield f"{place}.{part}", "is missing or empty", f"write e.g. {part} {{ {example} }}"
-    for names, least, most in (rule for of_kind, *rule in _RANGES if of_kind == kind):
+    limits = [(names, least, most) for kinds, names, least, most in _RANGES if kind in kinds.split()]
+    if "data_augmentation_options" in place:
+        limits += [
+            (name, _ABOVE_0, math.inf) for name in message.DESCRIPTOR.fields_by_name if _STEP_ABOVE_0.fullmatch(name)
+        ]
+    for names, least, most in limits:
         for name in names.split():
             value = getattr(message, name)
             if not least <= value <= most:
                 expected = f"at least {least}" if most == math.inf else f"{least} to {most:,}"
+                if least == _ABOVE_0:
+                    expected = "above 0" if most == math.inf else f"above 0, up to {most}"
                 yield f"{place}.{name}", f"is {value:g}, expected {expected}", "correct the value"
-    for name, limit in (rule for of_kind, *rule in _NOT_ABOVE if of_kind == kind):
+    for name, limit, gap in (rule for of_kind, *rule in _NOT_ABOVE if of_kind == kind):
         value, most = getattr(message, name), getattr(message, limit)
-        if value > most:
-            yield f"{place}.{name}", f"{value} is above {limit} {most}", "lower it, or raise the other"
+        if value + gap > most and (message.HasField(limit) or not gap):  # the steps have defaults of their own
+            above = "not below" if gap else "above"
+            yield f"{place}.{name}", f"{value:.7g} is {above} {limit} {most:.7g}", "lower it, or raise the other"
     for name, other in (rule for of_kind, *rule in _NOT_BOTH if of_kind == kind):
         if getattr(message, name) and getattr(message, other):
             default = "" if message.HasField(other) else " by default"
@@ -251,13 +279,30 @@ def _cosine(schedule: Message, place: str) -> Rules:
 
 
 def _input_reader(reader: Message, place: str) -> Rules:
+    weights, files = reader.sample_from_datasets_weights, reader.tf_record_input_reader.input_path
+    if weights and (len(weights) != len(files) or min(weights) < 0 or not any(weights)):
+        message = f"is {[*weights]}, expected a weight for each of {counted(len(files), 'input_path')}, one above 0"
+        yield f"{place}.sample_from_datasets_weights", message, "correct the list, or remove it"
     for field in ("shuffle_buffer_size", "filenames_shuffle_buffer_size"):
         if reader.shuffle and not getattr(reader, field):
             yield f"{place}.{field}", "is 0", "write shuffle: false for none"
 
 
+def _augmentation(step: Message, place: str) -> Rules:
+    normalize, pad, policy = step.normalize_image, step.random_pad_image, step.autoaugment_image.policy_name
+    lacking = [field.name for field in normalize.DESCRIPTOR.fields if not normalize.HasField(field.name)]
+    if step.HasField("normalize_image") and lacking:
+        yield f"{place}.normalize_image", f"lacks {', '.join(lacking)}", "write all four values"
+    for size in ("min_image", "max_image"):
+        if pad.HasField(f"{size}_height") != pad.HasField(f"{size}_width"):
+            yield f"{place}.random_pad_image", f"has one of {size}_height and {size}_width", "write both, or none"
+    if policy not in ("v0", "v1", "v2", "v3", "test"):
+        yield f"{place}.autoaugment_image.policy_name", f"there is no {policy!r}", "write v0, v1, v2, v3 or test"
+
+
 _SPECIAL = {
     "ImageResizer": _resizer,
+    "PreprocessingStep": _augmentation,
     "ManualStepLearningRate": _manual_steps,
     "CosineDecayLearningRate": _cosine,
     "InputReader": _input_reader,
@@ -275,6 +320,8 @@ def _training(config: Message) -> Rules:
     for index, step in enumerate(train.data_augmentation_options):
         if not step.WhichOneof("preprocessing_step"):
             yield f"train_config.data_augmentation_options[{index}]", "is empty", "remove it"
+    if train.use_multiclass_scores and not config.train_input_reader.load_multiclass_scores:
+        yield "train_config.use_multiclass_scores", "needs train_input_reader.load_multiclass_scores", "write false"
     for pattern in train.freeze_variables:
         try:
             re.compile(pattern)

@@ -133,10 +133,40 @@ MODELS = [  # the model, what is said of it
         "first_stage_nms_iou_threshold: is -1, expected 0 to 1",
     ),
 ]
+MODELS += [
+    (
+        changed(SSD, "argmax_matcher { }", "argmax_matcher { matched_threshold: 0.4 }"),
+        "0.5 is above matched_threshold 0.4",
+    ),
+    (
+        changed(SSD, "faster_rcnn_box_coder { }", "faster_rcnn_box_coder { y_scale: 0 }"),
+        "y_scale: is 0, expected above 0",
+    ),
+    (
+        changed(SSD, '"ssd_mobilenet_v1"', '"ssd_inception_v2"'),
+        "override_base_feature_extractor_hyperparams: ssd_inception_v2 needs it; write true",
+    ),
+    (
+        changed(SSD, '"ssd_mobilenet_v1"', '"ssd_mobilenet_v1" depth_multiplier: 0'),
+        "feature_extractor.depth_multiplier: is 0, expected above 0",
+    ),
+    (
+        changed(SSD, "loss {", "loss { random_example_sampler { positive_sample_fraction: 1.5 }"),
+        "positive_sample_fraction: is 1.5, expected above 0, up to 1",
+    ),
+    (
+        changed(
+            FASTER_RCNN, '"faster_rcnn_inception_v2"', '"faster_rcnn_inception_v2" first_stage_features_stride: 32'
+        ),
+        "first_stage_features_stride: is 32, expected 8 or 16, and 16 for NAS; write 16",
+    ),
+    (with_model(FASTER_RCNN, "second_stage_balance_fraction: 1.5"), "balance_fraction: is 1.5, expected 0 to 1"),
+]
 LATER = (  # refused when the graph is built or run, not by the model's builder
     "expected at least 1",
     "pixels",
     "feature maps",
+    "depth_multiplier",
 )
 
 
@@ -154,7 +184,7 @@ def test_the_builder_refuses_the_same_models(tf):
         model_builder.build(config_of(model).model, is_training=True)
     for model, says in MODELS:
         if not any(part in says for part in LATER):
-            with pytest.raises((ValueError, KeyError, TypeError)):
+            with pytest.raises((ValueError, KeyError, TypeError, AssertionError)):
                 model_builder.build(config_of(model).model, is_training=True)
 
 
@@ -197,6 +227,24 @@ TRAINING = [
     ),
     (REST, REST + " train_input_reader { shuffle_buffer_size: 0 }", "train_input_reader.shuffle_buffer_size: is 0"),
     (
+        "fine_tune",
+        "use_multiclass_scores: true fine_tune",
+        "train_config.use_multiclass_scores: needs train_input_reader.load_multiclass_scores; write false",
+    ),
+    ("fine_tune", "num_batch_queue_threads: 0 fine_tune", "num_batch_queue_threads: is 0, expected at least 1"),
+    ("fine_tune", "prefetch_queue_capacity: 0 fine_tune", "prefetch_queue_capacity: is 0, expected at least 1"),
+    (
+        REST,
+        REST
+        + " train_input_reader { sample_from_datasets_weights: [1, 1] tf_record_input_reader { input_path: 'a' } }",
+        "sample_from_datasets_weights: is [1.0, 1.0], expected a weight for each of 1 input_path, one above 0; correct",
+    ),
+    (
+        REST,
+        REST + " train_input_reader { sample_from_datasets_weights: 0 tf_record_input_reader { input_path: 'a' } }",
+        "sample_from_datasets_weights: is [0.0], expected a weight for each of 1 input_path, one above 0",
+    ),
+    (
         REST,
         REST + ' eval_config { metrics_set: "coco_metrics" }',
         "has no 'coco_metrics'; write 'coco_detection_metrics' or ",
@@ -219,6 +267,81 @@ def test_training_and_evaluation(old, new, says):
     found = findings_of(config_of(SSD + changed(REST, old, new)))
     assert len(found) == 1
     assert says in found[0]
+
+
+OPERATION = "min_object_covered: 0.5 min_aspect_ratio: 0.5 max_aspect_ratio: 2 min_area: 0.1 max_area: 1"
+AUGMENTATIONS = [  # a step, what is said of it (None: nothing)
+    ("normalize_image { }", "lacks original_minval, original_maxval, target_minval, target_maxval; write all four"),
+    ("normalize_image { original_minval: 0 original_maxval: 255 target_minval: 0 target_maxval: 1 }", None),
+    ("random_horizontal_flip { probability: 0 }", "probability: is 0, expected above 0; correct the value"),
+    ("random_image_scale { min_scale_ratio: 0 max_scale_ratio: 0 }", "max_scale_ratio: is 0, expected above 0"),
+    ("random_distort_color { color_ordering: 2 }", "color_ordering: is 2, expected 0 to 1"),
+    ("random_crop_image { min_area: 0 }", "min_area: is 0, expected above 0; correct the value"),
+    (
+        "ssd_random_crop { operations { min_object_covered: 0.5 } }",
+        "operations[0].max_aspect_ratio: is 0, expected abo",
+    ),
+    (f"ssd_random_crop {{ operations {{ {OPERATION} }} }}", None),
+    ("random_crop_to_aspect_ratio { aspect_ratio: 0 }", "aspect_ratio: is 0, expected above 0"),
+    (
+        "random_pad_image { min_image_height: 9 }",
+        "has one of min_image_height and min_image_width; write both, or none",
+    ),
+    ("random_jpeg_quality { min_jpeg_quality: 75 max_jpeg_quality: 75 }", "75 is not below max_jpeg_quality 75"),
+    ("random_downscale_to_target_pixels { min_target_pixels: 600000 }", None),  # the API's own default is 800000
+    ("random_downscale_to_target_pixels { max_target_pixels: 0 }", "max_target_pixels: is 0, expected above 0"),
+    ("random_patch_gaussian { min_patch_size: 0 }", "min_patch_size: is 0, expected above 0"),
+    ("resize_image { new_height: 64 }", "resize_image.new_width: is 0, expected above 0"),
+    ("random_resize_method { target_height: 64 }", "target_width: is 0, expected above 0"),
+    ('autoaugment_image { policy_name: "v9" }', "policy_name: there is no 'v9'; write v0, v1, v2, v3 or test"),
+    ("ssd_random_crop { }", None),
+    ("random_square_crop_by_scale { }", None),
+]
+
+
+@pytest.mark.parametrize(("step", "says"), AUGMENTATIONS, ids=[step[:40] for step, _ in AUGMENTATIONS])
+def test_augmentations(step, says):
+    found = findings_of(
+        config_of(SSD + changed(REST, "fine_tune", f"data_augmentation_options {{ {step} }} fine_tune"))
+    )
+    assert bool(found) == bool(says)
+    assert not says or [finding for finding in found if says in finding]
+
+
+def test_the_preprocessor_refuses_the_same_augmentations(tf):
+    from object_detection.builders import preprocessor_builder
+    from object_detection.core import preprocessor
+
+    def augment(step):
+        config = config_of(f"train_config {{ data_augmentation_options {{ {step} }} }}")
+        function = preprocessor_builder.build(config.train_config.data_augmentation_options[0])
+        tensors = {
+            "image": tf.zeros([1, 1000, 900, 3]),
+            "groundtruth_boxes": tf.constant([[0.1, 0.1, 0.9, 0.9]]),
+            "groundtruth_classes": tf.constant([1], tf.int64),
+            "groundtruth_weights": tf.constant([1.0]),
+        }
+        arguments = preprocessor.get_default_func_arg_map(include_label_weights=True)
+        tensors = preprocessor.preprocess(tensors, [function], func_arg_map=arguments)
+        with tf.Session() as session:
+            for _ in range(12):  # one of two branches is drawn
+                session.run([tensors["image"], tensors["groundtruth_boxes"]])
+
+    for step, says in AUGMENTATIONS:
+        with tf.Graph().as_default():
+            if says is None:
+                augment(step)
+            else:
+                with pytest.raises(
+                    (ValueError, TypeError, KeyError, ZeroDivisionError, tf.errors.InvalidArgumentError)
+                ):
+                    augment(step)
+                    pytest.fail(f"{step} runs")
+
+
+def test_more_scales_than_layers_are_not_read():
+    generator = "ssd_anchor_generator { num_layers: 6 scales: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8] }"
+    assert findings_of(config_of(changed(SSD, "ssd_anchor_generator { }", generator) + REST)) == []
 
 
 def test_moving_averages_that_nobody_keeps():
