@@ -30,7 +30,7 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.core.pipeline_step import PipelineStep
 from scripts.lib.core.progress import stage
 from scripts.lib.evaluation import average_precision, metrics_file, on_record
-from scripts.lib.evaluation.on_record import RecordDetections
+from scripts.lib.records import manifest
 from scripts.lib.report import figures
 
 RESULT, SETTINGS, MODEL = "cross_validation.json", "settings.json", "exported_model"
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     found = [on_record.detect(one / MODEL, [one / "test.record"], one / report.DETECTIONS) for one in folders]
     model = report.read_model(folders[0] / MODEL)
     by_fold = aps_by_fold(found, model.class_ids)
-    together = RecordDetections(None, [image for fold in found for image in fold.images])
+    together = on_record.RecordDetections(None, [image for fold in found for image in fold.images])
     pooled = figures.compute(together, model._replace(boxes_train=None), NUM_RESAMPLES)
     print(f"\n{table(by_fold)}\n\nAll folds together: {figures.table(pooled)}")
     print("Settings: " + ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None))
@@ -101,11 +101,10 @@ def settings_of(args: argparse.Namespace) -> dict[str, str | int | bool | None]:
 
 def keep_settings(path: Path, settings: dict) -> None:
     """Write the settings of a new run; raise UsageError where the folder holds one with others."""
+    if not path.is_file():
+        metrics_file.write_json(path, {"settings": settings})
     try:
         former = json_text.read(path, {"settings": dict})["settings"]
-    except FileNotFoundError:
-        metrics_file.write_json(path, {"settings": settings})
-        return
     except ValueError as error:
         raise UsageError(f"{files.shown_path(path)} {error}; give another --output_dir") from None
     if changed := [name for name, value in settings.items() if former.get(name) != value]:
@@ -114,7 +113,7 @@ def keep_settings(path: Path, settings: dict) -> None:
 
 
 def steps(args: argparse.Namespace) -> Iterator[tuple[Path, PipelineStep]]:
-    """Yield the commands in order, each with the file or folder that is there when it is done."""
+    """Yield the commands in order, each with what it makes last, by which a later run knows that it is done."""
     out = args.output_dir
     split = ["--csv_input", args.csv_input, "--folds", str(args.folds), "--seed", str(args.seed)]
     split += ["--group_by", args.group_by, "--image_dir", args.image_dir, *["--stratify"] * args.stratify]
@@ -127,7 +126,8 @@ def steps(args: argparse.Namespace) -> Iterator[tuple[Path, PipelineStep]]:
         for side, record in records.items():
             arguments = ["--csv_input", out / f"{side}_fold_{fold}.csv", "--output_path", record, *shrunk]
             arguments += ["--image_dir", args.image_dir, "--label_map", args.label_map]
-            yield record, PipelineStep(f"{title}: writing {side}.record", "generate_tfrecord.py", arguments)
+            step = PipelineStep(f"{title}: writing {side}.record", "generate_tfrecord.py", arguments)
+            yield manifest.path_of(record), step
         config, train_dir, model = folder / "pipeline.config", folder / "train", folder / MODEL
         arguments = ["--base_config", args.pipeline_config_path, "--output_config", config]
         arguments += ["--train_record", records["train"], "--test_record", records["test"]]
@@ -139,7 +139,7 @@ def steps(args: argparse.Namespace) -> Iterator[tuple[Path, PipelineStep]]:
         yield model, PipelineStep(f"{title}: exporting", "scripts/export_inference_graph.py", arguments)
 
 
-def aps_by_fold(found: Sequence[RecordDetections], class_ids: Mapping[str, int]) -> dict[str, dict]:
+def aps_by_fold(found: Sequence[on_record.RecordDetections], class_ids: Mapping[str, int]) -> dict[str, dict]:
     """Return AP@0.5 of each class by its name, and their mean: in each fold, mean and standard deviation over them."""
     by_fold = {name: [] for name in (*class_ids, figures.MEAN)}
     for fold in found:

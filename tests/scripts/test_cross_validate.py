@@ -122,9 +122,11 @@ def test_a_run_goes_on_where_it_was_stopped_and_gives_the_same_folds(command, tr
     cross_validate.main(command)
     former = [images_of(tmp_path / "out" / f"test_fold_{fold}.csv") for fold in range(FOLDS)]
     shutil.rmtree(tmp_path / "out" / "fold_1" / "exported_model")  # as if its training had been stopped
+    manifest = tmp_path / "out" / "fold_2" / "test.record.json"
+    manifest.unlink()  # as if it had been killed while it wrote the record
     trainings.clear()
     cross_validate.main(command)
-    assert trainings == [tmp_path / "out" / "fold_1" / "train"]
+    assert trainings == [tmp_path / "out" / "fold_1" / "train"] and manifest.is_file()
     shutil.rmtree(tmp_path / "out")
     cross_validate.main(command)
     assert [images_of(tmp_path / "out" / f"test_fold_{fold}.csv") for fold in range(FOLDS)] == former
