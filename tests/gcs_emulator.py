@@ -14,6 +14,7 @@ import shutil
 import socket
 import socketserver
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,10 @@ def running(folder: Path) -> Iterator[Emulator]:
     Args:
         folder: for the certificate.
     """
+    if sys.platform == "win32":
+        pytest.skip(
+            "TensorFlow for Windows is built without proxies (CURL_DISABLE_PROXY in its third_party/curl.BUILD)"
+        )
     pytest.importorskip("cryptography", reason="cryptography is not installed (requirements-dev.txt)")
     server = pytest.importorskip(
         "gcp_storage_emulator.server", reason="gcp-storage-emulator is not installed (requirements-dev.txt)"

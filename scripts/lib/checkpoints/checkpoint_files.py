@@ -39,7 +39,7 @@ def fault(prefix: Path | str) -> str | None:
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)
     except Exception as error:  # OpError, IndexError and more: the reader has one for each kind of damage
-        return (getattr(error, "message", None) or str(error)).strip().partition("\n")[0]
+        return (getattr(error, "message", None) or str(error)).strip().partition("\n")[0].rstrip()  # \r: Windows'
     return None
 
 

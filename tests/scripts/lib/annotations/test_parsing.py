@@ -60,4 +60,4 @@ def test_what_cannot_be_a_class_name_is_refused(text):
 
 def test_the_stem_keeps_sub_folders(tmp_path):
     assert parsing.stem_below(f"{tmp_path}/shop/dress.v2.xml", tmp_path) == "shop/dress.v2"
-    assert parsing.stem_below(f"{tmp_path}/dress.xml", tmp_path / "dress.xml") == "dress"
+    assert parsing.stem_below(str(tmp_path / "dress.xml"), tmp_path / "dress.xml") == "dress"

@@ -91,8 +91,8 @@ def test_what_tensorflow_wrote_is_whole(prefix):
         (".index", 0, "file is too short"),
         (".index", 40, "file is too short"),
         (".index", -1, "not an sstable"),
-        (".data-00000-of-00001", 0, "Read less bytes than requested"),
-        (".data-00000-of-00001", -1, "Read less bytes than requested"),
+        (".data-00000-of-00001", 0, "bytes than requested"),
+        (".data-00000-of-00001", -1, "bytes than requested"),
     ],
 )
 def test_a_file_that_ends_too_early(prefix, suffix, length, expected):
@@ -103,11 +103,12 @@ def test_a_file_that_ends_too_early(prefix, suffix, length, expected):
 
 @pytest.mark.parametrize(
     ("suffix", "expected"),
-    [(".index", "Failed to find any matching files"), (".data-00000-of-00001", "No such file")],
+    [(".index", "Failed to find any matching files"), (".data-00000-of-00001", "model.ckpt-7.data-00000-of-00001")],
 )
 def test_a_file_that_is_missing(prefix, suffix, expected):
     prefix.with_name(prefix.name + suffix).unlink()
-    assert expected in checkpoint_files.fault(prefix)
+    reason = checkpoint_files.fault(prefix)
+    assert expected in reason and reason == reason.strip()
 
 
 @pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])

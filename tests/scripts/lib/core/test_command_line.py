@@ -23,7 +23,7 @@ from scripts.lib.core.progress import StatusLine
     ("default", "shown"),
     [
         (files.default_path("data/train.record"), "(default: data/train.record)"),
-        (Path("elsewhere/a b.csv"), "(default: elsewhere/a b.csv)"),
+        (Path("elsewhere/a b.csv"), f"(default: {Path('elsewhere/a b.csv')})"),
         (0.5, "(default: 0.5)"),
         (None, ""),
     ],

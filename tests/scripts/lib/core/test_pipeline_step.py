@@ -17,7 +17,7 @@ PYTHON = Path(sys.executable)
 def test_a_failing_step_is_named_with_its_command_and_status(tmp_path, monkeypatch, capfd):
     (tmp_path / "fails.py").write_text("raise SystemExit(3)", encoding="utf-8")
     monkeypatch.setattr(files, "REPOSITORY_ROOT", tmp_path)
-    with pytest.raises(DataError, match=r"Training failed \(exit status 3\): .*fails.py --flag 'a b'"):
+    with pytest.raises(DataError, match=r"Training failed \(exit status 3\): .*fails.py --flag ['\"]a b['\"]"):
         pipeline_step.run(PipelineStep("Training", "fails.py", ["--flag", "a b"]), PYTHON, "it stops here")
     assert "fails.py --flag" in capfd.readouterr().out
 

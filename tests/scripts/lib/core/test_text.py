@@ -30,7 +30,7 @@ def test_a_file_too_large_is_refused_unread(tmp_path, monkeypatch):
 
 
 def test_case_32_a_csv_that_is_none_is_a_sentence(tmp_path):
-    (tmp_path / "a.csv").write_text('a,"b\nc",ü\n1,2\n', encoding="utf-8")
+    (tmp_path / "a.csv").write_text('a,"b\nc",ü\n1,2\n', encoding="utf-8", newline="")
     assert text.read_rows(tmp_path / "a.csv") == [["a", "b\nc", "ü"], ["1", "2"]]
     (tmp_path / "a.csv").write_text("a" * 140_000)
     with pytest.raises(DataError, match="a.csv: is not a CSV: field larger than field limit"):
