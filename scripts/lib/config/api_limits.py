@@ -64,6 +64,7 @@ _RANGES = (  # messages, fields, smallest and largest value
     ("TrainConfig", "batch_size", 1, 2**16),
     ("TrainConfig", "batch_queue_capacity num_batch_queue_threads prefetch_queue_capacity", 1, math.inf),
     ("InputReader", "num_readers num_parallel_map_calls read_block_length", 1, math.inf),
+    ("ExponentialDecayLearningRate", "decay_steps", 1, math.inf),
     ("RandomHorizontalFlip RandomVerticalFlip RandomRotation90", "probability", _ABOVE_0, math.inf),
     ("RandomDistortColor", "color_ordering", 0, 1),
 )
@@ -324,7 +325,8 @@ def _training(config: Message) -> Rules:
         yield "train_config.use_multiclass_scores", "needs train_input_reader.load_multiclass_scores", "write false"
     for pattern in train.freeze_variables:
         try:
-            re.compile(pattern)
+            if re.match(pattern, ""):
+                yield "train_config.freeze_variables", f"{pattern!r} fits every variable", "leave some to be trained"
         except re.error as error:
             yield "train_config.freeze_variables", f"{pattern!r} is no regular expression ({error})", "correct it"
     if config.model.HasField("faster_rcnn") and model.second_stage_batch_size > model.first_stage_max_proposals:

@@ -214,6 +214,12 @@ TRAINING = [
         "data_augmentation_options { } fine_tune",
         "train_config.data_augmentation_options[0]: is empty; remove it",
     ),
+    (
+        "fine_tune",
+        'freeze_variables: ".*" fine_tune',
+        "freeze_variables: '.*' fits every variable; leave some to be tr",
+    ),
+    (LEARNING_RATE, "exponential_decay_learning_rate { decay_steps: 0 }", "decay_steps: is 0, expected at least 1"),
     ("fine_tune", 'freeze_variables: "(" fine_tune', "train_config.freeze_variables: '(' is no regular expression"),
     (
         REST,
