@@ -30,8 +30,12 @@ def run(step: PipelineStep, python: Path, consequence: str) -> None:
     """Show the command and run it; raise DataError with step, command and exit status if it fails."""
     text = command_text(python, step.script, *step.arguments)
     print(f"> {text}", flush=True)
-    command = [python, step.script, *step.arguments]
-    status = subprocess.run(command, cwd=files.REPOSITORY_ROOT, check=False).returncode
+    with subprocess.Popen([python, step.script, *step.arguments], cwd=files.REPOSITORY_ROOT) as process:
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:  # Ctrl+C reaches the step, too, and train.py saves a checkpoint before it ends
+            process.wait()
+            raise
     if status:
         how = f"exit status {status}" if status > 0 else f"killed by signal {-status}; was memory short?"
         raise DataError([f"{step.title} failed ({how}): {text}"], consequence)
