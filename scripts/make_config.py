@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int | None:
     changes = make.differences(base, config)
     print(f"{files.shown_path(base_path)}, with", *(f"  {change}" for change in changes), sep="\n")
     print(make.passes(config, train))
-    command = f"python scripts/make_config.py {shlex.join(argv if argv is not None else sys.argv[1:])}"
+    command = command_line.shell_text("python", "scripts/make_config.py", *(sys.argv[1:] if argv is None else argv))
     with files.atomic_write(args.output_config, "w") as file:
         file.write(make.text(config, base_path, f"{train} and {test}", command, changes))
     print(f"Wrote {files.shown_path(args.output_config)}")

@@ -92,7 +92,7 @@ def clear_place(output_dir: Path) -> None:
             "give a new or empty folder."
         )
     for path in reversed(filled):  # annotations first: no annotation is ever left beside another seed's image
-        path.unlink()
+        files.remove(path)
 
 
 def write_image(take_photo: Callable, output_dir: Path, seed: int, index: int) -> voc_xml.Annotation:

@@ -13,10 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.lib.core import json_text
+from scripts.lib.core import files, json_text
 from scripts.lib.core.errors import DataError, UsageError
 
-ON_WINDOWS = os.name == "nt"
 DEFAULT_REGION = "us-central1"  # of all jobs; --region, the job's own region and gcloud's ai/region come first
 INSTALL = "install the Google Cloud CLI (https://cloud.google.com/sdk/docs/install) and run `gcloud auth login`"
 
@@ -37,7 +36,7 @@ def program() -> list[str]:
     found = shutil.which("gcloud")
     if found is None:
         raise UsageError(f"gcloud is not installed, or its folder is not on PATH; {INSTALL}")
-    if not ON_WINDOWS:
+    if not files.ON_WINDOWS:
         return [found]
     sdk = Path(found).resolve().parents[1]
     if not (sdk / "lib" / "gcloud.py").is_file():  # a package manager's stand-in for the batch file

@@ -63,9 +63,9 @@ def _download_and_install(model: PretrainedModel, folder: Path, urls: Sequence[s
     try:
         sentence = _install(model, folder, partial, url)
     except DataError:  # the same bytes would be refused again
-        partial.unlink()
+        files.remove(partial)
         raise
-    partial.unlink()
+    files.remove(partial)
     return sentence
 
 

@@ -152,11 +152,10 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
     except DataError as error:
         report(error)
         status = EXIT_DATA
-    except BrokenPipeError:  # `... | head`: the reader has gone, nobody is left to be told
-        _drop_stdout()
-        status = EXIT_DATA
     except OSError as error:
-        print(f"error: {explain_os_error(error)}", file=sys.stderr)
+        has_no_reader = files.ON_WINDOWS and error.errno == errno.EINVAL and error.filename is None
+        if not isinstance(error, BrokenPipeError) and not has_no_reader:  # `... | head`: nobody is left to be told
+            print(f"error: {explain_os_error(error)}", file=sys.stderr)
         _drop_stdout()
         status = EXIT_DATA
     except KeyboardInterrupt:
@@ -229,9 +228,14 @@ def print_findings(findings: Iterable[Finding | str], file: IO[str] | None = Non
 
 
 def shell_text(*words: object) -> str:
-    """Return a command as a user types it; paths with `/`."""
-    join = subprocess.list2cmdline if os.name == "nt" else shlex.join
-    return join([word.as_posix() if hasattr(word, "as_posix") else str(word) for word in words])
+    """Return a command as a user types it, on Windows in cmd and in PowerShell; paths with `/`."""
+    texts = [word.as_posix() if hasattr(word, "as_posix") else str(word) for word in words]
+    return " ".join(map(_quoted_for_windows, texts)) if files.ON_WINDOWS else shlex.join(texts)
+
+
+def _quoted_for_windows(text: str) -> str:
+    quoted = subprocess.list2cmdline([text])
+    return f'"{text}"' if quoted == text and re.search(r"[#&'();<>@^`{|}]", text) else quoted
 
 
 def report(error: DataError) -> None:
@@ -264,6 +268,7 @@ def explain_os_error(error: OSError) -> str:
         errno.ENOENT: "check the path",
         errno.ENAMETOOLONG: "use a shorter path",
     }.get(error.errno or 0)
+    remedy = name and files.too_long(os.fsdecode(name)) or remedy
     return f"{what}; {remedy}." if remedy else what
 
 
@@ -275,7 +280,7 @@ def check_output(flag: str, path: Path, begins: bytes, what: str) -> None:
     """
     if path.is_file():
         with path.open("rb") as file:
-            head = file.read(1000).removeprefix(codecs.BOM_UTF8)
+            head = file.read(1000).removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")
         if head.startswith(begins) or begins.startswith(head):
             return
     elif not path.is_dir():

@@ -10,7 +10,8 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from scripts.lib.core.remote_path import RemotePath
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # which Python raises without the file's name
+ON_WINDOWS = os.name == "nt"
 REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
 _UMASK = os.umask(0o022)  # it can be read only by setting it, which threads that write must not do
 os.umask(_UMASK)
@@ -187,7 +189,7 @@ def atomic_write(path: Path | str, mode: str = "wb", durable: bool = True, **ope
             if durable:
                 os.fsync(file.fileno())
         temporary.chmod(permissions)  # mkstemp's 0600 would keep colleagues from reading it
-        temporary.replace(path)
+        patiently(lambda: temporary.replace(path))
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -205,6 +207,33 @@ def write_together(*paths: Path | str, mode: str = "wb") -> Iterator[list[IO]]:
                 file.flush()
                 if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     os.fsync(file.fileno())
+
+
+def too_long(path: Path | str) -> str:
+    """Return what to do about a path that Windows finds only with long paths switched on; else an empty string."""
+    if not ON_WINDOWS or len(path := os.path.abspath(path)) < 260:  # noqa: PTH100 (without links)
+        return ""
+    return f"the path has {len(path)} characters: use a shorter folder, or switch on long paths (docs/windows.md)"
+
+
+def patiently(action: Callable[[], object], retried: type | tuple[type, ...] = PermissionError) -> None:
+    """Rename a file, or the like; on Windows, try again for a second and a half when that fails.
+
+    Virus scanners, the search index and OneDrive open new files for a moment, in which these can be neither renamed nor
+    removed.
+    """
+    for seconds in (0.1, 0.2, 0.4, 0.8) if ON_WINDOWS else ():
+        try:
+            action()
+            return
+        except retried:
+            time.sleep(seconds)
+    action()
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; it may be missing."""
+    patiently(lambda: shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True), OSError)
 
 
 def followed(path: Path | str) -> Path:
@@ -233,9 +262,12 @@ def scratch_beside(place: Path | RemotePath) -> Iterator[Path]:
     folder = None if is_url(place) else followed(place).parent
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-        put_back(place)
-    with naming(place), tempfile.TemporaryDirectory(dir=folder, prefix=f".{place.name}.partial-") as scratch:
-        yield Path(scratch)
+    with naming(place):
+        scratch = Path(tempfile.mkdtemp(dir=folder, prefix=f".{place.name}.partial-"))
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)  # a file that another program holds stays there, hidden
 
 
 def replace_folder(made: Path, place: Path | RemotePath) -> None:
@@ -257,11 +289,14 @@ def replace_folder(made: Path, place: Path | RemotePath) -> None:
     former = _former(place)
     if place.exists():
         shutil.copymode(place, made)
-        place.rename(former)
+        try:
+            patiently(lambda: place.rename(former))
+        except PermissionError as error:  # on Windows, where a program has one of its files open
+            raise PermissionError(error.errno, error.strerror, str(place)) from None
     try:
         if place.exists():  # a reader has put the older one back meanwhile
             place.rename(former)
-        made.rename(place)
+        patiently(lambda: made.rename(place))
     except BaseException:
         put_back(place)
         raise
@@ -277,12 +312,10 @@ def put_back(place: Path | str) -> None:
     if not place.name or not (former := _former(place)).is_dir():  # without a name: a drive
         return
     if not place.exists():
-        former.rename(place)
+        patiently(lambda: former.rename(place))
         return
-    with tempfile.TemporaryDirectory(
-        dir=place.parent, prefix=f".{place.name}.partial-", ignore_cleanup_errors=True
-    ) as scratch:
-        former.rename(Path(scratch) / place.name)  # at one stroke, so that half of it never comes back
+    with scratch_beside(place) as scratch:
+        patiently(lambda: former.rename(scratch / place.name))  # at one stroke, so that half of it never comes back
 
 
 def _former(place: Path) -> Path:

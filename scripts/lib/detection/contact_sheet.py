@@ -48,7 +48,7 @@ def page_writer(folder: Path, thumbnails: Path) -> Iterator[Callable[[ImageResul
     if waiting:
         write_page()
     while (path := folder / f"page_{pages + 1:04d}.jpg").is_file():
-        path.unlink()
+        files.remove(path)
         pages += 1
 
 

@@ -33,7 +33,7 @@ def write(
             with files.atomic_write(path, durable=False) as file:
                 image.crop(box).save(file, "JPEG", quality=95, subsampling=0)
         for path in itertools.takewhile(Path.is_file, _paths(folder / name, output_name, len(boxes[name]) + 1)):
-            path.unlink()
+            files.remove(path)
 
 
 def are_there(folder: Path, output_name: str, detections: Iterable[Detection], width: int, height: int) -> bool:

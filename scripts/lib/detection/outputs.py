@@ -230,7 +230,7 @@ def store_proposal(
     if exists and not (replace and proposals.is_unreviewed(path.read_bytes())):
         return KEPT, []
     if not annotation.objects:
-        path.unlink(missing_ok=True)
+        files.remove(path)
         return REMOVED if exists else EMPTY, []
     try:
         voc_xml.write(path, proposals.sealed(annotation, origin))

@@ -192,7 +192,7 @@ _EXPLANATIONS = {
     ),
     r"Windows Long Path support": (
         "A path became too long for Windows: move the project to a short folder such as C:\\apparel, or switch on long "
-        "paths (https://pip.pypa.io/warnings/enable-long-paths), and run this again."
+        "paths (docs/windows.md), and run this again."
     ),
     r"(Could not fetch URL \S+: (?!404).*)": _NO_INDEX,
     r"(The repository located at \S+ is not a trusted or secure host)": _NO_INDEX,

@@ -65,7 +65,7 @@ def new_path(folder: Path | str, writer: str) -> Path:
 def remove(folder: Path | str, writer: str) -> None:
     """Remove the event files that `new_path` named for this writer."""
     for path in Path(folder).glob(f"events.out.tfevents.*.{writer}"):
-        path.unlink()
+        files.remove(path)
 
 
 def write(path: Path | str, step: int, scalars: Mapping[str, float], images: Mapping[str, Path] | None = None) -> None:

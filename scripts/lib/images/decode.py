@@ -58,11 +58,11 @@ def read_bytes(
     try:
         size, data = content(path)
     except FileNotFoundError:
-        return None, [Finding(ERROR, "image-missing", file, "there is no such image", "check its name")]
+        remedy = files.too_long(path) or "check its name"
+        return None, [Finding(ERROR, "image-missing", file, "there is no such image", remedy)]
     except (OSError, ValueError) as error:  # ValueError: the name itself
         message = f"the image cannot be read: {getattr(error, 'strerror', None) or error}"
-        remedy = "check the file's permissions, and on Windows whether its path has more than 259 characters"
-        return None, [Finding(ERROR, "image-unreadable", file, message, remedy)]
+        return None, [Finding(ERROR, "image-unreadable", file, message, "check the file's permissions")]
     if size <= MAX_BYTES:
         return data, []
     message = f"the image file has {size / 2**20:.0f} MB, the limit is {MAX_BYTES / 2**20:.0f} MB"

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scripts.lib.config import pipeline_config
+from scripts.lib.core import files
 from scripts.lib.core.errors import UsageError
 from scripts.lib.environment import packages
 from scripts.lib.models import (
@@ -68,7 +69,7 @@ def _write_saved_model(job: ExportJob) -> list[FormatCheck]:
     with tempfile.TemporaryDirectory(dir=job.folder.parent) as scratch:
         made = Path(scratch) / "export"
         export.export(job.config, job.checkpoint, made, ["--input_type=encoded_image_string_tensor"])
-        shutil.rmtree(place)
+        files.remove(place)
         shutil.move(made / exported_model.SAVED_MODEL, place)
     return [FormatCheck("SavedModel, TensorFlow", "saved_model")]
 
@@ -166,7 +167,7 @@ def remove_others(names: Collection[str], folder: Path) -> None:
     for name, export_format in FORMATS.items():
         if name not in names:
             for path in itertools.chain.from_iterable(map(folder.glob, export_format.files)):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                files.remove(path)
 
 
 def local_records(reader: pipeline_config.Message) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from types import ModuleType
 
+from scripts.lib.core import parallel
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.environment import packages
@@ -110,7 +111,7 @@ def describe_devices() -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         return ", ".join(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus)
-    cpu = f"CPU, {os.cpu_count()} cores"
+    cpu = f"CPU, {parallel.available_cores()} cores"
     if not shutil.which("nvidia-smi"):
         return cpu
     if os.name == "nt":

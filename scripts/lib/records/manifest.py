@@ -119,8 +119,8 @@ def _remove_earlier(path: Path, shards: Sequence[Path]) -> None:
     A record in one file stays until the new one takes its place at one stroke.
     """
     former = read(path)
-    files.followed(path_of(path)).unlink(missing_ok=True)
+    files.remove(files.followed(path_of(path)))
     earlier = {path.with_name(Path(shard["file"]).name) for shard in former["shards"]} if former else set()
     for shard in earlier.union(shards):
         if tf_record.base_path(shard) == path and shards != [shard]:
-            files.followed(shard).unlink(missing_ok=True)
+            files.remove(files.followed(shard))

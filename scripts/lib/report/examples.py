@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -137,8 +136,7 @@ def draw(
     """
     check_folder(folder)
     if not records:
-        if folder.is_dir():
-            shutil.rmtree(folder)
+        files.remove(folder)
         return []
     wanted = {example.image_index for example in examples}
     images = enumerate(itertools.chain.from_iterable(map(read.read, records)))

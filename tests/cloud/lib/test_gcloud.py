@@ -54,7 +54,7 @@ def test_the_batch_file_of_windows_is_not_used(monkeypatch, tmp_path):
     bundled.touch()
     (sdk / "lib").mkdir()
     (sdk / "lib" / "gcloud.py").touch()
-    monkeypatch.setattr(gcloud, "ON_WINDOWS", True)
+    monkeypatch.setattr(gcloud.files, "ON_WINDOWS", True)
     monkeypatch.delenv("CLOUDSDK_PYTHON", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name: str(sdk / "bin" / "gcloud.cmd"))
     assert gcloud.program() == [str(bundled.resolve()), "-S", str(sdk.resolve() / "lib" / "gcloud.py")]

@@ -17,6 +17,7 @@ from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import local_path
 from scripts.lib.core.errors import ERROR, DataError, Finding
 from scripts.lib.core.progress import StatusLine
+from scripts.lib.dataset import split_manifest
 
 
 @pytest.mark.parametrize(
@@ -285,3 +286,49 @@ def test_case_32_closed_streams_are_no_defect(tmp_path, repository_root):
         closed = lambda streams=streams: [os.close(stream) for stream in streams]  # noqa: E731
         assert subprocess.run(command, preexec_fn=closed, stdin=subprocess.DEVNULL, check=False).returncode == 0
         assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "result"
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["python", Path("data/a.csv"), "^(\\d+)_"], 'python data/a.csv "^(\\d+)_"'),
+        (["--title", "Six classes", "a&b", "R&D 'x'"], """--title "Six classes" "a&b" "R&D 'x'\""""),
+        (["C:\\photos\\a.jpg", "--names=a,b"], "C:\\photos\\a.jpg --names=a,b"),
+    ],
+)
+def test_on_windows_a_command_is_the_same_for_cmd_and_powershell(words, text, monkeypatch):
+    monkeypatch.setattr(files, "ON_WINDOWS", True)
+    assert command_line.shell_text(*words) == text
+
+
+def test_on_windows_a_reader_that_has_gone_is_told_nothing(monkeypatch):
+    """There a pipe without a reader is an invalid argument."""
+    monkeypatch.setattr(files, "ON_WINDOWS", True)
+    monkeypatch.setattr(command_line, "_drop_stdout", lambda: None)
+
+    def main(argv):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    assert run(main, monkeypatch) == (1, "", "")
+
+
+def test_line_ends_of_windows_do_not_hide_whose_file_it_is(tmp_path):
+    path = tmp_path / "split.json"
+    path.write_bytes(b'\xef\xbb\xbf{\r\n  "input_csv": "labels.csv"\r\n}\r\n')
+    command_line.check_output("manifest_json", path, split_manifest.HEAD, "manifest of a split")
+
+
+@pytest.mark.parametrize("encoding", ["cp437", "cp1252", "ascii"])
+def test_characters_that_the_console_lacks_are_escaped(encoding, repository_root):
+    code = (
+        "import sys; from scripts.lib.core import command_line\n"
+        "from scripts.lib.core.progress import StatusLine\n"
+        "def main(argv):\n"
+        "    print('Größe 服装', file=sys.stderr); StatusLine().update(lambda: '赤', now=True); print('Röcke ☃')\n"
+        "command_line.run(main)"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": f"{encoding}:strict", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=repository_root, env=environment, capture_output=True, check=True)
+    assert done.stdout.split() == [word.encode(encoding, "backslashreplace") for word in ("Röcke", "☃")]
+    assert done.stderr.split() == [word.encode(encoding, "backslashreplace") for word in ("Größe", "服装", "赤")]

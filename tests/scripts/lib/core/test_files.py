@@ -278,6 +278,76 @@ def test_a_folder_that_a_reader_has_put_back_meanwhile_is_replaced(tmp_path, mon
     assert files.names_below(tmp_path / "place") == ["made"]
 
 
+def held(function, times: int):
+    """Return the function as it is while a virus scanner has the file: it fails so many times."""
+    left = iter(range(times))
+
+    def fail_at_first(*args, **kwargs):
+        if next(left, None) is not None:
+            raise PermissionError(errno.EACCES, "Access is denied", str(args[0]))
+        return function(*args, **kwargs)
+
+    return fail_at_first
+
+
+@pytest.fixture
+def on_windows(monkeypatch) -> list[float]:
+    """Let the code take this for Windows; the seconds that it waited."""
+    monkeypatch.setattr(files, "ON_WINDOWS", True)
+    waited = []
+    monkeypatch.setattr(files.time, "sleep", waited.append)
+    return waited
+
+
+@pytest.mark.parametrize("method", ["replace", "unlink"])
+def test_on_windows_a_file_that_a_scanner_holds_for_a_moment_is_waited_for(method, tmp_path, on_windows, monkeypatch):
+    path = tmp_path / "labels.csv"
+    path.write_text("older", encoding="utf-8")
+    monkeypatch.setattr(Path, method, held(getattr(Path, method), 2))
+    if method == "replace":
+        with files.atomic_write(path, "w") as file:
+            file.write("newer")
+        assert path.read_text(encoding="utf-8") == "newer"
+    else:
+        files.remove(path)
+        assert not path.exists()
+    assert on_windows == [0.1, 0.2]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_on_windows_a_folder_with_an_open_file_is_named_and_stays(tmp_path, on_windows, monkeypatch):
+    place, made = tmp_path / "model", tmp_path / "made"
+    for folder in (place, made):
+        folder.mkdir()
+        (folder / folder.name).touch()
+    with monkeypatch.context() as patch, pytest.raises(PermissionError) as caught:
+        patch.setattr(Path, "rename", held(Path.rename, 100))
+        files.replace_folder(made, place)
+    sentence = command_line.explain_os_error(caught.value)
+    assert sentence.startswith(f"{place}: Access is denied; close the program that holds the file")
+    assert files.names_below(place) == ["model"] and sum(on_windows) == pytest.approx(1.5)
+    monkeypatch.setattr(Path, "rename", held(Path.rename, 1))
+    files.replace_folder(made, place)
+    assert files.names_below(place) == ["made"]
+
+
+def test_elsewhere_nothing_is_tried_again(tmp_path, monkeypatch):
+    if files.ON_WINDOWS:
+        pytest.skip("this is Windows")
+    monkeypatch.setattr(Path, "replace", held(Path.replace, 1))
+    with pytest.raises(PermissionError), files.atomic_write(tmp_path / "labels.csv"):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_on_windows_a_path_that_is_too_long_is_said(tmp_path, on_windows):
+    folder = tmp_path / ("x" * 200) / ("y" * 100)
+    path, length = folder / "labels.csv", len(str(folder)) + len("/labels.csv")
+    sentence = command_line.explain_os_error(FileNotFoundError(errno.ENOENT, "No such file or directory", str(path)))
+    assert f"; the path has {length} characters: use a shorter folder, or switch on long paths (docs/" in sentence
+    assert not files.too_long(tmp_path / "labels.csv")
+
+
 def test_paths_are_shown_from_the_current_folder_with_slashes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert files.shown_path(tmp_path / "data" / "a.csv") == "data/a.csv"
