@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import numbers
 import re
 from types import SimpleNamespace
@@ -13,19 +12,11 @@ _ASSIGNMENT = re.compile(r"([A-Za-z]\w*)\s*=\s*(?:\[([^\]]*)\]|([^,\[]*))(?:,\s*
 
 
 class HParams(SimpleNamespace):
-    """Settings that are attributes and keep their types; as in TensorFlow 1.15, but without its protocol buffer."""
-
-    def add_hparam(self, name: str, value: object) -> None:
-        if hasattr(self, name):
-            raise ValueError(f"the name {name} is taken")
-        setattr(self, name, value)
+    """Settings that are attributes and keep their types: as much of TensorFlow 1.15's as the API uses."""
 
     def set_hparam(self, name: str, value: object) -> None:
         """Replace a value, also by its text; raise ValueError for another type, KeyError for an unknown name."""
         setattr(self, name, _like(vars(self)[name], value))
-
-    def del_hparam(self, name: str) -> None:
-        vars(self).pop(name, None)
 
     def get(self, name: str, default: object = None) -> object:
         return vars(self).get(name, default)
@@ -33,29 +24,15 @@ class HParams(SimpleNamespace):
     def values(self) -> dict[str, object]:
         return dict(vars(self))
 
-    def __contains__(self, name: str) -> bool:
-        return name in vars(self)
-
-    def override_from_dict(self, values: dict[str, object]) -> HParams:
-        for name, value in values.items():
-            self.set_hparam(name, value)
-        return self
-
     def parse(self, text: str) -> HParams:
         """Replace values by those of a text such as "learning_rate=0.1,layers=[64,32],load_pretrained=false"."""
         while text:
             found = _ASSIGNMENT.match(text)
-            if not found or found[1] not in self:
+            if not found or found[1] not in vars(self):
                 raise ValueError(f"expected the name of a setting and its value, not {text!r}")
             self.set_hparam(found[1], found[3] if found[2] is None else re.split("[ ,]+", found[2]))
             text = text[found.end() :]
         return self
-
-    def to_json(self, **options: object) -> str:
-        return json.dumps(self.values(), **options)
-
-    def parse_json(self, text: str) -> HParams:
-        return self.override_from_dict(json_text.parse(text, {str: object}))
 
 
 def _like(present: object, value: object) -> object:
