@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,11 +36,22 @@ def process_map(function: Callable[[Item], Result], items: Iterable[Item]) -> It
 
     num_processes = min(available_cores(), 61)  # as many as Windows can wait for
     try:
-        with ProcessPoolExecutor(num_processes) as pool:
+        with ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn"), _end_with_parent) as pool:
             yield from pool.map(function, items, chunksize=8)
     except BrokenProcessPool:
         remedy = "it ran out of memory, or was killed; close other programs, and run the command again"
         raise DataError([f"one of the {num_processes} processes at work has ended: {remedy}."]) from None
+
+
+def _end_with_parent() -> None:
+    """Let this process, one of `process_map`, end when its parent has, and leave Ctrl+C to that."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], num_workers: int) -> Iterator[Result]:
