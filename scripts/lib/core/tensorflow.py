@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import re
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 # Warnings that are right for every user: what is below a warning is not shown at all, what is above always.
 _HARMLESS = re.compile(
     r"Instructions for updating|\bdeprecated\b|From .*:\d+: "  # functions of TensorFlow that the API calls
+    r"|GPU support is not available on native Windows"  # entry_points.py says so where there is one
     r"|num_readers has been reduced"  # to the record's number of files
     r"|does not have groundtruth difficult flag"  # the evaluator then counts all objects, as it should
     r"|classes have no ground truth"  # the table of AP says so
@@ -49,11 +51,29 @@ def import_tensorflow() -> ModuleType:
     with without_chatter():
         import tensorflow.compat.v1 as tf
 
+        if os.name == "nt":
+            find_folders_by_python()
         tf.config.list_physical_devices()  # prints its complaints about missing GPUs now
     use_graph_mode()
     if _verbose:
         tf.logging.set_verbosity(tf.logging.INFO)
     return tf
+
+
+@functools.cache
+def find_folders_by_python() -> None:
+    """Let Python make and find the folders on the disk that TensorFlow's Python code asks for.
+
+    On Windows TensorFlow 2.21 finds no folder below one like C:\\Users\\Müller: it cuts the path's characters to bytes
+    (tsl/platform/windows/windows_file_system.cc, IsDirectory).
+    """
+    from tensorflow.python.lib.io import _pywrap_file_io as file_io
+
+    def on_disk(by_python: Callable, original: Callable) -> Callable:
+        return lambda path: original(path) if b"://" in path else by_python(path.decode())
+
+    file_io.IsDirectory = on_disk(os.path.isdir, file_io.IsDirectory)
+    file_io.RecursivelyCreateDir = on_disk(functools.partial(os.makedirs, exist_ok=True), file_io.RecursivelyCreateDir)
 
 
 def use_legacy_keras() -> None:

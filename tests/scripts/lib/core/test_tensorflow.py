@@ -20,6 +20,7 @@ NOISE = [
     (logging.WARNING, "`layer.apply` is deprecated and will be removed"),
     (logging.WARNING, "Variable [FeatureExtractor/Conv/weights/RMSProp_1] is not available in checkpoint"),
     (logging.WARNING, "image b'a.jpg' does not have groundtruth difficult flag specified"),
+    (logging.WARNING, "TensorFlow GPU support is not available on native Windows for TensorFlow >= 2.11. Even if"),
     (logging.WARNING, "num_readers has been reduced to 1 to match input file shards."),
     (logging.WARNING, "The following classes have no ground truth examples: 1"),
     (logging.INFO, "depth of additional conv before box predictor: 0"),
@@ -68,3 +69,27 @@ def test_tensorflow_imported_too_early_is_said(repository_root):
     code = "import os, sys; os.environ.pop('TF_USE_LEGACY_KERAS', 0); sys.modules['tensorflow'] = sys; from scripts.lib.object_detection_api import patches; patches.apply()"
     result = subprocess.run([sys.executable, "-c", code], cwd=repository_root, capture_output=True, text=True)
     assert "TensorFlow was imported before" in result.stderr
+
+
+def test_folders_of_any_name_are_made_and_found_by_python_on_the_disk(tf, tmp_path, monkeypatch):
+    """The stand-in for TensorFlow's native functions knows none."""
+    from tensorflow.python.lib.io import _pywrap_file_io
+
+    asked = []
+    for name in ("IsDirectory", "RecursivelyCreateDir"):
+        monkeypatch.setattr(_pywrap_file_io, name, asked.append)
+    quiet.find_folders_by_python.__wrapped__()
+    folder = tmp_path / "Größe 服装" / "train"
+    for _ in range(2):  # the second time it is there
+        tf.io.gfile.makedirs(str(folder))
+    (folder / "file").touch()
+    assert folder.is_dir() and tf.io.gfile.isdir(str(folder)) and not tf.io.gfile.isdir(str(folder / "file"))
+    tf.io.gfile.isdir("gs://bucket/a")
+    tf.gfile.MakeDirs("gs://bucket/b")
+    assert asked == [b"gs://bucket/a", b"gs://bucket/b"]
+
+
+def test_tensorflow_makes_folders_of_any_name(tf, tmp_path):
+    folder = (tmp_path / "Größe 服装" / "train").as_posix()
+    tf.io.gfile.makedirs(folder)
+    assert tf.io.gfile.isdir(folder) and tf.gfile.IsDirectory(folder)
