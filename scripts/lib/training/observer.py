@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 
 from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 from scripts.lib.training.evaluations import TrainingEvaluations
 from scripts.lib.training.log import TrainingLog
@@ -36,11 +38,22 @@ class Interruption:
         A step that is being computed cannot be left: the training ends when it is done.
         """
         former = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        if files.ON_WINDOWS:
+            self._on_event = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(self._on_console_event)  # to be kept
+            ctypes.windll.kernel32.SetConsoleCtrlHandler(self._on_event, True)
         try:
             yield
         finally:
             for number, handler in former.items():
                 signal.signal(number, handler)
+
+    def _on_console_event(self, event: int) -> bool:
+        """Note on Windows, in a thread of its own, that the window is closed or the user logs off."""
+        if event < 2:  # Ctrl+C and Ctrl+Break, which Python's own handler takes
+            return False
+        self._note(signal.SIGTERM, None)
+        time.sleep(60)  # after five seconds, or when this returns, Windows ends the process
+        return True
 
     def _note(self, number: int, _frame) -> None:
         again = self.signal is not None

@@ -71,6 +71,18 @@ def walk(observer: TrainingObserver, steps, is_chief: bool = True, each=lambda: 
     return saved
 
 
+@pytest.mark.parametrize(("event", "ends"), [(0, False), (1, False), (2, True), (5, True), (6, True)])
+def test_on_windows_closing_the_window_ends_the_training_with_a_checkpoint(event, ends, monkeypatch):
+    """CTRL_C_EVENT and CTRL_BREAK_EVENT are Python's; at CTRL_CLOSE, _LOGOFF and _SHUTDOWN_EVENT Windows is held up."""
+    seconds, observer = [], make()
+    monkeypatch.setattr(training_observer.time, "sleep", seconds.append)
+    assert observer.interruption._on_console_event(event) == ends
+    assert seconds == [60] * ends
+    steps = []
+    walk(observer, [1, 2], each=lambda: steps.append(None))
+    assert (len(steps), observer.interruption.exit_status) == ((1, 143) if ends else (2, 0))
+
+
 def test_saves_after_so_many_steps_even_if_some_are_left_out(now):
     assert walk(make(save_every_steps=5), [3, 4, 6, 7, 9, 11]) == [6, 11]
 
