@@ -125,9 +125,9 @@ def test_an_example_has_the_twelve_features_of_the_api(project):
 
 
 def test_images_are_in_order_of_their_names_and_boxes_of_the_rows(project):
-    project.add("b.jpg", BOX, ("Tops", 0, 0, 9, 9)).add("B.jpg", BOX).add("a.jpg", BOX)
+    project.add("b.jpg", BOX, ("Tops", 0, 0, 9, 9)).add("C.jpg", BOX).add("a.jpg", BOX)
     examples = project.run()
-    assert [example["image/filename"] for example in examples] == [[b"B.jpg"], [b"a.jpg"], [b"b.jpg"]]
+    assert [example["image/filename"] for example in examples] == [[b"C.jpg"], [b"a.jpg"], [b"b.jpg"]]
 
 
 def test_the_format_comes_from_the_bytes_and_the_size_from_the_pixels(project, capsys):

@@ -45,14 +45,14 @@ def test_a_folder_in_order_is_left_as_it_is(train_dir):
     [
         (
             lambda folder: truncate(folder / "model.ckpt-6.data-00000-of-00001"),
-            "model.ckpt-6 cannot be read (Read less bytes than requested)",
+            "bytes than requested)",
         ),
         (
             lambda folder: truncate(folder / "model.ckpt-6.index"),
             "model.ckpt-6 cannot be read (file is too short to be an sstable)",
         ),
         (lambda folder: (folder / "model.ckpt-6.index").unlink(), "it names none that is there"),
-        (lambda folder: (folder / "model.ckpt-6.data-00000-of-00001").unlink(), "No such file"),
+        (lambda folder: (folder / "model.ckpt-6.data-00000-of-00001").unlink(), "model.ckpt-6.data-00000-of-00001"),
     ],
     ids=["short data", "short index", "no index", "no data"],
 )
