@@ -4,8 +4,7 @@ In:  the CSV that xml_to_csv.py writes.
 Out: two CSV files with the same columns, no image in both; the table class,counts_train,counts_test,total; and beside
      them split.json, which says how the split was made, and by which generate_tfrecord.py knows the two.
 
-    python split_dataset.py --csv_input data/labels.csv --train_csv data/train_labels.csv \\
-        --test_csv data/test_labels.csv --summary_csv data/summary.csv --test_fraction 0.2 --seed 1
+    python split_dataset.py --csv_input data/labels.csv --summary_csv data/summary.csv --test_fraction 0.2 --seed 1
 
 floor((1 - test_fraction) * images) images are for training. The same seed gives the same split on every platform, with
 every version of Python and its libraries, in whatever order the CSV's rows are.

@@ -6,9 +6,8 @@ Out: a report; with --json FILE every finding with severity, kind, file, object,
      image, image sizes, and six labelled images.
 
     python scripts/check_dataset.py --annotations_dir annotations --image_dir samples
-    python scripts/check_dataset.py --csv_input data/labels.csv --train_csv data/train_labels.csv \\
-        --test_csv data/test_labels.csv --plot data/labels.png \\
-        --pipeline_config_path configs/ssd_mobilenet_v1_multi.config
+    python scripts/check_dataset.py --train_csv data/train_labels.csv --test_csv data/test_labels.csv
+    python scripts/check_dataset.py --csv_input data/labels.csv --pipeline_config_path runs/mine/pipeline.config
     python scripts/check_dataset.py --record others.record --label_map others.pbtxt
 
 An error is what xml_to_csv.py or generate_tfrecord.py refuses, in the same words; a warning is accepted there, but most

@@ -8,8 +8,7 @@ With --run_once the latest checkpoint is evaluated; without, every new one until
 the record is evaluated once: leave num_examples out of the config and it is counted. All files and folders may be on a
 bucket (gs://...).
 
-  python scripts/eval.py --run_once --pipeline_config_path configs/ssd_mobilenet_v1_multi.config \\
-      --checkpoint_dir runs/multi/train --eval_dir runs/multi/eval
+  python scripts/eval.py --run_once --pipeline_config_path my.config --checkpoint_dir runs/mine/train --eval_dir eval
 
 With --fast the latest checkpoint is exported (or --model names an exported model, with its pipeline.config) and
 evaluated in batches: the same AP@0.5 in a fraction of the time, without losses and images.

@@ -7,10 +7,8 @@ Out:  in output_directory: frozen_inference_graph.pb, saved_model/, model.ckpt.*
 The folder appears whole or not at all; an earlier export in it is replaced. On a bucket (gs://...), which has no
 folders, its files do, one after another.
 
-  python scripts/export_inference_graph.py --input_type image_tensor \\
-      --pipeline_config_path configs/ssd_mobilenet_v1_multi.config \\
-      --trained_checkpoint_prefix runs/multi/train --output_directory exported_model
-"""
+  python scripts/export_inference_graph.py --pipeline_config_path my.config --trained_checkpoint_prefix runs/mine/train --output_directory exported_model
+"""  # noqa: E501 (one line, for cmd and PowerShell)
 
 from __future__ import annotations
 

@@ -9,8 +9,7 @@ confirms boxes that prelabel.py drew. Images come by name, or in the order of th
 
 LabelImg needs a desktop. Install it with `python -m pip install -r requirements-label.txt`.
 
-  python scripts/label_images.py --image_dir samples --class_file data/predefined_classes.txt \\
-      --annotations_dir annotations
+  python scripts/label_images.py --image_dir samples --annotations_dir annotations
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ Out:  in output_dir: index.html, metrics.json, Total_Loss.png, mAP.png and furth
       TensorBoard. With --update_thresholds, and only then, score_thresholds.json is also written to the model's folder,
       where detect.py and serve.py find it: it becomes their default.
 
-  python scripts/report.py --train_dir runs/multi/train --eval_dir runs/multi/eval --model exported_model \\
-      --records data/test.record --output_dir model_six_classes
+  python scripts/report.py --train_dir runs/multi/train --eval_dir runs/multi/eval --records data/test.record
 
 Two reports on the same record side by side, with the interval of each difference (--records for the examples):
 

@@ -10,8 +10,7 @@ saves one first, a crash or a power cut. All files and folders may be on a bucke
 written on a disk only.
 
   python scripts/train.py --pipeline_config_path configs/ssd_mobilenet_v1_multi.config --train_dir runs/multi/train
-  python scripts/train.py --pipeline_config_path configs/ssd_mobilenet_v1_multi.config --train_dir runs/multi/train \\
-      --eval_every 500 --patience 5
+  python scripts/train.py --pipeline_config_path my.config --train_dir runs/mine/train --eval_every 500 --patience 5
   python scripts/train.py --pipeline_config_path configs/ssd_mobilenet_v1_multi.config --overfit 10
 """
 

@@ -5,6 +5,7 @@ tests/end_to_end/test_documented_commands.py runs the commands.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 from pathlib import Path
@@ -73,11 +74,29 @@ def test_the_script_understands_the_command(command, tmp_path, monkeypatch):
         pytest.fail(f"{command}: exit status {error.code}")
 
 
+def differs_by_shell(command: str) -> bool:
+    """Return whether bash, PowerShell and cmd read a command differently: cmd expands no `*`, and joins no lines."""
+    outside_quotes = re.sub(r'"[^"]*"|<[a-z ]+>', "", command)
+    return bool(re.search(r"[$'`|&;<>~^%*?(){}]|\\$", outside_quotes) or re.search(r"[$`%]", command))
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_the_command_is_the_same_in_bash_powershell_and_cmd(command):
-    outside_quotes = re.sub(r'"[^"]*"|<[a-z ]+>', "", command.text)
-    assert not re.search(r"[$'`|&;<>~^%]|\\$", outside_quotes), command
-    assert not re.search(r"[$`%]", command.text), command
+    assert not differs_by_shell(command.text), command
+
+
+def test_so_are_the_commands_of_the_helps():
+    pattern = re.compile(r"^ +(python3? [\w/]+\.py .*?)(?:   .*)?$", re.MULTILINE)
+    scripts = sorted(path for folder in ("", "scripts", "cloud") for path in (ROOT / folder).glob("*.py"))
+    found = [
+        (path.name, command)
+        for path in scripts
+        for command in pattern.findall(
+            ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")), clean=False) or ""
+        )
+    ]
+    assert len(found) > 30
+    assert [(name, command) for name, command in found if differs_by_shell(command)] == []
 
 
 def scripts_in(text: str) -> list[tuple[str, list[str]]]:
