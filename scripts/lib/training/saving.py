@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 from pathlib import Path
 
@@ -46,7 +47,8 @@ class CheckpointGuard:
                     "not; try a tenth of the learning rate, or gradient_clipping_by_norm: 10 in train_config"
                 )
                 raise DataError([problem], f"they were not saved; {self._last_good(folder)}")
-            self._original_save(session, save_path, global_step=step, **options)
+            write = functools.partial(self._original_save, session, save_path, global_step=step, **options)
+            files.patiently(write, (tf.errors.OpError, OSError))
         except DataError as error:
             self.failure = self.failure or error
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scripts.lib.checkpoints import checkpoint_files
+from scripts.lib.core import files
 from scripts.lib.core.errors import DataError
 from scripts.lib.training import resume
 from tests import slim_training
@@ -38,6 +39,22 @@ def test_variables_that_are_not_finite_are_not_saved(tf, slim, tmp_path):
             loss_of=lambda x: tf.sqrt(x - 2.0),
         )
     assert not checkpoint_files.prefixes(tmp_path)
+
+
+def test_on_windows_a_checkpoint_that_a_scanner_holds_for_a_moment_is_written(tf, slim, tmp_path, monkeypatch):
+    from tensorflow.python.checkpoint import checkpoint_management
+
+    write, held = checkpoint_management.update_checkpoint_state_internal, [True]
+
+    def update(*args, **kwargs):
+        if held and held.pop():
+            raise tf.errors.PermissionDeniedError(None, None, "Failed to rename: checkpoint.tmp; Access is denied")
+        return write(*args, **kwargs)
+
+    monkeypatch.setattr(files, "ON_WINDOWS", True)
+    monkeypatch.setattr(checkpoint_management, "update_checkpoint_state_internal", update)
+    slim_training.train(tf, slim, tmp_path, slim_training.Observer(lambda step, save: None), num_steps=2)
+    assert held == [] and checkpoint_files.latest(tmp_path).name == "model.ckpt-2"
 
 
 @pytest.mark.parametrize("failing", ["data", "state"])
