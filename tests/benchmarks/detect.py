@@ -26,15 +26,16 @@ from scripts.lib.core.tensorflow import import_tensorflow
 from scripts.lib.detection.pipeline import Pipeline
 from scripts.lib.detection.sources import Sources
 from scripts.lib.images import decode
-from scripts.lib.models import export, frozen_graph, onnx_conversion
+from scripts.lib.models import export, frozen_graph, onnx_conversion, onnx_quantization
 from scripts.lib.models.detector import DEFAULT_SCORE, Detector
 from tests.benchmarks import data_input, measuring
 from tests.benchmarks.measuring import Result, Run
 
 CONFIG = files.default_path("configs/ssd_mobilenet_v1_multi.config")
 BIAS = -4.6  # of the class scores' logits: 0.01
-# runtime -> least ratio to TensorFlow: one image a call, and from JPEG files
-TARGETS = {"onnx": (2.2, 2.0), "openvino": (5.0, 4.0)}
+# runtime -> least ratio: to TensorFlow, one image a call, and to a loop, from JPEG files
+TARGETS = {"onnx": (2.2, 2.0), "onnx_int8": (3.5, 3.0), "openvino": (5.0, 4.0), "openvino_int8": (4.5, 3.0)}
+VNNI = {"avx512_vnni", "avx_vnni"}  # instructions without which the targets of int8 are not judged
 YOLO = "yolo11n.yaml"  # the architecture with random weights, which need no download
 
 
@@ -45,12 +46,13 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
         work_dir: for the model and the photos, kept for the next run.
         quick: fewer photos and turns.
     """
-    model = work_dir / "detect_model_300"
+    model = work_dir / "detect_models_300"
+    photos = work_dir / "detect_photos_640"
     if not model.is_dir():
-        make_model(model, work_dir / "detect_checkpoint_300")
-    paths = make_photos(work_dir / "detect_photos_640", 10 if quick else 50)
+        make_model(model, work_dir / "detect_checkpoint_300", photos)
+    paths = make_photos(photos, 10 if quick else 50)
     images = [np.asarray(decode.read(path)[0]) for path in paths]
-    runtimes = [name for name in TARGETS if name == "onnx" or importlib.util.find_spec(name)]
+    runtimes = [name for name in TARGETS if name.startswith("onnx") or importlib.util.find_spec("openvino")]
     detectors = {name: Detector(model, name) for name in ("tensorflow", *runtimes)}
     sources = list(Sources([str(path) for path in paths], work_dir))
     loop = TutorialLoop(detectors["tensorflow"])
@@ -67,9 +69,13 @@ def measure(work_dir: Path, quick: bool) -> list[Result]:
     results = []
     for name in runtimes:
         alone, from_files = TARGETS[name]
-        title = f"{name}, bfloat16" if getattr(detectors[name]._model, "precision", "f32") == "bf16" else name
-        if name == "openvino" and title == name:
+        title = name
+        if name == "openvino" and detectors[name]._model.precision == "bf16":
+            title = f"{name}, bfloat16"
+        elif name == "openvino":
             alone = from_files = 1.0  # the targets are for bfloat16
+        if name.endswith("_int8") and not VNNI & {*measuring.machine()["cpu_flags"]}:
+            title, alone, from_files = f"{title} (no VNNI: not judged)", None, None
         results += [
             measuring.ratio(
                 f"{title}: inference alone, one image a call",
@@ -152,8 +158,8 @@ def yolo(work_dir: Path, count: int) -> Callable[[], None]:
     return lambda: [session.run(None, {session.get_inputs()[0].name: image}) for _ in range(count)] and None
 
 
-def make_model(folder: Path, scratch: Path) -> None:
-    """Exports the config's model with random weights."""
+def make_model(folder: Path, scratch: Path, photos: Path) -> None:
+    """Exports the config's model with random weights, calibrated in 8-bit integers on some of the photos."""
     object_detection_api.prepare()
     tf = import_tensorflow()
     from object_detection.builders import model_builder
@@ -170,6 +176,8 @@ def make_model(folder: Path, scratch: Path) -> None:
         session.run(tf.global_variables_initializer())
         tf.train.Saver().save(session, str(scratch / "model.ckpt"), global_step=step)
     export.export(config, checkpoint_files.find(scratch), folder)
+    onnx_conversion.find_or_make(folder)
+    onnx_quantization.write(folder, [np.asarray(decode.read(path)[0]) for path in make_photos(photos, 10)])
 
 
 def make_photos(folder: Path, count: int) -> list[Path]:

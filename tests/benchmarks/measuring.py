@@ -16,6 +16,7 @@ from scripts.lib.core import files
 from scripts.lib.core.parallel import available_cores
 
 MEGABYTE = 2**20
+CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "amx_bf16")  # as /proc/cpuinfo names them
 _SAMPLE_SECONDS = 0.05
 
 
@@ -45,7 +46,7 @@ class Result:
 
     Attributes:
         what: what is measured.
-        target: the bound.
+        target: the bound; None: not judged here.
         measured: by wall time, or memory.
         by_cpu: the same by CPU time, which other programs on the machine disturb less; None where it says nothing.
         unit: of all three.
@@ -54,7 +55,7 @@ class Result:
     """
 
     what: str
-    target: float
+    target: float | None
     measured: float | None
     unit: str
     by_cpu: float | None = None
@@ -63,7 +64,7 @@ class Result:
 
     @property
     def met(self) -> bool | None:
-        if self.measured is None:
+        if self.measured is None or self.target is None:
             return None
         return self.measured >= self.target if self.at_least else self.measured < self.target
 
@@ -71,8 +72,8 @@ class Result:
         return {**dataclasses.asdict(self), "met": self.met}
 
     def cells(self) -> tuple[str, ...]:
-        bound = f"{'>=' if self.at_least else '<'} {self._text(self.target)}"
-        met = {None: "not measured here", True: "yes", False: "NO"}[self.met]
+        bound = "" if self.target is None else f"{'>=' if self.at_least else '<'} {self._text(self.target)}"
+        met = {None: "not measured here" if self.measured is None else "not judged", True: "yes", False: "NO"}[self.met]
         return self.what, bound, self._text(self.measured), self._text(self.by_cpu), met, self.detail
 
     def _text(self, value: float | None) -> str:
@@ -90,7 +91,7 @@ def best(runs: Sequence[Run]) -> Run:
     )
 
 
-def ratio(what: str, target: float, slow: Run, fast: Run, slow_name: str) -> Result:
+def ratio(what: str, target: float | None, slow: Run, fast: Run, slow_name: str) -> Result:
     """Return how many times as fast as `slow` the run `fast` is."""
     by_cpu = None if fast.cpu is None else slow.cpu / fast.cpu
     detail = f"{fast}; {slow_name} {slow}"
@@ -194,23 +195,25 @@ def _resident_bytes(pid: int) -> int:
     return 0
 
 
-def machine() -> dict[str, str | int | list[float] | None]:
+def machine() -> dict[str, str | int | list[float] | list[str] | None]:
     """Return what identifies this machine."""
     return {
         "cores": available_cores(),
-        "cpu": _cpu_model(),
+        "cpu": _cpu_info("model name") or platform.processor() or platform.machine(),
+        "cpu_flags": [flag for flag in CPU_FLAGS if flag in _cpu_info("flags").split()],
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "load": [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
     }
 
 
-def _cpu_model() -> str:
+def _cpu_info(name: str) -> str:
+    """Return what Linux says of the first core, "" elsewhere."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
+            if line.partition(":")[0].strip() == name:
                 return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return ""
 
 
 def report(machine: dict, results: Sequence[Result]) -> str:
@@ -219,5 +222,6 @@ def report(machine: dict, results: Sequence[Result]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     load = f", load {machine['load'][0]:.1f} at the start" if machine["load"] else ""
-    lines.append(f"\n{machine['cpu']}, {machine['cores']} cores{load}; {machine['system']}, Python {machine['python']}")
+    cpu = f"{machine['cpu']} ({', '.join(machine['cpu_flags']) or 'instructions not known'})"
+    lines.append(f"\n{cpu}, {machine['cores']} cores{load}; {machine['system']}, Python {machine['python']}")
     return "\n".join(lines)

@@ -134,9 +134,9 @@ def test_photos_are_read_in_the_tutorials_loop_as_they_are(made):
         np.testing.assert_array_equal(detect.pixels_by_getdata(photo), np.array(photo))
 
 
-@pytest.mark.parametrize("precision", ["f32", "bf16"])
+@pytest.mark.parametrize(("precision", "flags"), [("f32", ["avx2"]), ("bf16", ["avx2", "avx512_vnni"])])
 def test_the_detection_benchmark_compares_runtimes_with_tensorflow_and_with_the_loop(
-    monkeypatch, tmp_path, capsys, precision
+    monkeypatch, tmp_path, capsys, precision, flags
 ):
     class Made(MadeDetector):
         def __init__(self, folder, runtime):
@@ -145,17 +145,20 @@ def test_the_detection_benchmark_compares_runtimes_with_tensorflow_and_with_the_
             self._model = types.SimpleNamespace(_session=session, precision=precision)
 
     monkeypatch.setattr(detect, "Detector", Made)
-    monkeypatch.setattr(detect, "make_model", lambda folder, scratch: folder.mkdir())
+    monkeypatch.setattr(detect, "make_model", lambda folder, scratch, photos: folder.mkdir())
+    monkeypatch.setattr(measuring, "machine", lambda: {"cpu_flags": flags})
     monkeypatch.setattr(detect, "make_photos", lambda folder, count: small_photos(folder, count))
     monkeypatch.setattr(detect.importlib.util, "find_spec", lambda name: name == "openvino" or None)
-    results = {
-        (result.what, result.detail.split("; ")[1].split(" 0.")[0]): result.target
-        for result in detect.measure(tmp_path, quick=True)
-    }
+    measured = detect.measure(tmp_path, quick=True)
+    results = {(result.what, result.detail.split("; ")[1].split(" 0.")[0]): result.target for result in measured}
     name, alone, from_files = {"f32": ("openvino", 1, 1), "bf16": ("openvino, bfloat16", 5, 4)}[precision]
     assert results[f"{name}: inference alone, one image a call", "TensorFlow"] == alone
     assert results[f"{name}: from JPEG files", "the tutorial's loop"] == from_files
-    assert len(results) == 6
+    for int8, target in (("onnx_int8", 3.5), ("openvino_int8", 4.5)):
+        title, target = (int8, target) if "avx512_vnni" in flags else (f"{int8} (no VNNI: not judged)", None)
+        assert results[f"{title}: inference alone, one image a call", "TensorFlow"] == target
+    assert len(results) == 12
+    assert {result.cells()[4] for result in measured if result.target is None} <= {"not judged"}
     assert "10 photos, an image: tutorial's loop" in capsys.readouterr().out
 
 
