@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_place(output_dir, args.input)
     earlier_results = [output_dir / name for name in outputs.FOLDERS]
     sources = Sources(args.input, args.image_dir, excluded=earlier_results)
-    detector = ensemble.load(args.model, args.flip, args.runtime)
+    detector = ensemble.load(args.model, args.flip, args.runtime, args.threads, args.providers)
     class_ids = {name: class_id for class_id, name in detector.class_names.items()}
     thresholds = detections.score_thresholds(
         args.model, list(class_ids), args.min_score, args.class_min_score, args.classes
@@ -129,7 +129,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
     run = parser.add_argument_group("how it runs")
     run.add_argument("--flip", action="store_true", help="also detect on the mirror image (test-time augmentation)")
-    runtimes.add_flag(run)
+    runtimes.add_flags(run)
     run.add_argument("--batch_size", type=positive_int, default=8, help="images per inference batch")
     run.add_argument("--num_workers", type=positive_int, default=available_cores(), help="threads that decode and draw")
     run.add_argument("--url_seconds", type=positive, default=20.0, help="time limit per download")

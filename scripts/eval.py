@@ -112,7 +112,7 @@ def evaluate_models(
     from scripts.lib.detection import ensemble
     from scripts.lib.evaluation import on_record
 
-    detector = ensemble.load(models, flip, runtime=runtime)
+    detector = ensemble.load(models, flip, runtime)
     start, cpu_start = time.monotonic(), time.process_time()
     result = on_record.evaluate(detector, reader.tf_record_input_reader.input_path, class_ids)
     seconds, cpu_seconds = time.monotonic() - start, time.process_time() - cpu_start

@@ -9,15 +9,16 @@ Out:  in output_dir, with label_map.pbtxt, pipeline.config, and model.json (clas
         onnx          model.onnx, which detect.py runs by default
         onnx_int8     model_int8.onnx, in 8-bit integers calibrated on training images; then detect.py's default
         openvino      openvino/model.xml and .bin
+        openvino_int8 openvino/model_int8.xml and .bin, with the integers of model_int8.onnx
         tflite        model.tflite, and model_int8.tflite, whose 8-bit integers are calibrated on training images
       On the screen the largest difference of each from the frozen graph on three images of the evaluation record
       (noise, where it is not there); for formats that round (int8, bfloat16) also mAP@0.5 on the record.
 
 The folder appears whole or not at all, and only if all formats that should be exact are: boxes within 0.5 pixels,
-scores within 0.01; formats that round may lose 0.03 of mAP@0.5. openvino and tflite need requirements-runtimes.txt;
-onnx_int8 and tflite take only SSD models.
+scores within 0.01; formats that round may lose 0.03 of mAP@0.5. OpenVINO's and tflite need requirements-runtimes.txt;
+those in 8-bit integers and tflite take only SSD models.
 
-  python scripts/export_model.py --checkpoint runs/multi/train --formats saved_model onnx onnx_int8 openvino tflite
+  python scripts/export_model.py --checkpoint runs/multi/train --formats saved_model onnx onnx_int8 openvino_int8 tflite
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     from scripts.lib.serving import server
     from scripts.lib.serving.served_model import ServedModel
 
-    model = ServedModel(args.model, args.runtime)
+    model = ServedModel(args.model, args.runtime, args.threads, args.providers)
     app = server.application(model, [args.host, *args.allowed_host], args.allow_origin)
     try:
         listening = listen(args.host, args.port)
@@ -62,7 +62,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line.make_parser(__doc__)
     model = files.default_path("exported_model")
     parser.add_argument("--model", type=command_line.local_path, default=model, help="exported model")
-    runtimes.add_flag(parser)
+    runtimes.add_flags(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: other machines can connect")
     parser.add_argument("--port", type=int, default=8501, help="port to listen at; 0: any free one")
     help_text = "further host name of this server, beside localhost and IP addresses; may be repeated"

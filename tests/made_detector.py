@@ -20,7 +20,7 @@ class MadeDetector(Detector):
         seconds: it takes for an image.
     """
 
-    def __init__(self, folder=None, runtime: str = "auto", seconds: float = 0.0):
+    def __init__(self, folder=None, runtime: str = "auto", threads: int = 0, providers=(), seconds: float = 0.0):
         self.class_names = {1: "Tops", 2: "Skirts"}
         self.runtime = runtime
         self.batches: list[int] = []

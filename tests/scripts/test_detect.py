@@ -71,6 +71,13 @@ def files_of(folder: str) -> dict[str, bytes]:
 # What comes out.
 
 
+def test_runtime_threads_and_providers_reach_the_detector(project, monkeypatch):
+    given = []
+    monkeypatch.setattr(ensemble, "Detector", lambda *args: given.append(args[1:]) or MadeDetector(*args))
+    run("--runtime", "onnx", "--threads", 2, "--providers", "A", "B")
+    assert given == [("onnx", 2, ["A", "B"])]
+
+
 def test_table_pictures_and_tags(project, capsys):
     assert run("--min_score", 0.4) is None
     text = Path("out/detections.csv").read_text(encoding="utf-8")
@@ -415,7 +422,7 @@ import sys
 from scripts import detect
 from scripts.lib.detection import ensemble
 from tests.made_detector import MadeDetector
-ensemble.Detector = lambda folder, runtime: MadeDetector(folder, runtime, seconds=0.05)
+ensemble.Detector = lambda *args: MadeDetector(*args, seconds=0.05)
 sys.exit(detect.main(sys.argv[1:]))
 """
 

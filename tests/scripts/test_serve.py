@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_script_answers_all_its_addresses_and_ends_with_ctrl_c(tmp_path):
     folder = made_onnx.write(tmp_path / "model")
     process = subprocess.Popen(
-        [sys.executable, "-X", "utf8", ROOT / "scripts/serve.py", "--model", folder, "--port", "0"],
+        [sys.executable, "-X", "utf8", ROOT / "scripts/serve.py", "--model", folder, "--port", "0", "--threads", "1"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -57,5 +57,7 @@ def test_a_port_that_is_taken_and_a_folder_without_a_model_are_named(tmp_path):
             serve.main(["--model", str(made_onnx.write(tmp_path)), "--port", str(port)])
     with pytest.raises(UsageError, match="--port 65536: .*--port 0"):
         serve.main(["--model", str(tmp_path), "--port", "65536"])
+    with pytest.raises(UsageError, match="CUDAExecutionProvider comes with onnxruntime-gpu"):
+        serve.main(["--model", str(tmp_path), "--providers", "CUDAExecutionProvider"])
     with pytest.raises(UsageError, match="exported model"):
         serve.main(["--model", str(tmp_path / "nothing")])

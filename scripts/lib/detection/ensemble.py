@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from scripts.lib.models.detector import DetectionArrays, Detector, PreparedImage
 WEAK_SCORE = 0.01  # detections below are left out of the fusion unless lower scores are asked for
 
 
-def load(models: Sequence[Path | str], flip: bool = False, runtime: str = "auto") -> Detector:
-    """Return the detector of one model, or the ensemble of several; see `Detector` and `Ensemble`."""
-    detectors = [Detector(model, runtime) for model in models]
+def load(models: Sequence[Path | str], flip: bool = False, *how: Any) -> Detector:
+    """Return the detector of one model, or the ensemble of several; see `Ensemble`, and for `how` `Detector`."""
+    detectors = [Detector(model, *how) for model in models]
     return detectors[0] if len(detectors) == 1 and not flip else Ensemble(detectors, flip)
 
 

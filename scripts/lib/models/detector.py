@@ -103,6 +103,8 @@ class Detector:
     Args:
         folder: what export_inference_graph.py or export_model.py wrote.
         runtime: one of `runtimes.RUNTIMES`, or "auto"; see `runtimes.load`.
+        threads: that run the model; 0: one per core.
+        providers: ONNX Runtime's execution providers, such as CUDAExecutionProvider; none: the CPU's.
 
     Raises:
         UsageError: the folder is not an exported model, or the runtime cannot run it.
@@ -115,12 +117,12 @@ class Detector:
 
     score_thresholds: Mapping[str, float] = {}
 
-    def __init__(self, folder: Path | str, runtime: str = "auto"):
+    def __init__(self, folder: Path | str, runtime: str = "auto", threads: int = 0, providers: Sequence[str] = ()):
         from scripts.lib.models import metadata, runtimes  # here, since they import the API's protos
 
         folder = Path(folder)
         exported_model.check(folder)
-        self._model, self.runtime = runtimes.load(folder, runtime)
+        self._model, self.runtime = runtimes.load(folder, runtime, threads, providers)
         # The label map in the folder, whatever the runtime: a model's own names are those of its conversion.
         has_label_map = (folder / exported_model.LABEL_MAP).is_file()
         self.class_names = metadata.class_names(folder) if has_label_map else dict(self._model.class_names)

@@ -16,6 +16,7 @@ CHECKPOINT = "model.ckpt"  # prefix
 ONNX = "model.onnx"
 ONNX_INT8 = "model_int8.onnx"
 OPENVINO = "openvino/model.xml"
+OPENVINO_INT8 = "openvino/model_int8.xml"
 TFLITE = "model.tflite"
 TFLITE_INT8 = "model_int8.tflite"
 METADATA = "model.json"
@@ -33,7 +34,7 @@ def is_part(name: str) -> bool:
 def check(folder: Path) -> None:
     """Raise UsageError, with what is missing, where a folder does not hold what a runtime can run."""
     files.put_back(folder)
-    if any((folder / name).is_file() for name in (ONNX, ONNX_INT8, OPENVINO)):
+    if any((folder / name).is_file() for name in (ONNX, ONNX_INT8, OPENVINO, OPENVINO_INT8)):
         return  # they hold all that is needed
     if folder.is_file():
         raise UsageError(f"{files.shown_path(folder)} is a file; give its folder, {files.shown_path(folder.parent)}")
@@ -48,10 +49,10 @@ def check(folder: Path) -> None:
 def sha256(folder: Path) -> str:
     """Return the hash of what tells this model from others; `check` must have passed.
 
-    That is its graph, or a file made from it, and its form in 8-bit integers, which rounds.
+    That is its graph, or a file made from it, and its forms in 8-bit integers, which round.
     """
     there = [folder / name for name in (FROZEN_GRAPH, ONNX, OPENVINO) if (folder / name).is_file()][:1]
-    return files.sha256(*there, *(path for path in [folder / ONNX_INT8] if path.is_file()))
+    return files.sha256(*there, *filter(Path.is_file, (folder / ONNX_INT8, folder / OPENVINO_INT8)))
 
 
 def check_output_directory(flag: str, folder: Path) -> None:

@@ -24,7 +24,6 @@ from scripts.lib.models import (
     exported_model,
     metadata,
     onnx_conversion,
-    onnx_graph,
     onnx_quantization,
     tflite_conversion,
 )
@@ -97,23 +96,24 @@ def _calibration_images(job: ExportJob) -> list[np.ndarray]:
 
 
 def _write_openvino(job: ExportJob) -> list[FormatCheck]:
-    """Write OpenVINO's form of the network in the ONNX file, weights in float32."""
-    import openvino
-
-    from scripts.lib.models.runtimes.openvino import Model
+    from scripts.lib.models.runtimes import openvino
 
     if not (job.folder / exported_model.ONNX).is_file():
         _write_onnx(job)
-    Model(job.folder, "f32")  # raises ConversionError where OpenVINO cannot run the ONNX file
-    core = openvino.Core()
-    path = job.folder / exported_model.OPENVINO
-    path.parent.mkdir()
-    network, _ = onnx_graph.read_network(job.folder / exported_model.ONNX)
-    openvino.save_model(core.read_model(network), path, compress_to_fp16=False)
+    openvino.convert(job.folder, exported_model.OPENVINO)
     checks = [FormatCheck("OpenVINO", "openvino_float32")]
-    if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if openvino.computes_in_bfloat16():
         checks.append(FormatCheck("OpenVINO, bfloat16", "openvino", is_exact=False))
     return checks
+
+
+def _write_openvino_int8(job: ExportJob) -> list[FormatCheck]:
+    from scripts.lib.models.runtimes import openvino
+
+    if not (job.folder / exported_model.ONNX_INT8).is_file() and not _write_onnx_int8(job):
+        return []
+    openvino.convert(job.folder, exported_model.OPENVINO_INT8)
+    return [FormatCheck("OpenVINO int8", "openvino_int8", is_exact=False)]
 
 
 def _write_tflite(job: ExportJob) -> list[FormatCheck]:
@@ -131,7 +131,10 @@ FORMATS = {
     "saved_model": ExportFormat(_write_saved_model, (exported_model.SAVED_MODEL,)),
     "onnx": ExportFormat(_write_onnx, (exported_model.ONNX,), ("onnx", "tf2onnx", "onnxruntime")),
     "onnx_int8": ExportFormat(_write_onnx_int8, (exported_model.ONNX_INT8,), ("onnx", "tf2onnx", "onnxruntime")),
-    "openvino": ExportFormat(_write_openvino, ("openvino",), ("openvino", "onnx", "tf2onnx")),
+    "openvino": ExportFormat(_write_openvino, ("openvino/model.*",), ("openvino", "onnx", "tf2onnx")),
+    "openvino_int8": ExportFormat(
+        _write_openvino_int8, ("openvino/model_int8.*",), ("openvino", "onnx", "tf2onnx", "onnxruntime")
+    ),
     "tflite": ExportFormat(_write_tflite, (exported_model.TFLITE, exported_model.TFLITE_INT8), ("ai_edge_litert",)),
 }
 
@@ -141,7 +144,7 @@ def check_possible(names: Collection[str], config: pipeline_config.Message) -> N
     for name in names:
         if missing := [library for library in FORMATS[name].libraries if not packages.is_installed(library)]:
             raise UsageError(f"--formats {name}: {packages.how_to_install(*missing)}")
-    for name in {"onnx_int8", "tflite"} & {*names}:
+    for name in {"onnx_int8", "openvino_int8", "tflite"} & {*names}:
         if not metadata.fixed_input_size(config):
             raise UsageError(f"--formats {name} needs an SSD with a fixed_shape_resizer; leave it out")
 

@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from scripts.lib.config import pipeline_config
 from scripts.lib.core import files
+from scripts.lib.core.errors import UsageError
 from scripts.lib.core.tensorflow import import_tensorflow, is_verbose
 from scripts.lib.environment import packages
 from scripts.lib.models import exported_model, frozen_graph, metadata, onnx_graph
@@ -28,6 +29,12 @@ OPSET = 13  # the first that takes all of an SSD; every ONNX Runtime and OpenVIN
 # What the API calls the images, by the export's input_type: image_tensor, or encoded_image_string_tensor decoded.
 _IMAGES = (frozen_graph.INPUT, "map/TensorArrayStack/TensorArrayGatherV3")
 _FORM = "stand-alone"  # files in another form are made again
+CPU_PROVIDER = "CPUExecutionProvider"
+_WITH_PROVIDER = {
+    "CUDAExecutionProvider": "onnxruntime-gpu (pip uninstall onnxruntime first), CUDA and cuDNN",
+    "DmlExecutionProvider": "onnxruntime-directml on Windows (pip uninstall onnxruntime first)",
+    "CoreMLExecutionProvider": "onnxruntime on macOS",
+}
 _TOLERANCE = 1e-3  # of normalised coordinates and scores, on noise
 _MAX_BYTES = 2**28  # of a graph that is converted whole, weights included: tf2onnx copies it for each loop and pass
 
@@ -57,6 +64,14 @@ def find_or_make(folder: Path) -> Path:
     return made
 
 
+def find_int8(folder: Path) -> Path:
+    """Return the ONNX file in 8-bit integers; raise ConversionError where it is missing."""
+    path = folder / exported_model.ONNX_INT8
+    if not path.is_file():
+        raise ConversionError(f"there is no {path.name}, which export_model.py --formats onnx_int8 makes")
+    return path
+
+
 def is_current(folder: Path, name: str) -> bool:
     """Return whether an ONNX file of an exported model is there, and made from its frozen graph, where that is there.
 
@@ -70,20 +85,31 @@ def _origin(graph: Path) -> str:
     return f"{_FORM} {files.sha256(graph)}"
 
 
-def session(model: bytes, num_threads: int = 0):
-    """Return a quiet `onnxruntime.InferenceSession` on the CPU.
+def session(model: bytes, num_threads: int = 0, providers: Sequence[str] = ()):
+    """Return a quiet `onnxruntime.InferenceSession`.
 
     Args:
         model: content of the file.
         num_threads: that work on one image; 0: all cores; 1: the caller's.
+        providers: execution providers, the best first; what they cannot run, the CPU does, and by default all of it.
+
+    Raises:
+        UsageError: a provider is not there, or does not start.
     """
     import onnxruntime
 
+    available = onnxruntime.get_available_providers()
+    if missing := [name for name in providers if name not in available]:
+        remedies = [f"{name} comes with {_WITH_PROVIDER.get(name, 'another build, if at all')}" for name in missing]
+        raise UsageError(f"this ONNX Runtime has the providers {', '.join(available)}; {'; '.join(remedies)}")
     onnxruntime.disable_telemetry_events()  # Windows' own
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
     options.intra_op_num_threads = num_threads
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    made = onnxruntime.InferenceSession(model, options, providers=list(providers) or [CPU_PROVIDER])
+    if idle := [name for name in providers if name not in made.get_providers()]:
+        raise UsageError(f"provider {', '.join(idle)} does not start: its drivers or libraries are missing, or too old")
+    return made
 
 
 def convert(folder: Path) -> bytes:

@@ -16,7 +16,7 @@ from scripts.lib.models.detector import Detector
 
 
 class ServedModel:
-    """A model with its score thresholds. Several threads may use it at once.
+    """A model with its score thresholds. Several threads may use it at once. Its arguments are those of `Detector`.
 
     Attributes:
         detector: the model.
@@ -24,8 +24,8 @@ class ServedModel:
         colors: class name -> "#rrggbb", as detect.py draws the class.
     """
 
-    def __init__(self, folder: Path, runtime: str):
-        self.detector = Detector(folder, runtime)
+    def __init__(self, folder: Path, *how: Any):
+        self.detector = Detector(folder, *how)
         names = list(self.detector.class_names.values())
         self.score_thresholds = detections.default_thresholds([folder], names)
         self.colors = palette.class_colors(names)

@@ -25,12 +25,12 @@ class Model:
         form: `exported_model.SAVED_MODEL`: what takes the bytes of image files, as TensorFlow Serving runs it.
     """
 
-    def __init__(self, folder: Path, form: str = exported_model.FROZEN_GRAPH):
+    def __init__(self, folder: Path, form: str = exported_model.FROZEN_GRAPH, threads: int = 0):
         self.class_names = metadata.class_names(folder)
         self.global_step = exported_model.global_step(folder)
         self._takes_files = form == exported_model.SAVED_MODEL
         load = _load_saved_model if self._takes_files else _load_frozen_graph
-        self._session, self._input, self._outputs = load(folder)
+        self._session, self._input, self._outputs = load(folder, threads)
 
     def prepare(self, image_rgb: np.ndarray) -> np.ndarray | bytes:
         if not self._takes_files:
@@ -44,7 +44,7 @@ class Model:
             yield from unpadded(*self._session.run(self._outputs, {self._input: [image]}))
 
 
-def _load_frozen_graph(folder: Path) -> tuple[Any, str, list[str]]:
+def _load_frozen_graph(folder: Path, threads: int) -> tuple[Any, str, list[str]]:
     """Return a session on the graph, and the names of its input and outputs."""
     tf = import_tensorflow()
     graph_def = frozen_graph.read(folder)
@@ -60,14 +60,19 @@ def _load_frozen_graph(folder: Path) -> tuple[Any, str, list[str]]:
         except (ValueError, TypeError) as error:
             reason = str(error).strip().partition("\n")[0][:200]
             raise UsageError(f"{path} is no graph that TensorFlow {tf.__version__} reads: {reason}") from None
-    return tf.Session(graph=graph), f"{frozen_graph.INPUT}:0", [f"{name}:0" for name in frozen_graph.DETECTIONS]
+    return _session(tf, graph, threads), f"{frozen_graph.INPUT}:0", [f"{name}:0" for name in frozen_graph.DETECTIONS]
 
 
-def _load_saved_model(folder: Path) -> tuple[Any, str, list[str]]:
+def _load_saved_model(folder: Path, threads: int) -> tuple[Any, str, list[str]]:
     """Return a session on the signature serving_default, and the names of its input and outputs."""
     tf = import_tensorflow()
-    session = tf.Session(graph=tf.Graph())
+    session = _session(tf, tf.Graph(), threads)
     with session.graph.as_default():
         loaded = tf.saved_model.load(session, ["serve"], str(folder / exported_model.SAVED_MODEL))
     signature = loaded.signature_def["serving_default"]
     return session, signature.inputs["inputs"].name, [signature.outputs[name].name for name in frozen_graph.DETECTIONS]
+
+
+def _session(tf: Any, graph: Any, threads: int) -> Any:
+    config = tf.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
+    return tf.Session(graph=graph, config=config)

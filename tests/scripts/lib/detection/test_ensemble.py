@@ -32,9 +32,9 @@ class Fixed(MadeDetector):
 
 def test_one_model_without_flip_is_that_model(monkeypatch):
     monkeypatch.setattr(ensemble, "Detector", MadeDetector)
-    assert type(ensemble.load(["a"], runtime="onnx")) is MadeDetector
+    assert type(ensemble.load(["a"])) is MadeDetector
     assert isinstance(ensemble.load(["a"], flip=True), ensemble.Ensemble)
-    assert ensemble.load(["a", "b"], runtime="onnx").runtime == "onnx"
+    assert ensemble.load(["a", "b"], False, "onnx").runtime == "onnx"
 
 
 def test_what_is_found_on_the_mirror_image_is_mirrored_back():

@@ -12,62 +12,14 @@ import pytest
 from scripts.lib.models import exported_model, onnx_graph, onnx_quantization
 from scripts.lib.models.detector import Detector
 from scripts.lib.models.metadata import ModelMetadata
-from scripts.lib.models.non_max_suppression import Settings
 from scripts.lib.models.onnx_conversion import ConversionError
-
-SETTINGS = Settings(0.01, 0.6, 9, 9)
-NETWORK = """
-<ir_version: 8, opset_import: ["": 13]>
-made (float[n, 8, 8, 3] pixels) => (float[n, 64, 4] boxes, float[n, 64, 3] scores) {
-  planes = Transpose <perm = [0, 3, 1, 2]> (pixels)
-  small = Mul (planes, scale)
-  one = Conv <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (small, weights1)
-  two = Relu (one)
-  three = Conv <kernel_shape = [1, 1]> (two, weights2)
-  four = Relu (three)
-  five = Conv <kernel_shape = [1, 1]> (four, weights3)
-  six = Relu (five)
-  logits = Conv <kernel_shape = [1, 1]> (six, weights4)
-  last = Transpose <perm = [0, 2, 3, 1]> (logits)
-  flat = Reshape (last, shape)
-  scores = Sigmoid (flat)
-  zero = Mul (scores, nothing)
-  some = Slice (zero, start, end, axis)
-  four_zeros = Concat <axis = 2> (some, some, some, some)
-  boxes = Add (four_zeros, anchors)
-}
-"""
+from tests import small_network
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """An exported model of four convolutions, and as many images as it is calibrated on."""
-    random = np.random.default_rng(4)
-    network = onnx.parser.parse_model(NETWORK)
-    constants = {
-        "scale": np.float32(1 / 255),
-        "weights1": random.normal(0, 0.5, (8, 3, 3, 3)).astype(np.float32),
-        "weights2": random.normal(0, 0.5, (8, 8, 1, 1)).astype(np.float32),
-        "weights3": random.normal(0, 0.5, (8, 8, 1, 1)).astype(np.float32),
-        "weights4": random.normal(0, 0.5, (3, 8, 1, 1)).astype(np.float32),
-        "shape": np.array([-1, 64, 3]),
-        "nothing": np.float32(0),
-        "start": np.array([0]),
-        "end": np.array([1]),
-        "axis": np.array([2]),
-        "anchors": np.sort(random.uniform(0, 1, (1, 64, 2, 2)), axis=2).reshape(1, 64, 4).astype(np.float32),
-    }
-    network.graph.initializer.extend(onnx.numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items())
-    for number, node in enumerate(network.graph.node):
-        node.name = f"node{number}"
-    model = onnx_graph.stand_alone(network, 8, 8, SETTINGS)
-    onnx.helper.set_model_props(model, ModelMetadata("made", {1: "A", 2: "B"}, 7, 8, 8, SETTINGS).to_text())
-    onnx.save(model, tmp_path / exported_model.ONNX)
+    small_network.write(tmp_path)
     return tmp_path
-
-
-def images(count: int, seed: int = 0) -> list[np.ndarray]:
-    return list(np.random.default_rng(seed).integers(0, 256, (count, 11, 9, 3), np.uint8))
 
 
 def float_convolutions(path) -> list[bool]:
@@ -78,7 +30,7 @@ def float_convolutions(path) -> list[bool]:
 
 
 def test_convolutions_have_8_bits_with_7_for_weights_and_decoding_stays_in_float(folder):
-    onnx_quantization.write(folder, images(6))
+    onnx_quantization.write(folder, small_network.images(6))
     model = onnx.load(folder / exported_model.ONNX_INT8)
     onnx.checker.check_model(model, full_check=True)
     assert float_convolutions(folder / exported_model.ONNX_INT8) == [False] * 4
@@ -92,33 +44,35 @@ def test_convolutions_have_8_bits_with_7_for_weights_and_decoding_stays_in_float
 
 
 def test_detections_stay_near_and_come_from_the_same_runtime(folder, capsys):
-    onnx_quantization.write(folder, images(20))
+    onnx_quantization.write(folder, small_network.images(20))
     detector = Detector(folder)
     assert detector.runtime == "onnx_int8"
-    assert "model_int8.onnx; --runtime onnx: in float32" in capsys.readouterr().err
+    assert "in 8-bit integers (onnx_int8); --runtime onnx: in float32" in capsys.readouterr().err
     for one, found in zip(
-        Detector(folder, "onnx").detect_each(images(5, seed=1)), detector.detect_each(images(5, seed=1)), strict=True
+        Detector(folder, "onnx").detect_each(small_network.images(5, seed=1)),
+        detector.detect_each(small_network.images(5, seed=1)),
+        strict=True,
     ):
         assert abs(found.scores[0] - one.scores[0]) < 0.05
 
 
 def test_the_file_stands_alone_and_says_what_it_was_calibrated_on(folder):
-    onnx_quantization.write(folder, images(6))
+    onnx_quantization.write(folder, small_network.images(6))
     session = onnxruntime.InferenceSession(folder / exported_model.ONNX_INT8, providers=["CPUExecutionProvider"])
     texts = session.get_modelmeta().custom_metadata_map
     assert (json.loads(texts["calibration_images"]), json.loads(texts["class_names"])) == (6, {"1": "A", "2": "B"})
-    boxes, scores, classes, counts = session.run(None, {"image": np.stack(images(2))})
+    boxes, scores, classes, counts = session.run(None, {"image": np.stack(small_network.images(2))})
     assert boxes.shape == (2, 9, 4) and counts.min() > 0 and scores[0, 0] > 0
 
 
 def test_where_scores_differ_too_much_the_first_and_the_last_convolutions_stay_in_float(folder, monkeypatch):
     monkeypatch.setattr(onnx_quantization, "MAX_SCORE_DIFFERENCE", 0.0)
-    onnx_quantization.write(folder, images(6))
+    onnx_quantization.write(folder, small_network.images(6))
     assert float_convolutions(folder / exported_model.ONNX_INT8) == [True] * 4  # three first ones and one last
 
 
 def test_the_file_is_enough_to_detect_and_tells_the_model_from_others(folder):
-    onnx_quantization.write(folder, images(6))
+    onnx_quantization.write(folder, small_network.images(6))
     both = exported_model.sha256(folder)
     (folder / exported_model.ONNX).unlink()
     assert Detector(folder).runtime == "onnx_int8"
@@ -131,12 +85,12 @@ def test_a_graph_that_resizes_by_itself_is_refused(folder):
     onnx.helper.set_model_props(model, ModelMetadata("made", {1: "A", 2: "B"}).to_text())
     onnx.save(model, folder / exported_model.ONNX)
     with pytest.raises(ConversionError, match="of another kind than ONNX has"):
-        onnx_quantization.write(folder, images(2))
+        onnx_quantization.write(folder, small_network.images(2))
 
 
 def test_a_file_of_an_earlier_version_without_ends_is_still_run(folder, tmp_path):
     encoded, _ = onnx_graph.read_network(folder / exported_model.ONNX)
-    (expected,) = Detector(folder).detect_each(images(1))
+    (expected,) = Detector(folder).detect_each(small_network.images(1))
     (folder / exported_model.ONNX).write_bytes(encoded)
-    (found,) = Detector(folder).detect_each(images(1))
+    (found,) = Detector(folder).detect_each(small_network.images(1))
     assert found.scores.tolist() == expected.scores.tolist()

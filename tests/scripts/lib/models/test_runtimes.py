@@ -12,7 +12,7 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.images import decode
 from scripts.lib.models import exported_model, format_comparison, onnx_conversion, runtimes
 from scripts.lib.models.detector import Detector
-from tests import exporting
+from tests import exporting, made_onnx
 
 
 @pytest.mark.parametrize("data", ["sample_dir", "reference_dir"])
@@ -64,9 +64,46 @@ def test_a_model_that_cannot_be_converted_is_run_by_tensorflow(exported, images,
 
 @pytest.mark.parametrize("runtime", ["onnx", "openvino"])
 def test_a_runtime_that_is_not_installed_is_named(exported, runtime, monkeypatch):
-    def load(folder, name):
+    def load(folder, name, *_):
         raise ModuleNotFoundError(f"No module named {name}", name=runtimes.RUNTIMES[name].library)
 
     monkeypatch.setattr(runtimes, "_model", load)
     with pytest.raises(UsageError, match="is not installed in .*python -m pip install -r requirements"):
         Detector(exported, runtime)
+
+
+def test_providers_that_are_not_there_are_named_with_what_brings_them(tmp_path):
+    folder = made_onnx.write(tmp_path)
+    says = (
+        "this ONNX Runtime has the providers .*CPUExecutionProvider; CUDAExecutionProvider comes with onnxruntime-gpu"
+    )
+    with pytest.raises(UsageError, match=says):
+        Detector(folder, providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
+    with pytest.raises(UsageError, match="cuda comes with another build"):
+        Detector(folder, "onnx", providers=["cuda"])
+    with pytest.raises(
+        UsageError, match="providers are ONNX Runtime's, and .* would run in openvino; leave --providers"
+    ):
+        Detector(folder, "openvino", providers=["CPUExecutionProvider"])
+
+
+def test_a_provider_that_does_not_start_is_an_error_and_not_a_slow_run(tmp_path, monkeypatch):
+    import onnxruntime
+
+    folder = made_onnx.write(tmp_path)
+    available = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
+    monkeypatch.setattr(onnxruntime.InferenceSession, "get_providers", lambda session: available[1:])
+    with pytest.raises(UsageError, match="provider CUDAExecutionProvider does not start"):
+        Detector(folder, providers=available[:1])
+
+
+def test_threads_and_providers_reach_onnx_runtime(tmp_path):
+    images = [decode.decode(made_onnx.encoded_image(), "the image")[0]] * 3
+    detector = Detector(made_onnx.write(tmp_path), threads=1, providers=["CPUExecutionProvider"])
+    session = detector._model._session
+    assert session.get_session_options().intra_op_num_threads == 1
+    assert session.get_providers() == ["CPUExecutionProvider"]
+    expected = Detector(tmp_path).detect_each(images)
+    for one, found in zip(expected, detector.detect_each(images), strict=True):
+        np.testing.assert_array_equal(found.scores, one.scores)
