@@ -62,9 +62,10 @@ def copied(quantized, tmp_path):
 
 
 def test_in_8_bit_integers_convolutions_run_so_and_give_the_scores_of_onnx_runtime(quantized):
-    """Also of the first convolution's channels, to which OpenVINO 2026.4 gives one bias if the batch is open."""
+    """One image at a time: with an open batch OpenVINO 2026.4 computes MobileNet's first biases wrongly."""
     assert precisions(Detector(quantized, "openvino_float32")) == ["f32"] * 4
-    assert set(precisions(Detector(quantized, "openvino_int8"))) <= {"u8", "i8"}
+    detector = Detector(quantized, "openvino_int8")
+    assert set(precisions(detector)) <= {"u8", "i8"} and detector._model._compiled.input().shape[0] == 1
     images = small_network.images(6, seed=1)
     expected, found = (exporting.detections(quantized, name, images, 3) for name in ("onnx_int8", "openvino_int8"))
     for one, other in zip(expected, found, strict=True):
