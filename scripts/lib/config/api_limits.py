@@ -68,6 +68,14 @@ _RANGES = (  # messages, fields, smallest and largest value
     ("RandomHorizontalFlip RandomVerticalFlip RandomRotation90", "probability", _ABOVE_0, math.inf),
     ("RandomDistortColor", "color_ordering", 0, 1),
 )
+_LENGTHS = {  # list -> its elements; those of _FULL may not be empty
+    "pad_color": 3,
+    "per_channel_pad_value": 3,
+    "means": 3,
+    "min_padded_size_ratio": 2,
+    "max_padded_size_ratio": 2,
+}
+_FULL = ("SubtractChannelMean", "SSDRandomCropPadOperation")
 _NOT_ABOVE = (  # message, field, the field that it may not exceed, and how far it has to stay below that
     ("KeepAspectRatioResizer", "min_dimension", "max_dimension", 0),
     ("BatchNonMaxSuppression", "max_detections_per_class", "max_total_detections", 0),
@@ -79,7 +87,6 @@ _NOT_ABOVE = (  # message, field, the field that it may not exceed, and how far 
 _NOT_BOTH = (  # message, and two of its fields of which only one may be true
     ("Ssd", "explicit_background_class", "add_background_class"),
     ("BatchNonMaxSuppression", "use_combined_nms", "use_class_agnostic_nms"),
-    ("TrainConfig", "merge_multiple_label_boxes", "use_multiclass_scores"),
 )
 _REFUSED = {  # message, field -> why it may not be set, or not be true; a remedy
     ("FasterRcnn", "inplace_batchnorm_update"): ("the API does not support it", "write false"),
@@ -87,6 +94,8 @@ _REFUSED = {  # message, field -> why it may not be set, or not be true; a remed
     ("Hyperparams", "sync_batch_norm"): (TENSORFLOW_2, "write batch_norm"),
     ("Initializer", "keras_initializer_by_name"): (TENSORFLOW_2, "remove it"),
     ("InputReader", "external_input_reader"): ("the API has none", "write tf_record_input_reader"),
+    # legacy/trainer.py calls merge_boxes_with_multiple_labels without the confidences that it wants
+    ("TrainConfig", "merge_multiple_label_boxes"): ("the API's trainer fails with it", "write false"),
     ("EvalConfig", "ignore_groundtruth"): ("leaves nothing to measure", "write false"),
     ("PreprocessingStep", "scale_boxes_to_pixel_coordinates"): ("a model needs fractions", "remove it"),
 }
@@ -231,6 +240,9 @@ def _general(message: Message, place: str) -> Rules:
                 if least == _ABOVE_0:
                     expected = "above 0" if most == math.inf else f"above 0, up to {most}"
                 yield f"{place}.{name}", f"is {value:g}, expected {expected}", "correct the value"
+    for name in message.DESCRIPTOR.fields_by_name.keys() & _LENGTHS.keys():
+        if (length := len(getattr(message, name))) != _LENGTHS[name] and (length or kind in _FULL):
+            yield f"{place}.{name}", f"has {length} values, expected {_LENGTHS[name]}", "correct the list"
     for name, limit, gap in (rule for of_kind, *rule in _NOT_ABOVE if of_kind == kind):
         value, most = getattr(message, name), getattr(message, limit)
         if value + gap > most and (message.HasField(limit) or not gap):  # the steps have defaults of their own
