@@ -11,6 +11,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 # Warnings that are right for every user: what is below a warning is not shown at all, what is above always.
@@ -69,11 +70,15 @@ def find_folders_by_python() -> None:
     """
     from tensorflow.python.lib.io import _pywrap_file_io as file_io
 
+    def create(path: str) -> None:
+        temporary = "variables_temp" if Path(path).name == "variables" else ""  # a SavedModel's go there first
+        (Path(path) / temporary).mkdir(parents=True, exist_ok=True)
+
     def on_disk(by_python: Callable, original: Callable) -> Callable:
         return lambda path: original(path) if b"://" in path else by_python(path.decode())
 
     file_io.IsDirectory = on_disk(os.path.isdir, file_io.IsDirectory)
-    file_io.RecursivelyCreateDir = on_disk(functools.partial(os.makedirs, exist_ok=True), file_io.RecursivelyCreateDir)
+    file_io.RecursivelyCreateDir = on_disk(create, file_io.RecursivelyCreateDir)
 
 
 def use_legacy_keras() -> None:

@@ -84,6 +84,8 @@ def test_folders_of_any_name_are_made_and_found_by_python_on_the_disk(tf, tmp_pa
         tf.io.gfile.makedirs(str(folder))
     (folder / "file").touch()
     assert folder.is_dir() and tf.io.gfile.isdir(str(folder)) and not tf.io.gfile.isdir(str(folder / "file"))
+    tf.io.gfile.makedirs(f"{folder}/saved_model/variables")
+    assert (folder / "saved_model/variables/variables_temp").is_dir()
     tf.io.gfile.isdir("gs://bucket/a")
     tf.gfile.MakeDirs("gs://bucket/b")
     assert asked == [b"gs://bucket/a", b"gs://bucket/b"]
