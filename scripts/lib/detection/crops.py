@@ -62,5 +62,6 @@ def _paths(folder: Path, output_name: str, first: int = 1) -> Iterator[Path]:
 
 
 def _folder_name(class_name: str) -> str:
-    """Return a class's name with what some file system does not accept replaced."""
-    return re.sub(r'[<>:"/\\|?*\x00-\x1f]|[. ]$', "_", class_name)
+    """Return a class's name with what some file system does not accept replaced; Windows takes `aux` for a device."""
+    name = re.sub(r'[<>:"/\\|?*\x00-\x1f]|[. ]$', "_", class_name)
+    return re.sub(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", r"\1_", name)

@@ -304,7 +304,10 @@ AUGMENTATIONS = [  # a step, what is said of it (None: nothing)
     ("subtract_channel_mean { }", "means: has 0 values, expected 3; correct the list"),
     ("subtract_channel_mean { means: [1, 2] }", "means: has 2 values, expected 3"),
     ("random_pad_image { pad_color: [1, 2] }", "pad_color: has 2 values, expected 3"),
-    ("ssd_random_crop_pad_fixed_aspect_ratio { min_padded_size_ratio: 1 }", "min_padded_size_ratio: has 1 values, expected 2"),
+    (
+        "ssd_random_crop_pad_fixed_aspect_ratio { min_padded_size_ratio: 1 }",
+        "min_padded_size_ratio: has 1 values, expected 2",
+    ),
     (f"ssd_random_crop_pad {{ operations {{ {OPERATION} }} }}", "min_padded_size_ratio: has 0 values, expected 2"),
     (
         f"ssd_random_crop_pad {{ operations {{ {OPERATION} min_padded_size_ratio: [1, 1] max_padded_size_ratio: [2, 2]"

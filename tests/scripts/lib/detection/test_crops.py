@@ -52,3 +52,9 @@ def test_missing_crops_are_seen(tmp_path):
     assert crops.are_there(tmp_path, "a.jpg", FOUND, 100, 80)
     (tmp_path / "Tops/a_2.jpg").unlink()
     assert not crops.are_there(tmp_path, "a.jpg", FOUND, 100, 80)
+
+
+def test_no_folder_has_a_name_that_windows_takes_for_a_device(tmp_path):
+    classes = ["Aux", "con.x", "Lpt1", "Console", "AuxTop"]
+    crops.write(tmp_path, "a.jpg", image(), [Detection(name, 0.9, 0, 0, 9, 9) for name in classes], classes)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["AuxTop", "Aux_", "Console", "Lpt1_", "con_.x"]
