@@ -54,7 +54,8 @@ def commands(page: Path) -> list[Command]:
     for token in tokens(page):
         if token.type == "code_block" or (token.type == "fence" and token.info in ("", "sh", "console")):
             first = token.map[0] + (1 if token.type == "code_block" else 2)
-            found += [Command(name, first + i, line) for i, line in enumerate(token.content.splitlines()) if line]
+            lines = enumerate(token.content.splitlines())
+            found += [Command(name, first + i, line.strip()) for i, line in lines if line]  # a list indents them more
     return found
 
 
