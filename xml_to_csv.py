@@ -124,7 +124,7 @@ def rows_of(annotations: Sequence[Annotation], include_negatives: bool = False) 
 def print_summary(annotations: Sequence[Annotation], annotation_paths: Sequence[Path], include_negatives: bool) -> None:
     boxes = Counter(box.name for annotation in annotations for box in annotation.objects)
     num_negatives = sum(not annotation.objects for annotation in annotations)
-    print(f"{counted(len(annotations), 'annotated image')} read from {registry.shown(annotation_paths)}")
+    print(f"{counted(len(annotations), 'annotated image')} read from {files.shown_paths(annotation_paths)}")
     if num_negatives and include_negatives:
         print(f"images without objects, kept as one row each: {num_negatives}")
     elif num_negatives:

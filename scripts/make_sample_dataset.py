@@ -85,7 +85,7 @@ def clear_place(output_dir: Path) -> None:
     if not own and output_dir.is_dir():
         foreign += [path for path in sorted(output_dir.glob("*")) if path.name not in (IMAGES, ANNOTATIONS)]
     if foreign:
-        names = ", ".join(files.shown_path(path) for path in foreign[:3])
+        names = files.shown_paths(foreign[:3])
         more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
         raise UsageError(
             f"--output_dir {files.shown_path(output_dir)} holds files that this script did not make ({names}{more}); "

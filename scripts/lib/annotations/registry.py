@@ -38,7 +38,7 @@ class AnnotationFolder:
 def require_existing(paths: Sequence[Path]) -> None:
     """Raise UsageError if a value of --annotations_dir is not there."""
     if missing := [path for path in paths if not path.exists()]:
-        raise UsageError(f"--annotations_dir {shown(missing)}: no such folder")
+        raise UsageError(f"--annotations_dir {files.shown_paths(missing)}: no such folder")
 
 
 def find_folders(paths: Sequence[Path], name: str = AUTO) -> list[AnnotationFolder]:
@@ -127,11 +127,5 @@ def check_images_are_distinct(annotations: Sequence[Annotation]) -> list[Finding
 
 def no_object(paths: Sequence[Path]) -> Finding:
     """Return the error of annotations that would make an empty labels CSV."""
-    return error_in(
-        shown(paths), "no-object", "no annotation has an object", "label the images, or give --include_negatives"
-    )
-
-
-def shown(paths: Sequence[Path]) -> str:
-    """Return the paths as messages name them."""
-    return ", ".join(map(files.shown_path, paths))
+    remedy = "label the images, or give --include_negatives"
+    return error_in(files.shown_paths(paths), "no-object", "no annotation has an object", remedy)

@@ -11,7 +11,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -54,6 +54,11 @@ def shown_path(path: Path | RemotePath | str) -> str:
     with contextlib.suppress(ValueError, OSError):
         path = path.resolve().relative_to(Path.cwd())
     return path.as_posix()
+
+
+def shown_paths(paths: Iterable[Path | RemotePath | str]) -> str:
+    """Return several paths as messages spell them, with commas between them."""
+    return ", ".join(map(shown_path, paths))
 
 
 def names_below(folder: Path | str, suffixes: str | tuple[str, ...] = "") -> list[str]:

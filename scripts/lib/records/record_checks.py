@@ -68,7 +68,7 @@ def check_apart(train_records: Sequence[str], test_records: Sequence[str]) -> li
     if not (shared := len(train & test)):
         return []
     is_ours = all(map(record_manifest.image_hashes, (*train_records, *test_records)))
-    file, others = (", ".join(map(files.shown_path, records)) for records in (test_records, train_records))
+    file, others = map(files.shown_paths, (test_records, train_records))
     message = f"{shared} of its {len(test)} images are in {others}, too: it would test what was learnt by heart"
     remedy = "make both records of one split: run split_dataset.py, and generate_tfrecord.py for each of its CSVs"
     return [Finding(ERROR if is_ours else WARNING, "record-not-apart", file, message, remedy)]

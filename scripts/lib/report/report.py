@@ -146,7 +146,7 @@ def describe(results: Results, inputs: ReportInputs) -> dict[str, str]:
     return {
         "model": (model.architecture or inputs.model.resolve().name) + size,
         "export": ", ".join(filter(None, export)),
-        "data set": ", ".join(map(files.shown_path, inputs.records)),
+        "data set": files.shown_paths(inputs.records),
         "objects": f"{results.num_objects} on {counted(len(results.images), 'image')}",
         "date": datetime.date.today().isoformat(),
     }
