@@ -240,7 +240,7 @@ def _general(message: Message, place: str) -> Rules:
                 if least == _ABOVE_0:
                     expected = "above 0" if most == math.inf else f"above 0, up to {most}"
                 yield f"{place}.{name}", f"is {value:g}, expected {expected}", "correct the value"
-    for name in message.DESCRIPTOR.fields_by_name.keys() & _LENGTHS.keys():
+    for name in filter(message.DESCRIPTOR.fields_by_name.__contains__, _LENGTHS):
         if (length := len(getattr(message, name))) != _LENGTHS[name] and (length or kind in _FULL):
             yield f"{place}.{name}", f"has {length} values, expected {_LENGTHS[name]}", "correct the list"
     for name, limit, gap in (rule for of_kind, *rule in _NOT_ABOVE if of_kind == kind):

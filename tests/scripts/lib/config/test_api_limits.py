@@ -329,6 +329,13 @@ def test_augmentations(step, says):
     assert not says or [finding for finding in found if says in finding]
 
 
+def test_wrong_lists_are_told_in_the_same_order_in_each_run():
+    step = f"data_augmentation_options {{ ssd_random_crop_pad {{ operations {{ {OPERATION} }} }} }}"
+    found = findings_of(config_of(SSD + changed(REST, "fine_tune", f"{step} fine_tune")))
+    told = [finding for finding in found if "correct the list" in finding]
+    assert ["min_padded" in told[0], "max_padded" in told[1], len(told)] == [True, True, 2]
+
+
 def test_the_preprocessor_refuses_the_same_augmentations(tf):
     from object_detection.builders import preprocessor_builder
     from object_detection.core import preprocessor
