@@ -38,14 +38,22 @@ class Interruption:
         A step that is being computed cannot be left: the training ends when it is done.
         """
         former = {number: signal.signal(number, self._note) for number in _SIGNALS}
-        if files.ON_WINDOWS:
-            self._on_event = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(self._on_console_event)  # to be kept
-            ctypes.windll.kernel32.SetConsoleCtrlHandler(self._on_event, True)
         try:
-            yield
+            with self._console_events() if files.ON_WINDOWS else contextlib.nullcontext():
+                yield
         finally:
             for number, handler in former.items():
                 signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def _console_events(self) -> Iterator[None]:
+        """Note in this block, on Windows, what its console tells and Python does not."""
+        handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(self._on_console_event)
+        ctypes.windll.kernel32.SetConsoleCtrlHandler(handler, True)
+        try:
+            yield
+        finally:
+            ctypes.windll.kernel32.SetConsoleCtrlHandler(handler, False)
 
     def _on_console_event(self, event: int) -> bool:
         """Note on Windows, in a thread of its own, that the window is closed or the user logs off."""

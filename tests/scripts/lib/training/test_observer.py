@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,6 +83,21 @@ def test_on_windows_closing_the_window_ends_the_training_with_a_checkpoint(event
     steps = []
     walk(observer, [1, 2], each=lambda: steps.append(None))
     assert (len(steps), observer.interruption.exit_status) == ((1, 143) if ends else (2, 0))
+
+
+def test_windows_tells_of_its_window_while_a_training_runs_and_not_after_it(monkeypatch):
+    handlers = []
+
+    class Kernel:
+        def SetConsoleCtrlHandler(self, handler, add):
+            handlers.append(handler) if add else handlers.remove(handler)
+
+    monkeypatch.setattr(training_observer.files, "ON_WINDOWS", True)
+    monkeypatch.setattr(ctypes, "WINFUNCTYPE", lambda *types: lambda function: function, raising=False)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=Kernel()), raising=False)
+    with Interruption().awaited():
+        assert [handler(0) for handler in handlers] == [False]
+    assert handlers == []
 
 
 def test_saves_after_so_many_steps_even_if_some_are_left_out(now):
