@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,7 @@ class Model(ConvertedModel):
     def __init__(
         self, folder: Path, file: str = exported_model.OPENVINO, precision: str | None = None, threads: int = 0
     ):
-        import openvino
-
+        core = _core()
         self.precision = precision or ("bf16" if computes_in_bfloat16() else "f32")
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -37,7 +37,7 @@ class Model(ConvertedModel):
         try:
             model = _read(folder, file)
             texts = {name: value.astype(str) for name, value in model.get_rt_info("framework").astype(dict).items()}
-            self._compiled = openvino.Core().compile_model(model, "CPU", settings)
+            self._compiled = core.compile_model(model, "CPU", settings)
             metadata = ModelMetadata.from_text(texts)
         except ConversionError:
             raise
@@ -53,11 +53,21 @@ class Model(ConvertedModel):
         return [np.concatenate(values) for values in zip(*found, strict=True)]
 
 
-def computes_in_bfloat16() -> bool:
-    """Return whether OpenVINO chooses bfloat16 on this CPU."""
+@functools.cache
+def _core() -> Any:
+    """Return the one `openvino.Core` of this process.
+
+    Each one gives signals a stack and gives back the former when it goes (OpenVINO 2026.4, on Linux). If two go in the
+    order in which they came, the stack that stays is one that is no more, and Ctrl+C is a segmentation fault.
+    """
     import openvino
 
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return openvino.Core()
+
+
+def computes_in_bfloat16() -> bool:
+    """Return whether OpenVINO chooses bfloat16 on this CPU."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def convert(folder: Path, file: str) -> None:
@@ -79,13 +89,10 @@ def _read(folder: Path, file: str) -> Any:
     In 8-bit integers it takes one image: OpenVINO 2026.4 gives all channels of the first convolution the first one's
     bias where the size of the batch is open.
     """
-    import openvino
-
-    core = openvino.Core()
     if (folder / file).is_file():
-        return core.read_model(folder / file)
+        return _core().read_model(folder / file)
     if file == exported_model.OPENVINO:
-        return core.read_model(onnx_graph.read_network(onnx_conversion.find_or_make(folder))[0])
-    model = core.read_model(onnx_graph.read_network(onnx_conversion.find_int8(folder))[0])
+        return _core().read_model(onnx_graph.read_network(onnx_conversion.find_or_make(folder))[0])
+    model = _core().read_model(onnx_graph.read_network(onnx_conversion.find_int8(folder))[0])
     model.reshape([1, *list(model.input().partial_shape)[1:]])
     return model

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -91,3 +93,24 @@ def test_without_its_own_file_the_onnx_file_is_read_and_threads_can_be_chosen(co
     detector = Detector(copied, "openvino_int8", threads=1)
     assert set(precisions(detector)) <= {"u8", "i8"}
     assert detector._model._compiled.get_property("INFERENCE_NUM_THREADS") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere OpenVINO gives signals no stack")
+def test_models_that_come_and_go_leave_signals_the_stack_that_they_have(quantized):
+    """Where OpenVINO exchanged it, the one that stayed could be gone: Ctrl+C was a segmentation fault."""
+    from scripts.lib.models.runtimes import openvino
+
+    models = [openvino.Model(quantized, precision="f32")]
+    first = address_of_signal_stack()
+    models.append(openvino.Model(quantized, precision="f32"))
+    assert address_of_signal_stack() == first
+    while models:
+        del models[0]
+        assert address_of_signal_stack() == first
+
+
+def address_of_signal_stack() -> int | None:
+    """Return `ss_sp` of sigaltstack(2)."""
+    stack = (ctypes.c_void_p * 3)()
+    assert ctypes.CDLL(None).sigaltstack(None, stack) == 0
+    return stack[0]
