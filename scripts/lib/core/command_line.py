@@ -169,7 +169,14 @@ def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] 
     sys.exit(status)
 
 
-_DISK_ERROR = re.compile(rf"(\S+); ({'|'.join(re.escape(os.strerror(number)) for number in files.DISK_ERRORS)})")
+_DISK_WORDS = {os.strerror(number): number for number in files.DISK_ERRORS}
+if files.ON_WINDOWS:
+    import ctypes
+
+    _DISK_WORDS |= {ctypes.FormatError(number): errno.ENOSPC for number in (39, 112)}  # "handle" full, disk full
+_DISK_ERROR = re.compile(
+    rf"(?:Failed to \w+: (?:\\\\\?\\)?(.+?) : |(\S+); )({'|'.join(map(re.escape, _DISK_WORDS))})"  # Windows, others
+)
 
 
 def _explain_other(error: Exception) -> str:
@@ -178,8 +185,7 @@ def _explain_other(error: Exception) -> str:
     A file, not a flag such as --verbose: the error may have come after hours, and may not come again.
     """
     if found := _DISK_ERROR.search(str(error)):  # TensorFlow's own, with the operating system's words
-        number = next(number for number in files.DISK_ERRORS if os.strerror(number) == found[2])
-        return explain_os_error(OSError(number, found[2], found[1]))
+        return explain_os_error(OSError(_DISK_WORDS[found[3]], found[3], found[1] or found[2]))
     reason = one_line(str(error).strip().partition("\n")[0])[:300]
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's
         return f"there is not enough memory ({reason}); close other programs, or give smaller batches or images."

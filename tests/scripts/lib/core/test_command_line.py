@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import errno
 import io
 import os
@@ -195,6 +196,15 @@ def test_a_disk_that_is_full_for_tensorflow_is_a_sentence(monkeypatch, tmp_path)
     status, _, err = run(main, monkeypatch)
     assert status == 1 and err.startswith(f"error: {tmp_path}/model.ckpt-1.data: {os.strerror(errno.ENOSPC)}; free ")
     assert f"the disk of {tmp_path}, or" in err
+
+    def main_on_windows(argv):
+        words = ctypes.FormatError(112) if files.ON_WINDOWS else os.strerror(errno.ENOSPC)
+        text = f"Failed to WriteFile: \\\\?\\{tmp_path}/a b/model.ckpt-1.data : {words}\r\n; Unknown error [Op:SaveV2]"
+        raise ResourceExhaustedError(text)
+
+    status, _, err = run(main_on_windows, monkeypatch)
+    assert status == 1 and err.startswith(f"error: {tmp_path}/a b/model.ckpt-1.data: ")
+    assert "; free some space on the disk of " in err and err.count("\n") == 1
 
     def out_of_memory(argv):
         raise ResourceExhaustedError("OOM when allocating a tensor\non the GPU")
