@@ -6,6 +6,8 @@ for the check is a module in `runtimes`.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
 import shutil
 import tempfile
@@ -31,13 +33,22 @@ from scripts.lib.models.onnx_conversion import ConversionError
 from scripts.lib.records import read
 
 
-class ExportJob(NamedTuple):
+@dataclasses.dataclass
+class ExportJob:
     """What is exported, and to where."""
 
     config: pipeline_config.Message
     checkpoint: str  # prefix
     folder: Path  # of the exported model; the first format, the frozen graph, makes it
-    calibration_images: int = 0  # training images that set the ranges of 8-bit integers; 0: no int8
+    num_calibration_images: int = 0  # training images that set the ranges of 8-bit integers; 0: no int8
+
+    @functools.cached_property
+    def calibration_images(self) -> list[np.ndarray]:
+        """The images that set the ranges of 8-bit integers, the first of the training record."""
+        records = local_records(self.config.train_input_reader)
+        if self.num_calibration_images and not records:
+            print("No int8: the config's training record, with the images to calibrate it on, is not there")
+        return first_images(records, self.num_calibration_images)
 
 
 class FormatCheck(NamedTuple):
@@ -81,18 +92,10 @@ def _write_onnx(job: ExportJob) -> list[FormatCheck]:
 def _write_onnx_int8(job: ExportJob) -> list[FormatCheck]:
     if not (job.folder / exported_model.ONNX).is_file():
         _write_onnx(job)
-    if images := _calibration_images(job):
-        onnx_quantization.write(job.folder, images)
+    if job.calibration_images:
+        onnx_quantization.write(job.folder, job.calibration_images)
         return [FormatCheck("ONNX int8, ONNX Runtime", "onnx_int8", is_exact=False)]
     return []
-
-
-def _calibration_images(job: ExportJob) -> list[np.ndarray]:
-    """Return the images that set the ranges of 8-bit integers, the first of the training record."""
-    records = local_records(job.config.train_input_reader)
-    if job.calibration_images and not records:
-        print("No int8: the config's training record, with the images to calibrate it on, is not there")
-    return first_images(records, job.calibration_images)
 
 
 def _write_openvino(job: ExportJob) -> list[FormatCheck]:
@@ -117,10 +120,9 @@ def _write_openvino_int8(job: ExportJob) -> list[FormatCheck]:
 
 
 def _write_tflite(job: ExportJob) -> list[FormatCheck]:
-    images = _calibration_images(job)
-    tflite_conversion.write(job.config, job.folder, images)
+    tflite_conversion.write(job.config, job.folder, job.calibration_images)
     checks = [FormatCheck("TensorFlow Lite, one thread", "litert")]
-    if images:
+    if job.calibration_images:
         checks.append(FormatCheck("TensorFlow Lite int8, one thread", "litert_int8", is_exact=False))
     return checks
 

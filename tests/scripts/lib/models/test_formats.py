@@ -11,6 +11,7 @@ from scripts.lib.core.errors import UsageError
 from scripts.lib.models import exported_model, formats
 from scripts.lib.models.formats import ExportFormat, FormatCheck
 from scripts.lib.models.onnx_conversion import ConversionError
+from scripts.lib.object_detection_api import protos
 
 
 def made(name: str, fails: bool = False) -> ExportFormat:
@@ -44,6 +45,14 @@ def test_of_two_files_in_one_folder_the_one_that_was_not_asked_for_goes(tmp_path
 def test_without_images_to_calibrate_on_openvino_int8_is_not_made(tmp_path, monkeypatch):
     monkeypatch.setattr(formats, "_write_onnx_int8", lambda job: [])
     assert formats._write_openvino_int8(formats.ExportJob(None, "model.ckpt-7", tmp_path)) == []
+
+
+def test_that_a_training_record_to_calibrate_on_is_missing_is_said_once(tmp_path, capsys):
+    config = protos.load("pipeline").TrainEvalPipelineConfig()
+    job = formats.ExportJob(config, "model.ckpt-7", tmp_path, num_calibration_images=3)
+    (tmp_path / exported_model.ONNX).touch()
+    assert formats._write_onnx_int8(job) == formats._write_openvino_int8(job) == []
+    assert capsys.readouterr().out.count("No int8: the config's training record, with the images to calibr") == 1
 
 
 def test_a_format_that_cannot_be_made_is_named(tmp_path, monkeypatch):
