@@ -6,6 +6,7 @@ import contextlib
 import functools
 import logging
 import os
+import platform
 import re
 import sys
 import tempfile
@@ -49,6 +50,7 @@ def import_tensorflow() -> ModuleType:
     """Return `tensorflow.compat.v1`, in graph mode and quiet unless `set_verbose` was called."""
     keep_out_noise()
     use_legacy_keras()
+    use_onednn()
     with without_chatter():
         import tensorflow.compat.v1 as tf
 
@@ -89,6 +91,15 @@ def use_legacy_keras() -> None:
     if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
         raise RuntimeError("TensorFlow was imported before the Object Detection API's patches; import it after them")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+def use_onednn() -> None:
+    """Let oneDNN compute on all CPUs of Intel and AMD, unless the environment says otherwise.
+
+    TensorFlow 2.21 on Linux uses it by itself only where there is AVX512_VNNI; with AVX2 a step is quicker, too.
+    """
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def use_graph_mode() -> None:

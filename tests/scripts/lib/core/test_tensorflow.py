@@ -95,3 +95,37 @@ def test_tensorflow_makes_folders_of_any_name(tf, tmp_path):
     folder = (tmp_path / "Größe 服装" / "train").as_posix()
     tf.io.gfile.makedirs(folder)
     assert tf.io.gfile.isdir(folder) and tf.gfile.IsDirectory(folder)
+
+
+@pytest.mark.parametrize(
+    ("machine", "given", "used"),
+    [("x86_64", None, "1"), ("AMD64", None, "1"), ("AMD64", "0", "0"), ("arm64", None, None)],
+)
+def test_onednn_is_on_where_it_was_measured_unless_told_otherwise(machine, given, used, monkeypatch):
+    monkeypatch.setattr(quiet.platform, "machine", lambda: machine)
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if given:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given)
+    quiet.use_onednn()
+    assert quiet.os.environ.get("TF_ENABLE_ONEDNN_OPTS") == used
+
+
+def test_a_graph_is_computed_by_onednn_on_x86(repository_root):
+    """What a session calls its operations says so."""
+    script = """if True:
+        import platform
+        from scripts.lib.core import tensorflow
+        tf = tensorflow.import_tensorflow()
+        images = tf.placeholder_with_default(tf.zeros([1, 9, 9, 3]), [None, 9, 9, 3])
+        graph = tf.nn.conv2d(images, tf.Variable(tf.ones([3, 3, 3, 8])), 1, "SAME")
+        metadata = tf.RunMetadata()
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            session.run(graph, options=tf.RunOptions(output_partition_graphs=True), run_metadata=metadata)
+        ops = {node.op for partition in metadata.partition_graphs for node in partition.node}
+        print(platform.machine().lower() not in ("x86_64", "amd64") or "_MklNativeConv2D" in ops, ops)
+    """
+    environment = {key: value for key, value in quiet.os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=repository_root, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.stdout.startswith("True"), done
