@@ -1,7 +1,7 @@
 """Detection: runtimes against TensorFlow, in one process, on one model.
 
-The model is ssd_mobilenet_v1_multi.config's with random weights, on which speed does not depend but for that of the
-suppression: the scores are about 0.01, low as most of a trained model's. The photos are those of `benchmark.py data`.
+The model is ssd_mobilenet_v1_multi.config's with random weights. They change only the speed of non-maximum suppression:
+the scores are about 0.01, low as most of a trained model's. The photos are those of `benchmark.py data`.
 """
 
 from __future__ import annotations

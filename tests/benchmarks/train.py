@@ -4,8 +4,8 @@ SSD MobileNet v1 at 128x128, batch 24, flips and random crops, on 60 photos of 6
 shrunk by `generate_tfrecord.py --max_image_side`. Summaries are as rare as those of the bare entry point: each costs
 a forward pass, and the first one TensorFlow's optimisation of its graph.
 
-TensorFlow chooses as many threads as there are cores; one training has another number of them: within an operation, for
-operations side by side, and for the queue of photos.
+TensorFlow chooses as many threads as there are cores; one run sets other numbers of threads within an operation, for
+operations side by side, and for the input queue.
 
 The losses of all these trainings are drawn into one picture, and what a step of the bare entry point spends its time in
 is printed.
