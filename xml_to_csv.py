@@ -12,8 +12,8 @@ All files that cannot be read are listed, and then nothing is written. Images wi
 --include_negatives is given. If an image was renamed together with its XML file, the CSV gets the name on disk, and a
 note is printed.
 
-The format is recognised, or named with --format. All but voc need --image_dir. --class_map names a CSV theirs,ours that
-turns their classes into yours; an empty second field leaves a class out.
+The format is recognised, or named with --format. All formats but voc need the images. --class_map names a CSV
+theirs,ours that turns their classes into yours; an empty second field leaves a class out.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output_csv", "--outputFile", "-o", type=local_path, default=labels, help="CSV to write")
     formats = {"choices": (registry.AUTO, *registry.FORMATS), "default": registry.AUTO, "metavar": "FORMAT"}
     parser.add_argument("--format", **formats, help=registry.FORMAT_HELP)
-    images = "folder of the images (default: samples, or the folder of the annotations if it has images)"
+    images = "folder of the images (default: samples if it has images, or else the folder of the annotations)"
     parser.add_argument("--image_dir", type=existing_dir, help=images)
     parser.add_argument("--class_map", type=existing_file, help="CSV with the columns theirs,ours that renames classes")
     parser.add_argument("--include_negatives", action="store_true", help="keep images without objects: one row each")
@@ -112,7 +112,7 @@ def image_folder(annotation_folders: Sequence[AnnotationFolder], image_dir: Path
             return images
     for folder in annotation_folders:
         if registry.FORMATS[folder.format_name].NEEDS_IMAGES:
-            raise UsageError(f"--format {folder.format_name} does not state the sizes of the images: give --image_dir")
+            raise UsageError(f"--format {folder.format_name} needs the images: give --image_dir")
     return None
 
 

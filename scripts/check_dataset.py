@@ -11,9 +11,9 @@ Out: a report; with --json FILE every finding with severity, kind, file, object,
     python scripts/check_dataset.py --record others.record --label_map others.pbtxt
 
 An error is what xml_to_csv.py or generate_tfrecord.py refuses, in the same words; a warning is accepted there, but most
-likely not what was meant; a note is worth knowing. Annotations are in any format that xml_to_csv.py reads. Images that
-show the same are found by a perceptual hash; with --train_csv and --test_csv, above all those on both sides. --record
-looks into a record that another tool made; train.py, eval.py and make_config.py do the same.
+likely not what was meant; a note is worth knowing. Annotations are in any format that xml_to_csv.py reads.
+Near-duplicate images are found by a perceptual hash; with --train_csv and --test_csv, above all those on both sides.
+--record looks into a record that another tool made; train.py, eval.py and make_config.py do the same.
 
 Exit status: 0 no errors (there may be warnings and notes), 1 errors, 2 wrong usage.
 """
@@ -104,16 +104,16 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     data.add_argument(
         "--label_map", "--label_map_path", type=local_path, default=default_map, help="class names and ids"
     )
-    data.add_argument("--include_negatives", action="store_true", help="images without objects will be kept, too")
-    data.add_argument("--train_csv", type=existing_file, help="training set, to find images on both sides of the split")
-    data.add_argument("--test_csv", type=existing_file, help="test set, for the same")
+    data.add_argument("--include_negatives", action="store_true", help="keep images without objects")
+    data.add_argument("--train_csv", type=existing_file, help="training set, to find images that are in both")
+    data.add_argument("--test_csv", type=existing_file, help="test set, with --train_csv")
 
     report = parser.add_argument_group("report")
-    report.add_argument("--json", type=local_path, metavar="FILE", help="write all findings there")
-    report.add_argument("--plot", type=local_path, metavar="FILE.png", help="write the plot there")
+    report.add_argument("--json", type=local_path, metavar="FILE", help="write all findings to this file")
+    report.add_argument("--plot", type=local_path, metavar="FILE.png", help="write the plot to this file")
     fonts.add_flag(report)
     report.add_argument(
-        "--pipeline_config_path", type=local_path, help="config whose input size and anchors count (default: 300x300)"
+        "--pipeline_config_path", type=local_path, help="compare boxes with its anchors (default: 300x300)"
     )
     parser.add_argument("--num_workers", type=positive_int, default=parallel.available_cores(), help="threads")
 

@@ -1,13 +1,13 @@
-"""Judge a pipeline config by cross-validation: train K models, each tested on images that it has not seen.
+"""Evaluate a pipeline config by cross-validation: train K models, each tested on images that it has not seen.
 
 In:   a labels CSV, such as the training CSV of a split, its images, and a pipeline config with the settings to judge.
 Out:  in output_dir: the folds' CSVs, records, configs, trainings and models (fold_0/, fold_1/, ...), and
       cross_validation.json with AP@0.5 of each class in each fold, mean and standard deviation over the folds, and AP
-      on all images together with a 95% interval. The same as a table on the screen.
+      on all images together with a 95% interval. Also printed as a table.
 
-Choose settings by this, and look at the test images once, at the end: a model chosen by its test images is worse than
-they say. Near-duplicate images stay in one fold (split_dataset.py --group_by). The config's records are replaced by
-those of the folds; all else is as in the config. The same command goes on where the last one was stopped.
+Choose settings by this, and look at the test images once, at the end: a result by which settings were chosen is too
+optimistic. Near-duplicate images stay in one fold (split_dataset.py --group_by). The config's records are replaced by
+those of the folds; all else is as in the config. Run the same command again to resume.
 
   python scripts/cross_validate.py --csv_input data/train_labels.csv --pipeline_config_path runs/mine/pipeline.config
 """
@@ -74,7 +74,7 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     labels, image_dir = files.default_path("data/train_labels.csv"), files.default_path("samples")
     parser.add_argument("--csv_input", "--input_csv", type=existing_file, default=labels, help="labels CSV to divide")
     parser.add_argument("--image_dir", type=existing_dir, default=image_dir, help="folder of images")
-    parser.add_argument("--pipeline_config_path", type=existing_file, required=True, help="config to judge")
+    parser.add_argument("--pipeline_config_path", type=existing_file, required=True, help="config to evaluate")
     parser.add_argument("--label_map", type=existing_file, help="label map (default: the config's)")
     parser.add_argument("--max_image_side", type=positive_int, metavar="PIXELS", help="shrink larger images")
     parser.add_argument("--folds", type=int, default=5, metavar="K", help="number of folds, and of trainings")

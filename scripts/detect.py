@@ -16,8 +16,8 @@ Out:  in output_dir: detections.csv with the columns filename,class,score,xmin,y
                          person has saved since are kept
       output_dir may lie among the images: its own images are skipped.
 
-An image that cannot be read is reported, the others are done, and the exit status is 1. After an interruption the same
-command with --resume goes on; after a finished run it detects on new and changed images only.
+An image that cannot be read is reported, the others are done, and the exit status is 1. --resume continues after an
+interruption; after a finished run it processes new, changed and failed images.
 
 Several models are an ensemble: their boxes are averaged (weighted boxes fusion), classes matched by name.
 

@@ -1,11 +1,10 @@
 """Download a pre-trained model, for a config's fine_tune_checkpoint, into pretrained/NAME/.
 
-In:   its name; a network, or its archive, fetched by other means.
+In:   the model's name, and a network connection or its archive.
 Out:  pretrained/NAME/ with its checkpoint, and beside it pretrained/NAME.json: size and SHA-256 of archive and files,
       written on first use; from then on the files are compared with it, here and by train.py.
 
-A download that was cut off goes on where it was. Nothing of an archive can lead outside its folder, and the folder
-appears whole or not at all. Without a network, save the archive as pretrained/<its own name>, or give it by --from.
+An interrupted download resumes. Without a network, save the archive as pretrained/<its own name>, or give it by --from.
 
   python scripts/download_model.py ssd_mobilenet_v1_coco_2018_01_28
   python scripts/download_model.py mobilenet_v1_1.0_224 --from /media/stick/mobilenet_v1_1.0_224.tgz

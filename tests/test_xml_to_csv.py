@@ -186,7 +186,7 @@ def test_folders_of_several_formats_become_one_csv(annotations_dir, tmp_path, mo
         xml_to_csv.main(["--annotations_dir", str(tmp_path / "empty1"), str(yolo), str(tmp_path / "empty2")])
     assert [finding.code for finding in caught.value.findings] == ["no-annotation"] * 2
     monkeypatch.setattr("xml_to_csv.files.default_path", lambda relative: tmp_path / "absent")
-    with pytest.raises(UsageError, match="--format yolo does not state the sizes of the images: give --image_dir"):
+    with pytest.raises(UsageError, match="--format yolo needs the images: give --image_dir"):
         xml_to_csv.main(["--annotations_dir", str(annotations_dir), str(yolo), f"--output_csv={output}"])
 
 
@@ -194,7 +194,7 @@ def test_format_without_sizes_needs_the_images(tmp_path, monkeypatch):
     monkeypatch.setattr("xml_to_csv.files.default_path", lambda relative: tmp_path / "absent")
     (tmp_path / "yolo").mkdir()
     (tmp_path / "yolo" / "a.txt").touch()
-    with pytest.raises(UsageError, match="--format yolo does not state the sizes of the images: give --image_dir"):
+    with pytest.raises(UsageError, match="--format yolo needs the images: give --image_dir"):
         convert(tmp_path / "yolo")
 
 
