@@ -122,6 +122,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         raise UsageError("--train_csv and --test_csv are the two sides of one split: give both, or neither")
     if args.csv_input and args.class_map:
         raise UsageError("--class_map renames the classes of annotations; those of --csv_input are ours already")
+    ignored = ("class_map", "train_csv", "test_csv", "include_negatives", "plot", "pipeline_config_path")
+    if args.record and (given := [f"--{name}" for name in ignored if getattr(args, name)]):
+        raise UsageError(f"--record is checked on its own: leave out {' and '.join(given)}")
     if not args.csv_input and not args.record:
         registry.require_existing(args.annotations_dir)
     if not args.record and not args.image_dir.is_dir():

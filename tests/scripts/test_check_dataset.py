@@ -542,6 +542,12 @@ def test_wrong_usage_is_one_sentence(project, monkeypatch, flags, message, capsy
     assert message in f"{caught.value}{capsys.readouterr().err}"
 
 
+def test_flags_that_a_record_has_no_use_for_are_refused():
+    flags = ["--record=a.record", "--plot=a.png", "--include_negatives"]
+    with pytest.raises(UsageError, match="--record is checked on its own: leave out --include_negatives and --plot"):
+        check_dataset.main(flags)
+
+
 def test_the_command_starts_without_tensorflow_pandas_and_matplotlib(repository_root):
     program = (
         "import sys; sys.path.insert(0, 'scripts'); import check_dataset; "
