@@ -50,6 +50,7 @@ def check_training(config: Message, path: Path | str, on_buckets: bool = True) -
     findings += check_input(config, config.train_input_reader, "train_input_reader", path, on_buckets)
     if not errors(findings):
         findings += check_batch(config, path)
+        findings += check_batch_norm(config, path)
         findings += check_apart(config)
         if not any(map(is_url, config.train_input_reader.tf_record_input_reader.input_path)):
             findings += memory.check(config, path)
@@ -65,6 +66,25 @@ def check_batch(config: Message, path: Path | str) -> list[Finding]:
         return []
     message = f"batch_size is {batch_size}, but keep_aspect_ratio_resizer gives images shapes that no batch can hold"
     return [finding(path, message, "write batch_size: 1, or pad_to_max_dimension: true in the resizer", WARNING)]
+
+
+def check_batch_norm(config: Message, path: Path | str) -> list[Finding]:
+    """Warn of an SSD's layers whose batch norm is trained in spite of `freeze_batchnorm`.
+
+    Hyperparameters of their own count there (object_detection/builders/hyperparams_builder.py).
+    """
+    model = config.model.ssd
+    predictor = model.box_predictor.WhichOneof("box_predictor_oneof")
+    if not model.freeze_batchnorm or predictor is None:
+        return []
+    layers = {"feature_extractor": model.feature_extractor}
+    layers[f"box_predictor.{predictor}"] = getattr(model.box_predictor, predictor)
+    hyperparams = {f"{place}.conv_hyperparams": layer.conv_hyperparams for place, layer in layers.items()}
+    trained = [place for place, one in hyperparams.items() if one.HasField("batch_norm") and one.batch_norm.train]
+    if not trained:
+        return []
+    message = f"model.ssd.freeze_batchnorm does not reach the batch norm of {' and '.join(trained)}"
+    return [finding(path, message, "write train: false into batch_norm there", WARNING)]
 
 
 def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from google.protobuf import text_format
 
 from scripts.lib.config import checks
 from scripts.lib.core.errors import WARNING, DataError, Finding
+from scripts.lib.object_detection_api import protos
 from scripts.lib.records import manifest
 from tests.small_project import MODEL, RESIZER, all_findings, read, write_record
 
@@ -74,6 +76,8 @@ def test_case_4_ids_with_gaps_are_right_where_num_classes_covers_them(project):
     assert found == {3: [("error", "num_classes is 3")], 4: [], 90: [("warning", "num_classes is 90")]}
 
 
+EXTRACTOR = "feature_extractor.conv_hyperparams"
+PREDICTOR = "box_predictor.convolutional_box_predictor.conv_hyperparams"
 KEEP = "keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 %s }"
 
 
@@ -95,6 +99,39 @@ def test_images_of_several_shapes_in_one_batch_are_warned_of(project, batch_size
     findings = all_findings(config, path)
     assert ("warning" in findings) == warns
     assert ("write batch_size: 1, or pad_to_max_dimension: true" in findings) == warns
+
+
+@pytest.mark.parametrize(
+    ("frozen", "extractor", "predictor", "warns_of"),
+    [
+        ("", True, True, []),
+        ("freeze_batchnorm: true", True, True, [EXTRACTOR, PREDICTOR]),
+        ("freeze_batchnorm: true", False, True, [PREDICTOR]),
+        ("freeze_batchnorm: true", False, False, []),
+    ],
+)
+def test_batch_norm_that_freeze_batchnorm_does_not_freeze_is_warned_of(frozen, extractor, predictor, warns_of):
+    hyperparams = "conv_hyperparams { batch_norm { train: %s } }"
+    parts = [hyperparams % str(train).lower() for train in (extractor, predictor)]
+    text = "model { ssd { %s feature_extractor { %s } box_predictor { convolutional_box_predictor { %s } } } }"
+    config = text_format.Parse(text % (frozen, *parts), protos.load("pipeline").TrainEvalPipelineConfig())
+    found = [one.message.rpartition(" of ")[2] for one in checks.check_batch_norm(config, "a.config")]
+    assert found == [" and ".join(warns_of)] * bool(warns_of)
+
+
+@pytest.mark.parametrize("trains", [True, False])
+def test_hyperparameters_overrule_freeze_batchnorm_in_the_api(tf, trains):
+    """As ssd_meta_arch.py nests the two; batch norm that is trained updates its averages."""
+    import tf_slim
+    from object_detection.builders import hyperparams_builder
+
+    text = f"regularizer {{ l2_regularizer {{}} }} batch_norm {{ train: {str(trains).lower()} }}"
+    text += " initializer { truncated_normal_initializer {} }"
+    scope = hyperparams_builder.build(text_format.Parse(text, protos.load("hyperparams").Hyperparams()), True)
+    with tf.Graph().as_default():
+        with tf_slim.arg_scope([tf_slim.batch_norm], is_training=False), tf_slim.arg_scope(scope()):
+            tf_slim.conv2d(tf.zeros([1, 8, 8, 3]), 4, 3)
+        assert bool(tf.get_collection(tf.GraphKeys.UPDATE_OPS)) == trains
 
 
 def test_training_is_held_against_the_memory_there_is(project, monkeypatch):
