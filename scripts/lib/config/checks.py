@@ -7,7 +7,7 @@ Each check returns its findings. It takes a TrainEvalPipelineConfig and its path
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.message import Message
@@ -50,7 +50,7 @@ def check_training(config: Message, path: Path | str, on_buckets: bool = True) -
     findings += check_input(config, config.train_input_reader, "train_input_reader", path, on_buckets)
     if not errors(findings):
         findings += check_batch(config, path)
-        findings += check_batch_norm(config, path)
+        findings += check_frozen(config, path)
         findings += check_apart(config)
         if not any(map(is_url, config.train_input_reader.tf_record_input_reader.input_path)):
             findings += memory.check(config, path)
@@ -68,23 +68,28 @@ def check_batch(config: Message, path: Path | str) -> list[Finding]:
     return [finding(path, message, "write batch_size: 1, or pad_to_max_dimension: true in the resizer", WARNING)]
 
 
-def check_batch_norm(config: Message, path: Path | str) -> list[Finding]:
-    """Warn of an SSD's layers whose batch norm is trained in spite of `freeze_batchnorm`.
+def check_frozen(config: Message, path: Path | str) -> list[Finding]:
+    """Warn of layers that are trained in spite of `freeze_batchnorm`, and of layers frozen as they start, at random."""
+    train, model = config.train_config, config.model.ssd
+    batch_norms = {place: one.batch_norm for place, one in _ssd_hyperparams(model) if one.HasField("batch_norm")}
+    trained = [place for place, one in batch_norms.items() if one.train]
+    frozen = [f"{place}.batch_norm" for place in batch_norms if place not in trained]
+    frozen += ["train_config.freeze_variables"] * bool(train.freeze_variables)
+    findings = []
+    if model.freeze_batchnorm and trained:  # object_detection/builders/hyperparams_builder.py overrules it
+        message = f"model.ssd.freeze_batchnorm does not reach the batch norm of {' and '.join(trained)}"
+        findings.append(finding(path, message, "write train: false into batch_norm there", WARNING))
+    if frozen and not train.fine_tune_checkpoint:
+        message = f"without a fine_tune_checkpoint, what starts at random is frozen by {' and '.join(frozen)}"
+        findings.append(finding(path, message, "name a fine_tune_checkpoint, or freeze nothing", WARNING))
+    return findings
 
-    Hyperparameters of their own count there (object_detection/builders/hyperparams_builder.py).
-    """
-    model = config.model.ssd
-    predictor = model.box_predictor.WhichOneof("box_predictor_oneof")
-    if not model.freeze_batchnorm or predictor is None:
-        return []
-    layers = {"feature_extractor": model.feature_extractor}
-    layers[f"box_predictor.{predictor}"] = getattr(model.box_predictor, predictor)
-    hyperparams = {f"{place}.conv_hyperparams": layer.conv_hyperparams for place, layer in layers.items()}
-    trained = [place for place, one in hyperparams.items() if one.HasField("batch_norm") and one.batch_norm.train]
-    if not trained:
-        return []
-    message = f"model.ssd.freeze_batchnorm does not reach the batch norm of {' and '.join(trained)}"
-    return [finding(path, message, "write train: false into batch_norm there", WARNING)]
+
+def _ssd_hyperparams(model: Message) -> Iterator[tuple[str, Message]]:
+    """Yield place and message of the hyperparameters of an SSD's layers."""
+    yield "feature_extractor.conv_hyperparams", model.feature_extractor.conv_hyperparams
+    if predictor := model.box_predictor.WhichOneof("box_predictor_oneof"):
+        yield f"box_predictor.{predictor}.conv_hyperparams", getattr(model.box_predictor, predictor).conv_hyperparams
 
 
 def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:

@@ -114,9 +114,21 @@ def test_batch_norm_that_freeze_batchnorm_does_not_freeze_is_warned_of(frozen, e
     hyperparams = "conv_hyperparams { batch_norm { train: %s } }"
     parts = [hyperparams % str(train).lower() for train in (extractor, predictor)]
     text = "model { ssd { %s feature_extractor { %s } box_predictor { convolutional_box_predictor { %s } } } }"
+    text += " train_config { fine_tune_checkpoint: 'model.ckpt' }"
     config = text_format.Parse(text % (frozen, *parts), protos.load("pipeline").TrainEvalPipelineConfig())
-    found = [one.message.rpartition(" of ")[2] for one in checks.check_batch_norm(config, "a.config")]
+    found = [one.message.rpartition(" of ")[2] for one in checks.check_frozen(config, "a.config")]
     assert found == [" and ".join(warns_of)] * bool(warns_of)
+
+
+def test_what_is_frozen_at_random_is_warned_of():
+    text = "model { ssd { feature_extractor { conv_hyperparams { batch_norm { train: false } } } } }"
+    text += " train_config { freeze_variables: 'FeatureExtractor/' }"
+    config = text_format.Parse(text, protos.load("pipeline").TrainEvalPipelineConfig())
+    (found,) = checks.check_frozen(config, "a.config")
+    by = f"{EXTRACTOR}.batch_norm and train_config.freeze_variables"
+    assert found.message == f"without a fine_tune_checkpoint, what starts at random is frozen by {by}"
+    config.train_config.fine_tune_checkpoint = "model.ckpt"
+    assert checks.check_frozen(config, "a.config") == []
 
 
 @pytest.mark.parametrize("trains", [True, False])
