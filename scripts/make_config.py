@@ -31,7 +31,7 @@ from scripts.lib.core.errors import UsageError
 
 FEW_IMAGES = 1000  # for training; the base configs for fewer are others
 # The base configs, the best first: the first whose checkpoint is there is taken.
-SMALL, LARGE = ("ssd_mobilenet_v1_small_data",), ("ssd_mobilenet_v1_multi",)
+SMALL, LARGE = ("ssdlite_mobilenet_v2_small_data", "ssd_mobilenet_v1_small_data"), ("ssd_mobilenet_v1_multi",)
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:

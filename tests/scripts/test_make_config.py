@@ -11,6 +11,7 @@ from PIL import Image
 
 import generate_tfrecord
 from scripts import make_config
+from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import checks, pipeline_config
 from scripts.lib.config.make import DataRecord
 from scripts.lib.core import files
@@ -159,10 +160,19 @@ def test_paths_within_the_repository_are_relative_to_its_root(make, monkeypatch,
     assert 'label_map_path: "map.pbtxt"' in make.text()
 
 
-@pytest.mark.parametrize(("examples", "name"), [(999, "small_data"), (1000, "multi"), (None, "multi")])
-def test_few_images_have_a_base_of_their_own(examples, name):
-    base = make_config.default_base(DataRecord("train.record", None, examples))
-    assert base.name == f"ssd_mobilenet_v1_{name}.config" and base.is_file()
+@pytest.mark.parametrize(
+    ("examples", "checkpoint", "name"),
+    [
+        (999, None, "ssd_mobilenet_v1_small_data"),
+        (999, "ssdlite_mobilenet_v2_coco", "ssdlite_mobilenet_v2_small_data"),
+        (1000, None, "ssd_mobilenet_v1_multi"),
+        (None, None, "ssd_mobilenet_v1_multi"),
+    ],
+)
+def test_few_images_have_a_base_of_their_own(examples, checkpoint, name, monkeypatch):
+    monkeypatch.setattr(checkpoint_files, "exists", lambda prefix: False)
+    base = make_config.default_base(DataRecord("train.record", None, examples), checkpoint)
+    assert base.name == f"{name}.config" and base.is_file()
 
 
 def test_faster_rcnn_with_its_aspect_ratio_and_its_stepwise_schedule(make):
