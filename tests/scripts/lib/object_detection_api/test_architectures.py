@@ -27,7 +27,7 @@ from scripts.lib.models import exported_model
 SIDE = 96
 LABEL_MAP = files.default_path("data/apparel_label_map.pbtxt")
 CLASSES = list(label_map.read(LABEL_MAP))
-QUICK = ("faster_rcnn_inception_v2", "ssd_mobilenet_v1_fpn", "ssd_mobilenet_v2")
+QUICK = ("faster_rcnn_inception_v2", "ssd_mobilenet_v1_fpn", "ssdlite_mobilenet_v2_small_data")
 SLOW = (
     "faster_rcnn_nas",
     "faster_rcnn_resnet101",
@@ -35,6 +35,7 @@ SLOW = (
     "ssd_mobilenet_v1_512",
     "ssd_mobilenet_v1_balanced",
     "ssd_mobilenet_v1_large_batch",
+    "ssd_mobilenet_v2",
     "ssdlite_mobilenet_v2",
 )
 STEPS = ("train", "eval", "export", "fast", "detect")
