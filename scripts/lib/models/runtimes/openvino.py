@@ -89,10 +89,11 @@ def _read(folder: Path, file: str) -> Any:
     In 8-bit integers it takes one image: OpenVINO 2026.4 gives all channels of the first convolution the first one's
     bias where the size of the batch is open.
     """
+    core = _core()
     if (folder / file).is_file():
-        return _core().read_model(folder / file)
+        return core.read_model(folder / file)
     if file == exported_model.OPENVINO:
-        return _core().read_model(onnx_graph.read_network(onnx_conversion.find_or_make(folder))[0])
-    model = _core().read_model(onnx_graph.read_network(onnx_conversion.find_int8(folder))[0])
+        return core.read_model(onnx_graph.read_network(onnx_conversion.find_or_make(folder))[0])
+    model = core.read_model(onnx_graph.read_network(onnx_conversion.find_int8(folder))[0])
     model.reshape([1, *list(model.input().partial_shape)[1:]])
     return model
