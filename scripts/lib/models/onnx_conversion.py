@@ -8,6 +8,7 @@ score conversion. The API resizes and suppresses image by image in loops, which 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 from google.protobuf.message import Message
 
 from scripts.lib.config import pipeline_config
-from scripts.lib.core import files
+from scripts.lib.core import files, parallel
 from scripts.lib.core.errors import UsageError
 from scripts.lib.core.tensorflow import import_tensorflow, is_verbose
 from scripts.lib.environment import packages
@@ -90,7 +91,7 @@ def session(model: bytes, num_threads: int = 0, providers: Sequence[str] = ()):
 
     Args:
         model: content of the file.
-        num_threads: that work on one image; 0: all cores; 1: the caller's.
+        num_threads: that work on one image; 0: all cores that this process may use; 1: the caller's.
         providers: execution providers, the best first; what they cannot run, the CPU does, and by default all of it.
 
     Raises:
@@ -105,6 +106,9 @@ def session(model: bytes, num_threads: int = 0, providers: Sequence[str] = ()):
     onnxruntime.disable_telemetry_events()  # Windows' own
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors
+    cores = parallel.available_cores()
+    if cores < (os.cpu_count() or 1):  # 0 would be all of the machine's, to which it pins its threads
+        num_threads = num_threads or cores
     options.intra_op_num_threads = num_threads
     made = onnxruntime.InferenceSession(model, options, providers=list(providers) or [CPU_PROVIDER])
     if idle := [name for name in providers if name not in made.get_providers()]:

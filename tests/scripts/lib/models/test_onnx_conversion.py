@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
+from scripts.lib.core import parallel
 from scripts.lib.models import exported_model, onnx_conversion
 from scripts.lib.models.detector import Detector
 from scripts.lib.models.onnx_conversion import ConversionError
@@ -70,3 +73,23 @@ def test_a_library_that_is_missing_is_named_with_what_installs_it(tmp_path, monk
     monkeypatch.setattr(onnx_conversion.packages, "is_installed", lambda module: module != name)
     with pytest.raises(ConversionError, match=f"^{name} is not installed in .*pip install -r requirements.txt"):
         onnx_conversion.convert(tmp_path)
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core: there is nothing to leave alone")
+def test_cores_that_the_process_may_not_use_are_left_alone(monkeypatch):
+    onnx = pytest.importorskip("onnx")
+    value = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", value[:1], value[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", onnx_conversion.OPSET)])
+
+    def threads_of_a_session() -> int:
+        before = psutil.Process().num_threads()
+        session = onnx_conversion.session(model.SerializeToString())
+        after = psutil.Process().num_threads()
+        del session
+        return after - before
+
+    threads_of_a_session()  # the first one starts threads of ONNX Runtime's own
+    assert threads_of_a_session() > 0
+    monkeypatch.setattr(parallel, "available_cores", lambda: 1)
+    assert threads_of_a_session() == 0
