@@ -107,7 +107,7 @@ def input_size(text: str) -> tuple[int, int | None]:
 
 def default_base(train: make.DataRecord, checkpoint: str | None = None) -> Path:
     """Return the base config for a data set of this size; print what a better one needs."""
-    few = train.examples is not None and train.examples < FEW_IMAGES
+    few = train.images is not None and train.images < FEW_IMAGES
     paths = [files.default_path(f"configs/{name}.config") for name in (SMALL if few else LARGE)]
     base, better = make.best_base(paths, checkpoint)
     print(*better, sep="\n", end="\n" * bool(better))

@@ -161,17 +161,19 @@ def test_paths_within_the_repository_are_relative_to_its_root(make, monkeypatch,
 
 
 @pytest.mark.parametrize(
-    ("examples", "checkpoint", "name"),
+    ("images", "examples", "checkpoint", "name"),
     [
-        (999, None, "ssd_mobilenet_v1_small_data"),
-        (999, "ssdlite_mobilenet_v2_coco", "ssdlite_mobilenet_v2_small_data"),
-        (1000, None, "ssd_mobilenet_v1_multi"),
-        (None, None, "ssd_mobilenet_v1_multi"),
+        (None, 999, None, "ssd_mobilenet_v1_small_data"),
+        (None, 999, "ssdlite_mobilenet_v2_coco", "ssdlite_mobilenet_v2_small_data"),
+        (None, 1000, None, "ssd_mobilenet_v1_multi"),
+        (999, 1000, None, "ssd_mobilenet_v1_small_data"),  # some images are repeated
+        (None, None, None, "ssd_mobilenet_v1_multi"),
     ],
 )
-def test_few_images_have_a_base_of_their_own(examples, checkpoint, name, monkeypatch):
+def test_few_images_have_a_base_of_their_own(images, examples, checkpoint, name, monkeypatch):
     monkeypatch.setattr(checkpoint_files, "exists", lambda prefix: False)
-    base = make_config.default_base(DataRecord("train.record", None, examples), checkpoint)
+    record = DataRecord("train.record", {"images": images} if images else None, examples)
+    base = make_config.default_base(record, checkpoint)
     assert base.name == f"{name}.config" and base.is_file()
 
 

@@ -31,11 +31,17 @@ class DataRecord(NamedTuple):
     manifest: dict | None
     examples: int | None
 
+    @property
+    def images(self) -> int | None:
+        """Number of images, each counted once; `generate_tfrecord.py --oversample` repeats some."""
+        return (self.manifest or {}).get("images", self.examples)
+
     def __str__(self) -> str:
         if self.examples is None:
             return self.path
+        repeated = f" in {self.examples:,} examples" if self.images != self.examples else ""
         boxes = f", {counted(self.manifest['boxes'], 'box')}" if self.manifest else ""
-        return f"{_portable(self.path)} ({counted(self.examples, 'image')}{boxes})"
+        return f"{_portable(self.path)} ({counted(self.images, 'image')}{repeated}{boxes})"
 
 
 def find_record(path: Path | str) -> DataRecord:
@@ -189,7 +195,8 @@ def _values(message: Message, prefix: str = "") -> Iterator[tuple[str, str]]:
 def passes(config: Message, train: DataRecord) -> str:
     """Say how often the training sees its images."""
     num_steps, batch_size = config.train_config.num_steps, config.train_config.batch_size
-    times = f": each image {num_steps * batch_size / train.examples:,.1f} times" if train.examples else ""
+    one = "image" if train.images == train.examples else "example"
+    times = f": each {one} {num_steps * batch_size / train.examples:,.1f} times" if train.examples else ""
     return f"{counted(num_steps, 'step')} with batch size {batch_size}{times}."
 
 

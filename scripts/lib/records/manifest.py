@@ -23,6 +23,7 @@ VERSION = 1
 _SHAPE = {
     "version": int,
     "examples": int,
+    "images?": int,
     "boxes": int,
     "shards": [{"file": str, "bytes": int}],
     "classes": {str: {"id": int, "boxes": int}},
