@@ -317,7 +317,7 @@ def local_path(text: str) -> Path:
     """Argparse type: a path on this machine's disk; `Path` would turn gs://shop/a into a local folder "gs:"."""
     if files.is_url(text):
         raise argparse.ArgumentTypeError(f"{text} is an address; give a path on this machine's disk")
-    return Path(text)
+    return files.path_of(text)
 
 
 def existing_file(text: str) -> Path:

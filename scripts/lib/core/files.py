@@ -7,6 +7,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # which Python raises without the file's name
 ON_WINDOWS = os.name == "nt"
 REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
+_VERBATIM = re.compile(r"^\\\\\?\\(UNC\\)?")  # Windows' prefix for long paths, behind which "/" separates nothing
 _UMASK = os.umask(0o022)  # it can be read only by setting it, which threads that write must not do
 os.umask(_UMASK)
 
@@ -38,8 +40,10 @@ def is_url(path: Path | str) -> bool:
 
 
 def path_of(path: Path | RemotePath | str) -> Path | RemotePath:
-    """Return the path of a file or folder, on the disk or on a bucket."""
+    r"""Return the path of a file or folder, on the disk or on a bucket; `\\?\C:\photos` becomes `C:\photos`."""
     if not is_url(path):
+        if isinstance(path, str):
+            path = _VERBATIM.sub(lambda prefix: r"\\" if prefix[1] else "", path)
         return Path(path)
     from scripts.lib.core.remote_path import RemotePath
 

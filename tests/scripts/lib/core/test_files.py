@@ -364,3 +364,16 @@ def test_names_below_a_folder_are_in_one_order_without_hidden_ones(tmp_path):
     assert files.names_below(tmp_path) == ["10.xml", "9.xml", "a.XML", "b.xml", "c.txt", "sub/a.xml"]
     with pytest.raises(FileNotFoundError):
         files.names_below(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (r"\\?\C:\photos\a.jpg", r"C:\photos\a.jpg"),
+        (r"\\?\UNC\server\share\a.jpg", r"\\server\share\a.jpg"),
+        (r"\\server\share", r"\\server\share"),
+        ("photos/a.jpg", "photos/a.jpg"),
+    ],
+)
+def test_windows_prefix_for_long_paths_is_taken_off(given, expected):
+    assert files.path_of(given) == Path(expected)
