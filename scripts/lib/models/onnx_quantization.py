@@ -2,7 +2,7 @@
 
 Weights have 7 bits of the 8: with all 8, CPUs without VNNI add products in 16 bits, which then saturate. Only the
 convolutions and what lies between them are quantized; decoding boxes and scores stays in float32. So do the first three
-convolutions: they see few channels, and cause a third to a half of the scores' error for 1 to 9% of the time.
+convolutions: they see few channels, and cause a fifth to a half of the scores' error for 1 to 9% of the time.
 """
 
 from __future__ import annotations
