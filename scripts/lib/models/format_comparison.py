@@ -15,6 +15,7 @@ from scripts.lib.models.formats import FormatCheck
 
 MAX_BOX_DIFFERENCE = 0.5  # pixels
 MAX_SCORE_DIFFERENCE = 0.01
+SAME_SCORE = 1e-4  # no farther apart: rounding decides which is the higher one
 MAX_MEAN_AP_LOSS = 0.03  # of formats that round
 MIN_SCORE = 0.1  # detections below are not compared, but the best of each image always is
 
@@ -56,28 +57,37 @@ def compare(
 def largest_difference(one: DetectionArrays, other: DetectionArrays) -> tuple[float, float]:
     """Return the largest differences between detections of an image and their nearest counterparts of the same class.
 
-    Both sides are searched, since either may have a detection too many.
+    Both sides are searched, since either may have a detection too many. Of boxes with the same score, rounding decides
+    which one suppresses the other: where most have a counterpart, those that took each other's place do not count.
 
     Returns:
         Of boxes in pixels, and of scores; infinity where a class has no counterpart.
     """
-    boxes, scores = zip(_one_way_difference(one, other), _one_way_difference(other, one), strict=True)
+    there, back = _nearest(one, other), _nearest(other, one)
+    is_lone, other_is_lone = (boxes > MAX_BOX_DIFFERENCE for boxes, _ in (there, back))
+    boxes, scores = [0.0], [0.0]
+    for detections, (box_differences, score_differences), lone, other_scores in (
+        (one, there, is_lone, other.scores[other_is_lone]),
+        (other, back, other_is_lone, one.scores[is_lone]),
+    ):
+        counts = (np.arange(len(lone)) == 0) | (detections.scores >= MIN_SCORE)
+        if 2 * lone.sum() < len(lone):
+            has_same_score = np.abs(detections.scores[:, None] - other_scores) <= SAME_SCORE
+            counts &= ~(lone & has_same_score.any(axis=1))
+        boxes += box_differences[counts].tolist()
+        scores += score_differences[counts].tolist()
     return max(boxes), max(scores)
 
 
-def _one_way_difference(wanted: DetectionArrays, found: DetectionArrays) -> tuple[float, float]:
-    boxes, scores = 0.0, 0.0
-    for number, (box, score, class_id) in enumerate(zip(*wanted, strict=True)):
-        if number and score < MIN_SCORE:
-            break
-        same_class = found.class_ids == class_id
-        if not same_class.any():
-            return float("inf"), float("inf")
-        distances = np.abs(found.boxes_yxyx[same_class] - box).max(axis=1)
-        nearest = distances.argmin()
-        boxes = max(boxes, float(distances[nearest]))
-        scores = max(scores, float(abs(found.scores[same_class][nearest] - score)))
-    return boxes, scores
+def _nearest(wanted: DetectionArrays, found: DetectionArrays) -> tuple[np.ndarray, np.ndarray]:
+    """Return of each wanted detection the distance to the nearest one found of its class, in pixels, and in score."""
+    if not len(found.scores):
+        return (np.full(len(wanted.scores), np.inf),) * 2
+    distances = np.abs(wanted.boxes_yxyx[:, None] - found.boxes_yxyx).max(axis=-1)
+    distances[wanted.class_ids[:, None] != found.class_ids] = np.inf
+    nearest = distances.argmin(axis=1)
+    boxes = distances.min(axis=1)
+    return boxes, np.where(np.isinf(boxes), np.inf, np.abs(found.scores[nearest] - wanted.scores))
 
 
 def raise_differences(results: Sequence[FormatResult]) -> None:
