@@ -65,18 +65,22 @@ def largest_difference(one: DetectionArrays, other: DetectionArrays) -> tuple[fl
     """
     there, back = _nearest(one, other), _nearest(other, one)
     is_lone, other_is_lone = (boxes > MAX_BOX_DIFFERENCE for boxes, _ in (there, back))
-    boxes, scores = [0.0], [0.0]
-    for detections, (box_differences, score_differences), lone, other_scores in (
-        (one, there, is_lone, other.scores[other_is_lone]),
-        (other, back, other_is_lone, one.scores[is_lone]),
-    ):
-        counts = (np.arange(len(lone)) == 0) | (detections.scores >= MIN_SCORE)
-        if 2 * lone.sum() < len(lone):
-            has_same_score = np.abs(detections.scores[:, None] - other_scores) <= SAME_SCORE
-            counts &= ~(lone & has_same_score.any(axis=1))
-        boxes += box_differences[counts].tolist()
-        scores += score_differences[counts].tolist()
-    return max(boxes), max(scores)
+    counts = _counts(one, is_lone, other.scores[other_is_lone])
+    other_counts = _counts(other, other_is_lone, one.scores[is_lone])
+    boxes, scores = (
+        float(np.concatenate([differences[counts], other_differences[other_counts]]).max(initial=0.0))
+        for differences, other_differences in zip(there, back, strict=True)
+    )
+    return boxes, scores
+
+
+def _counts(detections: DetectionArrays, is_lone: np.ndarray, lone_scores: np.ndarray) -> np.ndarray:
+    """Return which detections count; of the other side, `lone_scores` are those without a counterpart."""
+    counts = (np.arange(len(is_lone)) == 0) | (detections.scores >= MIN_SCORE)
+    if 2 * is_lone.sum() < len(is_lone):
+        has_same_score = np.abs(detections.scores[:, None] - lone_scores) <= SAME_SCORE
+        counts &= ~(is_lone & has_same_score.any(axis=1))
+    return counts
 
 
 def _nearest(wanted: DetectionArrays, found: DetectionArrays) -> tuple[np.ndarray, np.ndarray]:

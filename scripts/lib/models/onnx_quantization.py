@@ -20,8 +20,7 @@ from scripts.lib.models import exported_model, onnx_graph, resizing
 from scripts.lib.models.onnx_conversion import ConversionError
 
 OPERATIONS = ["Conv", "Clip", "Relu", "Add", "Concat", "MaxPool", "AveragePool"]
-
-NUM_FLOAT = 3
+NUM_FLOAT = 3  # of the first convolutions
 
 
 def write(folder: Path, images_rgb: Sequence[np.ndarray]) -> None:
