@@ -30,6 +30,7 @@ from scripts.lib.core.command_line import existing_file, positive_int
 from scripts.lib.core.errors import UsageError
 
 FEW_IMAGES = 1000  # for training; the base configs for fewer are others
+MIN_PASSES = 15  # over the images, by default: 800 took more than 7 (model_six_classes/README.md)
 # The base configs, the best first: the first whose checkpoint is there is taken.
 SMALL, LARGE = ("ssdlite_mobilenet_v2_small_data", "ssd_mobilenet_v1_small_data"), ("ssd_mobilenet_v1_multi",)
 
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int | None:
         config.train_config.batch_size = args.batch_size
     if args.num_steps:
         override.set_num_steps(config, args.num_steps)
+    elif args.base_config is None:
+        make.see_images_often(config, train, MIN_PASSES)
     if args.input_size:
         override.set_input_size(config, *args.input_size)
     if args.fine_tune_checkpoint:
@@ -80,7 +83,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     training = parser.add_argument_group("training (default: as in the base config)")
     training.add_argument("--batch_size", type=positive_int, help="images per step")
     num_steps = "--num_steps", "--num_train_steps", "--steps"
-    training.add_argument(*num_steps, type=positive_int, help="training steps; scales the learning rate schedule")
+    steps = f"training steps (without --base_config, by default at least {MIN_PASSES} passes over the images)"
+    training.add_argument(*num_steps, type=positive_int, help=steps)
     checkpoint = f"pre-trained model of download_model.py, checkpoint, its folder, or '{make.FROM_SCRATCH}'"
     training.add_argument("--fine_tune_checkpoint", metavar="CHECKPOINT", help=checkpoint)
     kind = {"choices": api_limits.FINE_TUNE_TYPES, "help": "its kind (default: found out from it)"}

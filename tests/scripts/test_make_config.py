@@ -13,7 +13,7 @@ import generate_tfrecord
 from scripts import make_config
 from scripts.lib.checkpoints import checkpoint_files
 from scripts.lib.config import checks, pipeline_config
-from scripts.lib.config.make import DataRecord
+from scripts.lib.config.make import DataRecord, see_images_often
 from scripts.lib.core import files
 from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.dataset import labels_csv
@@ -131,6 +131,26 @@ def test_flags_change_what_they_say_and_the_schedule_ends_with_the_training(make
     output = capsys.readouterr().out
     assert "200 steps with batch size 4: each image 100.0 times." in output
     assert "train_config.batch_size: 16 -> 4" in output
+
+
+@pytest.mark.parametrize(("images", "num_steps"), [(80, 1500), (400, 1500), (800, 3000), (999, 3747), (None, 1500)])
+def test_more_images_get_more_steps_of_the_default_base(images, num_steps):
+    config = pipeline_config.read(files.REPOSITORY_ROOT / "configs" / "ssdlite_mobilenet_v2_small_data.config")
+    see_images_often(config, DataRecord("train.record", None, images), make_config.MIN_PASSES)
+    assert config.train_config.num_steps == num_steps
+    schedule = config.train_config.optimizer.adam_optimizer.learning_rate.cosine_decay_learning_rate
+    assert schedule.total_steps == num_steps
+
+
+def test_a_base_that_is_chosen_by_itself_gets_the_passes(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(make_config, "MIN_PASSES", 10_000)
+    monkeypatch.setattr(checkpoint_files, "exists", lambda prefix: False)
+    records = [f"--{side}_record={data / side}.record" for side in ("train", "test")]
+    output = tmp_path / "made.config"
+    make_config.main([*records, "--fine_tune_checkpoint=none", f"--output_config={output}"])
+    assert pipeline_config.read(output).train_config.num_steps == 10_000
+    make_config.main([*records, "--fine_tune_checkpoint=none", "--num_steps=70", f"--output_config={output}"])
+    assert pipeline_config.read(output).train_config.num_steps == 70
 
 
 def test_the_header_says_what_it_is_made_of(make, data):

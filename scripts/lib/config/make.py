@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from scripts.lib.checkpoints import checkpoint_files, pretrained
-from scripts.lib.config import checks, pipeline_config
+from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import files
 from scripts.lib.core.errors import WARNING, Finding, UsageError, errors
 from scripts.lib.core.wording import counted
@@ -114,6 +115,13 @@ def fill_in_data(config: Message, train: DataRecord, test: DataRecord, label_map
         config.eval_config.ClearField("num_examples")
     else:
         config.eval_config.num_examples = test.examples
+
+
+def see_images_often(config: Message, train: DataRecord, passes: int) -> None:
+    """Raise the number of steps where the training would see each image less often than `passes` times."""
+    steps = math.ceil(passes * (train.images or 0) / config.train_config.batch_size)
+    if steps > config.train_config.num_steps > 0:  # 0: without end
+        override.set_num_steps(config, steps)
 
 
 def start_from(train_config: Message, checkpoint: str, kind: str | None) -> None:
