@@ -26,8 +26,8 @@ def write(
         detections: whose boxes are cut out, clipped to the image; those without a pixel on it are left out.
         class_names: of all classes.
     """
-    boxes = _boxes_by_folder(detections, *image.size)
-    for name in dict.fromkeys(map(_folder_name, class_names)):
+    boxes = _boxes_by_folder(detections, *image.size, class_names)
+    for name in dict.fromkeys(_folders(class_names).values()):
         paths = _paths(folder / name, output_name)
         for box, path in zip(boxes[name], paths, strict=False):
             with files.atomic_write(path, durable=False) as file:
@@ -36,29 +36,43 @@ def write(
             files.remove(path)
 
 
-def are_there(folder: Path, output_name: str, detections: Iterable[Detection], width: int, height: int) -> bool:
+def are_there(
+    folder: Path,
+    output_name: str,
+    detections: Iterable[Detection],
+    width: int,
+    height: int,
+    class_names: Iterable[str],
+) -> bool:
     """Return whether all crops of an image of this size in pixels were written."""
     return all(
         path.is_file()
-        for name, boxes in _boxes_by_folder(detections, width, height).items()
+        for name, boxes in _boxes_by_folder(detections, width, height, class_names).items()
         for path in itertools.islice(_paths(folder / name, output_name), len(boxes))
     )
 
 
 def _boxes_by_folder(
-    detections: Iterable[Detection], width: int, height: int
+    detections: Iterable[Detection], width: int, height: int, class_names: Iterable[str]
 ) -> defaultdict[str, list[tuple[int, int, int, int]]]:
     """Return the folder of each class -> what is cut out for it: left, top, right, bottom in pixels."""
-    boxes = defaultdict(list)
+    folders, boxes = _folders(class_names), defaultdict(list)
     for class_name, _, *box_xyxy in detections:
         if box := clip_to_pixels(box_xyxy, width, height):
-            boxes[_folder_name(class_name)].append(box)
+            boxes[folders[class_name]].append(box)
     return boxes
 
 
 def _paths(folder: Path, output_name: str, first: int = 1) -> Iterator[Path]:
     stem, suffix = output_name.rsplit(".", 1)
     return (folder / f"{stem}_{number}.{suffix}" for number in itertools.count(first))
+
+
+def _folders(class_names: Iterable[str]) -> dict[str, str]:
+    """Return the folder of each class: one for names that differ only in case, as Windows would see them."""
+    names = {name: _folder_name(name) for name in class_names}
+    first = {folder.casefold(): folder for folder in reversed(names.values())}
+    return {name: first[folder.casefold()] for name, folder in names.items()}
 
 
 def _folder_name(class_name: str) -> str:

@@ -82,7 +82,12 @@ class Pipeline:
             and (
                 self.folders.crops is None
                 or crops.are_there(
-                    self.folders.crops, earlier.output_name, earlier.detections, earlier.width, earlier.height
+                    self.folders.crops,
+                    earlier.output_name,
+                    earlier.detections,
+                    earlier.width,
+                    earlier.height,
+                    self.detector.class_names.values(),
                 )
             )
         )

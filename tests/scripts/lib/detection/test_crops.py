@@ -46,15 +46,25 @@ def test_crops_of_an_earlier_run_that_are_too_many_go_and_those_of_other_images_
 
 
 def test_missing_crops_are_seen(tmp_path):
-    assert not crops.are_there(tmp_path, "a.jpg", FOUND, 100, 80)
-    assert crops.are_there(tmp_path, "a.jpg", FOUND[3:], 100, 80), "nothing to cut out"
+    assert not crops.are_there(tmp_path, "a.jpg", FOUND, 100, 80, CLASSES)
+    assert crops.are_there(tmp_path, "a.jpg", FOUND[3:], 100, 80, CLASSES), "nothing to cut out"
     crops.write(tmp_path, "a.jpg", image(), FOUND, CLASSES)
-    assert crops.are_there(tmp_path, "a.jpg", FOUND, 100, 80)
+    assert crops.are_there(tmp_path, "a.jpg", FOUND, 100, 80, CLASSES)
     (tmp_path / "Tops/a_2.jpg").unlink()
-    assert not crops.are_there(tmp_path, "a.jpg", FOUND, 100, 80)
+    assert not crops.are_there(tmp_path, "a.jpg", FOUND, 100, 80, CLASSES)
 
 
 def test_no_folder_has_a_name_that_windows_takes_for_a_device(tmp_path):
     classes = ["Aux", "con.x", "Lpt1", "Console", "AuxTop"]
     crops.write(tmp_path, "a.jpg", image(), [Detection(name, 0.9, 0, 0, 9, 9) for name in classes], classes)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["AuxTop", "Aux_", "Console", "Lpt1_", "con_.x"]
+
+
+def test_classes_that_differ_only_in_case_share_a_folder_as_on_windows(tmp_path):
+    classes = ["Tops", "tops"]
+    found = [Detection(name, 0.9, 0, 0, 9, 9) for name in classes]
+    crops.write(tmp_path, "a.jpg", image(), found, classes)
+    assert names(tmp_path) == ["Tops/a_1.jpg", "Tops/a_2.jpg"]
+    assert crops.are_there(tmp_path, "a.jpg", found, 100, 80, classes)
+    crops.write(tmp_path, "a.jpg", image(), found[1:], classes)
+    assert names(tmp_path) == ["Tops/a_1.jpg"]
