@@ -159,7 +159,7 @@ class Detector:
     def detect_each(
         self, images_rgb: Iterable[np.ndarray], batch_size: int = 16, min_score: float = 0.0
     ) -> Iterator[DetectionArrays]:
-        """Yield the detections on each of many images, run in batches: those of `detect`, to float32's last digits."""
+        """Yield the arrays of each of many images, run in batches; equal to `detect` to float32's last digits."""
         prepared = map(self.prepare, images_rgb)
         while batch := list(itertools.islice(prepared, batch_size)):
             yield from self.detect_prepared(batch, min_score)

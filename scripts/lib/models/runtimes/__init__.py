@@ -49,7 +49,7 @@ AUTO = "auto"
 
 def add_flags(parser: argparse._ActionsContainer) -> None:
     """Add --runtime, --threads and --providers."""
-    help_text = "what runs the model; auto: ONNX Runtime, in 8-bit integers if the export has them, or else TensorFlow"
+    help_text = "what runs the model; auto: ONNX Runtime (8-bit integers if the export has them), or TensorFlow"
     parser.add_argument("--runtime", choices=(AUTO, *NAMES), default=AUTO, help=help_text)
     help_text = "threads that run the model; 0: one per core"
     parser.add_argument("--threads", type=command_line.not_negative_int, default=0, help=help_text)
