@@ -29,7 +29,7 @@ from scripts.lib.core import command_line, files
 from scripts.lib.core.command_line import existing_file, positive_int
 from scripts.lib.core.errors import UsageError
 
-FEW_IMAGES = 1000  # for training; the base configs for fewer are others
+FEW_IMAGES = 10_000  # for training: with MIN_PASSES 4.5 hours on one CPU core; the base configs for more need a GPU
 MIN_PASSES = 15  # over the images, by default: 800 took more than 7 (model_six_classes/README.md)
 # The base configs, the best first: the first whose checkpoint is there is taken.
 SMALL, LARGE = ("ssdlite_mobilenet_v2_small_data", "ssd_mobilenet_v1_small_data"), ("ssd_mobilenet_v1_multi",)

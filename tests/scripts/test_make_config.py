@@ -183,10 +183,10 @@ def test_paths_within_the_repository_are_relative_to_its_root(make, monkeypatch,
 @pytest.mark.parametrize(
     ("images", "examples", "checkpoint", "name"),
     [
-        (None, 999, None, "ssd_mobilenet_v1_small_data"),
-        (None, 999, "ssdlite_mobilenet_v2_coco", "ssdlite_mobilenet_v2_small_data"),
-        (None, 1000, None, "ssd_mobilenet_v1_multi"),
-        (999, 1000, None, "ssd_mobilenet_v1_small_data"),  # some images are repeated
+        (None, 9_999, None, "ssd_mobilenet_v1_small_data"),
+        (None, 9_999, "ssdlite_mobilenet_v2_coco", "ssdlite_mobilenet_v2_small_data"),
+        (None, 10_000, None, "ssd_mobilenet_v1_multi"),
+        (9_999, 10_000, None, "ssd_mobilenet_v1_small_data"),  # some images are repeated
         (None, None, None, "ssd_mobilenet_v1_multi"),
     ],
 )
