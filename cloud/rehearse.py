@@ -18,13 +18,16 @@ networks of the machine, without a password: run it only behind a firewall.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
+import psutil
 
 from cloud import task
 from cloud.lib import local_cluster
@@ -34,26 +37,31 @@ from scripts.lib.config import checks, override, pipeline_config
 from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError, UsageError
 
-AS_REPLICA = "--as_replica"  # the first argument of a process that this script starts; the others are task.py's
+AS_REPLICA = "--as_replica_of"  # begins the arguments of a process that this script starts; those of task.py follow
+
+CONFIG, HEAD = "pipeline.config", b"# Made by cloud/rehearse.py\n"
 
 
 def main(argv: Sequence[str] | None = None) -> int | None:
     argv = sys.argv[1:] if argv is None else list(argv)
     if argv[:1] == [AS_REPLICA]:
-        return run_replica(argv[1:])
+        return run_replica(int(argv[1]), argv[2:])
     args, train_flags = parse_arguments(argv)
-    config_path, train_dir = args.output_dir / "pipeline.config", args.output_dir / "train"
+    config_path, train_dir = args.output_dir / CONFIG, args.output_dir / "train"
     flags = [f"--pipeline_config_path={config_path}", f"--train_dir={train_dir}", *train_flags]
     if args.evaluator:
         flags = [f"--eval_dir={args.output_dir / 'eval'}", "--eval_interval_secs=5", *flags]
     train.parse_arguments(task.parse_arguments(flags)[1])  # report wrong flags here, and once
+    command_line.check_output_dir("output_dir", args.output_dir, {CONFIG: HEAD}, ["train"])
+    if args.pipeline_config_path.resolve() == config_path.resolve():
+        raise UsageError(f"{files.shown_path(config_path)} is a rehearsal's own; give the config that it was made from")
     config = read_config(args.pipeline_config_path, args.num_steps, 1 + args.workers, args.evaluator)
     num_steps = config.train_config.num_steps
     check_folder(train_dir, num_steps)
     with pipeline_config.written(config) as path, files.atomic_write(config_path) as file:
-        file.write(path.read_bytes())
+        file.write(HEAD + path.read_bytes())
     variables = local_cluster.environments(args.workers, args.parameter_servers, args.evaluator)
-    command = [sys.executable, str(Path(__file__).resolve()), AS_REPLICA, *flags]
+    command = [sys.executable, str(Path(__file__).resolve()), AS_REPLICA, str(os.getpid()), *flags]
     local_cluster.run(variables, command, args.output_dir / "logs")
     check_result(train_dir, num_steps)
     return 0
@@ -74,11 +82,15 @@ def parse_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]
     return parser.parse_known_args(argv)
 
 
-def run_replica(argv: Sequence[str]) -> int | None:
-    """Run the container's entry point in a process of the cluster, until it ends or the rehearsal is gone."""
+def run_replica(rehearsal: int, argv: Sequence[str]) -> int | None:
+    """Run the container's entry point in a process of the cluster, until it or the rehearsal (a process id) ends."""
 
     def end_with_rehearsal() -> None:
-        os.read(sys.stdin.fileno(), 1)  # returns when the other end is closed
+        # Not by a pipe as standard input: while a thread reads it, Windows loads no numpy (numpy issue 24290).
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(rehearsal)
+            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(1)
         os._exit(command_line.EXIT_INTERRUPTED)
 
     threading.Thread(target=end_with_rehearsal, daemon=True).start()

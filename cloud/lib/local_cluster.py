@@ -51,7 +51,7 @@ def run(variables: Mapping[str, Mapping[str, str]], command: Sequence[str], logs
 
     Args:
         variables: as `environments` returns them.
-        command: what each process runs; its standard input closes when this process is gone.
+        command: what each process runs.
         logs: folder for a file of output per process.
 
     Raises:
@@ -86,7 +86,7 @@ def _running(name: str, command: Sequence[str], own: Mapping[str, str], log: Pat
     environment["no_proxy"] = ",".join(filter(None, (os.environ.get("no_proxy"), "127.0.0.1")))
     process = subprocess.Popen(
         command,
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",

@@ -30,6 +30,24 @@ def test_the_processes_get_the_flags_of_train_py_and_the_evaluator_s(tmp_path, m
     assert set(evaluated) - set(alone) == {f"--eval_dir={tmp_path / 'eval'}", "--eval_interval_secs=5"}
 
 
+def test_a_config_of_the_user_s_is_not_overwritten(tmp_path, monkeypatch, repository_root):
+    monkeypatch.setattr(checks, "check_training", lambda *_: [])
+    monkeypatch.setattr(rehearse, "check_result", lambda *_: None)
+    monkeypatch.setattr(rehearse.local_cluster, "run", lambda *_: None)
+    sample = repository_root / "configs" / "ssd_mobilenet_v1_sample.config"
+    config = tmp_path / "pipeline.config"
+    config.write_bytes(sample.read_bytes())
+    with pytest.raises(UsageError, match=r"pipeline\.config exists"):
+        rehearse.main(["--pipeline_config_path", str(config), "--output_dir", str(tmp_path)])
+    assert config.read_bytes() == sample.read_bytes()
+    for _ in range(2):  # its own may be replaced
+        rehearse.main(["--pipeline_config_path", str(sample), "--output_dir", str(tmp_path / "own")])
+    with pytest.raises(UsageError, match="give the config that it was made from"):
+        rehearse.main(
+            ["--pipeline_config_path", str(tmp_path / "own/pipeline.config"), "--output_dir", str(tmp_path / "own")]
+        )
+
+
 def test_a_flag_that_nobody_knows_is_said_once_and_starts_nothing(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         rehearse.main(["--pipeline_config_path", "x", "--output_dir", str(tmp_path / "new"), "--wrokers", "3"])
@@ -66,13 +84,15 @@ def test_a_process_ends_when_the_rehearsal_is_gone(repository_root):
         "import sys, time; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/cloud']\n"
         "import rehearse; from cloud import task\n"
         "task.main = lambda argv: (print('at work', flush=True), time.sleep(600))\n"
-        "rehearse.run_replica([])\n"
+        "rehearse.run_replica(int(sys.argv[2]), [])\n"
     )
-    command = [sys.executable, "-c", program, str(repository_root)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "at work\n"
-    process.stdin.close()  # what the system does for a process that is killed
-    assert process.wait(timeout=30) == 130
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as rehearsal:
+        command = [sys.executable, "-c", program, str(repository_root), str(rehearsal.pid)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "at work\n"
+        assert process.poll() is None
+        rehearsal.kill()  # a zombie until it is waited for
+        assert process.wait(timeout=30) == 130
 
 
 @pytest.fixture(scope="module")
