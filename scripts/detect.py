@@ -90,7 +90,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         detect(pipeline, sources, lines)
         images = map(lines.get, sources.names)
         counts, errors = outputs.write_all(
-            output_dir, args.outputs, images, sources.products, settings, detector.class_names
+            output_dir,
+            args.outputs,
+            images,
+            sources.products,
+            settings,
+            detector.class_names,
+            detector.label_names,
         )
     command_line.print_findings(pipeline.notes, sys.stderr)
     repeated = f" ({sources.num_repeated} more were repetitions)" if sources.num_repeated else ""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import _init_paths  # noqa: F401
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             if image.error:
                 findings.append(image.error)
                 continue
-            annotation, origin = proposal(image, args.image_dir, model, args.min_score)
+            annotation, origin = proposal(image, args.image_dir, model, args.min_score, detector.label_names)
             path = voc_xml.annotation_path(args.annotations_dir, image.name)
             outcome, problems = outputs.store_proposal(path, image.name, annotation, origin, args.replace)
             outcomes[outcome] += 1
@@ -120,10 +120,12 @@ def find_unlabelled(image_dir: Path, annotations_dir: Path) -> tuple[list[str], 
     return [name for name, path in paths if path.as_posix().casefold() not in taken], findings
 
 
-def proposal(image: ImageResult, image_dir: Path, model: str, min_score: float) -> tuple[Annotation, str]:
+def proposal(
+    image: ImageResult, image_dir: Path, model: str, min_score: float, label_names: Mapping[str, str]
+) -> tuple[Annotation, str]:
     """Return what to propose for an image, and where that comes from."""
     certain = [detection for detection in image.detections if detection.score >= min_score]
-    objects, scores = outputs.voc_objects(image._replace(detections=certain))
+    objects, scores = outputs.voc_objects(image._replace(detections=certain), label_names)
     source = (image_dir / image.name).resolve()
     annotation = Annotation(source.name, image.width, image.height, objects, source.parent.name, str(source))
     return annotation, f"{model}, {outputs.score_range(scores)}"

@@ -45,6 +45,12 @@ def display_names(path: Path | str) -> dict[int, str]:
     return shown if is_unique else {item.id: _name(item) for item in items}
 
 
+def names_by_display(path: Path | str) -> dict[str, str]:
+    """Return the name that people read -> the one that annotations and records have; raise as `read` does."""
+    names = {class_id: name for name, class_id in read(path).items()}
+    return {shown: names[class_id] for class_id, shown in display_names(path).items()}
+
+
 def spellings(path: Path | str) -> dict[str, int]:
     """Return each name and each display_name -> id: what the API takes for a class's name; raise as `read` does."""
     items = _read_items(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,6 +60,7 @@ class Ensemble(Detector):
         for name in dict.fromkeys(name for detector in detectors for name in detector.class_names.values()):
             if name not in self.class_names.values():
                 self.class_names[max(self.class_names) + 1] = name
+        self.label_names = dict(ChainMap(*(detector.label_names for detector in detectors)))
         ids = {name: class_id for class_id, name in self.class_names.items()}
         self._views = [
             _View(detector, is_mirrored, {class_id: ids[name] for class_id, name in detector.class_names.items()})

@@ -45,19 +45,20 @@ def write_all(
     products: Mapping[str, Sequence[str]],
     settings: Mapping[str, Any],
     class_names: Mapping[int, str],
+    label_names: Mapping[str, str],
 ) -> tuple[list[int], list[Finding]]:
     """Write all results in one pass over the images, in their order.
 
     Args:
         folder: for the results.
         wanted: of FORMATS, "tags" and "contact_sheet"; the CSV is always written.
-        images, products, settings, class_names: see the writers.
+        images, products, settings, class_names, label_names: see the writers.
 
     Returns:
         The number of detections on each image that could be read; the errors.
     """
     counts, errors = [], []
-    voc = VocWriter(folder / VOC, " and ".join(model["name"] for model in settings["models"]))
+    voc = VocWriter(folder / VOC, " and ".join(model["name"] for model in settings["models"]), label_names)
     writers = {
         "csv": csv_writer(folder / "detections.csv"),
         "tags": tags_writer(folder, products),
@@ -181,12 +182,15 @@ def tags_writer(folder: Path, products: Mapping[str, Sequence[str]]) -> Iterator
 
 
 class VocWriter:
-    """Writes one LabelImg XML for each image with detections, sealed as a proposal that nobody has reviewed."""
+    """Writes one LabelImg XML for each image with detections, sealed as a proposal that nobody has reviewed.
 
-    def __init__(self, folder: Path, model: str):
+    `label_names`: of the detector; annotations have these.
+    """
+
+    def __init__(self, folder: Path, model: str, label_names: Mapping[str, str]):
         self.num_kept = 0  # files that a person has saved since
         self.findings: list[Finding] = []  # an error for each name that cannot be written as XML
-        self._folder, self._model = folder, model
+        self._folder, self._model, self._label_names = folder, model, label_names
         self._taken: set[Path] = set()
 
     def write(self, image: ImageResult) -> None:
@@ -195,7 +199,7 @@ class VocWriter:
         path = voc_xml.annotation_path(self._folder, image_name)
         if path in self._taken:  # a.jpg and a.png, which share one annotation in LabelImg
             path = self._folder / f"{image_name}.xml"
-        objects, scores = voc_objects(image)
+        objects, scores = voc_objects(image, self._label_names)
         annotation = Annotation(posixpath.basename(image_name), image.width, image.height, objects)
         outcome, findings = store_proposal(path, image.name, annotation, f"{self._model}, {score_range(scores)}")
         self.findings += findings
@@ -204,12 +208,12 @@ class VocWriter:
             self._taken.add(path)
 
 
-def voc_objects(image: ImageResult) -> tuple[list[VocObject], list[float]]:
+def voc_objects(image: ImageResult, label_names: Mapping[str, str]) -> tuple[list[VocObject], list[float]]:
     """Return the detections, clipped to the image, as annotated objects, and their scores."""
     objects, scores = [], []
     for class_name, score, *box_xyxy in image.detections:
         if box := clip_to_pixels(box_xyxy, image.width, image.height):
-            objects.append(VocObject(class_name, *box))
+            objects.append(VocObject(label_names.get(class_name, class_name), *box))
             scores.append(score)
     return objects, scores
 

@@ -110,11 +110,13 @@ class Detector:
         UsageError: the folder is not an exported model, or the runtime cannot run it.
 
     Attributes:
-        class_names: class id -> name.
+        class_names: class id -> the name that people read.
+        label_names: that name -> the one in annotations; empty where the export has no label map.
         score_thresholds: class name -> score from which on a detection counts by default; of others, DEFAULT_SCORE.
         runtime: the name of the runtime that runs it.
     """
 
+    label_names: Mapping[str, str] = {}
     score_thresholds: Mapping[str, float] = {}
 
     def __init__(self, folder: Path | str, runtime: str = "auto", threads: int = 0, providers: Sequence[str] = ()):
@@ -126,6 +128,7 @@ class Detector:
         # The label map in the folder, whatever the runtime: a model's own names are those of its conversion.
         has_label_map = (folder / exported_model.LABEL_MAP).is_file()
         self.class_names = metadata.class_names(folder) if has_label_map else dict(self._model.class_names)
+        self.label_names = metadata.label_names(folder) if has_label_map else {}
         self.score_thresholds = exported_model.score_thresholds(folder)
 
     def global_step(self) -> int | None:

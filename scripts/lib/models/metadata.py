@@ -115,6 +115,11 @@ def class_names(folder: Path) -> dict[int, str]:
     return label_map.display_names(folder / exported_model.LABEL_MAP)
 
 
+def label_names(folder: Path) -> dict[str, str]:
+    """Return the name that people read -> the name in annotations, by an exported model's label map."""
+    return label_map.names_by_display(folder / exported_model.LABEL_MAP)
+
+
 def write_json(config: pipeline_config.Message, folder: Path) -> None:
     """Write model.json into an exported model's folder, for formats whose files hold no metadata."""
     model_input: dict[str, Any] = {"color_order": COLOR_ORDER}

@@ -7,7 +7,7 @@ import datetime
 import functools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts.lib.config import pipeline_config
@@ -81,18 +81,20 @@ def read_model(folder: Path) -> ReportedModel:
     model = getattr(config.model, config.model.WhichOneof("model") or "ssd")
     resizer = model.image_resizer.fixed_shape_resizer
     size = (resizer.height, resizer.width) if resizer.height else None
-    return ReportedModel(class_ids, _boxes_train(config), size, model.feature_extractor.type)
+    return ReportedModel(
+        class_ids, _boxes_train(config, metadata.label_names(folder)), size, model.feature_extractor.type
+    )
 
 
-def _boxes_train(config: pipeline_config.Message) -> dict[str, int] | None:
-    """Count the objects of each class in the training record by its manifest; None without one."""
+def _boxes_train(config: pipeline_config.Message, label_names: Mapping[str, str]) -> dict[str, int] | None:
+    """Count the objects of each class, by the name that people read, in the training record's manifest, if any."""
     boxes = Counter()
     for path in config.train_input_reader.tf_record_input_reader.input_path:
         manifest = None if files.is_url(path) else record_manifest.read(path)
         if manifest is None:
             return None
         boxes.update({name: entry["boxes"] for name, entry in manifest["classes"].items()})
-    return boxes or None
+    return {shown: boxes[name] for shown, name in label_names.items() if name in boxes} or None
 
 
 def write(results: Results, inputs: ReportInputs, options: PageOptions) -> list[str]:

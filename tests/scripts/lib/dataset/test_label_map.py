@@ -94,6 +94,7 @@ def test_case_4_people_read_display_names(tmp_path):
     path = written(tmp_path, "item { name: 'Tops' id: 1 display_name: 'Tops & Shirts' }\n" + item("Hats", 2))
     assert label_map.read(path) == {"Tops": 1, "Hats": 2}
     assert label_map.display_names(path) == {1: "Tops & Shirts", 2: "Hats"}
+    assert label_map.names_by_display(path) == {"Tops & Shirts": "Tops", "Hats": "Hats"}
     path = written(
         tmp_path, "item { name: 'a' id: 1 display_name: 'Top' } item { name: 'b' id: 2 display_name: 'Top' }"
     )

@@ -76,7 +76,7 @@ def test_a_proposal_is_written_replaced_and_removed_and_a_persons_file_is_kept(t
 
 
 def test_a_name_that_xml_cannot_hold_is_an_error(tmp_path):
-    voc = outputs.VocWriter(tmp_path, "model")
+    voc = outputs.VocWriter(tmp_path, "model", {})
     voc.write(IMAGE._replace(name="a\x01.png", output_name="a\x01.png.jpg"))
     voc.write(IMAGE)
     assert [(finding.file, finding.code) for finding in voc.findings] == [("a\x01.png", "name-not-xml")]
@@ -85,5 +85,5 @@ def test_a_name_that_xml_cannot_hold_is_an_error(tmp_path):
 
 def test_boxes_without_area_in_the_image_are_not_proposed():
     outside = Detection("Tops", 0.99, 70, 2, 80, 12)
-    objects, scores = outputs.voc_objects(IMAGE._replace(detections=[outside, *IMAGE.detections]))
-    assert [(one.xmin, one.xmax) for one in objects] == [(10, 30)] and scores == [0.94117]
+    objects, scores = outputs.voc_objects(IMAGE._replace(detections=[outside, *IMAGE.detections]), {"Tops": "top"})
+    assert [(one.name, one.xmin, one.xmax) for one in objects] == [("top", 10, 30)] and scores == [0.94117]
