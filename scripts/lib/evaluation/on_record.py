@@ -16,15 +16,15 @@ from typing import NamedTuple
 import numpy as np
 
 from scripts.lib.core import files, json_text
-from scripts.lib.core.errors import DataError
+from scripts.lib.core.errors import DataError, errors
 from scripts.lib.core.progress import progress
 from scripts.lib.evaluation import average_precision, metrics_file
 from scripts.lib.evaluation.average_precision import EvaluatedImage
 from scripts.lib.evaluation.metrics_file import Evaluation
 from scripts.lib.models import exported_model
 from scripts.lib.models.detector import Detector
+from scripts.lib.records import manifest, tf_record
 from scripts.lib.records import read as record_images
-from scripts.lib.records import tf_record
 
 VERSION = 1
 _TRUTH = {"true_boxes_yxyx": np.float32, "true_class_ids": np.int64, "is_difficult": bool}
@@ -97,6 +97,10 @@ def _renumbered(image: EvaluatedImage, class_ids: Sequence[int]) -> EvaluatedIma
 
 def run(detector: Detector, records: Sequence[Path | str]) -> RecordDetections:
     """Run a detector, or an ensemble, on all images of a record; raise as `detect` does."""
+    class_ids = {detector.label_names.get(shown, shown): number for number, shown in detector.class_names.items()}
+    checks = [finding for record in records for finding in manifest.check(record, class_ids)]
+    if errors(checks):
+        raise DataError(errors(checks), "nothing was detected")
     images: list[EvaluatedImage] = []
     waiting: list[tuple[record_images.RecordImage, tuple[int, ...]]] = []
 

@@ -11,7 +11,7 @@ from scripts.lib.core.errors import DataError, UsageError
 from scripts.lib.evaluation import on_record
 from scripts.lib.evaluation.average_precision import EvaluatedImage
 from scripts.lib.models.detector import Detector
-from scripts.lib.records import read, tf_example, tf_record
+from scripts.lib.records import manifest, read, tf_example, tf_record
 from tests import made_model, made_onnx
 
 
@@ -57,6 +57,21 @@ def test_the_shards_of_a_record_are_read_as_one(model, record, tmp_path):
     assert len(found.images) == len(examples) == 12
     whole = on_record.detect(model, [record])
     assert [image.scores.tolist() for image in found.images] == [image.scores.tolist() for image in whole.images]
+
+
+def test_a_record_of_another_label_map_is_an_error(model, record, tmp_path):
+    """Its ids are another class's in the model: each figure would be wrong."""
+    path = tmp_path / "test.record"
+    path.write_bytes(record.read_bytes())
+    shown = Detector(model).class_names[1]
+    shards = [{"file": path.name, "bytes": path.stat().st_size}]
+    content = {"examples": 12, "boxes": 12, "shards": shards, "classes": {shown: {"id": 1, "boxes": 12}}}
+    manifest.path_of(path).write_text(manifest.text(content), encoding="utf-8")
+    assert len(on_record.detect(model, [path]).images) == 12
+    content["classes"][shown]["id"] = 2
+    manifest.path_of(path).write_text(manifest.text(content), encoding="utf-8")
+    with pytest.raises(DataError, match=f"was made with another label map: {shown} is 2 in the record, 1 now"):
+        on_record.detect(model, [path])
 
 
 def test_the_squares_are_found_where_they_are(model, record):
