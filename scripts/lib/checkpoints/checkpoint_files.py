@@ -72,17 +72,25 @@ def step_of(prefix: Path | str) -> int | None:
 
 def latest(folder: Path | str) -> Path | None:
     """Return the checkpoint that TensorFlow would resume from, which the folder's `checkpoint` file names, or None."""
-    folder = files.path_of(folder)
-    try:
-        match = _LATEST.search((folder / "checkpoint").read_text(encoding="utf-8"))
-    except OSError:
-        return None
-    if not match:
-        return None
-    named = match[1].replace("\\\\", "/").replace("\\", "/")
-    # A folder that was moved or copied from another machine holds absolute paths of its former place.
-    candidates = (folder / named, folder / Path(named).name)
+    folder, named = files.path_of(folder), _named(folder)
+    # A folder that was moved or copied holds absolute paths of its former place, where the files may still be, too.
+    candidates = (folder / Path(named).name, folder / named) if named else ()
     return next((candidate for candidate in candidates if exists(candidate)), None)
+
+
+def names_its_own(folder: Path | str) -> bool:
+    """Return whether the `checkpoint` file names a checkpoint in its own folder, as TensorFlow reads it."""
+    named = _named(folder)
+    return bool(named) and (files.path_of(folder) / named).absolute().parent == files.path_of(folder).absolute()
+
+
+def _named(folder: Path | str) -> str:
+    """Return what the `checkpoint` file names as the latest, with `/`; empty if there is none."""
+    try:
+        match = _LATEST.search((files.path_of(folder) / "checkpoint").read_text(encoding="utf-8"))
+    except OSError:
+        return ""
+    return match[1].replace("\\\\", "/").replace("\\", "/") if match else ""
 
 
 def latest_step(folder: Path | str) -> int | None:
@@ -133,9 +141,6 @@ def find(path: Path | str) -> str:
 def as_folder(path: Path | str) -> Iterator[str]:
     """Find a checkpoint as `find` does, and yield a folder of which it is the latest, for the API's evaluator."""
     prefix = find(path)
-    if files.path_of(path).is_dir():
-        yield str(path)
-        return
     with tempfile.TemporaryDirectory(prefix="checkpoint_") as folder:
         place = prefix if files.is_url(prefix) else Path(prefix).absolute().as_posix()
         (Path(folder) / "checkpoint").write_text(f'model_checkpoint_path: "{place}"\n', encoding="utf-8")

@@ -37,6 +37,8 @@ def find_readable(train_dir: Path | str, repair: bool = True) -> tuple[Path | No
     named = checkpoint_files.latest(folder)
     fault = checkpoint_files.fault(named) if named else "it names none that is there"
     if named and not fault:
+        if not checkpoint_files.names_its_own(folder):  # moved or copied: TensorFlow would look in its former place
+            write_state(folder, [named])
         return named, ""
     state = folder / "checkpoint"
     what = f"{files.shown_path(named)} cannot be read ({fault})" if named else f"{files.shown_path(state)}: {fault}"

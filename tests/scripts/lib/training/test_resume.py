@@ -79,6 +79,14 @@ def test_a_checkpoint_file_that_is_missing_or_cut_off_is_written_anew(train_dir,
     assert checkpoint_files.latest_step(train_dir) == 6
 
 
+def test_a_folder_that_was_copied_names_its_own_checkpoint(tf, train_dir, written):
+    """Otherwise TensorFlow goes on from the former place and removes checkpoints there, or finds none."""
+    (train_dir / "checkpoint").write_text(f'model_checkpoint_path: "{(written / "model.ckpt-4").as_posix()}"\n')
+    checkpoint, note = resume.find_readable(train_dir)
+    assert (checkpoint, note) == (train_dir / "model.ckpt-4", "")
+    assert tf.train.latest_checkpoint(train_dir) == str(train_dir / "model.ckpt-4")
+
+
 def test_a_user_may_name_an_earlier_one(train_dir):
     (train_dir / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-2"\n', encoding="utf-8")
     assert resume.find_readable(train_dir)[0].name == "model.ckpt-2"
