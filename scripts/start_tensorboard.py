@@ -62,6 +62,8 @@ def start(logdir: Path, host: str, port: int | None) -> str:
         return board.launch()
     except program.TensorBoardServerException as error:
         raise UsageError(f"--port {port}: {error}") from error
+    except UnicodeError as error:  # labels that are empty or too long
+        raise UsageError(f"--host {host}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -57,6 +57,8 @@ def test_a_port_that_is_taken_and_a_folder_without_a_model_are_named(tmp_path):
             serve.main(["--model", str(made_onnx.write(tmp_path)), "--port", str(port)])
     with pytest.raises(UsageError, match="--port 65536: .*--port 0"):
         serve.main(["--model", str(tmp_path), "--port", "65536"])
+    with pytest.raises(UsageError, match=r"--host a\.\.b --port 0: "):
+        serve.main(["--model", str(tmp_path), "--host", "a..b", "--port", "0"])
     with pytest.raises(UsageError, match="CUDAExecutionProvider comes with onnxruntime-gpu"):
         serve.main(["--model", str(tmp_path), "--providers", "CUDAExecutionProvider"])
     with pytest.raises(UsageError, match="exported model"):

@@ -25,6 +25,12 @@ def test_training_and_evaluation_are_served_together(tmp_path):
     assert sorted(runs) == ["eval", "train"]
 
 
+def test_a_host_that_is_none_is_named(tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed")
+    with pytest.raises(UsageError, match=r"--host a\.\.b: "):
+        start_tensorboard.start(tmp_path, "a..b", None)
+
+
 def test_a_folder_without_events_is_named(tmp_path, capsys):
     with pytest.raises(UsageError, match="holds no event file"):
         start_tensorboard.find_runs(tmp_path)

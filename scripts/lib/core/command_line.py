@@ -342,6 +342,8 @@ def _number(convert: Callable[[str], float], is_allowed: Callable[[float], bool]
 
     def parse(text: str) -> float:
         value = convert(text)
+        if abs(value) >= 2**31:  # a proto field's limit, or none that makes sense
+            raise argparse.ArgumentTypeError(f"{value} is too large")
         if not is_allowed(value):
             raise argparse.ArgumentTypeError(f"{value} is {wrong}")
         return value

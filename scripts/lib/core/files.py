@@ -51,13 +51,16 @@ def path_of(path: Path | RemotePath | str) -> Path | RemotePath:
 
 
 def shown_path(path: Path | RemotePath | str) -> str:
-    """Return the path as messages spell it: with `/`, relative to the current folder if below it; a URL as is."""
+    """Return the path as messages spell it: with `/`, relative to the current folder if below it; a URL as is.
+
+    Bytes of a name that are no UTF-8 are escaped, so that every file and stream takes it.
+    """
     if is_url(path):
         return str(path)
     path = Path(path)
     with contextlib.suppress(ValueError, OSError):
         path = path.resolve().relative_to(Path.cwd())
-    return path.as_posix()
+    return path.as_posix().encode("utf-8", "backslashreplace").decode()
 
 
 def shown_paths(paths: Iterable[Path | RemotePath | str]) -> str:

@@ -141,8 +141,8 @@ def reader(text: str, image_dir: Path, excluded: Sequence[Path]) -> Callable[[],
             f"ffmpeg -i {text} -vf fps=1 frames/%06d.jpg for one a second, and give their folder"
         )
     if text == STDIN:
-        if hasattr(sys.stdin, "reconfigure"):  # Windows would use the console's code page
-            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+        if hasattr(sys.stdin, "reconfigure"):  # Windows would use the console's code page; PowerShell may send a BOM
+            sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape")
         return functools.partial(read_lines, list(sys.stdin), path)
     if is_web_address(text):
         images = [InputImage(text, text)]
@@ -167,7 +167,10 @@ def _is_video(text: str) -> bool:
     """Return True for a video file or address, a stream, or the number of a camera, as OpenCV counts them."""
     if text.isdecimal() and not Path(text).exists():
         return True
-    address = urllib.parse.urlsplit(text)
+    try:
+        address = urllib.parse.urlsplit(text)
+    except ValueError:  # brackets that hold no IPv6 address
+        return False
     path = address.path if "://" in text else text
     return address.scheme in VIDEO_SCHEMES or path.lower().endswith(VIDEO_SUFFIXES)
 

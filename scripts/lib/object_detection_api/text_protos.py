@@ -83,7 +83,8 @@ def _explain(error: text_format.ParseError, text: str, message: Message, path: P
         above, _, name = field.rpartition(".")
         descriptor = message.DESCRIPTOR
         for part in filter(None, above.split(".")):
-            descriptor = descriptor.fields_by_name[part].message_type
+            known = descriptor.fields_by_name.get(part)  # None within a list of messages, whose name _path_at misses
+            descriptor = known.message_type if known else descriptor
         others = [other for other in _KINDS if other != kind and name in _root(other).fields_by_name]
         places = list(_places(message.DESCRIPTOR, name))[:3]
         near = difflib.get_close_matches(name, descriptor.fields_by_name, 1)

@@ -183,19 +183,21 @@ def write_thresholds(path: Path | str, results: Results) -> None:
 
 def table(results: Results) -> str:
     """Return the main numbers as lines of text."""
-    rows = [(one.name, str(one.average_precision), one) for one in results.classes]
-    width = max(*map(len, (MEAN, *results.coco)), *(len(name) for name, *_ in rows))
+    rows = [
+        (
+            one.name,
+            f"{one.average_precision!s:<24}  {one.boxes_test:>5}  {one.threshold:>9.2f}  {one.precision:>9.3f}  "
+            f"{one.recall:>6.3f}",
+        )
+        for one in results.classes
+    ]
+    rows += [(name, str(figure)) for name, figure in ((MEAN, results.mean_ap), *results.coco.items())]
+    width = max(len(name) for name, _ in rows)
     step = f"Step {results.global_step}, " if results.global_step else ""
     lines = [
         f"{step}{counted(len(results.images), 'image')}, {counted(results.num_objects, 'object')}; "
         "95% intervals over images:",
         f"  {'class':<{width}}  {'AP@0.5':<24}  boxes  threshold  precision  recall",
-        *(
-            f"  {name:<{width}}  {ap:<24}  {one.boxes_test:>5}  {one.threshold:>9.2f}  {one.precision:>9.3f}  "
-            f"{one.recall:>6.3f}"
-            for name, ap, one in rows
-        ),
-        f"  {MEAN:<{width}}  {results.mean_ap}",
-        *(f"  {name:<{width}}  {figure}" for name, figure in results.coco.items()),
+        *(f"  {name:<{width}}  {numbers.replace('nan', '  -')}" for name, numbers in rows),
     ]
-    return "\n".join(line.replace("nan", "  -") for line in lines)
+    return "\n".join(lines)

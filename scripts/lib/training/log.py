@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import time
 from pathlib import Path
 
 from scripts.lib.core import files, json_text
+from scripts.lib.evaluation import metrics_file
 from scripts.lib.training.loop import TrainingStep
 
 FILE_NAME = "training_log.jsonl"
@@ -23,7 +23,7 @@ def append(path: Path | str, content: dict) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(_finite(content), ensure_ascii=False, allow_nan=False).encode()
+    line = json.dumps(metrics_file.finite_or_null(content), ensure_ascii=False, allow_nan=False).encode()
     with files.naming(path), path.open("ab+") as file:
         if file.tell():
             file.seek(-1, 2)
@@ -64,9 +64,3 @@ class TrainingLog:
         line["seconds"] = round(time.monotonic() - self._start, 2)  # since the start of this run
         line["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         append(self._path, line)
-
-
-def _finite(value):
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -75,6 +75,7 @@ def prepare(options: TrainOptions) -> TrainingPlan:
     """
     config, path = read_config(options)
     if options.num_steps:
+        checks.raise_errors(checks.check_trainable(config, path), "the training was not started")
         override.set_num_steps(config, options.num_steps)
     findings = checks.check_training(config, path)
     if options.eval_every:

@@ -353,6 +353,7 @@ def test_paths_are_shown_from_the_current_folder_with_slashes(tmp_path, monkeypa
     assert files.shown_path(tmp_path / "data" / "a.csv") == "data/a.csv"
     assert files.shown_path(Path("data/a.csv")) == "data/a.csv"
     assert files.shown_path(tmp_path.parent / "b.csv") == (tmp_path.parent / "b.csv").as_posix()
+    assert files.shown_path(Path("data/\udcff.csv")) == "data/\\udcff.csv"  # bytes that are no UTF-8
     assert files.shown_paths([tmp_path / "data" / "a.csv", "gs://shop/b.csv"]) == "data/a.csv, gs://shop/b.csv"
 
 

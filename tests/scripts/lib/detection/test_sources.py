@@ -82,12 +82,13 @@ def test_pictures_of_an_earlier_run_are_no_photos(here):
 def test_all_wrong_inputs_are_named_together(here):
     (here / "empty").mkdir()
     with pytest.raises(UsageError) as raised:
-        Sources(["none.jpg", "empty", "*.gif", "d.jpg", "gs://shop/b.jpg"], here)
+        Sources(["none.jpg", "empty", "*.gif", "d.jpg", "gs://shop/b.jpg", "//server[1]/none"], here)
     assert str(raised.value).splitlines() == [
         "--input none.jpg: no such file or folder",
         "error: --input empty: no image in it",
         "error: --input *.gif: no image in it",
         "error: --input gs://shop/b.jpg: only http and https; use cloud/detect_beam.py for images on a bucket",
+        "error: --input //server[1]/none: no image in it",
     ]
 
 
@@ -206,6 +207,9 @@ def test_stdin_is_a_path_or_address_a_line(here, monkeypatch):
     sources = Sources(["-"], here)
     assert sources.total == 2
     assert [one.name for one in sources] == ["d.jpg", "https://x.example/1.png"]
+    piped = io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbfd.jpg\r\n"))  # as PowerShell may send it
+    monkeypatch.setattr(sys, "stdin", piped)
+    assert [one.name for one in Sources(["-"], here)] == ["d.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,10 @@ def parsed(text: str, kind: str = CONFIG):
             ":3: model.ssd.num_class: there is no",
         ),
         ("train_config { optimizer: { momentum { } } }", ": train_config.optimizer.momentum: there is no such field"),
+        (
+            "train_config { data_augmentation_options: [ { random_rgb_to_gray { foo: 1 } } ] }",
+            "foo: there is no such field",
+        ),
         ("ssd { }", "ssd: there is no such field; put it in model."),
         (
             'train_input_reader { tf_record_input_reader { label_map_path: "x" } }',

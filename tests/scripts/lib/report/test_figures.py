@@ -43,10 +43,17 @@ def test_files_hold_the_results(tmp_path):
     ]
     figures.write_thresholds(tmp_path / "thresholds.json", found)
     assert json.loads((tmp_path / "thresholds.json").read_text(encoding="utf-8")) == {"Dresses": 0.45, "Skirts": 0.5}
+    assert "nan" not in figures.table(found) and "  Skirts" in figures.table(found)
     content = figures.as_json(found, ["All is well."])
     assert content["classes"]["Skirts"]["recall"] is None
     assert content["findings"] == ["All is well."]
     json.dumps(content, allow_nan=False)
+
+
+def test_a_class_name_stays_in_the_table():
+    found = results([RIGHT])
+    found = found._replace(classes=[found.classes[0]._replace(name="Bananas")])
+    assert "\n  Bananas " in figures.table(found)
 
 
 def test_not_a_number_is_a_dash():

@@ -48,6 +48,13 @@ def test_the_config_has_the_number_of_steps_of_the_flag(options):
     assert prepared.task is None
 
 
+def test_a_config_without_an_optimizer_is_named_before_its_schedule_is_scaled(options, tmp_path):
+    path = tmp_path / "none.config"
+    path.write_text("model { ssd { } } train_config { batch_size: 1 }", encoding="utf-8")
+    with pytest.raises(DataError, match=r"train_config\.optimizer"):
+        prepare(changed(options, pipeline_config_path=str(path), num_steps=7))
+
+
 @pytest.mark.parametrize("flag", ["eval_every", None])
 def test_what_only_the_evaluation_needs_stops_only_a_training_that_evaluates(options, tmp_path, capsys, flag):
     path = tmp_path / "wrong.config"
