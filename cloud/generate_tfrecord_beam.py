@@ -97,12 +97,16 @@ def parse_arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Pip
 
 
 def refuse_other_files(record: RecordOptions) -> None:
-    """Raise UsageError where a file that is not a TFRecord would be overwritten."""
+    """Raise UsageError where a file that is not a TFRecord, or not a manifest, would be overwritten."""
     for path in shard_paths(record):
         start = io.BytesIO(read_bytes(path, tf_record.HEADER_BYTES)) if exists(path) else io.BytesIO()
         if start.getvalue() and not tf_record.begins_record(start):
             shown = files.shown_path(path)
             raise UsageError(f"--output_path {shown} exists but is not a TFRecord; choose another name")
+    path = f"{record.output_path}.json"
+    if exists(path) and read_bytes(path, len(manifest.HEAD)) != manifest.HEAD:
+        shown = files.shown_path(path)
+        raise UsageError(f"--output_path: {shown} exists but is not a manifest of a record; choose another name")
 
 
 class BucketImageChecker(ImageChecker):

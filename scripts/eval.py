@@ -140,6 +140,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     flags.require_one_of(parser, vars(args), ["eval_dir"])
     if not files.is_url(args.eval_dir):
         command_line.check_output("eval_dir", Path(args.eval_dir, "metrics.json"), metrics_file.HEAD, "file of eval.py")
+    if not args.fast and (args.model or args.flip):
+        parser.error("--model and --flip evaluate an exported model; give --fast, too")
     flags.require_one_of(parser, vars(args), ["checkpoint_dir"], ["fast", "model"])
     flags.require_one_of(parser, vars(args), ["pipeline_config_path"], parts, ["fast", "model"])
     return args

@@ -78,6 +78,9 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--update_thresholds", action="store_true", help=help_text)
     args = parser.parse_args(argv)
     if args.compare:
+        not_compared = ("train_dir", "eval_dir", "update_thresholds")
+        if given := [f"--{name}" for name in not_compared if getattr(args, name)]:
+            raise UsageError(f"--compare reads two reports that are there: leave out {' and '.join(given)}")
         args.records = args.records or []
         return args
     args.records = args.records or [str(files.default_path("data/test.record"))]

@@ -65,6 +65,8 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     flags.require_one_of(parser, vars(args), ["pipeline_config_path"], parts)
     if args.patience and not args.eval_every:
         parser.error("--patience counts evaluations; give --eval_every, too")
+    if args.eval_dir and not args.eval_every:
+        parser.error("--eval_dir is for evaluations between the steps; give --eval_every, too")
     return args
 
 

@@ -171,3 +171,7 @@ def test_a_file_that_is_no_record_is_not_overwritten(twelve):
     with pytest.raises(UsageError, match="is not a TFRecord"):
         twelve.beam()
     assert thesis.read_text() == "my thesis, chapter one"
+    thesis = thesis.replace(thesis.with_name("a.record.json"))
+    with pytest.raises(UsageError, match="is not a manifest of a record"):
+        twelve.beam()
+    assert thesis.read_text() == "my thesis, chapter one"

@@ -52,6 +52,14 @@ def test_fast_needs_a_model_or_a_checkpoint(tmp_path, capsys):
     assert "give --checkpoint_dir, or --fast and --model" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flags", [["--flip"], ["--model", "exported_model"]])
+def test_a_model_is_not_left_out_without_a_word(tmp_path, capsys, flags):
+    with pytest.raises(SystemExit) as stopped:
+        evaluation_script.main(["--checkpoint_dir", "t", "--eval_dir", str(tmp_path), *flags])
+    assert stopped.value.code == 2
+    assert "give --fast, too" in capsys.readouterr().err
+
+
 def test_num_examples_counts_the_test_images_and_not_the_training_ones(tf, tmp_path):
     record = made_model.write_record(tmp_path / "test.record", num_images=3)
     model = made_model.write_model(tf, tmp_path / "model", record)

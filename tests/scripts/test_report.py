@@ -214,6 +214,12 @@ def compare(place) -> None:
     )
 
 
+def test_a_comparison_takes_no_flag_of_a_report(tmp_path):
+    runs = ["--compare", str(tmp_path), str(tmp_path), "--output_dir", str(tmp_path / "new")]
+    with pytest.raises(UsageError, match="leave out --train_dir and --update_thresholds"):
+        report.main([*runs, "--train_dir", str(tmp_path), "--update_thresholds"])
+
+
 def test_two_runs_are_compared_with_the_interval_of_their_difference(place):
     compare(place)
     content = json.loads((place / "comparison/compare.json").read_text(encoding="utf-8"))

@@ -194,7 +194,9 @@ def test_the_overfit_check_passes_on_what_can_be_learned_and_fails_without_the_s
     assert "the set-up did not learn" in output
 
 
-@pytest.mark.parametrize("options", [["--patience", "3"], ["--overfit", "0"], ["--save_every_steps", "0"]])
+@pytest.mark.parametrize(
+    "options", [["--patience", "3"], ["--eval_dir", "e"], ["--overfit", "0"], ["--save_every_steps", "0"]]
+)
 def test_flags_that_make_no_sense_are_refused(options, capsys):
     with pytest.raises(SystemExit) as stopped:
         train.parse_arguments(["--pipeline_config_path", "p.config", "--train_dir", "t", *options])
