@@ -85,7 +85,12 @@ def run(
     """Run Python in the folder with these arguments, and this text to read; check its exit status, or its refusal."""
     result = subprocess.run(
         [sys.executable, *map(str, words)],
-        **{"cwd": folder, "input": text, "capture_output": True, "encoding": "utf-8", "timeout": 900},
+        cwd=folder,
+        input=text,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",  # Windows' console code page
+        timeout=900,
     )
     refused = refusal is not None and result.returncode == 1 and refusal in result.stderr
     assert refused or result.returncode == status, f"{words}\n{text}\n{result.stdout}\n{result.stderr}"

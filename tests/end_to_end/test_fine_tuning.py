@@ -71,7 +71,7 @@ def coco_checkpoint(tf, config_text, tmp_path_factory) -> tuple[str, dict[str, n
         model.predict(images, shapes)
         tf.train.get_or_create_global_step()
         session.run(tf.global_variables_initializer())
-        prefix = tf.train.Saver().save(session, str(folder / "model.ckpt"))
+        prefix = tf.train.Saver().save(session, (folder / "model.ckpt").as_posix())
         return prefix, {variable.op.name: session.run(variable) for variable in tf.global_variables()}
 
 
