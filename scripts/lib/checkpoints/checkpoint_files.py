@@ -20,6 +20,7 @@ from scripts.lib.core.tensorflow import import_tensorflow
 _LATEST = re.compile(r'^model_checkpoint_path:\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 _STEP = re.compile(r"-(\d+)$")
 _FILE = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+IS_PATTERN = "has a [, which TensorFlow takes for a pattern"
 OF_TENSORFLOW_2 = "is a checkpoint of TensorFlow 2, not of graph mode; see download_model.py --list"
 
 
@@ -120,11 +121,14 @@ def find(path: Path | str) -> str:
     """Return the prefix, with `/`, of the checkpoint that a prefix, one of its files, or a folder (its latest) means.
 
     Raises:
-        UsageError: there is none, and names those that are there; or it is of TensorFlow 2.
+        UsageError: there is none, and names those that are there; or it is of TensorFlow 2; or TensorFlow would take
+            the path for a pattern.
     """
     if not files.is_url(path):
         files.put_back(path)
     prefix = prefix_of(path)
+    if "[" in prefix:
+        raise UsageError(f"{files.shown_path(prefix)} {IS_PATTERN}; rename the folder")
     if is_of_tensorflow_2(prefix):
         raise UsageError(f"{files.shown_path(prefix)} {OF_TENSORFLOW_2}")
     if exists(prefix):

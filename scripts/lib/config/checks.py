@@ -94,6 +94,8 @@ def _ssd_hyperparams(model: Message) -> Iterator[tuple[str, Message]]:
 
 def check_checkpoint(prefix: str, path: Path | str) -> list[Finding]:
     """Check that a fine-tune checkpoint is there, of graph mode, and, if it was downloaded, unchanged since."""
+    if "[" in prefix:
+        return [finding(path, f"fine_tune_checkpoint: {prefix!r} {checkpoint_files.IS_PATTERN}", "rename the folder")]
     if not is_url(prefix) and checkpoint_files.is_of_tensorflow_2(prefix):
         message = f"train_config.fine_tune_checkpoint: {prefix} {checkpoint_files.OF_TENSORFLOW_2}"
         return [finding(path, *message.split("; "))]
@@ -199,6 +201,8 @@ def _check_record(
 
     On a bucket only the sizes of its files are compared.
     """
+    if "[" in Path(name).parent.as_posix():
+        return [finding(path, f"{field}: the folder of {name!r} {checkpoint_files.IS_PATTERN}", "rename it")]
     try:
         if is_url(name):
             count = sum(file.stat().st_size for file in tf_record.matching_files(name))

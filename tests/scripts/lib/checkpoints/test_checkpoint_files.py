@@ -136,6 +136,12 @@ def test_a_checkpoint_of_tensorflow_2_is_told_apart(tf, tmp_path):
         checkpoint_files.find(tmp_path / "objects.index")
 
 
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_named(prefix):
+    moved = prefix.parent.rename(prefix.parent.with_name("run [1]"))
+    with pytest.raises(UsageError, match=r"has a \[, which TensorFlow takes for a pattern; rename the folder"):
+        checkpoint_files.find(moved)
+
+
 def test_a_folder_for_one_checkpoint(tf, train_dir):
     """Case 6: the API's evaluator takes folders only."""
     with checkpoint_files.as_folder(train_dir) as folder:

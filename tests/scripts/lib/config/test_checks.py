@@ -24,6 +24,14 @@ from tests.small_project import MODEL, RESIZER, all_findings, read, write_record
         ),
         ([(MODEL, "")], "model: is missing or empty"),
         ([("model.ckpt", "other.ckpt")], "there is no checkpoint 'other.ckpt'"),
+        (
+            [("model.ckpt", "runs [1]/model.ckpt")],
+            r"'runs \[1\]/model.ckpt' has a \[, which TensorFlow takes for a pattern",
+        ),
+        (
+            [("data/train.record", "data [1]/train.record")],
+            r"the folder of 'data \[1\]/train.record' has a \[, which Ten",
+        ),
         ([("data/train.record", "data/none.record")], "train_input_reader: there is no record 'data/none.record'"),
         ([("data/map.pbtxt", "data/none.pbtxt")], "label_map_path: there is no file 'data/none.pbtxt'"),
         (

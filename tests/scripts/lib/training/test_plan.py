@@ -48,6 +48,11 @@ def test_the_config_has_the_number_of_steps_of_the_flag(options):
     assert prepared.task is None
 
 
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused(options, tmp_path):
+    with pytest.raises(UsageError, match=r"run \[1\] has a \[, which TensorFlow takes for a pattern"):
+        prepare(changed(options, train_dir=str(tmp_path / "run [1]")))
+
+
 def test_a_config_without_an_optimizer_is_named_before_its_schedule_is_scaled(options, tmp_path):
     path = tmp_path / "none.config"
     path.write_text("model { ssd { } } train_config { batch_size: 1 }", encoding="utf-8")
