@@ -38,7 +38,6 @@ from scripts.lib.core import command_line, files
 from scripts.lib.core.errors import DataError, UsageError
 
 AS_REPLICA = "--as_replica_of"  # begins the arguments of a process that this script starts; those of task.py follow
-
 CONFIG, HEAD = "pipeline.config", b"# Made by cloud/rehearse.py\n"
 
 

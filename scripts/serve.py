@@ -38,11 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     app = server.application(model, [args.host, *args.allowed_host], args.allow_origin)
     try:
         listening = listen(args.host, args.port)
-    except (
-        OSError,
-        OverflowError,
-        UnicodeError,
-    ) as error:  # UnicodeError: labels of a host, empty or too long
+    except (OSError, OverflowError, UnicodeError) as error:  # the last: a host name like a..b
         where = f"--host {args.host} --port {args.port}"
         raise UsageError(f"cannot listen at {where}: {error}; --port 0 takes a free one") from None
     with listening:

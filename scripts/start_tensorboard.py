@@ -62,7 +62,7 @@ def start(logdir: Path, host: str, port: int | None) -> str:
         return board.launch()
     except program.TensorBoardServerException as error:
         raise UsageError(f"--port {port}: {error}") from error
-    except UnicodeError as error:  # labels that are empty or too long
+    except UnicodeError as error:  # a host name like a..b
         raise UsageError(f"--host {host}: {error}") from error
 
 
