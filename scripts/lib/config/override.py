@@ -13,7 +13,9 @@ def set_num_steps(config: Message, num_steps: int) -> None:
     former = config.train_config.num_steps
     config.train_config.num_steps = num_steps
     optimizer = config.train_config.optimizer
-    learning_rate = getattr(optimizer, optimizer.WhichOneof("optimizer")).learning_rate
+    if not (name := optimizer.WhichOneof("optimizer")):  # the checks name what is missing
+        return
+    learning_rate = getattr(optimizer, name).learning_rate
     kind = learning_rate.WhichOneof("learning_rate")
     if kind == "cosine_decay_learning_rate":
         schedule = learning_rate.cosine_decay_learning_rate

@@ -77,7 +77,6 @@ def prepare(options: TrainOptions) -> TrainingPlan:
     if "[" in options.train_dir:
         raise UsageError(f"--train_dir {options.train_dir} {checkpoint_files.IS_PATTERN}; give another folder")
     if options.num_steps:
-        checks.raise_errors(checks.check_trainable(config, path), "the training was not started")
         override.set_num_steps(config, options.num_steps)
     findings = checks.check_training(config, path)
     if options.eval_every:
