@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -26,13 +25,12 @@ def write(
         detections: whose boxes are cut out, clipped to the image; those without a pixel on it are left out.
         class_names: of all classes.
     """
-    boxes = _boxes_by_folder(detections, *image.size, class_names)
-    for name in dict.fromkeys(_folders(class_names).values()):
+    for name, boxes in _boxes_by_folder(detections, *image.size, class_names).items():
         paths = _paths(folder / name, output_name)
-        for box, path in zip(boxes[name], paths, strict=False):
+        for box, path in zip(boxes, paths, strict=False):
             with files.atomic_write(path, durable=False) as file:
                 image.crop(box).save(file, "JPEG", quality=95, subsampling=0)
-        for path in itertools.takewhile(Path.is_file, _paths(folder / name, output_name, len(boxes[name]) + 1)):
+        for path in itertools.takewhile(Path.is_file, _paths(folder / name, output_name, len(boxes) + 1)):
             files.remove(path)
 
 
@@ -54,9 +52,10 @@ def are_there(
 
 def _boxes_by_folder(
     detections: Iterable[Detection], width: int, height: int, class_names: Iterable[str]
-) -> defaultdict[str, list[tuple[int, int, int, int]]]:
+) -> dict[str, list[tuple[int, int, int, int]]]:
     """Return the folder of each class -> what is cut out for it: left, top, right, bottom in pixels."""
-    folders, boxes = _folders(class_names), defaultdict(list)
+    folders = _folders(class_names)
+    boxes = {folder: [] for folder in folders.values()}
     for class_name, _, *box_xyxy in detections:
         if box := clip_to_pixels(box_xyxy, width, height):
             boxes[folders[class_name]].append(box)
